@@ -1,0 +1,1 @@
+"""Train recurrent sequence models from a configuration, and watch their hidden states."""

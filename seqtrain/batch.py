@@ -1,0 +1,112 @@
+"""The records that cross the borders between data, model and task."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a padded batch, every distinct spelling encoded once.
+
+    A character encoder runs over the `spellings` distinct spellings of the batch and its results
+    are looked up with `spelling`, so that a word that occurs fifty times costs no more than one.
+    """
+
+    word: Tensor  # (batch, time) integer: id in the word vocabulary; 0 is padding, 1 an unknown word
+    spelling: Tensor  # (batch, time) integer: row of `characters`; 0 at padding
+    characters: Tensor  # (spellings, letters) integer: ids in the character vocabulary; 0 is padding
+    num_characters: Tensor  # (spellings,) integer: letters of each spelling, at least 1
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Words:
+        return Words(
+            self.word.to(device, non_blocking=non_blocking),
+            self.spelling.to(device, non_blocking=non_blocking),
+            self.characters.to(device, non_blocking=non_blocking),
+            # Stays on the CPU: packing needs lengths there, and a copy back would synchronise.
+            self.num_characters,
+        )
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """One padded batch, batch first.
+
+    `inputs` is (batch, time, features) float for sequences of vectors, or `Words`. `lengths` (batch,)
+    int64 is required even where all are equal, and stays on the CPU, where packing needs it. `targets` is
+    (batch,) for one class per sequence or (batch, time) for a tag per token (-100 at padding); None where
+    nothing is known. `unseen` (batch, time) bool marks the words that the training part lacks.
+    """
+
+    inputs: Tensor | Words
+    lengths: Tensor
+    targets: Tensor | None = None
+    unseen: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
+        """The same batch on `device`; `lengths` stays on the CPU."""
+        move = lambda t: None if t is None else t.to(device, non_blocking=non_blocking)  # noqa: E731
+        return replace(
+            self,
+            inputs=self.inputs.to(device, non_blocking=non_blocking),
+            targets=move(self.targets),
+            unseen=move(self.unseen),
+        )
+
+
+IGNORED = -100  # the target at padding, torch's own default for cross-entropy
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Strings and their ids; 0 is padding, 1 the unknown string.
+
+    `counts` holds how often each entry of `entries` occurred in the training part (0 for entries
+    that came from elsewhere, such as pretrained vectors).
+    """
+
+    entries: tuple[str, ...]  # without the two reserved ids: entries[0] has id 2
+    counts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries) + 2
+
+    def index(self) -> dict[str, int]:
+        return {entry: number for number, entry in enumerate(self.entries, start=2)}
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What the data promises after setup: all that a model may know of it, saved with the checkpoint."""
+
+    target_names: tuple[str, ...]
+    feature_size: int | None = None  # numbers per step, for sequences of vectors
+    words: Vocabulary | None = None
+    characters: Vocabulary | None = None
+
+    @property
+    def num_targets(self) -> int:
+        return len(self.target_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, strings and numbers, so that it loads with `weights_only=True`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> DataSpec:
+        def vocabulary(entry: dict[str, Any] | None) -> Vocabulary | None:
+            return entry and Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
+
+        return cls(
+            target_names=tuple(plain["target_names"]),
+            feature_size=plain["feature_size"],
+            words=vocabulary(plain["words"]),
+            characters=vocabulary(plain["characters"]),
+        )
