@@ -1,0 +1,193 @@
+"""The hand-written bidirectional LSTM: torch.nn.LSTM's interface and numbers, in code that can be changed."""
+
+import math
+import warnings
+from typing import TypeAlias, overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from seqtrain.model import bilstm_checks as checks
+from seqtrain.recurrence import CELLS, Schedule, State, run_layers
+
+Final: TypeAlias = tuple[Tensor, Tensor] | Tensor
+
+
+class BiLSTM(nn.Module):
+    """A stack of LSTM layers, by default in two directions.
+
+    A drop-in for torch.nn.LSTM: the same parameters with the same names and initialisation (one seed gives
+    one set of weights, and a state_dict loads either way), the same inputs, outputs and gradients.
+
+    Args:
+        dropout: probability of zeroing an output of every layer but the last, in training only.
+        cell: "lstm", or one of the variants in `seqtrain.recurrence.cells`.
+        backend: the engine that runs the time loop; "auto" takes the fastest that is exact.
+    """
+
+    weight_ih_l0: nn.Parameter
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = True,
+        backend: str = "auto",
+        cell: str = "lstm",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        checks.check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        checks.check_flags(bias=bias, batch_first=batch_first, bidirectional=bidirectional)
+        checks.check_dropout(dropout)
+        checks.check_cell_and_backend(cell, backend)
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                f"dropout={dropout} does nothing with num_layers=1: it acts between layers. "
+                "Use num_layers of 2 or more, or dropout=0.",
+                stacklevel=2,
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.backend = backend
+        self.cell = cell
+        self._names = self._register_parameters(device, dtype)
+        self.reset_parameters()
+
+    @property
+    def num_directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _register_parameters(
+        self, device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> list[list[dict[str, str]]]:
+        """Create the parameters in torch's order; by layer and direction, the cell's name -> ours."""
+        names: list[list[dict[str, str]]] = []
+        for layer in range(self.num_layers):
+            size = self.input_size if layer == 0 else self.num_directions * self.hidden_size
+            shapes = CELLS[self.cell].shapes(size, self.hidden_size, self.bias)
+            suffixes = (f"_l{layer}", f"_l{layer}_reverse")[: self.num_directions]
+            names.append([{name: name + suffix for name in shapes} for suffix in suffixes])
+            for suffix in suffixes:
+                for name, shape in shapes.items():
+                    empty = torch.empty(shape, device=device, dtype=dtype)
+                    self.register_parameter(name + suffix, nn.Parameter(empty))
+        return names
+
+    def reset_parameters(self) -> None:
+        """Draw all weights from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), but the cell's constants."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        cell = CELLS[self.cell]
+        for directions in self._names:
+            for names in directions:
+                for name, own_name in names.items():
+                    parameter = getattr(self, own_name)
+                    if name in cell.constants:
+                        nn.init.constant_(parameter, cell.constants[name])
+                    else:
+                        nn.init.uniform_(parameter, -bound, bound)
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """Parameters by layer and direction, as torch.nn.LSTM.all_weights."""
+        return [[getattr(self, n) for n in names.values()] for both in self._names for names in both]
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: there is no cuDNN buffer here. Kept for code that calls it on torch.nn.LSTM."""
+
+    def extra_repr(self) -> str:
+        """The sizes, and every argument that is not at its default."""
+        defaults: dict[str, object] = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0}
+        defaults |= {"bidirectional": True, "backend": "auto", "cell": "lstm"}
+        changed = [
+            f"{key}={getattr(self, key)!r}" for key, value in defaults.items() if getattr(self, key) != value
+        ]
+        return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
+
+    @overload
+    def forward(self, input: Tensor, hx: Final | None = None) -> tuple[Tensor, Final]: ...
+
+    @overload
+    def forward(self, input: PackedSequence, hx: Final | None = None) -> tuple[PackedSequence, Final]: ...
+
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Final | None = None
+    ) -> tuple[Tensor | PackedSequence, Final]:
+        """Run all layers over whole sequences.
+
+        With L sequences' longest length, B sequences, D directions, H = hidden_size:
+
+        Args:
+            input: (L, B, input_size), with batch_first (B, L, input_size), unbatched (L, input_size), or a
+                PackedSequence, sorted or not, which is worked on as it is: no padding is ever computed.
+            hx: (h_0, c_0), each (num_layers * D, B, H), or (num_layers * D, H) for unbatched input; zeros if
+                None. For cell="gru", which has no c, h_0 alone, as torch.nn.GRU.
+
+        Returns:
+            output: the last layer's h at every step, in the form of the input, with D * H features: forward
+                h, then backward h of the same step.
+            (h_n, c_n): the states after each sequence's last step in its direction, shaped as hx: h_n[0] is
+                layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... For cell="gru", h_n.
+
+        Under autocast the products run in its dtype, and c in float32 between steps.
+        """
+        if isinstance(input, PackedSequence):
+            data, batch_sizes, order, restore = input
+            schedule = Schedule(batch_sizes.tolist(), data.device)
+            checks.check_packed(data, self.input_size, self.weight_ih_l0)
+            state = self._read_state(hx, schedule.batch_sizes[0])
+            rows, final = self._run(data, None if state is None else _permute(state, order), schedule)
+            return PackedSequence(rows, batch_sizes, order, restore), self._return_state(
+                _permute(final, restore)
+            )
+
+        checks.check_padded(input, self.input_size, self.batch_first, self.weight_ih_l0)
+        if input.dim() == 2:
+            state = self._read_state(hx, None)
+            output, final = self._run(input, state, Schedule([1] * len(input), input.device))
+            return output, self._return_state(tuple(s.squeeze(1) for s in final))
+
+        by_step = input.transpose(0, 1) if self.batch_first else input
+        length, batch_size, features = by_step.shape
+        state = self._read_state(hx, batch_size)
+        schedule = Schedule([batch_size] * length, input.device)
+        rows, final = self._run(by_step.reshape(length * batch_size, features), state, schedule)
+        output = rows.view(length, batch_size, rows.size(1))
+        return output.transpose(0, 1) if self.batch_first else output, self._return_state(final)
+
+    def _run(self, rows: Tensor, state: State | None, schedule: Schedule) -> tuple[Tensor, State]:
+        """Run all layers on packed rows (N, input_size); states in the order of the rows."""
+        weights = [
+            [{name: getattr(self, own) for name, own in names.items()} for names in layer]
+            for layer in self._names
+        ]
+        dropout = self.dropout if self.training else 0.0
+        return run_layers(CELLS[self.cell], self.backend, rows, weights, state, schedule, dropout)
+
+    def _read_state(self, hx: Final | None, batch_size: int | None) -> State | None:
+        """Check hx and give each state as (num_layers * D, B, H); a batch size of None means unbatched."""
+        if hx is None:
+            return None
+        names = CELLS[self.cell].state_names
+        rows = self.num_layers * self.num_directions
+        shape = (rows, self.hidden_size) if batch_size is None else (rows, batch_size, self.hidden_size)
+        state = checks.check_state(hx, names, shape, self.weight_ih_l0)
+        return tuple(s.unsqueeze(1) for s in state) if batch_size is None else state
+
+    def _return_state(self, state: State) -> Final:
+        return (state[0], state[1]) if len(state) == 2 else state[0]
+
+
+def _permute(state: State, order: Tensor | None) -> State:
+    return state if order is None else tuple(s.index_select(1, order) for s in state)

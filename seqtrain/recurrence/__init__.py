@@ -1,0 +1,52 @@
+"""The time loop of the hand-written recurrent layers, behind one small interface.
+
+An engine runs one layer, all its directions at once, on packed rows:
+
+    output, final = engine(cell, x, weights, state, schedule)
+
+    x         (N, I)          rows of all steps: step by step, the longest sequence first (a
+                              PackedSequence's data); a padded (T, B, I) is N = T * B rows with constant
+                              batch sizes
+    weights   D mappings      one per direction, forward first: name -> parameter, with the names and shapes
+                              of `cell.shapes` (for an LSTM weight_ih (4H, I), weight_hh (4H, H),
+                              bias_ih (4H,), bias_hh (4H,); no biases in a layer without them; gate rows in
+                              torch's order i, f, g, o)
+    state     (D, B, H) each  states before the first step: (h_0, c_0), for a GRU (h_0,); sequences in the
+                              order of x
+    schedule  Schedule        batch_sizes (ints), offsets, lengths, reversal, reverse(rows)
+    output    (N, D * H)      rows aligned to x: forward h, then backward h of the same time step
+    final     (D, B, H) each  states after the last step of each sequence in the direction's own walk (for
+                              the backward direction that is the sequence's first row)
+
+All tensors lie on one device. x, weights, h and output have one dtype; c is float32 where that is bfloat16
+or float16, else the same. Autocast is off when an engine is called: the casts were made before, under
+autograd (but a backward pass by hand must turn it off itself). Gradients reach x, all weights and all states;
+second derivatives too: a backward pass by hand goes through `reference_layer` when it finds grad mode
+enabled, that is, under create_graph=True. Results repeat bit by bit. An engine never changes its arguments.
+
+The input projection and its gradients are the engine's own, so that it may lay them out as it likes.
+
+    schedule.py    the walk of both directions over packed rows
+    cells/         the equations of each cell
+    reference.py   any cell, plain autograd: the oracle
+    engine.py      which engine runs a layer
+    stack.py       layers on top of each other, with dropout and autocast's casts
+"""
+
+from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
+from seqtrain.recurrence.engine import BACKENDS, Engine, choose_engine, explain_backend
+from seqtrain.recurrence.schedule import Schedule
+from seqtrain.recurrence.stack import run_layers
+
+__all__ = [
+    "BACKENDS",
+    "CELLS",
+    "Cell",
+    "Engine",
+    "Schedule",
+    "State",
+    "Weights",
+    "choose_engine",
+    "explain_backend",
+    "run_layers",
+]

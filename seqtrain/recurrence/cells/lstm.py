@@ -1,0 +1,37 @@
+"""The LSTM of torch.nn.LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+
+
+class LSTM:
+    """Long short-term memory:
+
+    i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)
+    f = sigmoid(W_if x + b_if + W_hf h + b_hf)
+    g =    tanh(W_ig x + b_ig + W_hg h + b_hg)
+    o = sigmoid(W_io x + b_io + W_ho h + b_ho)
+    c' = f c + i g
+    h' = o tanh(c')
+    """
+
+    name = "lstm"
+    state_names: tuple[str, ...] = ("h", "c")
+    constants: Mapping[str, float] = {}
+
+    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
+        return linear_shapes(4, input_size, hidden_size, bias)
+
+    def project(self, x: Tensor, weights: Weights) -> Tensor:
+        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
+
+    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        h, c = state
+        i, f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(4, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h, c
