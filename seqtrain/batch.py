@@ -52,7 +52,10 @@ class SequenceBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
         """The same batch on `device`; `lengths` stays on the CPU."""
-        move = lambda t: None if t is None else t.to(device, non_blocking=non_blocking)  # noqa: E731
+
+        def move(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=non_blocking)
+
         return replace(
             self,
             inputs=self.inputs.to(device, non_blocking=non_blocking),
@@ -88,6 +91,8 @@ class DataSpec:
 
     target_names: tuple[str, ...]
     feature_size: int | None = None  # numbers per step, for sequences of vectors
+    view: str | None = None  # how an image is read as a sequence, for images
+    image_size: tuple[int, int] | None = None  # height and width, for images
     words: Vocabulary | None = None
     characters: Vocabulary | None = None
 
@@ -102,11 +107,13 @@ class DataSpec:
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> DataSpec:
         def vocabulary(entry: dict[str, Any] | None) -> Vocabulary | None:
-            return entry and Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
+            return None if entry is None else Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
 
         return cls(
             target_names=tuple(plain["target_names"]),
             feature_size=plain["feature_size"],
+            view=plain["view"],
+            image_size=plain["image_size"] and (plain["image_size"][0], plain["image_size"][1]),
             words=vocabulary(plain["words"]),
             characters=vocabulary(plain["characters"]),
         )

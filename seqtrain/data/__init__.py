@@ -1,0 +1,37 @@
+"""From files to padded batches: sources, vocabularies, samplers and the Lightning data module."""
+
+from seqtrain.data.conllu_file import UPOS, ConlluFile, read_utf8
+from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
+from seqtrain.data.datamodule import SequenceDataModule
+from seqtrain.data.digits import Digits
+from seqtrain.data.error import DataError
+from seqtrain.data.loader import BatchLoader, FixedLoader
+from seqtrain.data.sampler import BatchSampler, sorted_batches
+from seqtrain.data.samples import sample_dir
+from seqtrain.data.treebank import Treebank
+from seqtrain.data.vector_dataset import VectorDataset
+from seqtrain.data.view import View
+from seqtrain.data.word_dataset import WordDataset, encode_sentences
+
+__all__ = [
+    "UPOS",
+    "BatchLoader",
+    "BatchSampler",
+    "Batching",
+    "ConlluFile",
+    "Corpus",
+    "DataError",
+    "Dataset",
+    "Digits",
+    "FixedLoader",
+    "SequenceDataModule",
+    "Source",
+    "Treebank",
+    "VectorDataset",
+    "View",
+    "WordDataset",
+    "encode_sentences",
+    "read_utf8",
+    "sample_dir",
+    "sorted_batches",
+]

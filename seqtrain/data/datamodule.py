@@ -1,0 +1,59 @@
+"""The one place where data meets Lightning."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+
+from seqtrain.batch import DataSpec
+from seqtrain.data.corpus import Corpus, Source
+from seqtrain.data.loader import BatchLoader, FixedLoader
+from seqtrain.data.sampler import BatchSampler, sorted_batches
+
+
+class SequenceDataModule(pl.LightningDataModule):
+    """Load a source once and hand out its batches; `seed` draws their order."""
+
+    def __init__(self, source: Source, seed: int) -> None:
+        super().__init__()
+        self._source, self._seed = source, seed
+        self._corpus: Corpus | None = None
+
+    def prepare_data(self) -> None:
+        # Runs on one process per machine before the others load, so that one of them downloads.
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        if self._corpus is None:
+            self._corpus = self._source.load()
+
+    @property
+    def corpus(self) -> Corpus:
+        if self._corpus is None:
+            raise RuntimeError("call setup() before asking for the data")
+        return self._corpus
+
+    @property
+    def spec(self) -> DataSpec:
+        return self.corpus.spec
+
+    def train_dataloader(self) -> BatchLoader | FixedLoader:
+        train = self.corpus.splits["train"]
+        sampler = BatchSampler(train.lengths, self._source.batching, self._seed, *self._place())
+        if getattr(self.trainer, "overfit_batches", 0):
+            return FixedLoader(train, sampler.batches(0))  # "overfit" means the same batches in each epoch
+        return BatchLoader(train, sampler)
+
+    def val_dataloader(self) -> FixedLoader:
+        return self._evaluation_loader("dev")
+
+    def test_dataloader(self) -> FixedLoader:
+        return self._evaluation_loader("test")
+
+    def _evaluation_loader(self, split: str) -> FixedLoader:
+        dataset = self.corpus.splits[split]
+        batches = sorted_batches(dataset.lengths, self._source.batching.eval_batch_size, *self._place())
+        return FixedLoader(dataset, batches)
+
+    def _place(self) -> tuple[int, int]:
+        """This process's rank and the number of processes."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

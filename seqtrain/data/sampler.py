@@ -1,0 +1,104 @@
+"""Which sequences make a batch: similar lengths together, in an order drawn anew for every epoch."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from seqtrain.data.corpus import Batching
+
+Indices = npt.NDArray[np.int64]
+
+# More buckets waste less padding, fewer mix sequences better; a bucket of under four batches mixes nothing.
+MAX_BUCKETS = 10
+MIN_BATCHES_PER_BUCKET = 4
+
+
+class BatchSampler:
+    """Draw the batches of an epoch as a pure function of `seed` and the epoch's number.
+
+    The sequences, sorted by length with ties in random order, are cut into a few buckets, and each bucket is
+    dealt out like cards: in every round each batch of the bucket gets one of the next sequences, at random.
+    So the batches of a bucket are of one size (give or take one sequence) and differ in steps by at most the
+    spread of the bucket's lengths; the number of batches is the same in every epoch, which schedules that
+    count steps rely on. No sequence is left out or repeated, none but one that is too long by itself exceeds
+    `max_tokens`, and sequences of equal length are shuffled plainly. Inside a batch lengths fall.
+
+    With several processes, each of `world_size` takes every so-manieth batch; the list is filled up from its
+    own beginning so that all get equally many.
+    """
+
+    def __init__(
+        self, lengths: Tensor, batching: Batching, seed: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self._lengths: Indices = lengths.numpy()
+        self._seed, self._rank, self._world_size = seed, rank, world_size
+        self._buckets = _cut_buckets(-np.sort(-self._lengths), batching)
+        self._num_batches = sum(count for _, _, count in self._buckets)
+
+    def __len__(self) -> int:
+        """Batches of one epoch for this process."""
+        return -(-self._num_batches // self._world_size)
+
+    def batches(self, epoch: int) -> list[Tensor]:
+        """The indices of each batch of `epoch`, in order."""
+        # RandomState, not default_rng: NumPy promises never to change its numbers.
+        random = np.random.RandomState([self._seed, epoch])
+        order = np.lexsort((random.permutation(len(self._lengths)), -self._lengths))
+        drawn: list[Indices] = []
+        for start, stop, count in self._buckets:
+            drawn += _deal(order[start:stop], count, random)
+        shuffled = [torch.from_numpy(drawn[place]) for place in random.permutation(len(drawn))]
+        wanted = len(self) * self._world_size
+        while len(shuffled) < wanted:  # fewer batches than processes need more than one turn
+            shuffled += shuffled[: wanted - len(shuffled)]
+        return shuffled[self._rank :: self._world_size]
+
+
+def sorted_batches(lengths: Tensor, batch_size: int, rank: int = 0, world_size: int = 1) -> list[Tensor]:
+    """The batches of an evaluation: every sequence once, longest first, `batch_size` at a time."""
+    order = torch.argsort(lengths, descending=True, stable=True)
+    return list(torch.split(order, batch_size))[rank::world_size]
+
+
+def _cut_buckets(falling: Indices, batching: Batching) -> list[tuple[int, int, int]]:
+    """Cut the sorted lengths into (start, stop, number of batches), each bucket worth as many batches."""
+    limit = batching.max_tokens or np.inf
+    too_long = int((falling > limit).sum())
+    buckets = [(0, too_long, too_long)] if too_long else []
+    rest = falling[too_long:]
+    if len(rest) == 0:
+        return buckets
+    share = np.maximum(1 / batching.batch_size, rest / limit).cumsum()  # of a batch that each one fills
+    varied = rest[0] != rest[-1]
+    number = min(MAX_BUCKETS, max(1, int(share[-1]) // MIN_BATCHES_PER_BUCKET)) if varied else 1
+    cuts = np.searchsorted(share, share[-1] * np.arange(1, number) / number).tolist()
+    edges = [0, *cuts, len(rest)]
+    for start, stop in itertools.pairwise(edges):
+        if start < stop:
+            count = _count_batches(rest[start:stop], batching.batch_size, limit)
+            buckets.append((too_long + start, too_long + stop, count))
+    return buckets
+
+
+def _count_batches(falling: Indices, batch_size: int, limit: float) -> int:
+    """The fewest batches that can be dealt without exceeding a bound, even to one that always gets the
+    longest of a round."""
+    count = max(-(-len(falling) // batch_size), int(np.ceil(falling.sum() / limit)))
+    while falling[::count].sum() > limit:
+        count += 1
+    return count
+
+
+def _deal(sequences: Indices, count: int, random: np.random.RandomState) -> list[Indices]:
+    """Deal sorted sequences to `count` batches, round by round, each round in random order."""
+    rounds = -(-len(sequences) // count)
+    table = np.full((rounds, count), -1)
+    table.flat[: len(sequences)] = sequences
+    places = random.random_sample(table.shape).argsort(axis=1)
+    dealt = np.take_along_axis(table, places, axis=1).T
+    return [batch[batch >= 0] for batch in dealt]

@@ -1,0 +1,49 @@
+"""How an image becomes a sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+VIEWS = ("rows", "columns", "pixels", "permuted")
+
+
+@dataclass(frozen=True)
+class View:
+    """Read images of one size as sequences.
+
+    `rows` and `columns` make a step of each, top to bottom or left to right; `pixels` makes a step of each
+    pixel, line by line; `permuted` does so in one fixed random order, which puts neighbours far apart. That
+    order comes from NumPy's RandomState(0), whose numbers are promised never to change.
+    """
+
+    name: str
+    height: int
+    width: int
+    _order: Tensor = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.name not in VIEWS:
+            raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {self.name!r}")
+        order = np.random.RandomState(0).permutation(self.height * self.width)
+        object.__setattr__(self, "_order", torch.from_numpy(order))
+
+    @property
+    def num_steps(self) -> int:
+        return {"rows": self.height, "columns": self.width}.get(self.name, self.height * self.width)
+
+    @property
+    def feature_size(self) -> int:
+        return {"rows": self.width, "columns": self.height}.get(self.name, 1)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(batch, height, width) -> (batch, time, features)"""
+        if self.name == "rows":
+            return images
+        if self.name == "columns":
+            return images.transpose(1, 2)
+        pixels = images.flatten(1)
+        return (pixels[:, self._order] if self.name == "permuted" else pixels).unsqueeze(2)
