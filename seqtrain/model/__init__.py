@@ -1,5 +1,19 @@
-"""Networks over sequences, in plain torch."""
+"""The network and its parts: plain torch, to be used with or without the rest."""
 
+from seqtrain.model.backbone import Backbone, FinalState, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
+from seqtrain.model.encoder import VectorEncoder, WordEncoder
+from seqtrain.model.head import LabelHead, TagHead
+from seqtrain.model.sequence_model import SequenceModel
 
-__all__ = ["BiLSTM"]
+__all__ = [
+    "Backbone",
+    "BiLSTM",
+    "FinalState",
+    "LabelHead",
+    "RecurrentBackbone",
+    "SequenceModel",
+    "TagHead",
+    "VectorEncoder",
+    "WordEncoder",
+]

@@ -1,0 +1,134 @@
+"""From a checked configuration to objects: the one place that builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from seqtrain.batch import DataSpec
+from seqtrain.callbacks import TrainingCurves
+from seqtrain.config import ConfigError
+from seqtrain.data import SequenceDataModule
+from seqtrain.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
+from seqtrain.model import RecurrentBackbone, SequenceModel
+
+
+def build_data(cfg: DictConfig) -> SequenceDataModule:
+    """The data module of `cfg.data`; nothing is read before its `setup`."""
+    return SequenceDataModule(_build(cfg.data), seed=cfg.seed)
+
+
+def build_network(cfg: DictConfig, spec: DataSpec) -> SequenceModel:
+    """Encoder, backbone and head, each sized by the one before.
+
+    Raises:
+        ConfigError: `model.input_size` is given and the encoder gives another size.
+    """
+    encoder = _build(cfg.encoder, spec=spec)
+    given = cfg.model.get("input_size")
+    if given is not None and given != encoder.output_size:
+        raise ConfigError(
+            [
+                f"model.input_size: got {given}, but the data and the encoder give {encoder.output_size} "
+                "numbers per step; leave it out, or give null"
+            ]
+        )
+    backbone = _build(cfg.model, input_size=encoder.output_size)
+    if not hasattr(backbone, "output_size"):
+        backbone = RecurrentBackbone(backbone)
+    head = _build(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+    return SequenceModel(encoder, backbone, head)
+
+
+def build_learner(cfg: DictConfig, spec: DataSpec) -> SequenceLearner:
+    """The network with its task, optimizer and schedule."""
+    network = build_network(cfg, spec)
+    return SequenceLearner(network, _build(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
+
+
+def build_trainer(cfg: DictConfig) -> pl.Trainer:
+    """The trainer with its callbacks and logger."""
+    callbacks = [_build(node) for node in cfg.callbacks.values() if node is not None]
+    logger = _build(cfg.logger) if cfg.logger else None
+    if logger is not None:
+        callbacks.append(TrainingCurves())
+    return _build(
+        cfg.trainer,
+        precision=_precision(cfg.trainer),
+        callbacks=callbacks,
+        logger=logger or False,
+        # Our own summary, bar and checkpoints say the same in less.
+        enable_model_summary=False,
+        enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
+        enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
+        num_sanity_val_steps=0,
+    )
+
+
+def build_evaluator(cfg: DictConfig) -> pl.Trainer:
+    """A trainer that only evaluates: on one device, in the precision of the training, in silence."""
+    return pl.Trainer(
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        precision=_precision(cfg.trainer),  # type: ignore[arg-type]
+        limit_val_batches=cfg.trainer.limit_val_batches,
+        limit_test_batches=cfg.trainer.limit_test_batches,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
+    """A learner with the weights of a checkpoint, sized by the data promise that lies in it.
+
+    Only tensors and plain values are read: a checkpoint from somebody else runs no code.
+    """
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    spec = DataSpec.from_dict(saved["spec"])
+    learner = build_learner(cfg, spec)
+    learner.load_state_dict(saved["state_dict"])
+    return learner
+
+
+def _build(node: DictConfig, **arguments: Any) -> Any:
+    """One object of a node whose target and keys have been checked.
+
+    The arguments go to the target directly: Hydra would turn dataclasses among them into configurations.
+    """
+    return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**arguments)
+
+
+def _optimizer(cfg: DictConfig) -> OptimizerBuilder:
+    def build(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = _build(cfg.optimizer, params=parameters)
+        return optimizer
+
+    return build
+
+
+def _schedule(cfg: DictConfig) -> ScheduleBuilder:
+    def build(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+        # torch's two names for the length of a schedule; null means the whole training.
+        lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
+        schedule: torch.optim.lr_scheduler.LRScheduler = _build(
+            cfg.schedule, optimizer=optimizer, **lengths
+        )
+        return schedule
+
+    return build
+
+
+def _precision(trainer: DictConfig) -> str | int | None:
+    if trainer.precision != "auto":
+        given: str | int | None = trainer.precision
+        return given
+    on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"

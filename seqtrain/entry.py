@@ -1,0 +1,96 @@
+"""What `python -m seqtrain` does around a training: refuse early, choose the folder, answer with an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from seqtrain.config import CONFIG_DIR, check_command_line
+from seqtrain.error import InputError
+from seqtrain.run import RunFolder, choose_run_folder
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the command line says.
+
+    Returns:
+        0 done, 2 the user's input was refused, 1 anything else went wrong, 130 interrupted.
+    """
+    return exit_code(lambda: _launch(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def exit_code(command: Callable[[], object]) -> int:
+    """Run a command; turn what it raises into a message and an exit code."""
+    try:
+        command()
+    except InputError as refusal:
+        print(refusal, file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print("Interrupted. The same command goes on from the last checkpoint.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough: not an error, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:
+        traceback.print_exc()
+        return FAILED
+    return DONE
+
+
+def _launch(arguments: list[str]) -> None:
+    sys.argv[1:] = check_command_line(arguments)
+    raised: list[BaseException] = []
+
+    @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
+    def job(cfg: DictConfig) -> float | None:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return _sweep_job(cfg)
+        try:
+            return _run(cfg, choose_run_folder(cfg, _is_overridden("run_dir")))
+        except BaseException as error:
+            # Hydra would end the process with a shortened traceback and a code of its own.
+            raised.append(error)
+            return None
+
+    job()
+    if raised:
+        raise raised[0]
+
+
+def _sweep_job(cfg: DictConfig) -> float:
+    """One job of a sweep, in the folder that Hydra gives it; the others go on if it fails."""
+    hydra_config = HydraConfig.get()
+    cfg.run_dir = hydra_config.runtime.output_dir
+    print(f"job {hydra_config.job.num}  {' '.join(hydra_config.overrides.task)}", file=sys.stderr)
+    try:
+        return _run(cfg, RunFolder(cfg.run_dir))
+    except Exception as error:
+        print(f"job {hydra_config.job.num} failed: {error}", file=sys.stderr)
+        raise
+
+
+def _run(cfg: DictConfig, folder: RunFolder) -> float:
+    """Train in `folder`; returns the metric that sweeps look at."""
+    # Only now: torch takes seconds to import, and a refusal or --help should not.
+    from seqtrain.train import train
+
+    cfg.run_dir = str(folder.path)
+    try:
+        return train(cfg, folder)[cfg.task.monitor]
+    except BaseException:
+        folder.discard_if_empty()
+        raise
+
+
+def _is_overridden(key: str) -> bool:
+    return any(override.lstrip("+").startswith(f"{key}=") for override in HydraConfig.get().overrides.task)

@@ -1,0 +1,68 @@
+"""`python -m seqtrain.evaluate run_dir=...`: the metrics of a finished run again, from its folder alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from seqtrain.arguments import load_run, parse_arguments
+from seqtrain.entry import exit_code
+
+if TYPE_CHECKING:
+    from seqtrain.data import SequenceDataModule
+    from seqtrain.learner import SequenceLearner
+
+USAGE = """\
+Evaluate a run's best checkpoint on its validation and test part.
+
+    python -m seqtrain.evaluate run_dir=DIR [checkpoint=FILE] [data_dir=DIR] [format=table|json]
+
+  run_dir     a run folder: its config.yaml says which data and model
+  checkpoint  another checkpoint than checkpoints/best.ckpt
+  data_dir    where the data lies, if not where it lay in training
+  format      table (default), or json: one object
+  plugins     packages whose classes the configuration may name, as in plugins=[mine]
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the metrics; returns the exit code."""
+    return exit_code(lambda: _evaluate(sys.argv[1:] if arguments is None else arguments))
+
+
+def measure(cfg: DictConfig, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:
+    """The metrics of a learner's weights on the validation and the test part."""
+    from seqtrain.build import build_evaluator
+
+    trainer = build_evaluator(cfg)
+    (validation,) = trainer.validate(learner, data, verbose=False)
+    (test,) = trainer.test(learner, data, verbose=False)
+    return {name: float(value) for name, value in {**validation, **test}.items()}
+
+
+def _evaluate(arguments: Sequence[str]) -> None:
+    given = parse_arguments(
+        arguments, USAGE, required=("run_dir",), optional=("checkpoint", "data_dir", "format", "plugins")
+    )
+    if given is None:
+        return
+    given.check_choice("format", ("table", "json"))
+    cfg, checkpoint = load_run(given)
+
+    from seqtrain.build import build_data, load_learner
+    from seqtrain.report import metrics_table
+    from seqtrain.run import quiet_lightning
+
+    quiet_lightning()
+    data = build_data(cfg)
+    data.setup()
+    metrics = measure(cfg, load_learner(cfg, checkpoint), data)
+    print(json.dumps(metrics) if given.get("format") == "json" else metrics_table(metrics))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

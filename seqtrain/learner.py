@@ -1,0 +1,107 @@
+"""The learner: a network, a task and an optimizer as one LightningModule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seqtrain.batch import DataSpec, SequenceBatch
+from seqtrain.model.backbone import FinalState
+from seqtrain.model.sequence_model import SequenceModel
+from seqtrain.task import Evaluation, Task
+
+OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
+ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]
+
+
+class SequenceLearner(pl.LightningModule):
+    """Trains and evaluates a SequenceModel.
+
+    Args:
+        network: what learns.
+        task: what counts, and which metric leads.
+        spec: what the data promised; saved with every checkpoint.
+        build_optimizer: parameters to optimizer.
+        build_schedule: optimizer and number of steps to a schedule that moves at every step.
+    """
+
+    def __init__(
+        self,
+        network: SequenceModel,
+        task: Task,
+        spec: DataSpec,
+        build_optimizer: OptimizerBuilder,
+        build_schedule: ScheduleBuilder,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.task = task
+        self.spec = spec
+        self.build_optimizer = build_optimizer
+        self.build_schedule = build_schedule
+        self.evaluations = nn.ModuleDict({"val": Evaluation(spec), "test": Evaluation(spec)})
+
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
+        """Scores and final state."""
+        scores, final_state = self.network(batch)
+        return scores, final_state
+
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
+        loss_sum, _, final_state = self._step(batch)
+        count = self.task.num_valid(batch)
+        # The callbacks look at the rest: logging each step here would cost more than the step.
+        return {"loss": loss_sum / count, "count": count, "final_state": final_state}
+
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
+        return self._evaluation_step("val", batch)
+
+    def test_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
+        return self._evaluation_step("test", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_evaluation("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_evaluation("test")
+
+    def _step(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, FinalState]:
+        if batch.targets is None:
+            raise ValueError("the batch has no targets to learn from")
+        scores, final_state = self.network(batch)
+        head: Any = self.network.head
+        return head.loss_sum(scores, batch.targets, batch.lengths), scores, final_state
+
+    def _evaluation_step(self, split: str, batch: SequenceBatch) -> dict[str, Any]:
+        loss_sum, scores, final_state = self._step(batch)
+        head: Any = self.network.head
+        answers, _ = head.decode(scores, batch.lengths)
+        self._evaluation(split).update(self.task, batch, loss_sum, answers)
+        return {"final_state": final_state}
+
+    def _log_evaluation(self, split: str) -> None:
+        evaluation = self._evaluation(split)
+        metrics = {f"{split}/{name}": value for name, value in evaluation.compute().items()}
+        evaluation.reset()
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            # A curve for every single class would bury the others; the table at the end has them.
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
+        self.log_dict(metrics)
+
+    def _evaluation(self, split: str) -> Evaluation:
+        evaluation = self.evaluations[split]
+        assert isinstance(evaluation, Evaluation)
+        return evaluation
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.build_optimizer(p for p in self.parameters() if p.requires_grad)
+        schedule = self.build_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["spec"] = self.spec.to_dict()

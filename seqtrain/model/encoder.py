@@ -1,0 +1,110 @@
+"""Encoders: what a batch holds, as one vector per step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from seqtrain.batch import DataSpec, Words
+from seqtrain.model.bilstm import BiLSTM
+
+UNKNOWN = 1  # the id of an unknown word; 0 is padding
+
+
+class VectorEncoder(nn.Module):
+    """Steps that are vectors already, unchanged.
+
+    Args:
+        spec: must have a `feature_size`.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        if spec.feature_size is None:
+            raise ValueError("VectorEncoder needs data whose steps are vectors; this data holds words")
+        self.output_size = spec.feature_size
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, time, features) as it came."""
+        return inputs
+
+
+class WordEncoder(nn.Module):
+    """A word embedding beside an encoding of the word's letters.
+
+    The embedding is of the lower-cased word; the letters keep their case and are read by a BiLSTM whose
+    two final states stand for the spelling. In training a word seen n times is read as unknown with
+    probability `unknown_rate / (unknown_rate + n)` (Kiperwasser and Goldberg, 2016), so that the
+    unknown word gets a meaning and rare words lean on their letters.
+
+    Args:
+        spec: must have vocabularies of words and of characters.
+        word_size: numbers of a word's embedding; 0 for characters alone.
+        character_size: numbers of a letter's embedding.
+        character_hidden_size: units of each direction of the letters' BiLSTM; 0 for words alone.
+        unknown_rate: see above; 0 never hides a word.
+        dropout: share of the encoding that is dropped in training.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        word_size: int,
+        character_size: int,
+        character_hidden_size: int,
+        unknown_rate: float,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        if spec.words is None or spec.characters is None:
+            raise ValueError("WordEncoder needs data that holds words; the steps of this data are vectors")
+        if word_size == 0 and character_hidden_size == 0:
+            raise ValueError("WordEncoder reads neither words nor characters: both sizes are 0")
+        self.output_size = word_size + 2 * character_hidden_size
+        self.word_embedding = nn.Embedding(len(spec.words), word_size, padding_idx=0) if word_size else None
+        self.spelling_encoder = (
+            SpellingEncoder(len(spec.characters), character_size, character_hidden_size)
+            if character_hidden_size
+            else None
+        )
+        counts = torch.tensor([0.0, 0.0, *spec.words.counts])
+        # The two reserved ids stay what they are, as does a word that never occurred in train.
+        hidden = torch.where(counts > 0, unknown_rate / (unknown_rate + counts), torch.zeros(()))
+        self.register_buffer("unknown_probability", hidden, persistent=False)
+        self.unknown_probability: Tensor
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Words) -> Tensor:
+        """(batch, time, output_size)"""
+        parts = []
+        if self.word_embedding is not None:
+            parts.append(self.word_embedding(self._hide_rare_words(inputs.word)))
+        if self.spelling_encoder is not None:
+            spellings = self.spelling_encoder(inputs.characters, inputs.num_characters)
+            parts.append(nn.functional.embedding(inputs.spelling, spellings))
+        encoded: Tensor = self.dropout(torch.cat(parts, dim=-1))
+        return encoded
+
+    def _hide_rare_words(self, word: Tensor) -> Tensor:
+        if not self.training:
+            return word
+        hide = torch.rand(word.shape, device=word.device) < self.unknown_probability[word]
+        return word.masked_fill(hide, UNKNOWN)
+
+
+class SpellingEncoder(nn.Module):
+    """The two final states of a BiLSTM over the letters of a word."""
+
+    def __init__(self, num_characters: int, character_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_characters, character_size, padding_idx=0)
+        self.rnn = BiLSTM(character_size, hidden_size, batch_first=True)
+
+    def forward(self, characters: Tensor, num_characters: Tensor) -> Tensor:
+        """(spellings, letters) and (spellings,) to (spellings, 2 * hidden_size)"""
+        letters = pack_padded_sequence(
+            self.embedding(characters), num_characters, batch_first=True, enforce_sorted=False
+        )
+        _, (h_n, _) = self.rnn(letters)
+        return torch.cat((h_n[0], h_n[1]), dim=-1)

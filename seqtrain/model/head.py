@@ -1,0 +1,86 @@
+"""Heads: from states to scores, and from scores to a loss and to answers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqtrain.batch import IGNORED
+from seqtrain.model.backbone import FinalState
+
+
+class LabelHead(nn.Module):
+    """One class per sequence, from the final states of the last layer, of both directions where there are two.
+
+    Args:
+        input_size: numbers per step of the backbone's states.
+        num_targets: classes.
+        dropout: share of the final states that is dropped in training.
+        label_smoothing: probability spread over all classes in the training loss (Szegedy et al., 2016).
+    """
+
+    def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_size, num_targets)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+        """(batch, time, input_size) and the final state to scores (batch, num_targets)."""
+        num_directions = states.shape[-1] // final_state.h_n.shape[-1]
+        last_layer = final_state.h_n[-num_directions:]
+        summary = torch.cat(last_layer.unbind(0), dim=-1)
+        scores: Tensor = self.linear(self.dropout(summary))
+        return scores
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """Summed cross-entropy of the sequences, smoothed in training only."""
+        return _cross_entropy_sum(scores, targets, self.label_smoothing if self.training else 0.0)
+
+    def decode(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The likeliest class of each sequence and its probability, both (batch,)."""
+        return _likeliest(scores)
+
+
+class TagHead(nn.Module):
+    """A tag per step, each by itself.
+
+    Args:
+        input_size: numbers per step of the backbone's states.
+        num_targets: tags.
+        dropout: share of the states that is dropped in training.
+        label_smoothing: probability spread over all tags in the training loss (Szegedy et al., 2016).
+    """
+
+    def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_size, num_targets)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+        """(batch, time, input_size) to scores (batch, time, num_targets)."""
+        scores: Tensor = self.linear(self.dropout(states))
+        return scores
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """Summed cross-entropy over the steps that have a target, smoothed in training only."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        return _cross_entropy_sum(scores.flatten(0, 1), targets.flatten(), smoothing)
+
+    def decode(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The likeliest tag of each step and its probability, both (batch, time)."""
+        return _likeliest(scores)
+
+
+def _cross_entropy_sum(scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    # In float32 also under autocast: a sum over a batch leaves bfloat16 no digits.
+    return F.cross_entropy(
+        scores.float(), targets, ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+    )
+
+
+def _likeliest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    confidences, answers = scores.float().softmax(dim=-1).max(dim=-1)
+    return answers, confidences

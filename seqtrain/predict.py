@@ -1,0 +1,183 @@
+"""`python -m seqtrain.predict run_dir=...`: tag text, or name the digits on images, with a finished run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtrain.arguments import Arguments, load_run, parse_arguments
+from seqtrain.config import ConfigError
+from seqtrain.entry import exit_code
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seqtrain.batch import DataSpec
+    from seqtrain.data import Dataset
+    from seqtrain.model import SequenceModel
+
+USAGE = """\
+Predict with a run's best checkpoint.
+
+    python -m seqtrain.predict run_dir=DIR [text="..." | input=FILE] [format=...] [output=FILE]
+
+  run_dir     a run folder
+  text        one sentence
+  input       a file, or - for standard input (the default): plain text with one sentence a line, CoNLL-U
+              (*.conllu, or format=conllu), or for digits a PNG or npy file
+  format      table (default), json: one object a line, or conllu
+  output      a file, or - for standard output (the default)
+  checkpoint  another checkpoint than checkpoints/best.ckpt
+  plugins     packages whose classes the configuration may name, as in plugins=[mine]
+"""
+
+BATCH_SIZE = 256  # sequences; what is read is answered in batches of this size
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model answers to one sequence: names of targets, and their probabilities."""
+
+    answers: list[str]
+    confidences: list[float]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print predictions; returns the exit code."""
+    return exit_code(lambda: _predict(sys.argv[1:] if arguments is None else arguments))
+
+
+def predict(network: SequenceModel, spec: DataSpec, dataset: Dataset) -> list[Prediction]:
+    """The network's answers to every sequence, in their order."""
+    import torch
+
+    from seqtrain.data import sorted_batches
+
+    network.eval()
+    predictions: dict[int, Prediction] = {}
+    for indices in sorted_batches(dataset.lengths, BATCH_SIZE):
+        batch = dataset.batch(indices)
+        with torch.inference_mode():
+            scores, _ = network(batch)
+            head: Any = network.head
+            answers, confidences = head.decode(scores, batch.lengths)
+        for row, index in enumerate(indices.tolist()):
+            predictions[index] = _name(answers[row], confidences[row], int(batch.lengths[row]), spec)
+    return [predictions[index] for index in range(len(predictions))]
+
+
+def _name(answers: Tensor, confidences: Tensor, length: int, spec: DataSpec) -> Prediction:
+    # One answer for a whole sequence, or one for each of its steps, padding left out.
+    steps = 1 if answers.ndim == 0 else length
+    numbers = answers.reshape(-1)[:steps].tolist()
+    shares = [round(share, 4) for share in confidences.reshape(-1)[:steps].tolist()]
+    return Prediction([spec.target_names[number] for number in numbers], shares)
+
+
+def _predict(arguments: Sequence[str]) -> None:
+    given = parse_arguments(
+        arguments,
+        USAGE,
+        required=("run_dir",),
+        optional=("text", "input", "format", "output", "checkpoint", "plugins"),
+    )
+    if given is None:
+        return
+    given.check_choice("format", ("table", "json", "conllu"))
+    if "text" in given and "input" in given:
+        raise ConfigError(["text, input: give one of the two"])
+    cfg, checkpoint = load_run(given)
+
+    from seqtrain.build import load_learner
+
+    learner = load_learner(cfg, checkpoint)
+    answer = _tag if learner.spec.words is not None else _classify
+    _write(given.get("output", "-"), answer(learner.network, learner.spec, given))
+
+
+def _tag(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[str]:
+    """The lines of the answer to text."""
+    from seqtrain.data import ConlluFile, encode_sentences
+    from seqtrain.data.tokenize import tokenize
+
+    source = given.get("input", "-")
+    form = given.get("format", "table")
+    is_conllu = "text" not in given and (source.endswith(".conllu") or form == "conllu")
+    text = given["text"] if "text" in given else _read_text(source)
+    if is_conllu:
+        file = ConlluFile(text, source, tagged=False)
+        sentences = file.sentences
+    else:
+        lines = text.removeprefix("\ufeff").splitlines()
+        sentences = [words for words in map(tokenize, lines) if words]
+    predictions = predict(network, spec, encode_sentences(spec, sentences))
+    if form == "conllu":
+        tags = [prediction.answers for prediction in predictions]
+        yield file.with_tags(tags) if is_conllu else "\n".join(map(_conllu_sentence, sentences, tags)) + "\n"
+        return
+    for words, prediction in zip(sentences, predictions, strict=True):
+        yield _json_sentence(words, prediction) if form == "json" else _table(words, prediction)
+
+
+def _classify(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[str]:
+    """The lines of the answer to images."""
+    from seqtrain.data import read_images
+
+    if "text" in given or given.get("input", "-") == "-":
+        raise ConfigError(["input: this run reads images; give input=FILE, a PNG or npy file"])
+    if given.get("format") == "conllu":
+        raise ConfigError(["format: got 'conllu', which is for text; this run reads images: table or json"])
+    images = read_images(given["input"], spec)
+    names = [given["input"]] if len(images.lengths) == 1 else [
+        f"{given['input']}[{number}]" for number in range(len(images.lengths))
+    ]
+    for name, prediction in zip(names, predict(network, spec, images), strict=True):
+        label, confidence = prediction.answers[0], prediction.confidences[0]
+        if given.get("format") == "json":
+            yield json.dumps({"input": name, "label": label, "confidence": confidence}) + "\n"
+        else:
+            yield f"{name}  {label}  {confidence:.4f}\n"
+
+
+def _json_sentence(words: list[str], prediction: Prediction) -> str:
+    answer = {"tokens": words, "tags": prediction.answers, "confidences": prediction.confidences}
+    return json.dumps(answer, ensure_ascii=False) + "\n"
+
+
+def _table(words: list[str], prediction: Prediction) -> str:
+    width = max(len(word) for word in words)
+    rows = zip(words, prediction.answers, prediction.confidences, strict=True)
+    return "".join(f"{word:{width}}  {tag:5}  {share:.4f}\n" for word, tag, share in rows) + "\n"
+
+
+def _conllu_sentence(words: list[str], tags: list[str]) -> str:
+    rows = enumerate(zip(words, tags, strict=True), start=1)
+    lines = ["\t".join((str(number), word, "_", tag, *"______")) for number, (word, tag) in rows]
+    return "\n".join((f"# text = {' '.join(words)}", *lines)) + "\n"
+
+
+def _read_text(source: str) -> str:
+    from seqtrain.data import DataError, read_utf8
+
+    if source == "-":
+        return sys.stdin.buffer.read().decode("utf-8", errors="strict")
+    path = Path(source)
+    if not path.is_file():
+        raise DataError("no such file", path)
+    return read_utf8(path)
+
+
+def _write(target: str, parts: Iterable[str]) -> None:
+    if target == "-":
+        sys.stdout.writelines(parts)
+        return
+    text = "".join(parts)  # all of it first: a refusal leaves the file as it was
+    Path(target).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What a person reads: a summary when a run starts, a table when it ends."""
+
+from __future__ import annotations
+
+import logging
+
+import pytorch_lightning as pl
+import torch
+
+from seqtrain.data import SequenceDataModule
+from seqtrain.learner import SequenceLearner
+from seqtrain.run import RunFolder
+
+log = logging.getLogger("seqtrain")
+
+
+def log_start(
+    trainer: pl.Trainer, data: SequenceDataModule, learner: SequenceLearner, folder: RunFolder
+) -> None:
+    """Say on what, with what and where the run takes place."""
+    network = learner.network
+    log.info("data        %s", data.corpus.describe())
+    log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
+    log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
+    resumed = ", resumed" if folder.last_checkpoint.exists() else ""
+    log.info("run folder  %s%s", folder.path, resumed)
+
+
+def log_end(metrics: dict[str, float], folder: RunFolder) -> None:
+    """Show the final metrics and where to look."""
+    log.info("\n%s\n", metrics_table(metrics))
+    log.info("run folder  %s", folder.path)
+    log.info("look inside with  tensorboard --logdir %s", folder.path)
+
+
+def metrics_table(metrics: dict[str, float]) -> str:
+    """The metrics of metrics.json as a table: one row a metric, one column a split."""
+    splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
+    names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
+    width = max([len("parameters"), *map(len, names)])
+    lines = [" ".join([f"{'':{width}}", *(f"{split:>8}" for split in splits)])]
+    for name in names:
+        values = (metrics.get(f"{split}/{name}") for split in splits)
+        cells = (f"{'':8}" if value is None else f"{value:8.4f}" for value in values)
+        lines.append(" ".join([f"{name:{width}}", *cells]).rstrip())
+    for name in ("parameters", "epochs", "seconds"):
+        if name in metrics:
+            lines.append(f"{name:{width}} {metrics[name]:>8,}")
+    return "\n".join(lines)
+
+
+def _backbone_name(learner: SequenceLearner) -> str:
+    backbone = learner.network.backbone
+    return repr(getattr(backbone, "rnn", backbone)).splitlines()[0]
+
+
+def _device_name(trainer: pl.Trainer) -> str:
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} x {trainer.world_size}"
+    return f"{device.type} with {torch.get_num_threads()} threads"

@@ -1,0 +1,218 @@
+"""The run folder: whether a run is new, half done or done, and what it keeps."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from seqtrain.config import ConfigError
+
+log = logging.getLogger("seqtrain")
+
+
+class RunFolder:
+    """One run's folder; what lies in it says how far the run is.
+
+    Without `config.yaml` nothing has begun; with it the run is half done; `metrics.json`, written last and in
+    one move, means that it is done.
+
+    Args:
+        path: of the folder; it need not exist.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.metrics_file = self.path / "metrics.json"
+        self.log_file = self.path / "train.log"
+        self.best_checkpoint = self.path / "checkpoints" / "best.ckpt"
+        self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def is_begun(self) -> bool:
+        return self.config_file.exists()
+
+    @property
+    def is_done(self) -> bool:
+        return self.metrics_file.exists()
+
+    def can_resume(self, cfg: DictConfig) -> bool:
+        """Whether this folder holds the unfinished run of the same configuration, and nobody runs it now."""
+        return self.is_begun and not self.is_done and self.differences(cfg) == [] and not self._is_locked()
+
+    def differences(self, cfg: DictConfig) -> list[str]:
+        """The dotted keys in which the configuration of this folder differs from `cfg` run here."""
+        here = cfg.copy()
+        here.run_dir = str(self.path)
+        mine, theirs = _flat(resolved(here)), _flat(OmegaConf.to_container(OmegaConf.load(self.config_file)))
+        return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder, so that the same command started twice makes two runs; released by any death.
+
+        Raises:
+            ConfigError: another process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._lock_file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError([f"run_dir: {self.path} is being written by another process"]) from None
+        try:
+            yield
+        finally:
+            lock.release()
+            self._lock_file.unlink(missing_ok=True)
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder and those above it in which nothing lies: a refused run leaves no trace."""
+        for path in (self.path, *self.path.parents):
+            try:
+                path.rmdir()
+            except OSError:
+                return
+
+    def write_config(self, cfg: DictConfig) -> None:
+        """Keep the configuration, resolved: enough to run it again."""
+        _write_atomically(self.config_file, OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
+
+    def write_metrics(self, metrics: dict[str, float]) -> None:
+        """Keep the metrics, which says that the run is done."""
+        _write_atomically(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"
+
+    def _is_locked(self) -> bool:
+        if not self._lock_file.exists():
+            return False
+        try:
+            with FileLock(self._lock_file, timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:
+    """The folder of this command's unfinished run, if there is one, else a new one.
+
+    Args:
+        cfg: the composed configuration, its `run_dir` the folder given or the one for a new run.
+        is_given: whether `run_dir` was given on the command line.
+
+    Raises:
+        ConfigError: the folder that was given is done, or holds something else.
+    """
+    folder = RunFolder(cfg.run_dir)
+    if is_given:
+        _refuse_foreign_folder(folder, cfg)
+        return folder
+    if cfg.checkpoint is None:
+        for sibling in sorted(folder.path.parent.glob("*/config.yaml"), reverse=True):
+            earlier = RunFolder(sibling.parent)
+            if earlier.can_resume(cfg):
+                return earlier
+    return _new_folder(folder.path)
+
+
+def _refuse_foreign_folder(folder: RunFolder, cfg: DictConfig) -> None:
+    if folder.is_done:
+        problem = "holds a finished run; give another folder, or evaluate this one with seqtrain.evaluate"
+    elif folder.is_begun:
+        keys = folder.differences(cfg)
+        if not keys:
+            return
+        problem = (
+            f"holds an unfinished run of another configuration (it differs in {', '.join(keys)}); "
+            "repeat its command to resume it, or give another folder"
+        )
+    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        problem = "exists and is not a run folder; give another one"
+    else:
+        return
+    raise ConfigError([f"run_dir: {folder.path} {problem}"])
+
+
+def _new_folder(path: Path) -> RunFolder:
+    """Make the folder, with a number behind its name where another run began in the same second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    candidate, number = path, 1
+    while True:
+        try:
+            candidate.mkdir()
+        except FileExistsError:
+            number += 1
+            candidate = path.with_name(f"{path.name}_{number}")
+        else:
+            return RunFolder(candidate)
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, without Hydra's own node."""
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [k for k in cfg if k != "hydra"]), resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+@contextmanager
+def logged(folder: RunFolder) -> Iterator[None]:
+    """Send what this package says to the terminal and to train.log, and warnings to train.log."""
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    file = logging.FileHandler(folder.log_file, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    lightning = quiet_lightning()
+    handlers = [(log, terminal), (log, file), (lightning, file), (logging.getLogger("py.warnings"), file)]
+    for logger, handler in handlers:
+        logger.addHandler(handler)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        for logger, handler in handlers:
+            logger.removeHandler(handler)
+        file.close()
+
+
+def quiet_lightning() -> logging.Logger:
+    """Silence what Lightning says below a warning: it repeats our lines, and one of them advertises."""
+    lightning = logging.getLogger("pytorch_lightning")
+    lightning.setLevel(logging.WARNING)
+    lightning.propagate = False
+    # Lightning 2.6 asks torch 2.13 about its pytrees in a way that is out of date.
+    warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
+    return lightning
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _flat(node: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict) or not node:
+        return {path: node}
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat |= _flat(value, f"{path}.{key}" if path else str(key))
+    return flat

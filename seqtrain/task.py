@@ -1,0 +1,120 @@
+"""Tasks: targets against scores, over valid positions only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from seqtrain.batch import IGNORED, DataSpec, SequenceBatch
+
+
+class SequenceClassification:
+    """One class per sequence.
+
+    Args:
+        monitor: the metric that checkpoints, early stopping and sweeps look at.
+        mode: `max` where more of it is better, else `min`.
+    """
+
+    def __init__(self, monitor: str, mode: str) -> None:
+        self.monitor = monitor
+        self.mode = mode
+
+    def valid(self, batch: SequenceBatch) -> Tensor:
+        """(batch,) bool: the positions that count; here every sequence."""
+        return torch.ones(len(batch), dtype=torch.bool, device=_targets(batch).device)
+
+    def num_valid(self, batch: SequenceBatch) -> int:
+        """How many positions count, known without a look at the device."""
+        return len(batch)
+
+
+class SequenceTagging:
+    """A tag per step.
+
+    Args:
+        monitor: the metric that checkpoints, early stopping and sweeps look at.
+        mode: `max` where more of it is better, else `min`.
+    """
+
+    def __init__(self, monitor: str, mode: str) -> None:
+        self.monitor = monitor
+        self.mode = mode
+
+    def valid(self, batch: SequenceBatch) -> Tensor:
+        """(batch, time) bool: the positions that count; padding does not."""
+        return _targets(batch) != IGNORED
+
+    def num_valid(self, batch: SequenceBatch) -> int:
+        """How many positions count, known without a look at the device."""
+        return int(batch.lengths.sum())
+
+
+Task = SequenceClassification | SequenceTagging
+
+
+class Evaluation(nn.Module):
+    """The metrics of one pass over a split, as sums over valid positions.
+
+    Args:
+        spec: names the targets.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.target_names = spec.target_names
+        num = spec.num_targets
+        self.loss = MeanMetric(nan_strategy="disable")
+        self.accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
+        self.f1 = MulticlassF1Score(num, average=None, zero_division=0, validate_args=False)
+        self.macro_f1 = MulticlassF1Score(num, average="macro", zero_division=0, validate_args=False)
+        self.unseen_accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
+        self.has_unseen = False
+
+    def update(
+        self, task: Task, batch: SequenceBatch, loss_sum: Tensor, answers: Tensor
+    ) -> None:
+        """Count one batch.
+
+        Args:
+            task: says which positions are valid.
+            batch: with targets.
+            loss_sum: the loss summed over valid positions.
+            answers: the targets that the model chose, shaped like the batch's.
+        """
+        valid = task.valid(batch)
+        targets = _targets(batch)[valid]
+        answers = answers[valid]
+        count = task.num_valid(batch)
+        self.loss.update(loss_sum / count, weight=count)
+        for metric in (self.accuracy, self.f1, self.macro_f1):
+            metric.update(answers, targets)
+        if batch.unseen is not None:
+            unseen = batch.unseen[valid]
+            self.unseen_accuracy.update(answers[unseen], targets[unseen])
+            self.has_unseen = True
+
+    def compute(self) -> dict[str, float]:
+        """`loss`, `accuracy`, `macro_f1`, `f1/<target>` for each, and `accuracy_unseen` where words are known."""
+        metrics = {
+            "loss": float(self.loss.compute()),
+            "accuracy": float(self.accuracy.compute()),
+            "macro_f1": float(self.macro_f1.compute()),
+        }
+        if self.has_unseen:
+            metrics["accuracy_unseen"] = float(self.unseen_accuracy.compute())
+        per_target = self.f1.compute().tolist()
+        return metrics | {f"f1/{name}": f1 for name, f1 in zip(self.target_names, per_target, strict=True)}
+
+    def reset(self) -> None:
+        for metric in (self.loss, self.accuracy, self.f1, self.macro_f1, self.unseen_accuracy):
+            metric.reset()
+        self.has_unseen = False
+
+
+def _targets(batch: SequenceBatch) -> Tensor:
+    if batch.targets is None:
+        raise ValueError("the batch has no targets to compare with")
+    return batch.targets

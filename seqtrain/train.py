@@ -1,0 +1,100 @@
+"""Training: one configuration to one run folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from seqtrain import report
+from seqtrain.build import build_data, build_learner, build_trainer
+from seqtrain.callbacks import LastCheckpoint
+from seqtrain.data import SequenceDataModule
+from seqtrain.evaluate import measure
+from seqtrain.learner import SequenceLearner
+from seqtrain.run import RunFolder, logged
+
+log = logging.getLogger("seqtrain")
+
+
+def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
+    """Train, choose the best checkpoint on the validation part, test it, write the run folder.
+
+    Args:
+        cfg: a checked configuration, whose `run_dir` is `folder`.
+        folder: new, or holding this configuration's unfinished run, which then goes on.
+
+    Returns:
+        The metrics of metrics.json.
+
+    Raises:
+        ConfigError: the configuration does not fit the data; nothing has been written.
+        DataError: the data is missing or bad; nothing has been written.
+        KeyboardInterrupt: somebody asked the run to stop; `last.ckpt` holds what it did.
+    """
+    pl.seed_everything(cfg.seed, verbose=False)
+    data = build_data(cfg)
+    data.prepare_data()
+    data.setup("fit")
+    learner = build_learner(cfg, data.spec)
+    with folder.held(), logged(folder):
+        try:
+            folder.write_config(cfg)
+            trainer = build_trainer(cfg)
+            report.log_start(trainer, data, learner, folder)
+            _fit(trainer, learner, data, _checkpoint(cfg, folder))
+            metrics = _measure_best(cfg, trainer, learner, data, folder) | _costs(trainer, learner)
+            folder.write_metrics(metrics)
+            report.log_end(metrics, folder)
+        except Exception:
+            log.exception("The run failed.")
+            raise
+    return metrics
+
+
+def _fit(
+    trainer: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule, checkpoint: Path | None
+) -> None:
+    try:
+        trainer.fit(learner, data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Lightning ends the process on Ctrl-C with the code of a failure; the caller has a better one.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _measure_best(
+    cfg: DictConfig,
+    trainer: pl.Trainer,
+    learner: SequenceLearner,
+    data: SequenceDataModule,
+    folder: RunFolder,
+) -> dict[str, float]:
+    """The metrics of the best checkpoint; those of the test part go to the run's loggers too."""
+    saved = torch.load(folder.best_checkpoint, map_location="cpu", weights_only=True)
+    learner.load_state_dict(saved["state_dict"])
+    metrics = measure(cfg, learner, data)
+    test = {name: value for name, value in metrics.items() if name.startswith("test/")}
+    for logger in trainer.loggers:
+        logger.log_metrics(test, step=trainer.global_step)
+        logger.finalize("success")
+    return metrics
+
+
+def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
+    if folder.last_checkpoint.exists():
+        return folder.last_checkpoint
+    return None if cfg.checkpoint is None else Path(cfg.checkpoint)
+
+
+def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
+    seconds = sum(c.seconds for c in trainer.callbacks if isinstance(c, LastCheckpoint))
+    return {
+        "parameters": learner.network.num_parameters,
+        "epochs": trainer.current_epoch,
+        "seconds": round(seconds, 1),
+    }
