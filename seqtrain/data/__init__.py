@@ -1,11 +1,14 @@
 """From files to padded batches: sources, vocabularies, samplers and the Lightning data module."""
 
+from seqtrain.data.augment import RandomAffine
 from seqtrain.data.conllu_file import UPOS, ConlluFile, read_utf8
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.data.digits import Digits
 from seqtrain.data.error import DataError
+from seqtrain.data.image_file import encode_images, read_images
 from seqtrain.data.loader import BatchLoader, FixedLoader
+from seqtrain.data.mnist import Mnist
 from seqtrain.data.sampler import BatchSampler, sorted_batches
 from seqtrain.data.samples import sample_dir
 from seqtrain.data.treebank import Treebank
@@ -24,13 +27,17 @@ __all__ = [
     "Dataset",
     "Digits",
     "FixedLoader",
+    "Mnist",
+    "RandomAffine",
     "SequenceDataModule",
     "Source",
     "Treebank",
     "VectorDataset",
     "View",
     "WordDataset",
+    "encode_images",
     "encode_sentences",
+    "read_images",
     "read_utf8",
     "sample_dir",
     "sorted_batches",

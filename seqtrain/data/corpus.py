@@ -48,14 +48,15 @@ class Corpus:
     splits: dict[str, Dataset]
 
     def describe(self) -> str:
-        """One line: sequences and steps of each split, number of classes, sizes of the vocabularies."""
+        """One line: how much is in each split, number of classes, sizes of the vocabularies."""
+        sequences, steps = ("sequences", "steps") if self.spec.words is None else ("sentences", "words")
         parts = [
-            f"{name} {len(split.lengths):,} sequences ({int(split.lengths.sum()):,} steps)"
+            f"{name} {len(split.lengths):,} {sequences} ({int(split.lengths.sum()):,} {steps})"
             for name, split in self.splits.items()
         ]
         parts.append(f"{self.spec.num_targets} classes")
         if self.spec.words is not None and self.spec.characters is not None:
-            parts.append(f"{len(self.spec.words):,} words, {len(self.spec.characters):,} characters")
+            parts.append(f"{len(self.spec.words):,} known words, {len(self.spec.characters):,} characters")
         return "; ".join(parts)
 
 

@@ -23,7 +23,7 @@ class Digits:
     that runs can be compared.
     """
 
-    def __init__(self, batch_size: int, eval_batch_size: int, max_tokens: int | None = None) -> None:
+    def __init__(self, *, batch_size: int, eval_batch_size: int, max_tokens: int | None = None) -> None:
         self.batching = Batching(batch_size, max_tokens, eval_batch_size)
 
     def load(self) -> Corpus:

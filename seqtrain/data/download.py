@@ -50,7 +50,7 @@ MNIST = KnownFiles(
 
 
 def fetch(known: KnownFiles, folder: Path) -> None:
-    """Download what is missing in `folder`, and check every file there.
+    """Download what is missing in `folder`.
 
     Raises:
         DataError: where a file cannot be had, or is not the one that is expected.
@@ -58,13 +58,10 @@ def fetch(known: KnownFiles, folder: Path) -> None:
     missing = [name for name in known.sha256 if not (folder / name).exists()]
     if missing:
         _download(known, missing, folder)
-    for name in known.sha256:
-        verify(folder / name, known.sha256[name])
 
 
-def verify(path: Path, expected: str) -> None:
-    """Compare the content, decompressed for a gz file, with its sha256."""
-    content = read_gzip(path) if path.suffix == ".gz" else path.read_bytes()
+def verify(content: bytes, expected: str, path: Path) -> None:
+    """Compare the content of `path`, decompressed for a gz file, with its sha256."""
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         what = "decompressed content" if path.suffix == ".gz" else "file"
@@ -75,12 +72,18 @@ def verify(path: Path, expected: str) -> None:
         )
 
 
-def read_gzip(path: Path) -> bytes:
-    """The decompressed content of a gz file."""
+def read_content(path: Path) -> bytes:
+    """The bytes of a file, decompressed if it is a gz file."""
     try:
-        return gzip.decompress(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DataError("the file is missing", path) from None
+    return _decompress(content, path) if path.suffix == ".gz" else content
+
+
+def _decompress(content: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(content)
     except EOFError:
         raise DataError("the gz file is cut off; delete it and get it again", path) from None
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -100,7 +103,7 @@ def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
             )
             for name in names:
                 path = Path(files.fetch(name, progressbar=True))
-                verify(path, known.sha256[name])
+                verify(read_content(path), known.sha256[name], path)
                 path.replace(folder / name)
     except OSError as error:  # includes all that requests raises
         raise DataError(

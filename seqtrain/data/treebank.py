@@ -13,7 +13,7 @@ from seqtrain.batch import DataSpec
 from seqtrain.data.cache import cached
 from seqtrain.data.conllu_file import UPOS, ConlluFile, read_utf8
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
-from seqtrain.data.download import ENGLISH_EWT, fetch
+from seqtrain.data.download import ENGLISH_EWT, fetch, read_content, verify
 from seqtrain.data.error import DataError
 from seqtrain.data.samples import sample_dir
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words
@@ -50,11 +50,12 @@ class Treebank:
 
     def __init__(
         self,
+        *,
+        data_dir: str | Path,
+        treebank: str,
         batch_size: int,
         eval_batch_size: int,
         max_tokens: int | None = None,
-        data_dir: str | Path = "data",
-        treebank: str = "ud_english_ewt",
         path: str | Path | None = None,
         min_count: int = 1,
         cache_dir: str | Path | None = None,
@@ -88,6 +89,8 @@ class Treebank:
         folder = self._data_dir / self._treebank
         if self._treebank == ENGLISH_EWT.folder:
             fetch(ENGLISH_EWT, folder)
+            for name, sha256 in ENGLISH_EWT.sha256.items():
+                verify(read_content(folder / name), sha256, folder / name)
         return find_splits(
             folder,
             f"download the treebank {self._treebank} from https://universaldependencies.org and put its"
