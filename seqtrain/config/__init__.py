@@ -1,0 +1,8 @@
+"""The configuration: composed by Hydra, checked before torch is imported or data is read."""
+
+from seqtrain.config.check import check_config
+from seqtrain.config.command_line import check_command_line
+from seqtrain.config.compose import CONFIG_DIR, compose_config
+from seqtrain.config.problems import ConfigError
+
+__all__ = ["CONFIG_DIR", "ConfigError", "check_command_line", "check_config", "compose_config"]

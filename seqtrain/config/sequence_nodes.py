@@ -1,0 +1,145 @@
+"""Schemas of the root and of this package's own classes, with what they make of a sequence."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from seqtrain.config.schema import OPTIONAL, describes, read_schema
+from seqtrain.config.values import Count, Natural, Node, NonNegative, Positive, Share
+
+Group: TypeAlias = dict[str, Any]
+
+
+class Root:
+    seed: Natural
+    data_dir: str
+    run_dir: str
+    checkpoint: str | None
+    plugins: list[str] = OPTIONAL
+    task: Group
+    data: Group
+    encoder: Group
+    head: Group
+    model: Group
+    optimizer: Group
+    schedule: Group
+    trainer: Group
+    callbacks: Group | None = OPTIONAL
+    logger: Group | None = OPTIONAL
+
+
+ROOT = read_schema(Root, "seqtrain", "root")
+
+
+class Batching:
+    batch_size: Count
+    max_tokens: Count | None
+    eval_batch_size: Count
+
+
+@describes("data", "seqtrain.data.Digits")
+class Digits:
+    batch_size: Count
+    eval_batch_size: Count
+
+
+@describes("data", "seqtrain.data.Mnist")
+class Mnist:
+    data_dir: str
+    view: Literal["rows", "columns", "pixels", "permuted"]
+    dev_size: Count
+    augment: Node | None
+    batch_size: Count
+    eval_batch_size: Count
+
+
+@describes("data", "seqtrain.data.Treebank")
+class Treebank(Batching):
+    data_dir: str
+    treebank: str | None
+    path: str | None
+    min_count: Count
+
+
+@describes("part", "seqtrain.data.RandomAffine")
+class RandomAffine:
+    max_degrees: NonNegative
+
+
+@describes("encoder", "seqtrain.model.VectorEncoder")
+class VectorEncoder:
+    pass
+
+
+@describes("encoder", "seqtrain.model.WordEncoder")
+class WordEncoder:
+    word_size: Natural
+    character_size: Count
+    character_hidden_size: Natural
+    unknown_rate: NonNegative
+    dropout: Share
+
+
+class Recurrent:
+    input_size: Count | None = OPTIONAL
+    hidden_size: Count
+    num_layers: Count = OPTIONAL
+    bias: bool = OPTIONAL
+    batch_first: bool = OPTIONAL
+    dropout: Share = OPTIONAL
+    bidirectional: bool = OPTIONAL
+
+
+@describes("model", "torch.nn.RNN")
+class RNN(Recurrent):
+    nonlinearity: Literal["tanh", "relu"] = OPTIONAL
+
+
+@describes("model", "torch.nn.LSTM")
+@describes("model", "torch.nn.GRU")
+class Gated(Recurrent):
+    pass
+
+
+@describes("model", "seqtrain.model.BiLSTM")
+class BiLSTM(Recurrent):
+    cell: Literal["lstm", "lstm_layernorm", "lstm_peephole", "lstm_coupled", "gru"] = OPTIONAL
+    backend: Literal["auto", "reference", "eager"] = OPTIONAL
+
+
+class Head:
+    dropout: Share
+    label_smoothing: Share
+
+
+@describes("head", "seqtrain.model.LabelHead")
+class LabelHead(Head):
+    pass
+
+
+@describes("head", "seqtrain.model.TagHead")
+class TagHead(Head):
+    pass
+
+
+@describes("task", "seqtrain.task.SequenceClassification")
+@describes("task", "seqtrain.task.SequenceTagging")
+class Task:
+    monitor: str
+    mode: Literal["min", "max"]
+
+
+@describes("callbacks", "seqtrain.callbacks.LastCheckpoint")
+class LastCheckpoint:
+    path: str
+    every_minutes: Positive
+
+
+@describes("callbacks", "seqtrain.callbacks.HiddenStateTelemetry")
+class HiddenStateTelemetry:
+    every_n_steps: Count
+
+
+@describes("callbacks", "seqtrain.callbacks.ProgressBar")
+class ProgressBar:
+    refresh_rate: Count

@@ -1,0 +1,170 @@
+"""What `_target_` may name, and whether the keys beside it are arguments of that class.
+
+A configuration may come from somebody else, so that nothing outside `PACKAGES` and the user's own
+`plugins` is imported, only classes are built, and of the libraries only classes of the kinds in
+`LIBRARY_KINDS`: none of them opens a file, starts a process or runs text as code when it is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from seqtrain.config.problems import nearest
+from seqtrain.config.schema import SCHEMAS, Schema
+
+PACKAGES = ("seqtrain", "torch", "pytorch_lightning", "torchmetrics")
+
+LIBRARY_KINDS = (
+    "torch.nn.Module",
+    "torch.optim.Optimizer",
+    "torch.optim.lr_scheduler.LRScheduler",
+    "pytorch_lightning.Callback",
+    "pytorch_lightning.Trainer",
+    "pytorch_lightning.loggers.Logger",
+    "pytorch_lightning.profilers.Profiler",
+    "pytorch_lightning.strategies.Strategy",
+    "pytorch_lightning.plugins.Precision",
+    "torchmetrics.Metric",
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A place in the configuration: the class that belongs there, and the arguments the builder adds."""
+
+    kind: str | None = None
+    added: tuple[str, ...] = ()
+
+
+ROLES = {
+    "task": Role(),
+    "data": Role(),
+    "encoder": Role("torch.nn.Module", ("spec",)),
+    "head": Role("torch.nn.Module", ("input_size", "num_targets")),
+    "model": Role("torch.nn.Module", ("input_size",)),
+    "optimizer": Role("torch.optim.Optimizer", ("params",)),
+    "schedule": Role("torch.optim.lr_scheduler.LRScheduler", ("optimizer",)),
+    "trainer": Role("pytorch_lightning.Trainer", ("callbacks", "logger")),
+    "callbacks": Role("pytorch_lightning.Callback"),
+    "logger": Role("pytorch_lightning.loggers.Logger"),
+    "part": Role(),  # anything nested in one of the above
+}
+
+# Added by the builder where they are null, so that a number may be written as well.
+NULLABLE = ("input_size", "total_steps", "T_max")
+
+
+class TargetError(ValueError):
+    """Why a `_target_` is not built."""
+
+
+def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
+    """The schema of the class that `target` names: ours where it is built in, else read off its signature.
+
+    Raises TargetError where the target is not allowed, is not there or does not belong to `role`.
+    """
+    if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
+        raise TargetError(f"got {target!r}, expected the dotted path of a class")
+    _refuse_outsiders(target, plugins)
+    known = SCHEMAS.get(target)
+    if known and known.role in (role, "part"):
+        return known
+    if known:
+        raise TargetError(f"{target} belongs under {known.role}, not under {role}")
+    cls = _find_class(target)
+    _refuse_other_kinds(target, cls, role, plugins)
+    return _read_signature(target, cls, role)
+
+
+def _refuse_outsiders(target: str, plugins: Collection[str]) -> None:
+    package, *rest = target.split(".")
+    if package not in PACKAGES and package not in plugins:
+        allowed = ", ".join([*PACKAGES, *plugins])
+        raise TargetError(
+            f"{target} is outside the packages that may be built from ({allowed}); "
+            f"if {package} is your own, add it with plugins=[{package}]"
+        )
+    if any(part.startswith("_") for part in rest):
+        raise TargetError(f"{target} is private to {package}, and not built")
+
+
+def _find_class(target: str) -> type:
+    """Import no more than the path needs, one step after the other."""
+    parts = target.split(".")
+    found: Any = None
+    for number, part in enumerate(parts):
+        path = ".".join(parts[: number + 1])
+        if number and hasattr(found, part):
+            found = getattr(found, part)
+            continue
+        try:
+            found = import_module(path)
+        except ImportError as error:
+            if error.name and not target.startswith(error.name):
+                raise TargetError(f"{path} cannot be imported: {error}") from None
+            raise TargetError(_not_there(path, found)) from None
+    if not isinstance(found, type):
+        raise TargetError(f"{target} is not a class, and only classes are built")
+    return found
+
+
+def _not_there(path: str, parent: Any) -> str:
+    package, _, name = path.rpartition(".")
+    meant = nearest(name, [key for key in dir(parent) if not key.startswith("_")]) if package else None
+    hint = f"; did you mean {package}.{meant}?" if meant else ""
+    return f"there is no {path}{hint}"
+
+
+def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[str]) -> None:
+    kind = ROLES[role].kind
+    if kind and not issubclass(cls, _find_class(kind)):
+        raise TargetError(f"{target} is no {kind}, which {role} needs")
+    home = cls.__module__.partition(".")[0]
+    if home == "seqtrain" or home in plugins:
+        return
+    if kind is None and not any(issubclass(cls, _find_class(each)) for each in LIBRARY_KINDS):
+        raise TargetError(
+            f"{target} is none of the kinds of class that are built: {', '.join(LIBRARY_KINDS)}"
+        )
+
+
+def _read_signature(target: str, cls: type, role: str) -> Schema:
+    parameters = dict(_parameters(cls))
+    added = ROLES[role].added
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    for name in added:
+        if name not in parameters and not takes_any:
+            raise TargetError(f"{target} takes no argument {name}, which a class under {role} is given")
+    named = {
+        name: each
+        for name, each in parameters.items()
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        and (name not in added or name in NULLABLE)
+    }
+    hints = _hints(cls)
+    kinds = {name: hints.get(name, Any) for name in named}
+    for name in NULLABLE:
+        if name in kinds:
+            kinds[name] = kinds[name] | None if kinds[name] is int else Any
+    required = frozenset(
+        name for name, each in named.items() if each.default is each.empty and name not in NULLABLE
+    )
+    return Schema(target, role, kinds, required, open=takes_any)
+
+
+def _parameters(cls: type) -> Iterator[tuple[str, inspect.Parameter]]:
+    try:
+        yield from inspect.signature(cls).parameters.items()
+    except (TypeError, ValueError):  # some classes written in C tell no signature
+        yield "keys", inspect.Parameter("keys", inspect.Parameter.VAR_KEYWORD)
+
+
+def _hints(cls: type) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
+    except Exception:  # annotations may name what is imported for type checkers alone
+        return {}

@@ -1,0 +1,113 @@
+"""Types of configuration values: which values they accept, and what they are called in a message.
+
+A type is an ordinary annotation (int, float | None, Literal["tanh", "relu"], list[int], ...), with a
+`Range` where a number has bounds. Annotations that are not known here accept everything.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number; both belong to it unless `above` leaves the minimum out."""
+
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    above: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        above = number > self.minimum if self.above else number >= self.minimum
+        return above and number <= self.maximum
+
+    def __str__(self) -> str:
+        if self.maximum < math.inf:
+            return f"from {self.minimum:g} to {self.maximum:g}"
+        return f"above {self.minimum:g}" if self.above else f"of at least {self.minimum:g}"
+
+
+class Node:
+    """A nested mapping with `_target_`: an object of its own."""
+
+
+Count: TypeAlias = Annotated[int, Range(1)]
+Natural: TypeAlias = Annotated[int, Range(0)]
+Share: TypeAlias = Annotated[float, Range(0, 1)]
+Positive: TypeAlias = Annotated[float, Range(0, above=True)]
+NonNegative: TypeAlias = Annotated[float, Range(0)]
+
+SIMPLE: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    NoneType: "null",
+    Node: "a mapping with _target_",
+}
+
+
+def accepts(kind: Any, value: Any) -> bool:
+    """Whether `value`, as YAML or the command line gave it, is of this kind."""
+    if kind in SIMPLE:
+        return _is_simple(kind, value)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return accepts(arguments[0], value) and all(value in bounds for bounds in _ranges(kind))
+    if origin in (Union, UnionType):
+        return any(accepts(argument, value) for argument in arguments)
+    if origin is Literal:
+        return any(type(value) is type(argument) and value == argument for argument in arguments)
+    if origin is list:
+        return isinstance(value, list) and all(accepts(arguments[0], item) for item in value)
+    if origin is tuple and Ellipsis not in arguments:
+        return (
+            isinstance(value, list) and len(value) == len(arguments) and all(map(accepts, arguments, value))
+        )
+    if origin is dict:
+        return isinstance(value, dict)
+    return True
+
+
+def describe(kind: Any) -> str:
+    """What a message calls a value of this kind, with its article."""
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return " ".join([describe(arguments[0]), *map(str, _ranges(kind))])
+    if origin in (Union, UnionType):
+        return " or ".join(describe(argument) for argument in arguments)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin is list:
+        return f"a list, each item {describe(arguments[0])}"
+    if origin is tuple:
+        return f"a list of {len(arguments)}: {', '.join(map(describe, arguments))}"
+    return "a mapping"
+
+
+def words_of(kind: Any) -> list[str]:
+    """The words that a value of this kind may be, where there are only some."""
+    if get_origin(kind) is Literal:
+        return [word for word in get_args(kind) if isinstance(word, str)]
+    if get_origin(kind) in (Union, UnionType):
+        return [word for argument in get_args(kind) for word in words_of(argument)]
+    return []
+
+
+def _ranges(kind: Any) -> list[Range]:
+    return [note for note in get_args(kind)[1:] if isinstance(note, Range)]
+
+
+def _is_simple(kind: Any, value: Any) -> bool:
+    if isinstance(value, bool):  # to Python a bool is an int as well
+        return kind is bool
+    if kind is float:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    if kind is Node:
+        return isinstance(value, dict) and "_target_" in value
+    return isinstance(value, kind)
