@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
+from omegaconf import DictConfig
 
-from seqtrain.config import lightning_nodes, sequence_nodes, torch_nodes
-from seqtrain.config.fit import find_misfits
+from seqtrain.config import lightning_nodes, torch_nodes  # noqa: F401  they fill the table of schemas
+from seqtrain.config.fit import find_misfits, find_mismatches
 from seqtrain.config.problems import ConfigError, nearest, not_among, show
+from seqtrain.config.resolve import UNKNOWN, Tree, resolve_tree
 from seqtrain.config.schema import Schema
 from seqtrain.config.sequence_nodes import ROOT
 from seqtrain.config.targets import ROLES, TargetError, schema_of
 from seqtrain.config.values import accepts, describe, words_of
 
-__all__ = ["check_config", "find_problems", "plain_tree"]
-
-# Their import fills the table of schemas.
-DECLARATIONS = (lightning_nodes, sequence_nodes, torch_nodes)
-
-
-# A file that says null composes to an empty mapping.
 NULLABLE_ROLES = ("callbacks", "logger")
 
 
-class Unknown:
-    """A value that could not be resolved: its problem is reported, and every type accepts it."""
+@dataclass(frozen=True)
+class Place:
+    """A mapping with keys to check: `path` leads to it, and it plays this role there."""
 
+    path: str
+    role: str
+    keys: Mapping[Any, Any]
 
-UNKNOWN = Unknown()
+    def child(self, key: object) -> str:
+        return f"{self.path}.{key}" if self.path else str(key)
 
 
 def check_config(cfg: DictConfig, trusted_plugins: Collection[str] | None = None) -> None:
@@ -40,163 +39,129 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] | None = None
     that the configuration itself names: right for a user's own command, wrong for a file that came
     from somebody else.
     """
-    problems = find_problems(cfg, trusted_plugins)
+    tree, problems = resolve_tree(cfg)
+    problems += find_problems(tree, trusted_plugins)
     if problems:
         raise ConfigError(problems)
 
 
-def find_problems(cfg: DictConfig, trusted_plugins: Collection[str] | None = None) -> list[str]:
-    tree, problems = plain_tree(cfg)
-    if trusted_plugins is None:
-        named = tree.get("plugins")
-        trusted_plugins = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
-    checker = _Checker(tree, trusted_plugins)
-    problems += checker.problems
-    if not problems:
-        problems += find_misfits(tree, _choices(cfg))
-    return problems
+def find_problems(
+    tree: Tree,
+    trusted_plugins: Collection[str] | None = None,
+    choices: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Everything wrong with a resolved configuration, as "path: problem".
 
-
-def _choices(cfg: DictConfig) -> dict[str, Any]:
-    """What was chosen for each group, where the configuration comes fresh from Hydra."""
-    return dict(OmegaConf.select(cfg, "hydra.runtime.choices") or {})
-
-
-def plain_tree(cfg: DictConfig) -> tuple[dict[str, Any], list[str]]:
-    """The configuration as resolved dicts and lists without Hydra's node; and what cannot be resolved."""
-    problems: list[str] = []
-    keys: list[Any] = [key for key in cfg if key != "hydra"]
-    tree = {str(key): _plain(cfg, key, str(key), problems) for key in keys}
-    return tree, problems
-
-
-def _plain(parent: DictConfig | ListConfig, key: Any, path: str, problems: list[str]) -> Any:
-    if OmegaConf.is_missing(parent, key):
-        problems.append(f"{path}: has no value yet (???); give it one with {path}=VALUE")
-        return UNKNOWN
-    try:
-        value = parent[key]
-    except OmegaConfBaseException as error:
-        problems.append(f"{path}: {_explain_interpolation(parent, key, error)}")
-        return UNKNOWN
-    if isinstance(value, DictConfig):
-        keys: list[Any] = list(value)
-        return {str(each): _plain(value, each, f"{path}.{each}", problems) for each in keys}
-    if isinstance(value, ListConfig):
-        return [_plain(value, each, f"{path}[{each}]", problems) for each in range(len(value))]
-    return value
-
-
-def _explain_interpolation(parent: DictConfig | ListConfig, key: Any, error: Exception) -> str:
-    plain: Any = OmegaConf.to_container(parent, resolve=False)
-    written = plain[key]
-    if isinstance(error, InterpolationKeyError):
-        return f"{written} names a key that does not exist"
-    if isinstance(error, InterpolationResolutionError):
-        return f"{written} cannot be resolved: {str(error).splitlines()[0]}"
-    return str(error).splitlines()[0]
-
-
-class _Checker:
-    """One walk over a plain tree; `problems` is what it found."""
-
-    def __init__(self, tree: dict[str, Any], plugins: Collection[str]) -> None:
-        self.plugins = plugins
-        self.problems: list[str] = []
-        self.schemas: dict[str, Schema] = {"": ROOT}
-        self.unknown: list[tuple[str, str]] = []
-        self._check_keys(tree, "", ROOT)
-        for role in ROLES:
-            if role == "callbacks" and isinstance(tree.get(role), dict):
-                for name, node in tree[role].items():
-                    self._check_node(node, f"{role}.{name}", role)
-            elif role in tree:
-                self._check_node(tree[role], role, role)
-        self.problems += [self._explain_unknown(path, owner) for path, owner in self.unknown]
-
-    def _check_node(self, node: Any, path: str, role: str) -> None:
-        if not isinstance(node, dict) or (not node and role in NULLABLE_ROLES):
-            return
-        if "_target_" not in node:
-            if role != "part":
-                self.problems.append(f"{path}._target_: missing; it names the class to build")
-            self._check_parts(node, path)
-            return
-        if isinstance(node["_target_"], Unknown):
-            return
+    `choices` are what was chosen for each group, where it is known, to call things by their names.
+    """
+    plugins = _plugins(tree) if trusted_plugins is None else trusted_plugins
+    schemas, problems = {"": ROOT}, list(_special_keys(tree, ""))
+    places = [Place("", "root", tree), *_places(tree)]
+    for place in places[1:]:
         try:
-            schema = schema_of(node["_target_"], role, self.plugins)
+            schemas[place.path] = _schema(place, plugins)
         except TargetError as error:
-            self.problems.append(f"{path}._target_: {error}")
-            self._check_parts(node, path)
-            return
-        self.schemas[path] = schema
-        self._check_keys(node, path, schema)
-        self._check_parts(node, path)
+            problems.append(f"{place.path}._target_: {error}")
+    for place in places:
+        if place.path in schemas:
+            problems += _check_keys(place, schemas)
+    problems += find_mismatches(tree, choices or {})
+    return problems or list(find_misfits(tree))
 
-    def _check_keys(self, node: Mapping[str, Any], path: str, schema: Schema) -> None:
-        prefix = f"{path}." if path else ""
-        for key, value in node.items():
-            if key == "_target_" or _is_special(key):
-                continue
-            if key in schema.kinds:
-                self._check_value(value, prefix + key, schema.kinds[key])
-            elif key in ROLES.get(schema.role, ROLES["part"]).added:
-                self.problems.append(f"{prefix}{key}: given by the builder, and not set in a configuration")
-            elif not schema.open:
-                self.unknown.append((prefix + key, path))
-        for key in sorted(schema.required - set(node)):
-            self.problems.append(
-                f"{prefix}{key}: missing; {schema.target} needs {describe(schema.kinds[key])}"
-            )
 
-    def _check_value(self, value: Any, path: str, kind: Any) -> None:
-        if isinstance(value, Unknown) or accepts(kind, value):
-            return
-        words = words_of(kind)
-        if words and isinstance(value, str):
-            self.problems.append(f"{path}: {not_among(value, words)}")
+def _plugins(tree: Tree) -> list[str]:
+    named = tree.get("plugins")
+    return [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+
+
+def _places(tree: Tree) -> Iterator[Place]:
+    """Every mapping that must be, or is, a node."""
+    for role in ROLES:
+        node = tree.get(role)
+        if not isinstance(node, dict) or (not node and role in NULLABLE_ROLES):
+            continue  # a file that says null composes to an empty mapping
+        if role == "callbacks":
+            for name, callback in node.items():
+                yield from _node_and_parts(callback, f"callbacks.{name}", role)
         else:
-            self.problems.append(f"{path}: got {show(value)}, expected {describe(kind)}")
+            yield from _node_and_parts(node, role, role)
 
-    def _check_parts(self, value: Any, path: str) -> None:
-        """Whatever is nested in a node is held to the same rules."""
-        for where, part in _children(value, path):
-            key = where.rpartition(".")[2]
-            if key != "_target_" and _is_special(key):
-                self.problems.append(
-                    f"{where}: not allowed; a node builds one object from `_target_` and its keys"
-                )
-            elif isinstance(part, dict) and "_target_" in part:
-                self._check_node(part, where, "part")
-            else:
-                self._check_parts(part, where)
 
-    def _explain_unknown(self, path: str, owner: str) -> str:
-        name = path.rpartition(".")[2]
-        schema = self.schemas[owner]
-        meant = nearest(name, schema.kinds)
-        elsewhere = [
-            f"{place}.{name}" for place, each in self.schemas.items() if place and name in each.kinds
-        ]
-        if meant is None and len(elsewhere) == 1:
-            hint = f"; did you mean {elsewhere[0]}?"
-        elif meant:
-            hint = f"; did you mean {owner}.{meant}?" if owner else f"; did you mean {meant}?"
+def _node_and_parts(value: Any, path: str, role: str = "part") -> Iterator[Place]:
+    if isinstance(value, dict) and (role != "part" or "_target_" in value):
+        yield Place(path, role, value)
+    for where, child in _children(value, path):
+        yield from _node_and_parts(child, where)
+
+
+def _schema(place: Place, plugins: Collection[str]) -> Schema:
+    if "_target_" not in place.keys:
+        raise TargetError("missing; it names the class to build")
+    return schema_of(place.keys["_target_"], place.role, plugins)
+
+
+def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
+    schema = schemas[place.path]
+    elsewhere = ROLES[place.role].elsewhere if place.role in ROLES else {}
+    for key, value in place.keys.items():
+        path = place.child(key)
+        if _is_special(key) or value is UNKNOWN:
+            continue
+        if key in elsewhere:
+            yield f"{path}: {elsewhere[key]}"
+        elif key in schema.kinds:
+            yield from _check_value(value, path, schema.kinds[key])
+        elif not schema.open:
+            yield _explain_unknown(place, str(key), schemas)
+    for key in schema.kinds:
+        if key in schema.required and key not in place.keys:
+            needed = f"choose one with {key}=..." if place.role == "root" and key in ROLES else None
+            needed = needed or f"{schema.target} needs {describe(schema.kinds[key])}"
+            yield f"{place.child(key)}: missing; {needed}"
+
+
+def _check_value(value: Any, path: str, kind: Any) -> Iterator[str]:
+    if accepts(kind, value):
+        return
+    words = words_of(kind)
+    if words and isinstance(value, str):
+        yield f"{path}: {not_among(value, words)}"
+    else:
+        yield f"{path}: got {show(value)}, expected {describe(kind)}"
+
+
+def _explain_unknown(place: Place, key: str, schemas: Mapping[str, Schema]) -> str:
+    schema = schemas[place.path]
+    what = f"no such key in {schema.target}" if place.path else "no such key or group"
+    meant = nearest(key, schema.kinds)
+    owners = [path for path, other in schemas.items() if path and key in other.kinds]
+    if meant and (place.path or not owners):
+        hint = f"did you mean {place.child(meant)}?"
+    elif len(owners) == 1:
+        hint = f"did you mean {owners[0]}.{key}?"
+    else:
+        hint = f"there are {', '.join(schema.kinds)}"
+    return f"{place.child(key)}: {what}; {hint}"
+
+
+def _special_keys(value: Any, path: str) -> Iterator[str]:
+    """Hydra's own words for how to build, which would get round the checks."""
+    for where, child in _children(value, path):
+        if isinstance(value, dict) and where.endswith("_") and _is_special(where.rpartition(".")[2]):
+            if not where.endswith("_target_"):
+                yield f"{where}: not allowed; a node has _target_ and the keys of its class"
         else:
-            hint = f"; there are {', '.join(schema.kinds)}"
-        what = f"no such key in {schema.target}" if owner else "no such key or group"
-        return f"{path}: {what}{hint}"
+            yield from _special_keys(child, where)
 
 
 def _children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, child in value.items():
-            yield f"{path}.{key}", child
+            yield (f"{path}.{key}" if path else str(key)), child
     elif isinstance(value, list):
         for number, child in enumerate(value):
             yield f"{path}[{number}]", child
 
 
-def _is_special(key: str) -> bool:
-    return key.startswith("_") and key.endswith("_")
+def _is_special(key: object) -> bool:
+    return isinstance(key, str) and key.startswith("_") and key.endswith("_")

@@ -13,13 +13,12 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqtrain.config.check import plain_tree
-from seqtrain.config.compose import Composer, hydra_config_of
+from seqtrain.config.compose import Composer
 from seqtrain.config.fit import find_warnings
 from seqtrain.config.overrides import parse_overrides, sweep_problem
 from seqtrain.config.problems import ConfigError
 
-JOBS_CHECKED = 1000  # of a sweep before it starts; the others are checked when their turn comes
+JOBS_CHECKED = 200  # of a sweep before it starts; the others are checked when their turn comes
 
 
 def check_command_line(argv: Sequence[str]) -> list[str]:
@@ -35,7 +34,7 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
     composer = Composer([flags.config_dir] if flags.config_dir else [])
     overrides, problems = parse_overrides(flags.overrides, composer.loader)
     single = [each for each in overrides if not each.is_sweep_override()]
-    master = composer.compose_base(single)
+    master = composer.compose_master(single)
     if flags.multirun or master.hydra.mode is RunMode.MULTIRUN:
         jobs = list(_jobs(composer, master, overrides))
     else:
@@ -94,14 +93,12 @@ def _check_jobs(composer: Composer, jobs: Sequence[Sequence[str]]) -> tuple[list
     warnings: dict[str, list[str]] = {}
     for job in jobs:
         overrides, unread = parse_overrides(job)
-        cfg, found = composer.compose(overrides)
-        for problem in dict.fromkeys([*unread, *found]):
+        composed = composer.compose(overrides)
+        found = [*unread, *composed.problems]
+        for problem in dict.fromkeys(found):
             problems.setdefault(problem, []).append(" ".join(job))
-        if not unread and not found:
-            with hydra_config_of(cfg):
-                tree, _ = plain_tree(cfg)
-            for warning in find_warnings(tree):
-                warnings.setdefault(warning, []).append(" ".join(job))
+        for warning in [] if found else find_warnings(composed.tree):
+            warnings.setdefault(warning, []).append(" ".join(job))
     return _name_jobs(problems, len(jobs)), _name_jobs(warnings, len(jobs))
 
 

@@ -35,23 +35,17 @@ class Trainer:
     log_every_n_steps: Natural | None = OPTIONAL
     check_val_every_n_epoch: Count | None = OPTIONAL
     val_check_interval: Natural | Share | str | dict[str, int] | None = OPTIONAL
-    num_sanity_val_steps: int | None = OPTIONAL
     limit_train_batches: Natural | Share | None = OPTIONAL
     limit_val_batches: Natural | Share | None = OPTIONAL
     limit_test_batches: Natural | Share | None = OPTIONAL
     limit_predict_batches: Natural | Share | None = OPTIONAL
     overfit_batches: Natural | Share = OPTIONAL
-    fast_dev_run: bool | Natural = OPTIONAL
     profiler: str | Node | None = OPTIONAL
     plugins: Any = OPTIONAL
     sync_batchnorm: bool = OPTIONAL
     use_distributed_sampler: bool = OPTIONAL
     reload_dataloaders_every_n_epochs: Natural = OPTIONAL
-    enable_checkpointing: bool | None = OPTIONAL
-    enable_progress_bar: bool | None = OPTIONAL
-    enable_model_summary: bool | None = OPTIONAL
     enable_autolog_hparams: bool = OPTIONAL
-    barebones: bool = OPTIONAL
     default_root_dir: str | None = OPTIONAL
     model_registry: str | None = OPTIONAL
 

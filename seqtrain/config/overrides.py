@@ -1,13 +1,18 @@
-"""Read `key=value` arguments, one by one, so that each malformed one is named."""
+"""Overrides of single keys: read them, and lay them over a configuration, so that each wrong one is named."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seqtrain.config.problems import first_line, nearest
 
 
 def parse_overrides(
@@ -36,6 +41,47 @@ def sweep_problem(override: Override) -> str:
     """Why several values for a key do not make one run."""
     key, value = override.key_or_group, override.get_value_string()
     return f"{key}: got several values, {value}; add -m to run each, or write [{value}] for a list"
+
+
+def lay_over(cfg: DictConfig, override: Override) -> list[str]:
+    """Change one value of `cfg` in place, whether or not it has the key; return the problems."""
+    key = override.key_or_group
+    if "/" in key or override.package:
+        return [f"{key}: no such group"]
+    parent = key.rpartition(".")[0]
+    exists, value = find_value(cfg, parent)
+    if parent and exists and not value:
+        return [f"{key}: {parent} is null, so that it has no keys"]
+    if override.is_delete():
+        return _delete(cfg, key)
+    try:
+        OmegaConf.update(cfg, key, override.value(), merge=True, force_add=True)
+    except (OmegaConfBaseException, ValueError, TypeError, AttributeError, AssertionError) as error:
+        return [f"{key}: {first_line(error)}"]
+    return []
+
+
+def find_value(cfg: DictConfig, path: str) -> tuple[bool, Any]:
+    """Whether there is such a key, and its value; an interpolation is left as it is written."""
+    node: Any = cfg
+    for key in path.split("."):
+        if not isinstance(node, DictConfig) or node._is_none() or key not in tuple(node):
+            return False, None
+        node = node._get_node(key)
+    empty = isinstance(node, Node) and node._is_none()
+    return True, None if empty else node
+
+
+def _delete(cfg: DictConfig, key: str) -> list[str]:
+    parent, _, name = key.rpartition(".")
+    node = find_value(cfg, parent)[1] if parent else cfg
+    present = [str(each) for each in node] if isinstance(node, DictConfig) else []
+    if name in present:
+        del node[name]
+        return []
+    meant = nearest(name, present)
+    prefix = f"~{parent}." if parent else "~"
+    return [f"{key}: nothing to delete" + (f"; did you mean {prefix}{meant}?" if meant else "")]
 
 
 def _explain(argument: str) -> str:

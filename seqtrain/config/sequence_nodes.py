@@ -33,37 +33,39 @@ ROOT = read_schema(Root, "seqtrain", "root")
 
 class Batching:
     batch_size: Count
-    max_tokens: Count | None
     eval_batch_size: Count
+    max_tokens: Count | None = OPTIONAL
 
 
 @describes("data", "seqtrain.data.Digits")
-class Digits:
-    batch_size: Count
-    eval_batch_size: Count
+class Digits(Batching):
+    pass
 
 
 @describes("data", "seqtrain.data.Mnist")
-class Mnist:
+class Mnist(Batching):
     data_dir: str
     view: Literal["rows", "columns", "pixels", "permuted"]
     dev_size: Count
-    augment: Node | None
-    batch_size: Count
-    eval_batch_size: Count
+    path: str | None = OPTIONAL
+    augment: Node | None = OPTIONAL
 
 
 @describes("data", "seqtrain.data.Treebank")
 class Treebank(Batching):
     data_dir: str
-    treebank: str | None
-    path: str | None
-    min_count: Count
+    treebank: str
+    path: str | None = OPTIONAL
+    min_count: Count = OPTIONAL
+    cache_dir: str | None = OPTIONAL
 
 
 @describes("part", "seqtrain.data.RandomAffine")
 class RandomAffine:
-    max_degrees: NonNegative
+    max_degrees: NonNegative = OPTIONAL
+    max_translation: Share = OPTIONAL
+    max_scaling: Share = OPTIONAL
+    max_shear: NonNegative = OPTIONAL
 
 
 @describes("encoder", "seqtrain.model.VectorEncoder")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any, Union, get_type_hints
 
 from seqtrain.config.problems import nearest
 from seqtrain.config.schema import SCHEMAS, Schema
@@ -34,28 +34,54 @@ LIBRARY_KINDS = (
 
 @dataclass(frozen=True)
 class Role:
-    """A place in the configuration: the class that belongs there, and the arguments the builder adds."""
+    """A place in the configuration.
+
+    `kind` is the class that belongs there; `added` are the arguments that the builder gives it, of which
+    those in `nullable` may be written as well and are given where they are null; `elsewhere` are
+    keys that its class has and that are set in another way.
+    """
 
     kind: str | None = None
     added: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
+
+GIVEN = "not set here; it comes from the parts before this one"
+
+TRAINER_ELSEWHERE = {
+    "logger": "not set here; choose one with logger=...",
+    "callbacks": "not set here; add one with +callbacks.NAME={_target_: ...}",
+    "enable_progress_bar": "not set here; callbacks.progress=null turns the bar off",
+    "enable_checkpointing": "not set here; checkpoints are written by callbacks.best and callbacks.last",
+    "enable_model_summary": "not set here; a summary is printed at the start of every run",
+    "num_sanity_val_steps": "not set here; trainer=debug tries three batches of everything",
+    "fast_dev_run": "not set here; trainer=debug tries three batches of everything",
+    "barebones": "not set here; callbacks=minimal logger=none leaves out what costs time",
+}
 
 ROLES = {
     "task": Role(),
     "data": Role(),
-    "encoder": Role("torch.nn.Module", ("spec",)),
-    "head": Role("torch.nn.Module", ("input_size", "num_targets")),
-    "model": Role("torch.nn.Module", ("input_size",)),
-    "optimizer": Role("torch.optim.Optimizer", ("params",)),
-    "schedule": Role("torch.optim.lr_scheduler.LRScheduler", ("optimizer",)),
-    "trainer": Role("pytorch_lightning.Trainer", ("callbacks", "logger")),
+    "encoder": Role("torch.nn.Module", ("spec",), elsewhere={"spec": GIVEN}),
+    "head": Role(
+        "torch.nn.Module",
+        ("input_size", "num_targets"),
+        elsewhere={"input_size": GIVEN, "num_targets": GIVEN},
+    ),
+    "model": Role("torch.nn.Module", ("input_size",), nullable=("input_size",)),
+    "optimizer": Role("torch.optim.Optimizer", ("params",), elsewhere={"params": GIVEN}),
+    "schedule": Role(
+        "torch.optim.lr_scheduler.LRScheduler",
+        ("optimizer",),
+        nullable=("total_steps", "T_max"),
+        elsewhere={"optimizer": GIVEN},
+    ),
+    "trainer": Role("pytorch_lightning.Trainer", ("callbacks", "logger"), elsewhere=TRAINER_ELSEWHERE),
     "callbacks": Role("pytorch_lightning.Callback"),
     "logger": Role("pytorch_lightning.loggers.Logger"),
     "part": Role(),  # anything nested in one of the above
 }
-
-# Added by the builder where they are null, so that a number may be written as well.
-NULLABLE = ("input_size", "total_steps", "T_max")
 
 
 class TargetError(ValueError):
@@ -134,26 +160,21 @@ def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[s
 
 def _read_signature(target: str, cls: type, role: str) -> Schema:
     parameters = dict(_parameters(cls))
-    added = ROLES[role].added
+    place = ROLES[role]
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-    for name in added:
+    for name in place.added:
         if name not in parameters and not takes_any:
             raise TargetError(f"{target} takes no argument {name}, which a class under {role} is given")
     named = {
         name: each
         for name, each in parameters.items()
-        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
-        and (name not in added or name in NULLABLE)
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) and name not in place.elsewhere
     }
     hints = _hints(cls)
     kinds = {name: hints.get(name, Any) for name in named}
-    for name in NULLABLE:
-        if name in kinds:
-            kinds[name] = kinds[name] | None if kinds[name] is int else Any
-    required = frozenset(
-        name for name, each in named.items() if each.default is each.empty and name not in NULLABLE
-    )
-    return Schema(target, role, kinds, required, open=takes_any)
+    kinds |= {name: Union[kinds[name], None] for name in place.nullable if name in kinds}  # noqa: UP007
+    required = {name for name, each in named.items() if each.default is each.empty}
+    return Schema(target, role, kinds, frozenset(required - set(place.nullable)), open=takes_any)
 
 
 def _parameters(cls: type) -> Iterator[tuple[str, inspect.Parameter]]:

@@ -1,0 +1,65 @@
+"""Resolve the interpolations of a composed configuration, and name those that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+
+from seqtrain.config.problems import first_line
+
+Tree: TypeAlias = dict[Any, Any]
+
+
+class Unknown:
+    """Stands for a value that could not be resolved; that is a problem of its own."""
+
+
+UNKNOWN = Unknown()
+
+
+def resolve_tree(cfg: DictConfig) -> tuple[Tree, list[str]]:
+    """The configuration as plain dicts and lists without Hydra's node; and what cannot be resolved."""
+    problems: list[str] = []
+    keys: list[Any] = [key for key in cfg if key != "hydra"]
+    return {key: _resolve(cfg, key, str(key), problems) for key in keys}, problems
+
+
+@contextmanager
+def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
+    """Let `${hydra:...}` mean what the `hydra` node of `cfg` says."""
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    instance.set_config(cfg)
+    try:
+        yield
+    finally:
+        instance.cfg = before
+
+
+def _resolve(parent: DictConfig | ListConfig, key: Any, path: str, problems: list[str]) -> Any:
+    if OmegaConf.is_missing(parent, key):
+        problems.append(f"{path}: has no value yet (???); give it one with {path}=VALUE")
+        return UNKNOWN
+    try:
+        value = parent[key]
+    except OmegaConfBaseException as error:
+        problems.append(f"{path}: {_explain(parent, key, error)}")
+        return UNKNOWN
+    if isinstance(value, DictConfig):
+        keys: list[Any] = list(value)
+        return {each: _resolve(value, each, f"{path}.{each}", problems) for each in keys}
+    if isinstance(value, ListConfig):
+        return [_resolve(value, each, f"{path}[{each}]", problems) for each in range(len(value))]
+    return value
+
+
+def _explain(parent: DictConfig | ListConfig, key: Any, error: OmegaConfBaseException) -> str:
+    plain: Any = OmegaConf.to_container(parent, resolve=False)
+    if isinstance(error, InterpolationKeyError):
+        return f"{plain[key]} names a key that does not exist"
+    return f"{plain[key]} cannot be resolved: {first_line(error)}"
