@@ -1,7 +1,7 @@
 """From files to padded batches: sources, vocabularies, samplers and the Lightning data module."""
 
 from seqtrain.data.augment import RandomAffine
-from seqtrain.data.conllu_file import UPOS, ConlluFile, read_utf8
+from seqtrain.data.conllu_file import UPOS, ConlluFile, decode_utf8, read_utf8
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.data.digits import Digits
@@ -35,6 +35,7 @@ __all__ = [
     "VectorDataset",
     "View",
     "WordDataset",
+    "decode_utf8",
     "encode_images",
     "encode_sentences",
     "read_images",

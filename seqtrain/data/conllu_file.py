@@ -18,7 +18,7 @@ UPOS = (
 
 COLUMNS = 10
 FORM, TAG = 1, 3
-ID = re.compile(r"(?P<word>[1-9]\d*)|[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")
+RANGE_OR_EMPTY = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")
 
 
 class Word(NamedTuple):
@@ -93,31 +93,41 @@ class ConlluFile:
         if len(columns) != COLUMNS:
             hint = "" if "\t" in line else "; columns are separated by tabs, not spaces"
             self._refuse(number, f"{len(columns)} columns instead of {COLUMNS}{hint}")
-        identity = ID.fullmatch(columns[0])
-        if identity is None:
-            self._refuse(number, f"the id {columns[0]!r} is no number, range (1-2) or empty node (8.1)")
-        if identity["word"] is None:
+        if columns[0] != str(expected_id):
+            self._check_no_word(number, columns[0], expected_id)
             return None
-        if int(columns[0]) != expected_id:
-            self._refuse(
-                number,
-                f"word {columns[0]} where word {expected_id} was expected; an empty line ends a sentence",
-            )
         if not columns[FORM].strip():
             self._refuse(number, "the word is empty")
-        if any("  " in column for column in columns[: TAG + 1]):  # which conllu takes for a tab
+        if "  " in line and any("  " in column for column in columns[: TAG + 1]):  # conllu would split it
             self._refuse(number, "two spaces in a row in one of the first columns")
         if self.tagged and columns[TAG] not in UPOS:
             self._refuse(number, f"unknown UPOS tag {columns[TAG]!r}; expected one of {', '.join(UPOS)}")
         return Word(number, columns[FORM], columns[TAG])
+
+    def _check_no_word(self, number: int, identity: str, expected_id: int) -> None:
+        if RANGE_OR_EMPTY.fullmatch(identity):
+            return
+        if not identity.isdecimal():
+            self._refuse(number, f"the id {identity!r} is no number, range (1-2) or empty node (8.1)")
+        self._refuse(
+            number, f"word {identity} where word {expected_id} was expected; an empty line ends a sentence"
+        )
 
     def _refuse(self, number: int, problem: str) -> NoReturn:
         raise DataError(problem, self.path, number + 1)
 
 
 def read_utf8(path: Path) -> str:
-    """The text of a file; DataError names the line that is not UTF-8."""
-    content = path.read_bytes()
+    """The text of a file; DataError where there is none, or names the line that is not UTF-8."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError("the file is missing", path) from None
+    return decode_utf8(content, path)
+
+
+def decode_utf8(content: bytes, path: str | Path) -> str:
+    """The text of what came from `path`; DataError names the line that is not UTF-8."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytorch_lightning as pl
+import torch
 
-from seqtrain.batch import DataSpec
+from seqtrain.batch import DataSpec, SequenceBatch
 from seqtrain.data.corpus import Corpus, Source
 from seqtrain.data.loader import BatchLoader, FixedLoader
 from seqtrain.data.sampler import BatchSampler, sorted_batches
@@ -48,6 +49,11 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def test_dataloader(self) -> FixedLoader:
         return self._evaluation_loader("test")
+
+    def transfer_batch_to_device(
+        self, batch: SequenceBatch, device: torch.device, dataloader_idx: int
+    ) -> SequenceBatch:
+        return batch.to(device, non_blocking=True)
 
     def _evaluation_loader(self, split: str) -> FixedLoader:
         dataset = self.corpus.splits[split]

@@ -13,6 +13,7 @@ from pathlib import Path
 from seqtrain.data.error import DataError
 
 RETRIES = 2
+DELETE = "delete the file to have it downloaded again, or give the folder of another data set as data.path"
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,13 @@ def fetch(known: KnownFiles, folder: Path) -> None:
         _download(known, missing, folder)
 
 
-def verify(content: bytes, expected: str, path: Path) -> None:
+def verify(content: bytes, expected: str, path: Path, remedy: str = DELETE) -> None:
     """Compare the content of `path`, decompressed for a gz file, with its sha256."""
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         what = "decompressed content" if path.suffix == ".gz" else "file"
         raise DataError(
-            f"wrong checksum: expected sha256 {expected} of the {what}, found {found}; delete the file to"
-            " have it downloaded again, or give the folder of another data set as data.path",
-            path,
+            f"wrong checksum: expected sha256 {expected} of the {what}, found {found}; {remedy}", path
         )
 
 
@@ -103,7 +102,8 @@ def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
             )
             for name in names:
                 path = Path(files.fetch(name, progressbar=True))
-                verify(read_content(path), known.sha256[name], path)
+                remedy = f"this is what came from {known.url}; try again, or put the file here yourself"
+                verify(read_content(path), known.sha256[name], folder / name, remedy)
                 path.replace(folder / name)
     except OSError as error:  # includes all that requests raises
         raise DataError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seqtrain.error import InputError
 
-class DataError(ValueError):
+
+class DataError(InputError):
     """What is wrong with the data, where, and what to do about it.
 
     The message starts with the file, and with the line where there is one, as compilers write it.

@@ -83,16 +83,20 @@ def _read_npy(path: Path) -> Pixels:
 
 def _read_png(path: Path) -> Pixels:
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError:
-        raise DataError("reading it needs pillow: pip install pillow, or give a .npy file", path) from None
+        raise DataError(
+            "reading it needs pillow: pip install 'seqtrain[image]', or give a .npy file", path
+        ) from None
     try:
         with Image.open(path) as image:
             if image.mode not in GREY_MODES:
                 raise DataError(f"pixels of mode {image.mode}; save it with 8 bits a channel", path)
             coloured = image.convert("RGBA")
-    except UnidentifiedImageError:
-        raise DataError("no image that can be read", path) from None
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # of pillow, where the content is no image or half of one
+        raise DataError(f"no sound image: {error}", path) from None
     if coloured.getchannel("A").getextrema() != (255, 255):
         raise DataError("parts of the image are transparent; save it on a black ground", path)
     return (np.asarray(coloured.convert("L")) / 255).astype(np.float32)

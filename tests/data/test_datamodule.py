@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from seqtrain.batch import DataSpec, SequenceBatch
-from seqtrain.data import BatchLoader, Batching, Corpus, FixedLoader, SequenceDataModule, VectorDataset
+from seqtrain.data import Batching, BatchLoader, Corpus, FixedLoader, SequenceDataModule, VectorDataset
 
 pytestmark = [
     # Lightning 2.6 asks torch's pytree a question that newer torch versions want put differently.
@@ -150,7 +150,7 @@ def test_a_run_may_be_interrupted_twice_in_one_epoch(tmp_path: Path, uninterrupt
     assert before + between + after == uninterrupted
 
 
-def test_epochs_that_are_cut_short_still_differ_and_resume(tmp_path: Path, steps_per_epoch: int) -> None:
+def test_epochs_that_are_cut_short_still_differ_and_resume(tmp_path: Path) -> None:
     whole, _ = train(tmp_path, limit_train_batches=6)
     assert [epoch for epoch, _ in whole] == [0] * 6 + [1] * 6 + [2] * 6
     folder = tmp_path / "interrupted"

@@ -5,7 +5,6 @@ import torch
 from seqtrain.batch import DataSpec
 from seqtrain.data import Corpus, Digits
 
-
 CLASS_SIZES = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
