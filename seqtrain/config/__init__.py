@@ -2,7 +2,8 @@
 
 from seqtrain.config.check import check_config
 from seqtrain.config.command_line import check_command_line
-from seqtrain.config.compose import CONFIG_DIR, compose_config
+from seqtrain.config.compose import compose_config
+from seqtrain.config.files import CONFIG_DIR
 from seqtrain.config.problems import ConfigError
 
 __all__ = ["CONFIG_DIR", "ConfigError", "check_command_line", "check_config", "compose_config"]

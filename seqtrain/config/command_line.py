@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -14,8 +14,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from seqtrain.config.compose import Composer
+from seqtrain.config.files import ConfigFiles
 from seqtrain.config.fit import find_warnings
-from seqtrain.config.overrides import parse_overrides, sweep_problem
+from seqtrain.config.overrides import find_sweep_problems, parse_overrides, without_sweeps
 from seqtrain.config.problems import ConfigError
 
 JOBS_CHECKED = 200  # of a sweep before it starts; the others are checked when their turn comes
@@ -31,15 +32,16 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
     flags = _parse(argv)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
         return list(argv)
-    composer = Composer([flags.config_dir] if flags.config_dir else [])
-    overrides, problems = parse_overrides(flags.overrides, composer.loader)
-    single = [each for each in overrides if not each.is_sweep_override()]
+    composer = Composer(ConfigFiles([flags.config_dir] if flags.config_dir else []))
+    overrides, problems = parse_overrides(flags.overrides, composer.files.loader)
+    single = without_sweeps(overrides)
     master = composer.compose_master(single)
     if flags.multirun or master.hydra.mode is RunMode.MULTIRUN:
-        jobs = list(_jobs(composer, master, overrides))
+        jobs, unswept = _sweep(composer, master, overrides)
+        problems += unswept
     else:
         jobs = [[str(each.input_line) for each in single]]
-        problems += [sweep_problem(each) for each in overrides if each.is_sweep_override()]
+        problems += find_sweep_problems(overrides)
     found, warnings = _check_jobs(composer, jobs)
     problems += found
     if problems:
@@ -68,23 +70,30 @@ def _parse(argv: Sequence[str]) -> Namespace:
     return flags
 
 
-def _jobs(composer: Composer, master: DictConfig, overrides: Sequence[Override]) -> Iterator[list[str]]:
-    """The overrides of each job of a sweep, in the order of Hydra's own sweeper."""
+def _sweep(
+    composer: Composer, master: DictConfig, overrides: Sequence[Override]
+) -> tuple[list[list[str]], list[str]]:
+    """The overrides of each job, in the order of Hydra's own sweeper, and what it cannot sweep over."""
     params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
-    swept, problems = parse_overrides(params, composer.loader)
-    if problems:
-        raise ConfigError([f"hydra.sweeper.params.{problem}" for problem in problems])
+    swept, problems = parse_overrides(params, composer.files.loader)
     values: dict[str, list[str]] = {}
     for override in [*swept, *overrides]:
-        key = override.get_key_element()
-        if override.is_discrete_sweep():
+        key, line = override.get_key_element(), str(override.input_line)
+        if not override.is_sweep_override():
+            values[key] = [line]
+        elif override.is_hydra_override():
+            problems.append(f"{key}: got several values, and Hydra's own settings take one")
+        elif override.is_discrete_sweep():
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        elif override.is_sweep_override():  # an interval: another sweeper draws from it
+        elif str(master.hydra.sweeper._target_).endswith(".BasicSweeper"):
+            problems.append(
+                f"{line}: Hydra's own sweeper runs a grid, as in {key}=1,2; others draw from intervals"
+            )
+        else:
             interval: Any = override.value()
             values[key] = [f"{key}={interval.start}", f"{key}={interval.end}"]
-        else:
-            values[key] = [str(override.input_line)]
-    yield from map(list, itertools.islice(itertools.product(*values.values()), JOBS_CHECKED))
+    jobs = itertools.islice(itertools.product(*values.values()), JOBS_CHECKED)
+    return [list(job) for job in jobs], problems
 
 
 def _check_jobs(composer: Composer, jobs: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:

@@ -26,7 +26,7 @@ def parse_overrides(
     overrides, problems = [], []
     for argument in arguments:
         try:
-            override = parser.parse_override(argument)
+            (override,) = parser.parse_overrides([argument])
         except HydraException:
             problems.append(_explain(argument))
             continue
@@ -37,10 +37,18 @@ def parse_overrides(
     return overrides, problems
 
 
-def sweep_problem(override: Override) -> str:
-    """Why several values for a key do not make one run."""
-    key, value = override.key_or_group, override.get_value_string()
-    return f"{key}: got several values, {value}; add -m to run each, or write [{value}] for a list"
+def find_sweep_problems(overrides: Sequence[Override]) -> list[str]:
+    """Keys with several values, which do not make one run."""
+    return [
+        f"{key}: got several values, {value}; add -m to run each, or write [{value}] for a list"
+        for key, value in (
+            (each.key_or_group, each.get_value_string()) for each in overrides if each.is_sweep_override()
+        )
+    ]
+
+
+def without_sweeps(overrides: Sequence[Override]) -> list[Override]:
+    return [each for each in overrides if not each.is_sweep_override()]
 
 
 def lay_over(cfg: DictConfig, override: Override) -> list[str]:

@@ -49,6 +49,10 @@ class Role:
 
 GIVEN = "not set here; it comes from the parts before this one"
 
+UNSUITED = {
+    "torch.optim.lr_scheduler.ReduceLROnPlateau": "follows a metric, and schedules here go by the step",
+}
+
 TRAINER_ELSEWHERE = {
     "logger": "not set here; choose one with logger=...",
     "callbacks": "not set here; add one with +callbacks.NAME={_target_: ...}",
@@ -96,6 +100,8 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
         raise TargetError(f"got {target!r}, expected the dotted path of a class")
     _refuse_outsiders(target, plugins)
+    if target in UNSUITED:
+        raise TargetError(f"{target} {UNSUITED[target]}")
     known = SCHEMAS.get(target)
     if known and known.role in (role, "part"):
         return known

@@ -87,7 +87,7 @@ def describe(kind: Any) -> str:
         return f"a list, each item {describe(arguments[0])}"
     if origin is tuple:
         return f"a list of {len(arguments)}: {', '.join(map(describe, arguments))}"
-    return "a mapping"
+    return "a mapping" if origin is dict else "a value"
 
 
 def words_of(kind: Any) -> list[str]:

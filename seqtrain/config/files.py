@@ -1,0 +1,82 @@
+"""The shipped configuration files and those of a user's own folders, as Hydra finds and composes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from seqtrain.config.problems import ConfigError, first_line, not_among
+
+
+def _find_config_dir() -> Path:
+    package = Path(__file__).resolve().parents[1]
+    in_wheel = package / "configs"
+    return in_wheel if in_wheel.is_dir() else package.parent / "configs"
+
+
+CONFIG_DIR = _find_config_dir()
+
+
+class ConfigFiles:
+    """The shipped folder, then `config_dirs`; raises ConfigError where one of these does not exist."""
+
+    def __init__(self, config_dirs: Sequence[str | Path] = ()) -> None:
+        missing = [folder for folder in config_dirs if not Path(folder).is_dir()]
+        if missing:
+            raise ConfigError([f"--config-dir: there is no folder {folder}" for folder in missing])
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="seqtrain"):
+            self.loader = GlobalHydra.instance().config_loader()
+        folders = [f"file://{Path(folder).resolve()}" for folder in config_dirs]
+        quoted = [QuotedString(folder, Quote.single).with_quotes() for folder in folders]
+        self._search = [f"hydra.searchpath=[{','.join(quoted)}]"] if folders else []
+        self._choices: dict[str, list[str]] = {}
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """The groups that the root configuration chooses from."""
+        defaults = OmegaConf.load(CONFIG_DIR / "config.yaml").defaults
+        return [str(group) for entry in defaults if isinstance(entry, DictConfig) for group in entry]
+
+    def choices(self, group: str) -> list[str]:
+        """The files of a group; empty where there is no such group."""
+        if group not in self._choices:
+            options = self.loader.get_group_options(group, config_name="config", overrides=self._search)
+            self._choices[group] = sorted(options)
+        return self._choices[group]
+
+    def load(self, overrides: Sequence[str], run_mode: RunMode = RunMode.RUN) -> DictConfig:
+        """What Hydra composes, with its own node. Raises ConfigError with Hydra's reason."""
+        try:
+            return self.loader.load_configuration(
+                "config", [*self._search, *overrides], run_mode=run_mode, from_shell=False
+            )
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+            raise ConfigError([_explain(error)]) from None
+
+
+def _explain(error: Exception) -> str:
+    """One line for an error of Hydra, OmegaConf or YAML, with the file or key where there is one."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        reason = getattr(error, "problem", None) or "cannot be read"
+        return f"{mark.name}: line {mark.line + 1}, column {mark.column + 1}: {reason}"
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        file = re.match(r"In '(.+?)'", str(error))
+        where = f"{file[1]}.yaml: " if file else ""
+        return f"{where}{group}: {not_among(name, sorted(error.options))}"
+    key = re.match(r"Could not override '(.+?)'", str(error))
+    if key and error.__cause__:
+        return f"{key[1]}: {first_line(error.__cause__)}"
+    return first_line(error)
