@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,12 @@ def build_learner(cfg: DictConfig, spec: DataSpec) -> SequenceLearner:
 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
     """The trainer with its callbacks and logger."""
+    trainer: pl.Trainer
     callbacks = [_build(node) for node in cfg.callbacks.values() if node is not None]
     logger = _build(cfg.logger) if cfg.logger else None
     if logger is not None:
         callbacks.append(TrainingCurves())
-    return _build(
+    trainer = _build(
         cfg.trainer,
         precision=_precision(cfg.trainer),
         callbacks=callbacks,
@@ -69,6 +71,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
         num_sanity_val_steps=0,
     )
+    return trainer
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:
@@ -89,13 +92,46 @@ def build_evaluator(cfg: DictConfig) -> pl.Trainer:
 def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
     """A learner with the weights of a checkpoint, sized by the data promise that lies in it.
 
-    Only tensors and plain values are read: a checkpoint from somebody else runs no code.
+    Raises:
+        ConfigError: see `load_weights`.
     """
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    spec = DataSpec.from_dict(saved["spec"])
-    learner = build_learner(cfg, spec)
-    learner.load_state_dict(saved["state_dict"])
+    learner = build_learner(cfg, DataSpec.from_dict(_read_checkpoint(checkpoint)["spec"]))
+    load_weights(learner, checkpoint)
     return learner
+
+
+def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
+    """Give a learner the weights of a checkpoint.
+
+    Raises:
+        ConfigError: it cannot be read, or comes from other data or another model.
+    """
+    saved = _read_checkpoint(checkpoint)
+    if DataSpec.from_dict(saved["spec"]) != learner.spec:
+        raise ConfigError(
+            [f"checkpoint: {checkpoint} comes from other data: its classes, sizes or vocabularies differ"]
+        )
+    try:
+        learner.load_state_dict(saved["state_dict"])
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip()
+        raise ConfigError([f"checkpoint: {checkpoint} comes from another model: {reason}"]) from None
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    """Only tensors and plain values are read: a checkpoint from somebody else runs no code."""
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
+        raise ConfigError(
+            [
+                f"checkpoint: {path} cannot be read: it is damaged, or holds more than tensors and plain "
+                "values, which might run code and is never loaded"
+            ]
+        ) from None
+    if not isinstance(saved, dict) or not {"spec", "state_dict"} <= saved.keys():
+        raise ConfigError([f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict"])
+    return saved
 
 
 def _build(node: DictConfig, **arguments: Any) -> Any:
@@ -118,9 +154,7 @@ def _schedule(cfg: DictConfig) -> ScheduleBuilder:
     def build(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
         # torch's two names for the length of a schedule; null means the whole training.
         lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
-        schedule: torch.optim.lr_scheduler.LRScheduler = _build(
-            cfg.schedule, optimizer=optimizer, **lengths
-        )
+        schedule: torch.optim.lr_scheduler.LRScheduler = _build(cfg.schedule, optimizer=optimizer, **lengths)
         return schedule
 
     return build

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -22,12 +23,16 @@ from seqtrain.telemetry import FinalStateStatistics, Histogram
 log = logging.getLogger("seqtrain")
 
 
-class LastCheckpoint(pl.Callback):
+class LastCheckpoint(pl.callbacks.Checkpoint):
     """Keeps `last.ckpt`, from which a run that was interrupted goes on with the same numbers.
 
     It is written at the end of every epoch, every few minutes within one, and after the step in progress
-    when SIGINT (Ctrl-C) or SIGTERM asks the run to stop. A file is replaced in one move, so that a kill in
-    the middle of writing leaves the one before.
+    when SIGINT (Ctrl-C) or SIGTERM asks the run to stop; where that is an epoch's last step, after the
+    validation that follows. A file is replaced in one move, so that a kill in the middle of writing leaves
+    the one before.
+
+    The trainer calls a Checkpoint's hooks after those of all other callbacks: their sums, the best metric
+    and the decision to stop early are up to date in what is saved.
 
     Args:
         path: of the file.
@@ -39,10 +44,9 @@ class LastCheckpoint(pl.Callback):
         self.every_minutes = every_minutes
         self._saved_at = self._started_at = time.monotonic()
         self._earlier_seconds = 0.0
+        self._trainer: pl.Trainer | None = None
         self._resumed: dict[str, Any] | None = None
-        self._should_stop = False
         self._signal: int | None = None
-        self._handlers: dict[int, Any] = {}
 
     @property
     def seconds(self) -> float:
@@ -50,10 +54,17 @@ class LastCheckpoint(pl.Callback):
         return self._earlier_seconds + time.monotonic() - self._started_at
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers, which dropout goes on from, and what else Lightning forgets."""
+        """The state of the random numbers, which dropout goes on from, and what else Lightning forgets.
+
+        That is early stopping's decision, and the place in the data: it restores that of a loader only where
+        no learner asked for the number of steps, as ours does for its schedule.
+        """
+        assert self._trainer is not None
+        loader: Any = self._trainer.train_dataloader
         state = {
             "seconds": self.seconds,
-            "should_stop": self._should_stop,
+            "should_stop": self._trainer.should_stop,
+            "batches": loader.state_dict() if hasattr(loader, "state_dict") else None,
             "random_cpu": torch.get_rng_state(),
         }
         if torch.cuda.is_available():
@@ -62,17 +73,23 @@ class LastCheckpoint(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._resumed = state_dict
+        self._earlier_seconds = state_dict["seconds"]
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._ask_to_stop)
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._trainer = trainer
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            # Here, since the trainer has set its own by now; it puts back those from before when it is done.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._ask_to_stop)
         self._saved_at = self._started_at = time.monotonic()
         if self._resumed is None:
             return
-        self._earlier_seconds = self._resumed["seconds"]
-        trainer.should_stop = self._resumed["should_stop"]  # early stopping had decided so
+        trainer.should_stop = self._resumed["should_stop"]
+        if self._resumed["batches"] is not None:
+            loader: Any = trainer.train_dataloader
+            loader.load_state_dict(self._resumed["batches"])
         torch.set_rng_state(self._resumed["random_cpu"].cpu())
         if "random_cuda" in self._resumed and torch.cuda.is_available():
             torch.cuda.set_rng_state(self._resumed["random_cuda"].cpu())
@@ -80,6 +97,8 @@ class LastCheckpoint(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if trainer.is_last_batch or not _has_stepped(trainer, batch_idx):
+            return  # the epoch's end saves soon; and gradients in the making are in no checkpoint
         if self._signal is not None:
             self._save(trainer)
             raise KeyboardInterrupt
@@ -91,11 +110,6 @@ class LastCheckpoint(pl.Callback):
         if self._signal is not None:
             raise KeyboardInterrupt
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        while self._handlers:
-            number, handler = self._handlers.popitem()
-            signal.signal(number, handler)
-
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._signal is not None:
             raise KeyboardInterrupt  # asked twice: stop at once
@@ -103,7 +117,6 @@ class LastCheckpoint(pl.Callback):
         log.info("Stopping after this step; once more to stop at once.")
 
     def _save(self, trainer: pl.Trainer) -> None:
-        self._should_stop = trainer.should_stop
         partial = self.path.with_suffix(".partial")
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
@@ -126,7 +139,10 @@ class TrainingCurves(pl.Callback):
     ) -> None:
         self._loss_sum = self._loss_sum + outputs["loss"].detach() * outputs["count"]
         self._count += outputs["count"]
-        if trainer.global_step % trainer.log_every_n_steps == 0 or trainer.is_last_batch:
+        if not _has_stepped(trainer, batch_idx):
+            return
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if trainer.global_step % every == 0 or trainer.is_last_batch:
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             metrics = {"train/loss": float(self._loss_sum) / self._count, "train/learning_rate": rate}
             for logger in trainer.loggers:
@@ -160,7 +176,7 @@ class HiddenStateTelemetry(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (trainer.global_step - 1) % self.every_n_steps != 0:
+        if not _has_stepped(trainer, batch_idx) or (trainer.global_step - 1) % self.every_n_steps != 0:
             return
         statistics = FinalStateStatistics(_num_directions(pl_module))
         statistics.update(outputs["final_state"])
@@ -201,10 +217,20 @@ class HiddenStateTelemetry(pl.Callback):
                 prefixed = {f"val/{tag}": value for tag, value in scalars.items()}
                 logger.log_metrics(prefixed, step=trainer.global_step)
 
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self.teardown(trainer, pl_module, "fit")
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _has_stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether the optimizer moved after this batch, or its gradients wait for those of the next."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
 
 
 def _num_directions(pl_module: pl.LightningModule) -> int:
@@ -215,7 +241,7 @@ def _num_directions(pl_module: pl.LightningModule) -> int:
 
 def _write_histograms(writer: SummaryWriter, histograms: dict[str, Histogram], step: int) -> None:
     for tag, histogram in histograms.items():
-        writer.add_histogram_raw(  # type: ignore[no-untyped-call]
+        writer.add_histogram_raw(
             tag,
             min=histogram.minimum,
             max=histogram.maximum,
@@ -270,12 +296,20 @@ class ProgressBar(pl.callbacks.ProgressBar):
                 self._bar.set_postfix(self._shown(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._close()
         shown = "  ".join(f"{name} {value}" for name, value in self._shown(trainer).items())
         seconds = time.monotonic() - self._epoch_start
         log.info("epoch %d/%s  %s  %.1f s", trainer.current_epoch + 1, trainer.max_epochs, shown, seconds)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def _shown(self, trainer: pl.Trainer) -> dict[str, str]:
         assert isinstance(trainer.lightning_module, SequenceLearner)

@@ -1,4 +1,4 @@
-"""What `python -m seqtrain` does around a training: refuse early, choose the folder, answer with an exit code."""
+"""What `python -m seqtrain` does around a training: refuse early, choose the folder, give an exit code."""
 
 from __future__ import annotations
 

@@ -53,14 +53,16 @@ def _evaluate(arguments: Sequence[str]) -> None:
     given.check_choice("format", ("table", "json"))
     cfg, checkpoint = load_run(given)
 
-    from seqtrain.build import build_data, load_learner
+    from seqtrain.build import build_data, build_learner, load_weights
     from seqtrain.report import metrics_table
     from seqtrain.run import quiet_lightning
 
     quiet_lightning()
     data = build_data(cfg)
     data.setup()
-    metrics = measure(cfg, load_learner(cfg, checkpoint), data)
+    learner = build_learner(cfg, data.spec)
+    load_weights(learner, checkpoint)
+    metrics = measure(cfg, learner, data)
     print(json.dumps(metrics) if given.get("format") == "json" else metrics_table(metrics))
 
 

@@ -125,17 +125,16 @@ def _tag(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[s
 
 def _classify(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[str]:
     """The lines of the answer to images."""
-    from seqtrain.data import read_images
+    from seqtrain.data import encode_images, read_images
 
     if "text" in given or given.get("input", "-") == "-":
         raise ConfigError(["input: this run reads images; give input=FILE, a PNG or npy file"])
     if given.get("format") == "conllu":
         raise ConfigError(["format: got 'conllu', which is for text; this run reads images: table or json"])
-    images = read_images(given["input"], spec)
-    names = [given["input"]] if len(images.lengths) == 1 else [
-        f"{given['input']}[{number}]" for number in range(len(images.lengths))
-    ]
-    for name, prediction in zip(names, predict(network, spec, images), strict=True):
+    source = given["input"]
+    images = read_images(Path(source), spec)
+    names = [source] if len(images) == 1 else [f"{source}[{number}]" for number in range(len(images))]
+    for name, prediction in zip(names, predict(network, spec, encode_images(spec, images)), strict=True):
         label, confidence = prediction.answers[0], prediction.confidences[0]
         if given.get("format") == "json":
             yield json.dumps({"input": name, "label": label, "confidence": confidence}) + "\n"
@@ -161,10 +160,10 @@ def _conllu_sentence(words: list[str], tags: list[str]) -> str:
 
 
 def _read_text(source: str) -> str:
-    from seqtrain.data import DataError, read_utf8
+    from seqtrain.data import DataError, decode_utf8, read_utf8
 
     if source == "-":
-        return sys.stdin.buffer.read().decode("utf-8", errors="strict")
+        return decode_utf8(sys.stdin.buffer.read(), "standard input")
     path = Path(source)
     if not path.is_file():
         raise DataError("no such file", path)

@@ -37,6 +37,7 @@ class RunFolder:
         self.log_file = self.path / "train.log"
         self.best_checkpoint = self.path / "checkpoints" / "best.ckpt"
         self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
+        self._made: list[Path] = []  # folders that this process made for it, the innermost first
 
     @property
     def is_begun(self) -> bool:
@@ -62,9 +63,10 @@ class RunFolder:
         """Hold the folder, so that the same command started twice makes two runs; released by any death.
 
         Raises:
-            ConfigError: another process holds it.
+            ConfigError: another process holds it, or it cannot be made.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.path.is_dir():
+            self.make()
         lock = FileLock(self._lock_file)
         try:
             lock.acquire(timeout=0)
@@ -76,9 +78,26 @@ class RunFolder:
             lock.release()
             self._lock_file.unlink(missing_ok=True)
 
+    def make(self) -> None:
+        """Make the folder and those above it.
+
+        Raises:
+            FileExistsError: it exists already.
+            ConfigError: it cannot be made.
+        """
+        missing = [path for path in self.path.parents if not path.exists()]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir()
+        except OSError as error:
+            if self.path.exists():
+                raise
+            raise ConfigError([f"run_dir: {self.path} cannot be made: {error.strerror}"]) from None
+        self._made = [self.path, *missing]
+
     def discard_if_empty(self) -> None:
-        """Remove the folder and those above it in which nothing lies: a refused run leaves no trace."""
-        for path in (self.path, *self.path.parents):
+        """Remove what `make` made, if nothing lies in it: a refused run leaves no trace."""
+        for path in self._made:
             try:
                 path.rmdir()
             except OSError:
@@ -148,21 +167,21 @@ def _refuse_foreign_folder(folder: RunFolder, cfg: DictConfig) -> None:
 
 def _new_folder(path: Path) -> RunFolder:
     """Make the folder, with a number behind its name where another run began in the same second."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    candidate, number = path, 1
+    folder, number = RunFolder(path), 1
     while True:
         try:
-            candidate.mkdir()
+            folder.make()
         except FileExistsError:
             number += 1
-            candidate = path.with_name(f"{path.name}_{number}")
+            folder = RunFolder(path.with_name(f"{path.name}_{number}"))
         else:
-            return RunFolder(candidate)
+            return folder
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, without Hydra's own node."""
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [k for k in cfg if k != "hydra"]), resolve=True)
+    keys: list[Any] = [key for key in cfg if key != "hydra"]
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
@@ -172,12 +191,14 @@ def logged(folder: RunFolder) -> Iterator[None]:
     """Send what this package says to the terminal and to train.log, and warnings to train.log."""
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.addFilter(lambda record: record.exc_info is None)  # whoever catches the error shows it there
     file = logging.FileHandler(folder.log_file, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.setLevel(logging.INFO)
     log.propagate = False
     lightning = quiet_lightning()
-    handlers = [(log, terminal), (log, file), (lightning, file), (logging.getLogger("py.warnings"), file)]
+    handlers: list[tuple[logging.Logger, logging.Handler]] = [(log, terminal), (log, file)]
+    handlers += [(lightning, file), (logging.getLogger("py.warnings"), file)]
     for logger, handler in handlers:
         logger.addHandler(handler)
     logging.captureWarnings(True)
@@ -195,6 +216,8 @@ def quiet_lightning() -> logging.Logger:
     lightning = logging.getLogger("pytorch_lightning")
     lightning.setLevel(logging.WARNING)
     lightning.propagate = False
+    # A resumed run writes where the interrupted one wrote.
+    warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
     # Lightning 2.6 asks torch 2.13 about its pytrees in a way that is out of date.
     warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
     return lightning

@@ -73,9 +73,7 @@ class Evaluation(nn.Module):
         self.unseen_accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
         self.has_unseen = False
 
-    def update(
-        self, task: Task, batch: SequenceBatch, loss_sum: Tensor, answers: Tensor
-    ) -> None:
+    def update(self, task: Task, batch: SequenceBatch, loss_sum: Tensor, answers: Tensor) -> None:
         """Count one batch.
 
         Args:
@@ -97,7 +95,7 @@ class Evaluation(nn.Module):
             self.has_unseen = True
 
     def compute(self) -> dict[str, float]:
-        """`loss`, `accuracy`, `macro_f1`, `f1/<target>` for each, and `accuracy_unseen` where words are known."""
+        """`loss`, `accuracy`, `macro_f1`, `f1/<target>` for each; `accuracy_unseen` for words."""
         metrics = {
             "loss": float(self.loss.compute()),
             "accuracy": float(self.accuracy.compute()),

@@ -19,7 +19,7 @@ HISTOGRAM_EDGES = torch.cat((-_COARSE.flip(0), -_FINE.flip(0), _FINE[1:], _COARS
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of values between neighbouring edges, with the sums that TensorBoard keeps beside them."""
+    """Counts of values from each edge to below the next, and beyond both ends, with TensorBoard's sums."""
 
     edges: Tensor
     counts: Tensor
@@ -70,7 +70,7 @@ class StateStatistics:
         norms = state.norm(dim=2).sum(dim=1)
         saturated = (bounded.abs() > SATURATION).flatten(1).sum(dim=1).float()
         extremes = torch.stack((-values.amin(dim=1), values.amax(dim=1)))
-        bins = torch.bucketize(values, HISTOGRAM_EDGES.to(state.device))
+        bins = torch.bucketize(values, HISTOGRAM_EDGES.to(state.device), right=True)
         bins += torch.arange(rows, device=state.device)[:, None] * (len(HISTOGRAM_EDGES) + 1)
         counts = torch.zeros(rows * (len(HISTOGRAM_EDGES) + 1), device=state.device)
         counts.index_add_(0, bins.flatten(), torch.ones((), device=state.device).expand(bins.numel()))

@@ -6,11 +6,10 @@ import logging
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig
 
 from seqtrain import report
-from seqtrain.build import build_data, build_learner, build_trainer
+from seqtrain.build import build_data, build_learner, build_trainer, load_weights
 from seqtrain.callbacks import LastCheckpoint
 from seqtrain.data import SequenceDataModule
 from seqtrain.evaluate import measure
@@ -31,7 +30,7 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         The metrics of metrics.json.
 
     Raises:
-        ConfigError: the configuration does not fit the data; nothing has been written.
+        ConfigError: the configuration or the checkpoint does not fit the data; nothing has been written.
         DataError: the data is missing or bad; nothing has been written.
         KeyboardInterrupt: somebody asked the run to stop; `last.ckpt` holds what it did.
     """
@@ -40,12 +39,15 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
     data.prepare_data()
     data.setup("fit")
     learner = build_learner(cfg, data.spec)
+    checkpoint = _checkpoint(cfg, folder)
+    if checkpoint is not None:
+        load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
     with folder.held(), logged(folder):
         try:
             folder.write_config(cfg)
             trainer = build_trainer(cfg)
             report.log_start(trainer, data, learner, folder)
-            _fit(trainer, learner, data, _checkpoint(cfg, folder))
+            _fit(trainer, learner, data, checkpoint)
             metrics = _measure_best(cfg, trainer, learner, data, folder) | _costs(trainer, learner)
             folder.write_metrics(metrics)
             report.log_end(metrics, folder)
@@ -75,8 +77,7 @@ def _measure_best(
     folder: RunFolder,
 ) -> dict[str, float]:
     """The metrics of the best checkpoint; those of the test part go to the run's loggers too."""
-    saved = torch.load(folder.best_checkpoint, map_location="cpu", weights_only=True)
-    learner.load_state_dict(saved["state_dict"])
+    load_weights(learner, folder.best_checkpoint)
     metrics = measure(cfg, learner, data)
     test = {name: value for name, value in metrics.items() if name.startswith("test/")}
     for logger in trainer.loggers:
@@ -92,7 +93,8 @@ def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
 
 
 def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
-    seconds = sum(c.seconds for c in trainer.callbacks if isinstance(c, LastCheckpoint))
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    seconds = sum(each.seconds for each in callbacks if isinstance(each, LastCheckpoint))
     return {
         "parameters": learner.network.num_parameters,
         "epochs": trainer.current_epoch,

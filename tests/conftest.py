@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+Compose = Callable[..., DictConfig]
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +26,81 @@ def data_dir() -> Path:
         if not (folder / part).is_dir():
             pytest.skip(f"{folder} holds no {part}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a treebank of short made-up sentences, which a small tagger learns within seconds.
+
+    Whether "light" or "run" is a noun or a verb is told by the word before; dev and test have a few words
+    that train lacks, and sentences of 1 to 9 words.
+    """
+    folder = tmp_path_factory.mktemp("treebank")
+    for number, (split, size) in enumerate({"train": 96, "dev": 24, "test": 24}.items()):
+        draw = random.Random(number)
+        sentences = [_draw_sentence(draw, unseen=split != "train") for _ in range(size)]
+        text = "\n".join(f"# sent_id = {split}-{place}\n{each}" for place, each in enumerate(sentences))
+        (folder / f"made_up-ud-{split}.conllu").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _draw_sentence(draw: random.Random, unseen: bool) -> str:
+    nouns = ["dog", "Cat", "tree", "light", "run", *(["wug", "Blicket"] if unseen else [])]
+    words: list[tuple[str, str]] = []
+    for _ in range(draw.randint(0, 2)):
+        words += [(draw.choice(["the", "a"]), "DET"), (draw.choice(nouns), "NOUN")]
+        words += [("will", "AUX"), (draw.choice(["see", "run", "light"]), "VERB")]
+    words.append((draw.choice([".", "!"]), "PUNCT"))
+    rows = ("\t".join((str(i), word, "_", tag, *"______")) for i, (word, tag) in enumerate(words, start=1))
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def compose(tmp_path: Path, treebank: Path) -> Compose:
+    """Composes the checked configuration of a small run in `tmp_path / "run"`; task="pos" reads `treebank`."""
+    return lambda *overrides, **options: compose_small(tmp_path / "run", treebank, *overrides, **options)
+
+
+def compose_small(run_dir: Path, treebank: Path, *overrides: str, task: str = "digits") -> DictConfig:
+    from seqtrain.config import compose_config
+
+    return compose_config([*small_overrides(task, treebank), f"run_dir={run_dir}", *overrides])
+
+
+def small_overrides(task: str, treebank: Path) -> list[str]:
+    """The overrides of a run of two short epochs."""
+    shared = [
+        "trainer.max_epochs=2",
+        "trainer.log_every_n_steps=2",
+        "callbacks.hidden_states.every_n_steps=4",
+    ]
+    if task == "digits":
+        return [
+            *shared,
+            "model.hidden_size=16",
+            "trainer.limit_train_batches=6",
+            "trainer.limit_test_batches=1",
+        ]
+    encoder = {"word_size": 12, "character_size": 6, "character_hidden_size": 5}
+    return [
+        *shared,
+        "task=pos",
+        f"data.path={treebank}",
+        "model.hidden_size=12",
+        *(f"encoder.{key}={value}" for key, value in encoder.items()),
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _forget_hydra() -> Iterator[None]:
+    """Each test starts, as each process does, without what Hydra keeps for itself."""
+    yield
+    GlobalHydra.instance().clear()
+    _forget_hydra_config()
+
+
+def _forget_hydra_config() -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    instance: Any = HydraConfig.instance()
+    instance.cfg = None

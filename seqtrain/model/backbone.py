@@ -11,7 +11,7 @@ from seqtrain.model.bilstm import BiLSTM
 
 
 class FinalState(NamedTuple):
-    """The state after each sequence's true last step, in torch's order: layer 0 forward, layer 0 backward, ...
+    """The state after each sequence's true last step; in torch's order: layer 0 forward, then backward, ...
 
     `h_n` and `c_n` are (num_layers * num_directions, batch, hidden_size); `c_n` is None where the
     recurrence has no cell state.

@@ -11,7 +11,7 @@ from seqtrain.model.backbone import FinalState
 
 
 class LabelHead(nn.Module):
-    """One class per sequence, from the final states of the last layer, of both directions where there are two.
+    """One class per sequence, from the last layer's final states, both directions where there are two.
 
     Args:
         input_size: numbers per step of the backbone's states.
