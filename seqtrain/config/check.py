@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from seqtrain.config import lightning_nodes, torch_nodes  # noqa: F401  they fill the table of schemas
 from seqtrain.config.fit import find_misfits, find_mismatches
 from seqtrain.config.problems import ConfigError, nearest, not_among, show
-from seqtrain.config.resolve import UNKNOWN, Tree, resolve_tree
+from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
 from seqtrain.config.schema import Schema
 from seqtrain.config.sequence_nodes import ROOT
 from seqtrain.config.targets import ROLES, TargetError, schema_of
@@ -39,23 +39,23 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] | None = None
     that the configuration itself names: right for a user's own command, wrong for a file that came
     from somebody else.
     """
-    tree, problems = resolve_tree(cfg)
-    problems += find_problems(tree, trusted_plugins)
+    problems = find_problems(resolve_tree(cfg), trusted_plugins)
     if problems:
         raise ConfigError(problems)
 
 
 def find_problems(
-    tree: Tree,
+    resolved: Resolved,
     trusted_plugins: Collection[str] | None = None,
     choices: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Everything wrong with a resolved configuration, as "path: problem".
+    """Everything wrong with a configuration, as "path: problem".
 
     `choices` are what was chosen for each group, where it is known, to call things by their names.
     """
+    tree = resolved.tree
     plugins = _plugins(tree) if trusted_plugins is None else trusted_plugins
-    schemas, problems = {"": ROOT}, list(_special_keys(tree, ""))
+    schemas, problems = {"": ROOT}, [*resolved.problems, *_special_keys(tree, "")]
     places = [Place("", "root", tree), *_places(tree)]
     for place in places[1:]:
         try:
@@ -66,7 +66,14 @@ def find_problems(
         if place.path in schemas:
             problems += _check_keys(place, schemas)
     problems += find_mismatches(tree, choices or {})
-    return problems or list(find_misfits(tree))
+    return _without_echoes(problems, resolved.borrowed) or list(find_misfits(tree))
+
+
+def _without_echoes(problems: list[str], borrowed: Collection[str]) -> list[str]:
+    """Leave out what is wrong with a value in every place that borrows it."""
+    parts = [problem.partition(": ") for problem in problems]
+    own = {text for path, _, text in parts if path not in borrowed}
+    return [f"{path}: {text}" for path, _, text in parts if path not in borrowed or text not in own]
 
 
 def _plugins(tree: Tree) -> list[str]:

@@ -69,7 +69,7 @@ class Composer:
 
     def compose(self, overrides: Sequence[Override]) -> Composed:
         """One run, from overrides without sweeps. Raises ConfigError where Hydra composes nothing."""
-        chosen, resolved, problems = self._choose(overrides)
+        chosen, is_known, problems = self._choose(overrides)
         key = (*chosen, *_of_hydra(overrides))
         if key not in self._bases:
             self._bases[key] = self.files.load(key)
@@ -81,10 +81,10 @@ class Composer:
             elif not override.is_hydra_override() and not self._is_group(override):
                 problems += lay_over(cfg, override)
         with hydra_config_of(base):
-            tree, unresolved = resolve_tree(cfg)
-        if resolved:  # else this is another configuration than the one that was meant
-            problems += unresolved + find_problems(tree, choices=base.hydra.runtime.choices)
-        return Composed(tree, base.hydra, problems)
+            resolved = resolve_tree(cfg)
+        if is_known:  # else this is another configuration than the one that was meant
+            problems += find_problems(resolved, choices=base.hydra.runtime.choices)
+        return Composed(resolved.tree, base.hydra, problems)
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
         """What the files say before a sweep, with Hydra's node."""
@@ -113,7 +113,7 @@ class Composer:
 
         An unknown choice is replaced by the nearest one, so that the other problems can be found too.
         """
-        chosen, resolved, problems = [], True, []
+        chosen, is_known, problems = [], True, []
         for override in filter(self._is_group, overrides):
             group, value = override.key_or_group, override.value()
             options = self.files.choices(group)
@@ -123,9 +123,9 @@ class Composer:
                 continue
             problems += [f"{group}: {not_among(each, options)}" for each in wrong]
             meant = nearest(str(wrong[0]), options)
-            resolved = resolved and meant is not None
+            is_known = is_known and meant is not None
             chosen += [f"{group}={meant}"] if meant else []
-        return chosen, resolved, problems
+        return chosen, is_known, problems
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:

@@ -46,7 +46,8 @@ class ConfigFiles:
     def groups(self) -> list[str]:
         """The groups that the root configuration chooses from."""
         defaults = OmegaConf.load(CONFIG_DIR / "config.yaml").defaults
-        return [str(group) for entry in defaults if isinstance(entry, DictConfig) for group in entry]
+        named = [str(group) for entry in defaults if isinstance(entry, DictConfig) for group in entry]
+        return [group for group in named if not group.startswith("override ")]
 
     def choices(self, group: str) -> list[str]:
         """The files of a group; empty where there is no such group."""
@@ -73,9 +74,7 @@ def _explain(error: Exception) -> str:
         return f"{mark.name}: line {mark.line + 1}, column {mark.column + 1}: {reason}"
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        file = re.match(r"In '(.+?)'", str(error))
-        where = f"{file[1]}.yaml: " if file else ""
-        return f"{where}{group}: {not_among(name, sorted(error.options))}"
+        return f"{group}: {not_among(name, sorted(error.options))}"
     key = re.match(r"Could not override '(.+?)'", str(error))
     if key and error.__cause__:
         return f"{key[1]}: {first_line(error.__cause__)}"

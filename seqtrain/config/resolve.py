@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from hydra.core.hydra_config import HydraConfig
@@ -22,11 +23,23 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-def resolve_tree(cfg: DictConfig) -> tuple[Tree, list[str]]:
-    """The configuration as plain dicts and lists without Hydra's node; and what cannot be resolved."""
-    problems: list[str] = []
+@dataclass
+class Resolved:
+    """The configuration as plain dicts and lists without Hydra's node, and what cannot be resolved.
+
+    `borrowed` are the paths whose value is written as that of another key.
+    """
+
+    tree: Tree = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    borrowed: set[str] = field(default_factory=set)
+
+
+def resolve_tree(cfg: DictConfig) -> Resolved:
+    resolved = Resolved()
     keys: list[Any] = [key for key in cfg if key != "hydra"]
-    return {key: _resolve(cfg, key, str(key), problems) for key in keys}, problems
+    resolved.tree = {key: _resolve(cfg, key, str(key), resolved) for key in keys}
+    return resolved
 
 
 @contextmanager
@@ -41,20 +54,22 @@ def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
         instance.cfg = before
 
 
-def _resolve(parent: DictConfig | ListConfig, key: Any, path: str, problems: list[str]) -> Any:
+def _resolve(parent: DictConfig | ListConfig, key: Any, path: str, resolved: Resolved) -> Any:
     if OmegaConf.is_missing(parent, key):
-        problems.append(f"{path}: has no value yet (???); give it one with {path}=VALUE")
+        resolved.problems.append(f"{path}: has no value yet (???); give it one with {path}=VALUE")
         return UNKNOWN
+    if OmegaConf.is_interpolation(parent, key):
+        resolved.borrowed.add(path)
     try:
         value = parent[key]
     except OmegaConfBaseException as error:
-        problems.append(f"{path}: {_explain(parent, key, error)}")
+        resolved.problems.append(f"{path}: {_explain(parent, key, error)}")
         return UNKNOWN
     if isinstance(value, DictConfig):
         keys: list[Any] = list(value)
-        return {each: _resolve(value, each, f"{path}.{each}", problems) for each in keys}
+        return {each: _resolve(value, each, f"{path}.{each}", resolved) for each in keys}
     if isinstance(value, ListConfig):
-        return [_resolve(value, each, f"{path}[{each}]", problems) for each in range(len(value))]
+        return [_resolve(value, each, f"{path}[{each}]", resolved) for each in range(len(value))]
     return value
 
 

@@ -105,8 +105,8 @@ class Gated(Recurrent):
 
 @describes("model", "seqtrain.model.BiLSTM")
 class BiLSTM(Recurrent):
-    cell: Literal["lstm", "lstm_layernorm", "lstm_peephole", "lstm_coupled", "gru"] = OPTIONAL
-    backend: Literal["auto", "reference", "eager"] = OPTIONAL
+    cell: Literal["lstm"] = OPTIONAL
+    backend: Literal["auto", "reference"] = OPTIONAL
 
 
 class Head:

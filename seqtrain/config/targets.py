@@ -107,7 +107,7 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
         return known
     if known:
         raise TargetError(f"{target} belongs under {known.role}, not under {role}")
-    cls = _find_class(target)
+    cls = find_class(target)
     _refuse_other_kinds(target, cls, role, plugins)
     return _read_signature(target, cls, role)
 
@@ -124,7 +124,7 @@ def _refuse_outsiders(target: str, plugins: Collection[str]) -> None:
         raise TargetError(f"{target} is private to {package}, and not built")
 
 
-def _find_class(target: str) -> type:
+def find_class(target: str) -> type:
     """Import no more than the path needs, one step after the other."""
     parts = target.split(".")
     found: Any = None
@@ -153,12 +153,12 @@ def _not_there(path: str, parent: Any) -> str:
 
 def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[str]) -> None:
     kind = ROLES[role].kind
-    if kind and not issubclass(cls, _find_class(kind)):
+    if kind and not issubclass(cls, find_class(kind)):
         raise TargetError(f"{target} is no {kind}, which {role} needs")
     home = cls.__module__.partition(".")[0]
     if home == "seqtrain" or home in plugins:
         return
-    if kind is None and not any(issubclass(cls, _find_class(each)) for each in LIBRARY_KINDS):
+    if kind is None and not any(issubclass(cls, find_class(each)) for each in LIBRARY_KINDS):
         raise TargetError(
             f"{target} is none of the kinds of class that are built: {', '.join(LIBRARY_KINDS)}"
         )

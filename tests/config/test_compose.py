@@ -1,19 +1,238 @@
+"""Refusals, by their text: what came, what was expected, and the nearest right spelling."""
+
+from pathlib import Path
+
 import pytest
+from omegaconf import DictConfig
 
-from seqtrain.config import ConfigError, compose_config
+from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
 
-
-def test_no_override_is_the_lstm_on_digits():
-    cfg = compose_config()
-    assert cfg.model._target_ == "torch.nn.LSTM"
-    assert cfg.run_dir.startswith("runs/digits/lstm/")
+LSTM_KEYS = "input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional"
+GROUPS = sorted(folder.name for folder in CONFIG_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
 
 
-def test_all_problems_are_reported_together():
+def problems_of(*overrides: str, folder: Path | None = None) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        compose_config(["model.hiden_size=3", "model.dropout=1.5"])
-    assert str(caught.value) == (
-        "seqtrain: the configuration was refused (2 problems); nothing was run or written.\n"
-        "  model.dropout: got 1.5, expected a number from 0 to 1\n"
-        "  model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?"
+        compose_config(overrides, [folder] if folder else [])
+    return caught.value.problems
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_no_override_is_the_lstm_on_digits() -> None:
+    cfg = compose_config()
+    assert (cfg.task._target_, cfg.data._target_) == (
+        "seqtrain.task.SequenceClassification",
+        "seqtrain.data.Digits",
     )
+    assert cfg.model == {
+        "_target_": "torch.nn.LSTM",
+        "input_size": None,
+        "hidden_size": 128,
+        "num_layers": 1,
+        "bias": True,
+        "batch_first": True,
+        "dropout": 0.0,
+        "bidirectional": False,
+    }
+
+
+def test_interpolations_are_resolved_and_hydra_is_left_out() -> None:
+    cfg = compose_config(["task=pos", "model=rnn", "optimizer.lr=0.5"])
+    assert cfg.run_dir.startswith("runs/pos/rnn/")
+    assert cfg.callbacks.best.dirpath == f"{cfg.run_dir}/checkpoints"
+    assert cfg.schedule.max_lr == 0.5
+    assert "hydra" not in cfg
+    assert compose_config(return_hydra_config=True).hydra.runtime.choices.model == "lstm"
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [(group, path.stem) for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml")],
+)
+def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
+    words = (group, name) in (("data", "ud"), ("data", "pos_sample"), ("encoder", "words"), ("head", "tags"))
+    assert isinstance(compose_config([f"{group}={name}", *(["task=pos"] if words else [])]), DictConfig)
+
+
+def test_data_on_the_command_line_wins_over_the_task() -> None:
+    assert compose_config(["task=pos", "data=ud"]).data.treebank == "ud_english_ewt"
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        (
+            "model.hiden_size=3",
+            "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?",
+        ),
+        (
+            "+model.hiden_size=3",
+            "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?",
+        ),
+        (
+            "++model.hiden_size=3",
+            "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?",
+        ),
+        ("model.xyz=3", f"model.xyz: no such key in torch.nn.LSTM; there are {LSTM_KEYS}"),
+        ("model.lr=3", "model.lr: no such key in torch.nn.LSTM; did you mean optimizer.lr?"),
+        ("batch_size=3", "batch_size: no such key or group; did you mean data.batch_size?"),
+        ("model=bilsm", "model: got 'bilsm', expected one of bilstm, gru, lstm, rnn; did you mean bilstm?"),
+        ("model=LSTM", "model: got 'LSTM', expected one of bilstm, gru, lstm, rnn; did you mean lstm?"),
+        ("model=3", "model: got 3, expected one of bilstm, gru, lstm, rnn"),
+        ("modle=lstm", "modle: no such key or group; did you mean model?"),
+        ("+modle=lstm", "modle: no such key or group; did you mean model?"),
+        ("modle.hidden_size=3", "modle: no such key or group; did you mean model?"),
+        ("model/cell=lstm", "model/cell: no such group"),
+        ("model.num_layers=two", "model.num_layers: got 'two', expected a whole number of at least 1"),
+        ("model.num_layers=1.0", "model.num_layers: got 1.0, expected a whole number of at least 1"),
+        ("model.num_layers=true", "model.num_layers: got true, expected a whole number of at least 1"),
+        ("model.hidden_size=null", "model.hidden_size: got null, expected a whole number of at least 1"),
+        ("model.hidden_size.x=3", "model.hidden_size: got {'x': 3}, expected a whole number of at least 1"),
+        ("model.bias=1", "model.bias: got 1, expected true or false"),
+        ("model.dropout=1.5", "model.dropout: got 1.5, expected a number from 0 to 1"),
+        ("model.dropout=nan", "model.dropout: got nan, expected a number from 0 to 1"),
+        ("optimizer.eps=inf", "optimizer.eps: got inf, expected a number of at least 0"),
+        ("model.hidden_size=0", "model.hidden_size: got 0, expected a whole number of at least 1"),
+        ("seed=-1", "seed: got -1, expected a whole number of at least 0"),
+        ("task.mode=maximum", "task.mode: got 'maximum', expected one of min, max; did you mean max?"),
+        ("logger=none logger.name=x", "logger.name: logger is null, so that it has no keys"),
+        (
+            "data=mnist data.augment.max_degrees=3",
+            "data.augment.max_degrees: data.augment is null, so that it has no keys",
+        ),
+        ("~model", "model: missing; choose one with model=..."),
+        (
+            "~model.hidden_size",
+            "model.hidden_size: missing; torch.nn.LSTM needs a whole number of at least 1",
+        ),
+        ("~model.hiden_size", "model.hiden_size: nothing to delete; did you mean ~model.hidden_size?"),
+        ("~xyz", "xyz: nothing to delete"),
+        ("model._target_=3", "model._target_: got 3, expected the dotted path of a class"),
+        ("~model._target_", "model._target_: missing; it names the class to build"),
+        ("trainer.logger=false", "trainer.logger: not set here; choose one with logger=..."),
+        (
+            "trainer.fast_dev_run=true",
+            "trainer.fast_dev_run: not set here; trainer=debug tries three batches of everything",
+        ),
+        ("optimizer.params=[]", "optimizer.params: not set here; it comes from the parts before this one"),
+        ("model.hidden_size", "model.hidden_size: no value; write model.hidden_size=VALUE"),
+        ("=3", "=3: no key before the ="),
+        (
+            "run_dir=[1",
+            "run_dir: [1 cannot be read; quote a value with , : = [ ] { } ( or ) in it: run_dir='...'",
+        ),
+        ("seed=0,1", "seed: got several values, 0,1; add -m to run each, or write [0,1] for a list"),
+        ("hydra.foo=3", "hydra.foo: Key 'foo' not in 'HydraConf'"),
+        (
+            "hydra.searchpath=[x]",
+            "hydra.searchpath: not set here; --config-dir=FOLDER adds files of your own",
+        ),
+        ("seed=${nope}", "seed: ${nope} names a key that does not exist"),
+        ("plugins=mine", "plugins: got 'mine', expected a list, each item a text"),
+    ],
+)
+def test_one_refusal(override: str, problem: str) -> None:
+    assert problems_of(*override.split(" ")) == (problem,)
+
+
+def test_problems_are_reported_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_config(
+            [
+                "model=bilsm",
+                "modle=x",
+                "model.dropout=1.5",
+                "model.hiden_size=3",
+                "data=ud",
+                "optimizer.lr",
+                "seed=0",
+            ]
+        )
+    assert str(caught.value) == (
+        "seqtrain: the configuration was refused (6 problems); nothing was run or written.\n"
+        "  optimizer.lr: no value; write optimizer.lr=VALUE\n"
+        "  model: got 'bilsm', expected one of bilstm, gru, lstm, rnn; did you mean bilstm?\n"
+        "  modle: no such key or group; did you mean model?\n"
+        "  model.dropout: got 1.5, expected a number from 0 to 1\n"
+        "  model.hiden_size: no such key in seqtrain.model.BiLSTM; did you mean model.hidden_size?\n"
+        "  data: task=digits needs data=digits|mnist; data=ud goes with task=pos"
+    )
+
+
+def test_a_choice_that_cannot_be_guessed_hides_what_depends_on_it() -> None:
+    assert problems_of("model=transformer", "model.num_heads=8") == (
+        "model: got 'transformer', expected one of bilstm, gru, lstm, rnn",
+    )
+
+
+def test_keys_of_the_schema_that_no_file_lists_need_no_plus() -> None:
+    cfg = compose_config(["optimizer.amsgrad=true", "optimizer={maximize: true}", "~model.dropout"])
+    assert cfg.optimizer.amsgrad is True
+    assert (cfg.optimizer.maximize, cfg.optimizer.lr) == (True, 0.003)
+    assert "dropout" not in cfg.model
+
+
+@pytest.mark.parametrize("text", ["1e-3", "0.001", "1.0e-3"])
+def test_numbers_in_any_notation(text: str) -> None:
+    assert compose_config([f"optimizer.lr={text}"]).optimizer.lr == 0.001
+
+
+def test_unknown_keys_in_a_users_file(tmp_path: Path) -> None:
+    write(tmp_path, "model/mine.yaml", "_target_: torch.nn.LSTM\nhidden_size: 3\nnum_layer: 2\n")
+    write(tmp_path, "experiment/mine.yaml", "# @package _global_\nseeed: 3\ntrainer:\n  max_epoch: 3\n")
+    assert problems_of("model=mine", "experiment=mine", folder=tmp_path) == (
+        "seeed: no such key or group; did you mean seed?",
+        "model.num_layer: no such key in torch.nn.LSTM; did you mean model.num_layers?",
+        "trainer.max_epoch: no such key in pytorch_lightning.Trainer; did you mean trainer.max_epochs?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("hidden_size: [3\n", "{file}: line 2, column 1: expected ',' or ']', but got '<stream end>'"),
+        ("a: 1\na: 2\n", "{file}: line 2, column 1: found duplicate key a"),
+        (
+            "_target_: torch.nn.LSTM\nhidden_size: ???\n",
+            "model.hidden_size: has no value yet (???); give it one with model.hidden_size=VALUE",
+        ),
+        (
+            "_target_: torch.nn.LSTM\nhidden_size: ${model.size}\n",
+            "model.hidden_size: ${model.size} names a key that does not exist",
+        ),
+        ("- 1\n", "model: got [1], expected a mapping"),
+        (
+            "defaults:\n  - lstmm\n",
+            "In 'model/mine': Could not load 'model/lstmm'.",
+        ),
+    ],
+)
+def test_broken_files_of_a_user(tmp_path: Path, text: str, problem: str) -> None:
+    write(tmp_path, "model/mine.yaml", text)
+    file = tmp_path / "model" / "mine.yaml"
+    assert problems_of("model=mine", folder=tmp_path) == (problem.replace("{file}", str(file)),)
+
+
+def test_unknown_choice_in_a_users_file(tmp_path: Path) -> None:
+    write(tmp_path, "experiment/mine.yaml", "# @package _global_\ndefaults:\n  - override /model: bilsm\n")
+    assert problems_of("experiment=mine", folder=tmp_path) == (
+        "model: got 'bilsm', expected one of bilstm, gru, lstm, rnn; did you mean bilstm?",
+    )
+
+
+def test_users_files_join_the_groups(tmp_path: Path) -> None:
+    folder = write(tmp_path, "model/small.yaml", "defaults:\n  - bilstm\nhidden_size: 3\n")
+    assert compose_config(["model=small"], [folder]).model.hidden_size == 3
+    assert problems_of("model=smal", folder=folder) == (
+        "model: got 'smal', expected one of bilstm, gru, lstm, rnn, small; did you mean small?",
+    )
+
+
+def test_folder_that_does_not_exist(tmp_path: Path) -> None:
+    assert problems_of(folder=tmp_path / "no") == (f"--config-dir: there is no folder {tmp_path / 'no'}",)

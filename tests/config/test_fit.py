@@ -1,0 +1,82 @@
+from collections.abc import Iterator
+
+import pytest
+
+from seqtrain.config import ConfigError, check_config, compose_config
+from seqtrain.config.fit import find_warnings
+from seqtrain.config.resolve import resolve_tree
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ("data=ud", "data: task=digits needs data=digits|mnist; data=ud goes with task=pos"),
+        ("task=pos data=mnist", "data: task=pos needs data=pos_sample|ud; data=mnist goes with task=digits"),
+        ("encoder=words", "encoder: task=digits needs encoder=vectors; encoder=words goes with task=pos"),
+        ("task=pos head=label", "head: task=pos needs head=tags; head=label goes with task=digits"),
+        (
+            "model.input_size=10",
+            "model.input_size: got 10, but the data has 8 numbers per step; leave it null, or write 8",
+        ),
+        (
+            "data=mnist data.view=pixels model.input_size=28",
+            "model.input_size: got 28, but the data has 1 per step with data.view=pixels; "
+            "leave it null, or write 1",
+        ),
+        (
+            "task=pos model.input_size=100",
+            "model.input_size: got 100, but the encoder gives word_size + 2 * character_hidden_size = 300 "
+            "numbers per step; leave it null, or write 300",
+        ),
+        (
+            "task=pos encoder.word_size=0 encoder.character_hidden_size=0",
+            "encoder: word_size=0 and character_hidden_size=0 leave nothing of a word; one must be above 0",
+        ),
+        (
+            "optimizer=sgd optimizer.nesterov=true optimizer.momentum=0",
+            "optimizer.nesterov: true needs optimizer.momentum above 0",
+        ),
+        (
+            "trainer.max_epochs=null",
+            "trainer.max_epochs: null needs trainer.max_steps, or training has no end",
+        ),
+    ],
+)
+def test_contradictions(overrides: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_config(overrides.split())
+    assert caught.value.problems == (problem,)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "model.input_size=8",
+        "data=mnist model.input_size=28",
+        "data=mnist data.view=permuted model.input_size=1",
+        "task=pos encoder.word_size=0 model.input_size=200",
+        "task=pos encoder.character_hidden_size=0 model.input_size=100",
+        "trainer.max_epochs=null trainer.max_steps=10",
+    ],
+)
+def test_what_fits(overrides: str) -> None:
+    compose_config(overrides.split())
+
+
+def test_without_hydras_choices_classes_are_named() -> None:
+    cfg = compose_config()
+    cfg.data = compose_config(["task=pos"]).data
+    with pytest.raises(ConfigError, match="data=Treebank goes with task=pos"):
+        check_config(cfg)
+
+
+def warnings_of(*overrides: str) -> Iterator[str]:
+    return find_warnings(resolve_tree(compose_config(overrides)).tree)
+
+
+def test_dropout_with_one_layer_does_nothing() -> None:
+    assert list(warnings_of("model.dropout=0.5")) == [
+        "model.dropout=0.5 does nothing with num_layers=1: dropout acts between layers"
+    ]
+    assert list(warnings_of("model.dropout=0.5", "model.num_layers=2")) == []
+    assert list(warnings_of()) == []
