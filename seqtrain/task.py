@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import SumMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from seqtrain.batch import IGNORED, DataSpec, SequenceBatch
@@ -66,7 +66,9 @@ class Evaluation(nn.Module):
         super().__init__()
         self.target_names = spec.target_names
         num = spec.num_targets
-        self.loss = MeanMetric(nan_strategy="disable")
+        # Not a MeanMetric: where it lets a nan through, it takes no weights.
+        self.loss_sum = SumMetric(nan_strategy="disable")
+        self.num_valid = SumMetric(nan_strategy="disable")
         self.accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
         self.f1 = MulticlassF1Score(num, average=None, zero_division=0, validate_args=False)
         self.macro_f1 = MulticlassF1Score(num, average="macro", zero_division=0, validate_args=False)
@@ -85,19 +87,21 @@ class Evaluation(nn.Module):
         valid = task.valid(batch)
         targets = _targets(batch)[valid]
         answers = answers[valid]
-        count = task.num_valid(batch)
-        self.loss.update(loss_sum / count, weight=count)
+        self.loss_sum.update(loss_sum)
+        self.num_valid.update(task.num_valid(batch))
         for metric in (self.accuracy, self.f1, self.macro_f1):
             metric.update(answers, targets)
         if batch.unseen is not None:
             unseen = batch.unseen[valid]
-            self.unseen_accuracy.update(answers[unseen], targets[unseen])
-            self.has_unseen = True
+            answers, targets = answers[unseen], targets[unseen]
+            if len(targets) > 0:
+                self.unseen_accuracy.update(answers, targets)
+                self.has_unseen = True
 
     def compute(self) -> dict[str, float]:
-        """`loss`, `accuracy`, `macro_f1`, `f1/<target>` for each; `accuracy_unseen` for words."""
+        """`loss`, `accuracy`, `macro_f1`, each `f1/<target>`; `accuracy_unseen` if there are such words."""
         metrics = {
-            "loss": float(self.loss.compute()),
+            "loss": float(self.loss_sum.compute()) / float(self.num_valid.compute()),
             "accuracy": float(self.accuracy.compute()),
             "macro_f1": float(self.macro_f1.compute()),
         }
@@ -107,8 +111,8 @@ class Evaluation(nn.Module):
         return metrics | {f"f1/{name}": f1 for name, f1 in zip(self.target_names, per_target, strict=True)}
 
     def reset(self) -> None:
-        for metric in (self.loss, self.accuracy, self.f1, self.macro_f1, self.unseen_accuracy):
-            metric.reset()
+        for metric in self.children():
+            metric.reset()  # type: ignore[operator]
         self.has_unseen = False
 
 

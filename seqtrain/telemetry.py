@@ -64,7 +64,7 @@ class StateStatistics:
         state = state.detach().float()
         rows, batch, self._hidden_size = state.shape
         bounded = state.tanh() if self.name == "c_n" else state
-        values = state.flatten(1)
+        values = state.flatten(1).contiguous()
         mean = values.mean(dim=1)
         squares = (values - mean[:, None]).square().sum(dim=1)
         norms = state.norm(dim=2).sum(dim=1)
