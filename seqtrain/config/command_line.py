@@ -64,7 +64,7 @@ def _parse(argv: Sequence[str]) -> Namespace:
     for name in ("config_path", "config_name", "experimental_rerun"):
         if getattr(flags, name) is not None:
             flag = "--" + name.replace("_", "-")
-            refuse(f"{flag} is not offered; --config-dir=FOLDER adds configuration files of your own")
+            refuse(f"{flag} is not offered; --config-dir=FOLDER adds files of your own")
     if flags.run and flags.multirun:
         refuse("--run and --multirun exclude each other")
     return flags
@@ -82,13 +82,11 @@ def _sweep(
         if not override.is_sweep_override():
             values[key] = [line]
         elif override.is_hydra_override():
-            problems.append(f"{key}: got several values, and Hydra's own settings take one")
+            problems.append(f"{key}: got several values; Hydra's own settings take one")
         elif override.is_discrete_sweep():
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         elif str(master.hydra.sweeper._target_).endswith(".BasicSweeper"):
-            problems.append(
-                f"{line}: Hydra's own sweeper runs a grid, as in {key}=1,2; others draw from intervals"
-            )
+            problems.append(f"{line}: intervals are for other sweepers; Hydra's own takes {key}=1,2")
         else:
             interval: Any = override.value()
             values[key] = [f"{key}={interval.start}", f"{key}={interval.end}"]

@@ -159,9 +159,7 @@ def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[s
     if home == "seqtrain" or home in plugins:
         return
     if kind is None and not any(issubclass(cls, find_class(each)) for each in LIBRARY_KINDS):
-        raise TargetError(
-            f"{target} is none of the kinds of class that are built: {', '.join(LIBRARY_KINDS)}"
-        )
+        raise TargetError(f"{target} is of no kind that is built: {', '.join(LIBRARY_KINDS)}")
 
 
 def _read_signature(target: str, cls: type, role: str) -> Schema:
@@ -178,7 +176,8 @@ def _read_signature(target: str, cls: type, role: str) -> Schema:
     }
     hints = _hints(cls)
     kinds = {name: hints.get(name, Any) for name in named}
-    kinds |= {name: Union[kinds[name], None] for name in place.nullable if name in kinds}  # noqa: UP007
+    nullable = {name for name, each in named.items() if each.default is None or name in place.nullable}
+    kinds |= {name: Union[kinds[name], None] for name in nullable}  # noqa: UP007
     required = {name for name, each in named.items() if each.default is each.empty}
     return Schema(target, role, kinds, frozenset(required - set(place.nullable)), open=takes_any)
 
@@ -190,8 +189,10 @@ def _parameters(cls: type) -> Iterator[tuple[str, inspect.Parameter]]:
         yield "keys", inspect.Parameter("keys", inspect.Parameter.VAR_KEYWORD)
 
 
-def _hints(cls: type) -> Mapping[str, Any]:
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of a constructor's arguments, as far as they can be told."""
     try:
         return get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
-    except Exception:  # annotations may name what is imported for type checkers alone
-        return {}
+    except Exception:  # an annotation may name what is imported for type checkers alone
+        written = getattr(cls.__init__, "__annotations__", {})  # type: ignore[misc]
+        return {name: each for name, each in written.items() if not isinstance(each, str)}

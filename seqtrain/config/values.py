@@ -52,7 +52,7 @@ SIMPLE: dict[Any, str] = {
 
 def accepts(kind: Any, value: Any) -> bool:
     """Whether `value`, as YAML or the command line gave it, is of this kind."""
-    if kind in SIMPLE:
+    if isinstance(kind, type) and kind in SIMPLE:
         return _is_simple(kind, value)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -74,7 +74,7 @@ def accepts(kind: Any, value: Any) -> bool:
 
 def describe(kind: Any) -> str:
     """What a message calls a value of this kind, with its article."""
-    if kind in SIMPLE:
+    if isinstance(kind, type) and kind in SIMPLE:
         return SIMPLE[kind]
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
 
+HIDDEN_SIZE = "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?"
 LSTM_KEYS = "input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional"
 GROUPS = sorted(folder.name for folder in CONFIG_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
 
@@ -69,15 +70,15 @@ def test_data_on_the_command_line_wins_over_the_task() -> None:
     [
         (
             "model.hiden_size=3",
-            "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?",
+            HIDDEN_SIZE,
         ),
         (
             "+model.hiden_size=3",
-            "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?",
+            HIDDEN_SIZE,
         ),
         (
             "++model.hiden_size=3",
-            "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?",
+            HIDDEN_SIZE,
         ),
         ("model.xyz=3", f"model.xyz: no such key in torch.nn.LSTM; there are {LSTM_KEYS}"),
         ("model.lr=3", "model.lr: no such key in torch.nn.LSTM; did you mean optimizer.lr?"),

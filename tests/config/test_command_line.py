@@ -1,0 +1,172 @@
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqtrain.config import CONFIG_DIR, ConfigError, check_command_line
+
+
+def problems_of(arguments: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        check_command_line(arguments.split())
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("arguments", "handed_on"),
+    [
+        ("", ""),
+        ("model=rnn model.nonlinearity=relu", "model=rnn model.nonlinearity=relu"),
+        ("optimizer.amsgrad=true", "++optimizer.amsgrad=true"),
+        ("+model.bias=false ++model=gru", "model.bias=false model=gru"),
+        ("optimizer={amsgrad:true}", "++optimizer={amsgrad:true}"),
+        ("~model.dropout ~logger", "~model.dropout ~logger"),
+        ("run_dir='a=b'", "run_dir='a=b'"),
+        ("model=lstm -m seed=0,1", "--multirun model=lstm seed=0,1"),
+        (
+            "-m optimizer=adam,sgd optimizer.fused=true",
+            "--multirun optimizer=adam,sgd ++optimizer.fused=true",
+        ),
+        ("hydra.mode=MULTIRUN model=rnn,lstm", "hydra.mode=MULTIRUN model=rnn,lstm"),
+        (
+            "-m model=glob(*) model.hidden_size=range(8,33,8)",
+            "--multirun model=glob(*) model.hidden_size=range(8,33,8)",
+        ),
+        ("-m search=compare task=pos", "--multirun search=compare task=pos"),
+        ("--help", "--help"),
+        ("--cfg job model.hiden_size=3", "--cfg job model.hiden_size=3"),
+        ("--info defaults", "--info defaults"),
+        ("--hydra-help", "--hydra-help"),
+    ],
+)
+def test_what_is_handed_on(arguments: str, handed_on: str) -> None:
+    assert check_command_line(arguments.split()) == handed_on.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("model=bilsm", "model: got 'bilsm', expected one of bilstm, gru, lstm, rnn; did you mean bilstm?"),
+        (
+            "model=rnn,lstm",
+            "model: got several values, rnn,lstm; add -m to run each, or write [rnn,lstm] for a list",
+        ),
+        (
+            "-m model=rnn,lstm model.nonlinearity=relo,tanh",
+            "model.nonlinearity: got 'relo', expected one of tanh, relu; did you mean relu? "
+            "(in 1 of 4 jobs, first in: model=rnn model.nonlinearity=relo)",
+        ),
+        ("-m seed=0,1 model.dropout=2", "model.dropout: got 2, expected a number from 0 to 1"),
+        (
+            "-m search=compare model.hidden_size=0,8",
+            "model.hidden_size: got 0, expected a whole number of at least 1 "
+            "(in 4 of 8 jobs, first in: model=rnn model.hidden_size=0 search=compare)",
+        ),
+        (
+            "-m hydra.verbose=true,false",
+            "hydra.verbose: got several values; Hydra's own settings take one",
+        ),
+        (
+            "-m optimizer.lr=interval(0,1)",
+            "optimizer.lr=interval(0,1): intervals are for other sweepers; Hydra's own takes optimizer.lr=1,2",
+        ),
+        ("--fast", "arguments: unrecognized arguments: --fast"),
+        ("-m -r", "arguments: --run and --multirun exclude each other"),
+        (
+            "--config-name other",
+            "arguments: --config-name is not offered; --config-dir=FOLDER adds files of your own",
+        ),
+        ("--config-dir nowhere", "--config-dir: there is no folder nowhere"),
+    ],
+)
+def test_refusals(arguments: str, problem: str) -> None:
+    found = problems_of(arguments)
+    assert problem in found
+    assert len(found) == (2 if "relo" in arguments else 1)
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(
+        "_target_: torch.nn.GRU\nhidden_size: 3\n", encoding="utf-8"
+    )
+    assert check_command_line(["--config-dir", str(tmp_path), "model=mine", "model.num_layers=2"]) == [
+        "--config-dir",
+        str(tmp_path),
+        "model=mine",
+        "++model.num_layers=2",
+    ]
+
+
+def test_idle_settings_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    check_command_line(["-m", "model=lstm,gru", "seed=0,1", "model.num_layers=1,2", "model.dropout=0.5"])
+    assert capsys.readouterr().err == (
+        "seqtrain: warning: model.dropout=0.5 does nothing with num_layers=1: dropout acts between layers "
+        "(in 4 of 8 jobs, first in: model=lstm seed=0 model.num_layers=1 model.dropout=0.5)\n"
+    )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in `folder`; its last line says whether it imported torch."""
+    program = (
+        "import sys; from seqtrain.entry import main\n"
+        "try: code = main()\n"
+        "except SystemExit as end: code = end.code\n"
+        "print('torch' in sys.modules); sys.exit(code)"
+    )
+    repository = str(CONFIG_DIR.parent)
+    environment = {**os.environ, "PYTHONPATH": repository}
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_refusal_is_quick_and_writes_nothing(tmp_path: Path) -> None:
+    start = time.monotonic()
+    done = run(tmp_path, "model.hiden_size=3", "model.dropout=1.5")
+    seconds = time.monotonic() - start
+    assert done.returncode == 2
+    assert done.stderr == (
+        "seqtrain: the configuration was refused (2 problems); nothing was run or written.\n"
+        "  model.dropout: got 1.5, expected a number from 0 to 1\n"
+        "  model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?\n"
+    )
+    assert done.stdout == "False\n"
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < 5  # about one on a machine that does nothing else
+
+
+def test_help_is_one_screen_and_names_every_choice(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    *lines, torch_imported = done.stdout.splitlines()
+    assert torch_imported == "False"
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 50
+    for group in CONFIG_DIR.iterdir():
+        if group.is_dir() and group.name != "hydra":
+            choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
+            pattern = rf"  {group.name} +{re.escape(choices)}(  |$)"
+            assert any(re.match(pattern, line) for line in lines), f"{group.name}: {choices}"
+
+
+def test_examples_of_the_help_pass(tmp_path: Path) -> None:
+    lines = run(tmp_path, "--help").stdout.splitlines()
+    examples = [line.split("seqtrain ")[1] for line in lines if line.startswith("  python -m seqtrain ")]
+    keys = [word for line in lines for word in line.split() if re.match(r"[a-z]+\.[a-z_]+=", word)]
+    assert len(examples) == 5
+    for example in examples[1:]:
+        check_command_line(example.split())
+    check_command_line(
+        ["task=pos", "data=ud", *(key for key in dict.fromkeys(keys) if "," not in key and "view" not in key)]
+    )
