@@ -72,7 +72,8 @@ def test_what_is_handed_on(arguments: str, handed_on: str) -> None:
         ),
         (
             "-m optimizer.lr=interval(0,1)",
-            "optimizer.lr=interval(0,1): intervals are for other sweepers; Hydra's own takes optimizer.lr=1,2",
+            "optimizer.lr=interval(0,1): intervals are for other sweepers; "
+            "Hydra's own takes optimizer.lr=1,2",
         ),
         ("--fast", "arguments: unrecognized arguments: --fast"),
         ("-m -r", "arguments: --run and --multirun exclude each other"),

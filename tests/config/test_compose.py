@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
+from seqtrain.config import CONFIG_DIR, ConfigError, check_config, compose_config
 
 HIDDEN_SIZE = "model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?"
 LSTM_KEYS = "input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional"
@@ -59,6 +59,11 @@ def test_interpolations_are_resolved_and_hydra_is_left_out() -> None:
 def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
     words = (group, name) in (("data", "ud"), ("data", "pos_sample"), ("encoder", "words"), ("head", "tags"))
     assert isinstance(compose_config([f"{group}={name}", *(["task=pos"] if words else [])]), DictConfig)
+
+
+def test_the_resolved_configuration_passes_again_and_can_be_run_again() -> None:
+    cfg = OmegaConf.create(OmegaConf.to_yaml(compose_config(["task=pos", "logger=none"])))
+    check_config(cfg, trusted_plugins=[])
 
 
 def test_data_on_the_command_line_wins_over_the_task() -> None:
