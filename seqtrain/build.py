@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import pickle
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,10 @@ def build_network(cfg: DictConfig, spec: DataSpec) -> SequenceModel:
                 "numbers per step; leave it out, or give null"
             ]
         )
-    backbone = _build(cfg.model, input_size=encoder.output_size)
+    with warnings.catch_warnings():
+        # The check of the configuration has already told of dropout that does nothing.
+        warnings.filterwarnings("ignore", message="dropout")
+        backbone = _build(cfg.model, input_size=encoder.output_size)
     if not hasattr(backbone, "output_size"):
         backbone = RecurrentBackbone(backbone)
     head = _build(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
@@ -58,6 +63,8 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     trainer: pl.Trainer
     callbacks = [_build(node) for node in cfg.callbacks.values() if node is not None]
     logger = _build(cfg.logger) if cfg.logger else None
+    if isinstance(logger, pl.loggers.CSVLogger):
+        _keep_rows(logger)
     if logger is not None:
         callbacks.append(TrainingCurves())
     trainer = _build(
@@ -77,7 +84,8 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:
     """A trainer that only evaluates: on one device, in the precision of the training, in silence."""
     return pl.Trainer(
-        accelerator=cfg.trainer.accelerator,
+        # A run trained on a GPU can be evaluated where there is none.
+        accelerator=cfg.trainer.accelerator if torch.cuda.is_available() else "cpu",
         devices=1,
         precision=_precision(cfg.trainer),  # type: ignore[arg-type]
         limit_val_batches=cfg.trainer.limit_val_batches,
@@ -140,6 +148,16 @@ def _build(node: DictConfig, **arguments: Any) -> Any:
     The arguments go to the target directly: Hydra would turn dataclasses among them into configurations.
     """
     return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**arguments)
+
+
+def _keep_rows(logger: pl.loggers.CSVLogger) -> None:
+    """Let the logger go on with the table of an interrupted run, which it would begin anew."""
+    table = Path(logger.log_dir) / "metrics.csv"
+    if table.exists():
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        logger.experiment.metrics.extend(rows)
+        logger.save()
 
 
 def _optimizer(cfg: DictConfig) -> OptimizerBuilder:

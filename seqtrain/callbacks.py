@@ -125,7 +125,7 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
 
 
 class TrainingCurves(pl.Callback):
-    """Logs `train/loss`, the mean over valid positions since the point before, and the learning rate.
+    """Logs `train/loss`, the mean over valid positions since the point before, and the step's learning rate.
 
     The trainer's `log_every_n_steps` sets how often. Sums stay on the device in between.
     """
@@ -133,18 +133,23 @@ class TrainingCurves(pl.Callback):
     def __init__(self) -> None:
         self._loss_sum: Any = 0.0
         self._count = 0
+        self._rate = 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]  # at the end it is the next step's
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._loss_sum = self._loss_sum + outputs["loss"].detach() * outputs["count"]
+        self._loss_sum = self._loss_sum + outputs["loss_sum"]
         self._count += outputs["count"]
         if not _has_stepped(trainer, batch_idx):
             return
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.global_step % every == 0 or trainer.is_last_batch:
-            rate = trainer.optimizers[0].param_groups[0]["lr"]
-            metrics = {"train/loss": float(self._loss_sum) / self._count, "train/learning_rate": rate}
+            metrics = {"train/loss": float(self._loss_sum) / self._count, "train/learning_rate": self._rate}
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=trainer.global_step)
             self._loss_sum, self._count = 0.0, 0
@@ -267,18 +272,22 @@ class ProgressBar(pl.callbacks.ProgressBar):
         self.refresh_rate = refresh_rate
         self._bar: tqdm[Any] | None = None
         self._loss = float("nan")
-        self._epoch_start = 0.0
+        self._epoch_start: float | None = None
 
     def disable(self) -> None:
         self.refresh_rate = 0
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._epoch_start is not None:
+            return  # an epoch that is resumed in its middle has no start of its own
         self._epoch_start = time.monotonic()
         if self.refresh_rate and sys.stderr.isatty() and trainer.is_global_zero:
             epochs = trainer.max_epochs
             self._bar = tqdm(
                 total=int(self.total_train_batches),
-                initial=trainer.fit_loop.epoch_loop.batch_progress.current.ready,
+                initial=batch_idx,
                 desc=f"epoch {trainer.current_epoch + 1}/{epochs}",
                 leave=False,
                 dynamic_ncols=True,
@@ -290,7 +299,7 @@ class ProgressBar(pl.callbacks.ProgressBar):
         done = batch_idx + 1
         last = done == self.total_train_batches
         if last or (self.refresh_rate and done % self.refresh_rate == 0 and self._bar is not None):
-            self._loss = float(outputs["loss"])
+            self._loss = float(outputs["loss_sum"]) / outputs["count"]
             if self._bar is not None:
                 self._bar.n = done
                 self._bar.set_postfix(self._shown(trainer))
@@ -298,7 +307,8 @@ class ProgressBar(pl.callbacks.ProgressBar):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._close()
         shown = "  ".join(f"{name} {value}" for name, value in self._shown(trainer).items())
-        seconds = time.monotonic() - self._epoch_start
+        seconds = time.monotonic() - (self._epoch_start or time.monotonic())
+        self._epoch_start = None
         log.info("epoch %d/%s  %s  %.1f s", trainer.current_epoch + 1, trainer.max_epochs, shown, seconds)
 
     def on_exception(

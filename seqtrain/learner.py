@@ -55,8 +55,14 @@ class SequenceLearner(pl.LightningModule):
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         loss_sum, _, final_state = self._step(batch)
         count = self.task.num_valid(batch)
-        # The callbacks look at the rest: logging each step here would cost more than the step.
-        return {"loss": loss_sum / count, "count": count, "final_state": final_state}
+        # The callbacks look at the rest: logging each step here would cost more than the step. "loss" is not
+        # for them, since Lightning divides it by the number of batches whose gradients are accumulated.
+        return {
+            "loss": loss_sum / count,
+            "loss_sum": loss_sum.detach(),
+            "count": count,
+            "final_state": final_state,
+        }
 
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         return self._evaluation_step("val", batch)

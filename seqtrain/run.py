@@ -217,7 +217,11 @@ def quiet_lightning() -> logging.Logger:
     lightning.setLevel(logging.WARNING)
     lightning.propagate = False
     # A resumed run writes where the interrupted one wrote.
-    warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message=r"(Checkpoint|Experiment logs) directory .* is not empty")
+    # Our curves have a point at the end of every epoch, however short.
+    warnings.filterwarnings(
+        "ignore", message=r"The number of training batches .* is smaller than the logging"
+    )
     # Lightning 2.6 asks torch 2.13 about its pytrees in a way that is out of date.
     warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
     return lightning
