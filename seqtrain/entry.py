@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqtrain.config import CONFIG_DIR, check_command_line
+from seqtrain.config import CONFIG_DIR, check_command_line, check_config
 from seqtrain.error import InputError
 from seqtrain.run import RunFolder, choose_run_folder
 
@@ -73,6 +73,7 @@ def _sweep_job(cfg: DictConfig) -> float:
     cfg.run_dir = hydra_config.runtime.output_dir
     print(f"job {hydra_config.job.num}  {' '.join(hydra_config.overrides.task)}", file=sys.stderr)
     try:
+        check_config(cfg)  # sweepers may draw values that were not known before
         return _run(cfg, RunFolder(cfg.run_dir))
     except Exception as error:
         print(f"job {hydra_config.job.num} failed: {error}", file=sys.stderr)

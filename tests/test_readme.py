@@ -39,7 +39,7 @@ def user_folder(tmp_path: Path) -> Path:
             0.7,
         ),
         (
-            "python -m seqtrain --config-dir my_configs plugins=[mine] data=first_bit trainer.max_epochs=30",
+            "python -m seqtrain --config-dir my_configs plugins=[mine] data=first_bit",
             [],
             0.9,
         ),
