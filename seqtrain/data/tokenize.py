@@ -1,30 +1,64 @@
-"""English text to the words of Universal Dependencies, by a few rules."""
+"""English text to the words of Universal Dependencies, by the rules that English-EWT follows."""
 
 from __future__ import annotations
 
 import re
 
-# What UD English writes as two words: do|n't, she|'ll, can|not.
-_CONTRACTION = re.compile(r"(?i)(?:(?<=[a-z])(?=n['’]t\b)|(?<=[a-z])(?=['’](?:s|m|d|re|ve|ll)\b)|(?<=\bcan)(?=not\b))")
+_APOSTROPHE = "['\N{RIGHT SINGLE QUOTATION MARK}]"
+
+# Where one spelling is two words: do|n't, she|'ll, do|nt, can|not, gon|na.
+_CONTRACTION = re.compile(
+    rf"""
+    (?<=[a-z]) (?=n{_APOSTROPHE}t\b)
+  | (?<=[a-z0-9.]) (?={_APOSTROPHE}(?:s|m|d|re|ve|ll)\b)
+  | (?:(?<=\bdo)|(?<=\bdid)|(?<=\bdoes)|(?<=\bis)|(?<=\bwas)|(?<=\bhas)|(?<=\bca)|(?<=\bwo)
+      |(?<=\b(?:woul|coul)d)|(?<=\bshould)) (?=nt\b)
+  | (?<=\bcan) (?=not\b) | (?:(?<=\bgon)|(?<=\bwan)) (?=na\b) | (?<=\bgot) (?=ta\b)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 
 _TOKEN = re.compile(
-    r"""
-    https?://\S+ | [\w.+-]+@[\w-]+(?:\.[\w-]+)+   # addresses
-  | (?:[A-Za-z]\.){2,}                            # U.S.
-  | (?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|Jr|Sr)\.       # abbreviations keep their point
-  | \d+(?:[.,:]\d+)*                              # 1,000.50 and 10:30
-  | \w+(?:['’]\w+)*                               # words; contractions are split afterwards
-  | \.{2,} | -{2,} | [!?]{2,}                     # runs of one mark
+    rf"""
+    (?:https?://|www\.) [^\s<>]* [^\s<>.,;:!?)'"]          # addresses, without the mark that follows
+  | [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+
+  | [\w-]+ (?:\.[\w-]+)* \. (?:com|org|net|edu|gov|doc|xls|pdf|txt|html?)\b
+  | [:;=] -? [)(DPp] (?!\w)                                # faces
+  | (?:[A-Za-z]\.){{2,}}                                   # U.S.
+  | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|Inc|Corp|No)\.        # abbreviations keep their point
+  | \d{{3}}-\d{{3}}-\d{{4}} | \d{{3}}-\d{{4}}              # telephones
+  | \d+ (?: (?:st|nd|rd|th|s)\b | (?:[.,:/]\d+)+ )?        # 4th, 1990s; 1,000.50, 10:30 and 3/11/01
+  | (?:e|non|pre|anti|mid|re|post|co|over|pro|multi|ex|semi|neo)-\w+   # prefixes that are no words
+  | [^\W\d] \w* (?:{_APOSTROPHE}\w+)*                      # words; contractions are split afterwards
+  | {_APOSTROPHE} (?:s|m|d|re|ve|ll)\b
+  | ([.=*_~#+/<>`'-])\1+ | [!?.]{{2,}}                     # runs of one mark, and of points
   | \S
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
+
+_CLOSERS = {".", ",", ";", "!", "?", "'s", "n't"}
 
 
 def tokenize(sentence: str) -> list[str]:
     """The words of a sentence.
 
-    For UD English: hyphenated words are three words, contractions two, punctuation stands alone. Text whose
-    words are already separated by spaces mostly stays as it is.
+    As in English-EWT, contractions are two words (I ca n't), hyphenated words three (well - known) unless
+    they begin with a prefix that is no word of its own (non-profit, e-mail), and marks stand alone.
+    A sentence whose words are separated by spaces already, marks included, stays as it is.
     """
-    return [part for token in _TOKEN.findall(sentence) for part in _CONTRACTION.split(token)]
+    parts = sentence.split()
+    if _is_separated(parts):
+        return parts
+    tokens = (match.group() for match in _TOKEN.finditer(sentence))
+    return [part for token in tokens for part in _CONTRACTION.split(token)]
+
+
+def _is_separated(parts: list[str]) -> bool:
+    """Whether a closing mark stands alone, and nothing is left that would be split off."""
+    if _CLOSERS.isdisjoint(parts[1:]):
+        return False
+    words = [part for part in parts if len(part) > 1 and part[-2].isalnum()]
+    if any(word[-1] in ",;!?" for word in words) or (parts[-1] in words and parts[-1].endswith(".")):
+        return False
+    return not any(_CONTRACTION.search(part, 1) for part in parts)
