@@ -6,6 +6,7 @@ import csv
 import pickle
 import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import hydra
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.batch import DataSpec
 from seqtrain.callbacks import TrainingCurves
@@ -69,6 +71,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         callbacks.append(TrainingCurves())
     trainer = _build(
         cfg.trainer,
+        **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
         precision=_precision(cfg.trainer),
         callbacks=callbacks,
         logger=logger or False,
@@ -79,6 +82,15 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         num_sanity_val_steps=0,
     )
     return trainer
+
+
+class NoProfiler(PassThroughProfiler):
+    """Nothing is profiled, in no time: Lightning's own makes some sixty context managers for every step."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> Any:
+        return self._nothing
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:
