@@ -39,9 +39,11 @@ def measure(cfg: DictConfig, learner: SequenceLearner, data: SequenceDataModule)
     from seqtrain.build import build_evaluator
 
     trainer = build_evaluator(cfg)
-    (validation,) = trainer.validate(learner, data, verbose=False)
-    (test,) = trainer.test(learner, data, verbose=False)
-    return {name: float(value) for name, value in {**validation, **test}.items()}
+    metrics: dict[str, float] = {}
+    for run in (trainer.validate, trainer.test):
+        run(learner, data, verbose=False)
+        metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+    return metrics
 
 
 def _evaluate(arguments: Sequence[str]) -> None:

@@ -97,7 +97,10 @@ class SequenceLearner(pl.LightningModule):
         if self.trainer.state.fn == TrainerFn.FITTING:
             # A curve for every single class would bury the others; the table at the end has them.
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
-        self.log_dict(metrics)
+            # Lightning itself would draw them one step before the other curves.
+            for logger in self.trainer.loggers:
+                logger.log_metrics(metrics, step=self.trainer.global_step)
+        self.log_dict(metrics, logger=False)
 
     def _evaluation(self, split: str) -> Evaluation:
         evaluation = self.evaluations[split]

@@ -218,6 +218,8 @@ def quiet_lightning() -> logging.Logger:
     lightning.propagate = False
     # A resumed run writes where the interrupted one wrote.
     warnings.filterwarnings("ignore", message=r"(Checkpoint|Experiment logs) directory .* is not empty")
+    # A run that starts from another run's checkpoint looks for a best one of its own.
+    warnings.filterwarnings("ignore", message=r"The dirpath has changed from")
     # Our curves have a point at the end of every epoch, however short.
     warnings.filterwarnings(
         "ignore", message=r"The number of training batches .* is smaller than the logging"

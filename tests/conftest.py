@@ -57,7 +57,7 @@ def _draw_sentence(draw: random.Random, unseen: bool) -> str:
 
 @pytest.fixture
 def compose(tmp_path: Path, treebank: Path) -> Compose:
-    """Composes the checked configuration of a small run in `tmp_path / "run"`; task="pos" reads `treebank`."""
+    """Composes the checked configuration of a small run in tmp_path / "run"; task="pos" reads `treebank`."""
     return lambda *overrides, **options: compose_small(tmp_path / "run", treebank, *overrides, **options)
 
 
@@ -79,7 +79,6 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
             *shared,
             "model.hidden_size=16",
             "trainer.limit_train_batches=6",
-            "trainer.limit_test_batches=1",
         ]
     encoder = {"word_size": 12, "character_size": 6, "character_hidden_size": 5}
     return [
