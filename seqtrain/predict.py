@@ -175,7 +175,10 @@ def _write(target: str, parts: Iterable[str]) -> None:
         sys.stdout.writelines(parts)
         return
     text = "".join(parts)  # all of it first: a refusal leaves the file as it was
-    Path(target).write_text(text, encoding="utf-8")
+    try:
+        Path(target).write_bytes(text.encode())
+    except OSError as error:
+        raise ConfigError([f"output: {target} cannot be written: {error.strerror}"]) from None
 
 
 if __name__ == "__main__":

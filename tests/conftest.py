@@ -90,6 +90,28 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="session")
+def trained_digits(tmp_path_factory: pytest.TempPathFactory, treebank: Path) -> Path:
+    """The folder of a finished run on digits; not to be written to."""
+    overrides = ("trainer.limit_train_batches=1.0", "trainer.max_epochs=4", "optimizer.lr=0.02")
+    return _train(tmp_path_factory.mktemp("digits") / "run", treebank, "digits", *overrides)
+
+
+@pytest.fixture(scope="session")
+def trained_pos(tmp_path_factory: pytest.TempPathFactory, treebank: Path) -> Path:
+    """The folder of a finished run on the made-up treebank; not to be written to."""
+    overrides = ("model=bilstm", "trainer.max_epochs=15", "optimizer.lr=0.03")
+    return _train(tmp_path_factory.mktemp("pos") / "run", treebank, "pos", *overrides)
+
+
+def _train(run_dir: Path, treebank: Path, task: str, *overrides: str) -> Path:
+    from seqtrain.run import RunFolder
+    from seqtrain.train import train
+
+    train(compose_small(run_dir, treebank, *overrides, task=task), RunFolder(run_dir))
+    return run_dir
+
+
 @pytest.fixture(autouse=True)
 def _forget_hydra() -> Iterator[None]:
     """Each test starts, as each process does, without what Hydra keeps for itself."""
