@@ -48,10 +48,18 @@ def build_network(cfg: DictConfig, spec: DataSpec) -> SequenceModel:
         # The check of the configuration has already told of dropout that does nothing.
         warnings.filterwarnings("ignore", message="dropout")
         backbone = _build(cfg.model, input_size=encoder.output_size)
+    _initialize(cfg, backbone)
     if not hasattr(backbone, "output_size"):
         backbone = RecurrentBackbone(backbone)
     head = _build(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
     return SequenceModel(encoder, backbone, head)
+
+
+def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
+    try:
+        _build(cfg.initialization).apply(backbone)
+    except ValueError as error:
+        raise ConfigError([f"initialization.{error}"]) from None
 
 
 def build_learner(cfg: DictConfig, spec: DataSpec) -> SequenceLearner:

@@ -18,12 +18,13 @@ GOES_WITH = {
     "seqtrain.data.Treebank": "pos",
     "seqtrain.model.WordEncoder": "pos",
     "seqtrain.model.TagHead": "pos",
+    "seqtrain.model.CRFHead": "pos",
 }
 
 # What each task needs, as it is written on the command line.
 NEEDS = {
     "digits": {"data": "digits|mnist", "encoder": "vectors", "head": "label"},
-    "pos": {"data": "pos_sample|ud", "encoder": "words", "head": "tags"},
+    "pos": {"data": "pos_sample|ud", "encoder": "words", "head": "tags|crf"},
 }
 
 RECURRENT = ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "seqtrain.model.BiLSTM")
@@ -54,6 +55,9 @@ def find_misfits(tree: Tree) -> Iterator[str]:
         yield "encoder: word_size=0 and character_hidden_size=0 leave nothing of a word; one must be above 0"
     elif size and given not in (None, size):
         yield f"model.input_size: got {given}, but {why}; leave it null, or write {size}"
+    initialization = tree["initialization"]
+    if None not in (initialization.get("forget_bias"), initialization.get("chrono_steps")):
+        yield "initialization: forget_bias and chrono_steps set the same bias; give one of the two"
     optimizer, trainer = tree["optimizer"], tree["trainer"]
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov: true needs optimizer.momentum above 0"

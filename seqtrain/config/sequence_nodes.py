@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from seqtrain.config.schema import OPTIONAL, describes, read_schema
-from seqtrain.config.values import Count, Natural, Node, NonNegative, Positive, Share
+from seqtrain.config.values import Count, Natural, Node, NonNegative, Positive, Range, Share
 
 Group: TypeAlias = dict[str, Any]
 
@@ -21,6 +21,7 @@ class Root:
     encoder: Group
     head: Group
     model: Group
+    initialization: Group
     optimizer: Group
     schedule: Group
     trainer: Group
@@ -122,6 +123,18 @@ class LabelHead(Head):
 @describes("head", "seqtrain.model.TagHead")
 class TagHead(Head):
     pass
+
+
+@describes("head", "seqtrain.model.CRFHead")
+class CRFHead:
+    dropout: Share
+
+
+@describes("initialization", "seqtrain.model.Initialization")
+class Initialization:
+    orthogonal: bool
+    forget_bias: float | None
+    chrono_steps: Annotated[int, Range(2)] | None
 
 
 @describes("task", "seqtrain.task.SequenceClassification")

@@ -74,6 +74,7 @@ ROLES = {
         elsewhere={"input_size": GIVEN, "num_targets": GIVEN},
     ),
     "model": Role("torch.nn.Module", ("input_size",), nullable=("input_size",)),
+    "initialization": Role(),
     "optimizer": Role("torch.optim.Optimizer", ("params",), elsewhere={"params": GIVEN}),
     "schedule": Role(
         "torch.optim.lr_scheduler.LRScheduler",

@@ -2,14 +2,18 @@
 
 from seqtrain.model.backbone import Backbone, FinalState, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
+from seqtrain.model.crf import CRFHead
 from seqtrain.model.encoder import VectorEncoder, WordEncoder
 from seqtrain.model.head import LabelHead, TagHead
+from seqtrain.model.initialization import Initialization
 from seqtrain.model.sequence_model import SequenceModel
 
 __all__ = [
     "Backbone",
     "BiLSTM",
+    "CRFHead",
     "FinalState",
+    "Initialization",
     "LabelHead",
     "RecurrentBackbone",
     "SequenceModel",

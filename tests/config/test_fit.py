@@ -13,7 +13,7 @@ from seqtrain.config.resolve import resolve_tree
         ("data=ud", "data: task=digits needs data=digits|mnist; data=ud goes with task=pos"),
         ("task=pos data=mnist", "data: task=pos needs data=pos_sample|ud; data=mnist goes with task=digits"),
         ("encoder=words", "encoder: task=digits needs encoder=vectors; encoder=words goes with task=pos"),
-        ("task=pos head=label", "head: task=pos needs head=tags; head=label goes with task=digits"),
+        ("task=pos head=label", "head: task=pos needs head=tags|crf; head=label goes with task=digits"),
         (
             "model.input_size=10",
             "model.input_size: got 10, but the data has 8 numbers per step; leave it null, or write 8",

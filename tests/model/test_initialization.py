@@ -1,0 +1,96 @@
+"""First weights of recurrent modules."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from seqtrain.model import BiLSTM
+from seqtrain.model.initialization import Initialization
+
+HIDDEN = 4
+MODULES = {
+    "rnn": lambda: nn.RNN(3, HIDDEN, num_layers=2),
+    "gru": lambda: nn.GRU(3, HIDDEN, bidirectional=True),
+    "lstm": lambda: nn.LSTM(3, HIDDEN, num_layers=2, bidirectional=True),
+    "bilstm": lambda: BiLSTM(3, HIDDEN, num_layers=2),
+}
+
+
+def weights(rnn: nn.Module, prefix: str) -> list[torch.Tensor]:
+    found = [p.detach().clone() for name, p in rnn.named_parameters() if name.startswith(prefix)]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_orthogonal_gates(kind: str) -> None:
+    rnn = MODULES[kind]()
+    before = weights(rnn, "weight_ih")
+    Initialization(orthogonal=True, forget_bias=None, chrono_steps=None).apply(rnn)
+    for weight in weights(rnn, "weight_hh"):
+        for gate in weight.split(HIDDEN):
+            torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN))
+    for left, right in zip(before, weights(rnn, "weight_ih"), strict=True):
+        assert torch.equal(left, right)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "bilstm"])
+def test_forget_bias_is_the_sum_of_both_biases(kind: str) -> None:
+    rnn = MODULES[kind]()
+    before = weights(rnn, "bias_ih")
+    Initialization(orthogonal=False, forget_bias=1.5, chrono_steps=None).apply(rnn)
+    pairs = zip(weights(rnn, "bias_ih"), weights(rnn, "bias_hh"), before, strict=True)
+    for bias_ih, bias_hh, old in pairs:
+        total = bias_ih + bias_hh
+        assert total[HIDDEN : 2 * HIDDEN].tolist() == [1.5] * HIDDEN
+        assert torch.equal(bias_ih[:HIDDEN], old[:HIDDEN])
+        assert torch.equal(bias_ih[2 * HIDDEN :], old[2 * HIDDEN :])
+
+
+def test_chrono_biases_span_the_steps() -> None:
+    torch.manual_seed(0)
+    rnn = nn.LSTM(1, 1000)
+    Initialization(orthogonal=False, forget_bias=None, chrono_steps=785).apply(rnn)
+    total = (rnn.bias_ih_l0 + rnn.bias_hh_l0).detach()
+    forget, entry = total[1000:2000], total[:1000]
+    assert torch.equal(entry, -forget)
+    # exp of a forget bias is the span that it stands for, drawn evenly between 1 and 784.
+    assert forget.exp().min() >= 1
+    assert forget.exp().max() <= 784 * (1 + 1e-5)
+    assert float(forget.exp().mean()) == pytest.approx(392.5, rel=0.05)
+    assert float(forget.max()) <= math.log(785)
+
+
+def test_nothing_asked_changes_nothing() -> None:
+    rnn = MODULES["lstm"]()
+    before = [p.detach().clone() for p in rnn.parameters()]
+    Initialization(orthogonal=False, forget_bias=None, chrono_steps=None).apply(rnn)
+    assert all(torch.equal(left, right) for left, right in zip(before, rnn.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rnn", "text"),
+    [
+        (nn.RNN(3, 4), "forget_bias: RNN here has no bias of a forget gate; LSTMs with bias have"),
+        (nn.GRU(3, 4), "forget_bias: GRU here has no bias of a forget gate; LSTMs with bias have"),
+        (
+            nn.LSTM(3, 4, bias=False),
+            "forget_bias: LSTM here has no bias of a forget gate; LSTMs with bias have",
+        ),
+    ],
+)
+def test_forget_bias_is_refused_where_there_is_none(rnn: nn.Module, text: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        Initialization(orthogonal=False, forget_bias=1.0, chrono_steps=None).apply(rnn)
+    assert str(refused.value) == text
+
+
+def test_two_ways_to_set_one_bias_are_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        Initialization(orthogonal=False, forget_bias=1.0, chrono_steps=784)
+    text = "forget_bias and chrono_steps set the same bias; give one of the two"
+    assert str(refused.value) == text
