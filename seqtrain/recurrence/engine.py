@@ -6,21 +6,30 @@ from typing import TypeAlias
 from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
+from seqtrain.recurrence.eager import eager_layer
 from seqtrain.recurrence.reference import reference_layer
 from seqtrain.recurrence.schedule import Schedule
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, Schedule], tuple[Tensor, State]]
 
-BACKENDS = ("auto", "reference")
+ENGINES: dict[str, Engine] = {"reference": reference_layer, "eager": eager_layer}
+BACKENDS = ("auto", *ENGINES)
 
 
-def explain_backend(backend: str, cell: str) -> str | None:  # noqa: ARG001
+def explain_backend(backend: str, cell: str) -> str | None:
     """Say why this backend cannot run this cell on any device; None where it can."""
     if backend not in BACKENDS:
         return f"backend must be one of {', '.join(BACKENDS)}, got: {backend!r}"
+    if backend not in ("auto", "reference") and cell != "lstm":
+        return (
+            f"backend={backend!r} runs cell='lstm' only, got: cell={cell!r}. "
+            "Use backend='auto', which takes the reference engine for other cells."
+        )
     return None
 
 
 def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, schedule: Schedule) -> Engine:  # noqa: ARG001
     """The engine that `backend` names, or for "auto" the fastest one that is exact for these arguments."""
-    return reference_layer
+    if backend == "auto":
+        backend = "eager" if cell.name == "lstm" else "reference"
+    return ENGINES[backend]

@@ -16,7 +16,7 @@ def reference_layer(
     both = {name: torch.stack([w[name] for w in weights]) for name in weights[0]}
     walks = torch.stack([x, schedule.reverse(x)][: len(weights)])
     # split, not slices: the gradient of T slices is T tensors of full size, that of one split is one
-    steps = torch.split(cell.project(walks, both), [*schedule.batch_sizes], dim=1)
+    steps = torch.split(cell.project(walks, both), schedule.batch_sizes, dim=1)
 
     outputs: list[Tensor] = []
     finished: list[State] = []

@@ -1,7 +1,6 @@
 """Layers on top of each other, with dropout between them."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engine import choose_engine
+from seqtrain.recurrence.precision import without_autocast
 from seqtrain.recurrence.schedule import Schedule
 
 
@@ -28,8 +28,7 @@ def run_layers(
     which has the dtype of the products; all final states have it too, as torch's have.
     """
     device_type = x.device.type
-    autocast = torch.is_autocast_enabled(device_type)
-    narrow = autocast and x.dtype != torch.float64
+    narrow = torch.is_autocast_enabled(device_type) and x.dtype != torch.float64
     dtype = torch.get_autocast_dtype(device_type) if narrow else x.dtype
     num_layers, num_directions = len(weights), len(weights[0])
     if state is None:
@@ -37,7 +36,7 @@ def run_layers(
         zeros = x.new_zeros(num_layers * num_directions, schedule.batch_sizes[0], hidden_size)
         state = (zeros,) * len(cell.state_names)
 
-    with torch.autocast(device_type, enabled=False) if autocast else nullcontext():
+    with without_autocast(device_type):
         memory_dtype = torch.promote_types(dtype, torch.float32)
         h, *memory = (s.view(num_layers, num_directions, *s.shape[1:]) for s in state)
         start = [h.to(dtype), *(s.to(memory_dtype) for s in memory)]

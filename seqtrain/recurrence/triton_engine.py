@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
+from seqtrain.recurrence.precision import without_autocast
 from seqtrain.recurrence.reference import reference_layer
 from seqtrain.recurrence.schedule import Schedule
 from seqtrain.recurrence.triton_launch import launch_backward, launch_forward
-from seqtrain.recurrence.triton_plan import Device, Plan, plan_layer
+from seqtrain.recurrence.triton_plan import Device, Plan, is_interpreted, plan_layer
 from seqtrain.recurrence.triton_precision import float32_products, lstm_uses_tf32
 
 H200 = Device(num_processors=132, shared_bytes=227 * 1024)  # what the interpreter pretends to be
@@ -93,10 +94,9 @@ class _TritonLayer(torch.autograd.Function):
             gates,
             weight_hh,
             (h_0.contiguous(), c_0.contiguous()),
-            _precision(use_tf32),
+            _precision(x.dtype, use_tf32),
             train,
         )
-        output = output.view(schedule.num_rows, num_directions * hidden_size)
         if train:
             ctx.plan, ctx.schedule, ctx.names, ctx.use_tf32 = plan, schedule, names, use_tf32
             ctx.save_for_backward(gates, cells, before, x, h_0, c_0, *flat)
@@ -104,7 +104,7 @@ class _TritonLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.autocast(grads[0].device.type, enabled=False):
+        with without_autocast(grads[0].device.type):
             if torch.is_grad_enabled():
                 return None, None, None, None, *_differentiate_reference(ctx, grads)
             with float32_products(ctx.use_tf32):
@@ -127,7 +127,7 @@ def _backward(ctx: Any, grad_output: Tensor, grad_h_n: Tensor, grad_c_n: Tensor)
         weight_hh,
         c_0.contiguous(),
         (grad_h_n.to(torch.float32).contiguous(), grad_c_0),
-        _precision(ctx.use_tf32),
+        _precision(x.dtype, ctx.use_tf32),
     )
 
     rows = grad_gates.view(ctx.schedule.num_rows, -1)
@@ -180,6 +180,8 @@ def _project(x: Tensor, by_name: dict[str, tuple[Tensor, ...]]) -> Tensor:
     return torch.addmm(bias, x, weight_ih)
 
 
-def _precision(use_tf32: bool) -> str:
-    """Triton's name: three TF32 products are as exact as one of float32, and run on tensor cores too."""
+def _precision(dtype: torch.dtype, use_tf32: bool) -> str:
+    """How the kernels multiply; three TF32 products are as exact as one of float32, on tensor cores too."""
+    if dtype != torch.float32 and is_interpreted():
+        return "widened"
     return "tf32" if use_tf32 else "tf32x3"

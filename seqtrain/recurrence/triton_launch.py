@@ -24,7 +24,7 @@ def launch_forward(
     precision: str,
     train: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Run all steps: output, cells and the h before each row, (N, D, H) each; h_n and c_n (D, B, H).
+    """Run all steps: output (N, D * H), cells and the h before each row (N, D, H), h_n and c_n (D, B, H).
 
     `projected` (N, D, 4H) becomes the activated gates if `train`, and only then is h before each row
     written; weight_hh is (D, 4H, H), each state
@@ -32,9 +32,10 @@ def launch_forward(
     """
     h_0, c_0 = state
     num_directions, _, hidden_size = h_0.shape
-    output = projected.new_empty(schedule.num_rows, num_directions, hidden_size)
-    cells = torch.empty_like(output, dtype=torch.float32)
-    before = torch.empty_like(output) if train else output
+    output = projected.new_empty(schedule.num_rows, num_directions * hidden_size)
+    shape = (schedule.num_rows, num_directions, hidden_size)
+    cells = c_0.new_empty(shape)
+    before = projected.new_empty(shape) if train else output
     h_n, c_n = torch.empty_like(h_0), torch.empty_like(c_0)
     tensors = (projected, weight_hh, h_0, c_0, output, cells, h_n, c_n, before)
     options = _options(plan, schedule, h_0, precision) | {"TRAIN": train}

@@ -3,12 +3,14 @@
 Not measured yet: the limits below come from arithmetic and from what the compiler reports (docs/gpu.md).
 """
 
+import os
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import torch
 
-from seqtrain.recurrence.cells import Cell, State
+from seqtrain.recurrence.cells import State
 
 MIN_HIDDEN_SIZE, MAX_HIDDEN_SIZE = 16, 1024
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -52,45 +54,44 @@ class Plan:
     gradients_at_once: int
 
 
-def explain_triton(cell: str) -> str | None:
-    """Say why no layer with this cell can run on Triton here; None where one can."""
-    if cell != "lstm":
-        return f'backend="triton" runs cell="lstm" only, got: {cell!r}. backend="eager" runs every cell.'
+def explain_triton() -> str | None:
+    """Say why the Triton kernels cannot run anything here; None where they can."""
     if find_spec("triton") is None:
         return (
-            'backend="triton" needs the package triton, which comes with torch for CUDA on Linux. '
-            'Install it, or use backend="auto".'
+            "backend='triton' needs the package triton, which comes with torch for CUDA on Linux. "
+            "Install it, or use backend='auto'."
         )
     return None
 
 
-def explain_triton_layer(cell: Cell, x: torch.Tensor, state: State) -> str | None:
-    """Say why the Triton kernels cannot run this layer on these tensors; None where they can."""
-    if refusal := explain_triton(cell.name):
+def explain_triton_layer(x: torch.Tensor, state: State) -> str | None:
+    """Say why the Triton kernels cannot run an LSTM layer on these tensors; None where they can."""
+    if refusal := explain_triton():
         return refusal
     hidden_size = state[0].size(-1)
     if x.dtype not in DTYPES:
-        return f'backend="triton" runs float32, bfloat16 and float16, got: {x.dtype}.'
+        return f"backend='triton' runs float32, bfloat16 and float16, got: {x.dtype}. Use backend='eager'."
     if not MIN_HIDDEN_SIZE <= hidden_size <= MAX_HIDDEN_SIZE:
         return (
-            f'backend="triton" runs hidden_size {MIN_HIDDEN_SIZE} to {MAX_HIDDEN_SIZE}, got: {hidden_size}. '
-            'backend="eager" runs any.'
+            f"backend='triton' runs hidden_size {MIN_HIDDEN_SIZE} to {MAX_HIDDEN_SIZE}, got: {hidden_size}. "
+            "Use backend='eager'."
         )
     if x.device.type != "cuda" and not is_interpreted():
         return (
-            f'backend="triton" needs tensors on a CUDA device, got: {x.device}. '
-            'Move the layer and its input there, or use backend="auto".'
+            f"backend='triton' needs tensors on a CUDA device, got: {x.device}. "
+            "Move the layer and its input there, or use backend='auto'."
         )
     return None
 
 
 def is_interpreted() -> bool:
     """Whether Triton was told, when it met our kernels, to interpret them on the CPU, as our tests do."""
+    kernels = sys.modules.get("seqtrain.recurrence.triton_kernels")
+    if kernels is None:
+        return os.environ.get("TRITON_INTERPRET") == "1"
     import triton
 
-    from seqtrain.recurrence.triton_kernels import forward_group
-
-    return not isinstance(forward_group, triton.JITFunction)
+    return not isinstance(kernels.forward_group, triton.JITFunction)
 
 
 def plan_layer(
@@ -101,14 +102,13 @@ def plan_layer(
     `exact` float32 products take each operand in two parts, so W_hh takes twice the room.
     """
     width = dtype.itemsize * (2 if exact and dtype == torch.float32 else 1)
-    padded = max(16, 1 << (hidden_size - 1).bit_length())
-    if 4 * padded * padded * width <= WHOLE_BYTES:
-        return _plan_whole(padded, batch_size, num_directions)
+    if 4 * _round_up(hidden_size) ** 2 * width <= WHOLE_BYTES:
+        return plan_whole(hidden_size, batch_size, num_directions)
     num_tiles = -(-batch_size // ROWS)
     fitting = [
         plan
         for num_units in (16, 32, 64, 8)
-        if (plan := _plan_group(hidden_size, width, num_units, num_tiles, num_directions, device))
+        if (plan := plan_group(hidden_size, width, num_units, num_tiles, num_directions, device))
     ]
     # the smallest slice with which every tile has a group of its own; else the one with most groups
     for plan in fitting:
@@ -116,10 +116,12 @@ def plan_layer(
             return plan
     if fitting:
         return max(fitting, key=lambda plan: plan.num_groups * plan.directions_at_once)
-    return _plan_step(hidden_size, dtype, batch_size)
+    return plan_step(hidden_size, dtype, batch_size)
 
 
-def _plan_whole(padded: int, batch_size: int, num_directions: int) -> Plan:
+def plan_whole(hidden_size: int, batch_size: int, num_directions: int) -> Plan:
+    """A plan in which a program holds all of W_hh of a direction."""
+    padded = _round_up(hidden_size)
     return Plan(
         regime="whole",
         num_units=padded,
@@ -134,15 +136,15 @@ def _plan_whole(padded: int, batch_size: int, num_directions: int) -> Plan:
     )
 
 
-def _plan_group(
+def plan_group(
     hidden_size: int, width: int, num_units: int, num_tiles: int, num_directions: int, device: Device
 ) -> Plan | None:
     """A plan with all programs on the device at once, one per multiprocessor; None if there is none."""
     num_warps = 8 if num_units >= 32 or width == 8 else 4  # 8: two registers for each weight
-    chunk = min(256 // width, max(16, 1 << (hidden_size - 1).bit_length()))
+    chunk = min(256 // width, _round_up(hidden_size))
     terms = -(-hidden_size // chunk) * chunk
     stretch = -(-4 * hidden_size // num_warps)
-    gradient_chunk = min(256 // width, max(16, 1 << (stretch - 1).bit_length()))
+    gradient_chunk = min(256 // width, _round_up(stretch))
     num_chunks = -(-stretch // gradient_chunk)
     chunk_bytes = num_warps * ROWS * gradient_chunk * width
     at_once = min(num_chunks, max(1, GRADIENT_BYTES // chunk_bytes))
@@ -171,7 +173,8 @@ def _plan_group(
     return None
 
 
-def _plan_step(hidden_size: int, dtype: torch.dtype, batch_size: int) -> Plan:
+def plan_step(hidden_size: int, dtype: torch.dtype, batch_size: int) -> Plan:
+    """A plan with one launch per step."""
     num_rows = 64 if batch_size > 32 else ROWS
     chunk = 128 // dtype.itemsize
     return Plan(
@@ -186,3 +189,8 @@ def _plan_step(hidden_size: int, dtype: torch.dtype, batch_size: int) -> Plan:
         gradient_chunk=chunk,
         gradients_at_once=1,
     )
+
+
+def _round_up(size: int) -> int:
+    """To a power of two, as Triton's tiles are, and to the least that a tensor core multiplies."""
+    return max(16, 1 << (size - 1).bit_length())

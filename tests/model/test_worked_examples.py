@@ -10,7 +10,7 @@ TOLERANCE = 2e-4  # the published figures, weights included, are rounded to four
 
 
 def test_layer_of_given_weights() -> None:
-    """Two features, four hidden units, no bias, zero initial states; the weights are printed with the result."""
+    """Two features, four hidden units, no bias, zero initial states; weights printed with the result."""
     layer = BiLSTM(2, 4, bias=False, bidirectional=False)
     weight_ih = [
         [-0.131, 0.033],

@@ -165,6 +165,15 @@ def cell_backward(i, f, g, o, c, c_before, grad_h, grad_c):
 
 
 @triton.jit
+def multiply(a, b, sums, PRECISION: tl.constexpr):
+    """sums + a b. PRECISION is Triton's, or "widened": its interpreter would multiply bfloat16's bits."""
+    if PRECISION == "widened":
+        return tl.dot(a.to(tl.float32), b.to(tl.float32), acc=sums)
+    else:
+        return tl.dot(a, b, acc=sums, input_precision=PRECISION)
+
+
+@triton.jit
 def split_gates(sums, rows: tl.constexpr, units: tl.constexpr):
     """Take (rows, 4 * units) apart; see `gate_columns` for the order of the columns."""
     low, high = tl.split(sums.reshape(rows, 2, units, 2))

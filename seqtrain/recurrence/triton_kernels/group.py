@@ -18,6 +18,7 @@ from seqtrain.recurrence.triton_kernels.cell import (
     find_rows,
     gate_columns,
     load_tile,
+    multiply,
     rows_alive,
     split_gates,
     steps_alive,
@@ -148,9 +149,9 @@ def forward_group(
             c_base = tl.where(step == 0, c_0 + given, cells + earlier_at)[:, None]
             parts = load_h(h_base, alive, H, CHUNK)
             c = tl.load(c_base + units[None, :], mask=mask, other=0.0)
-            sums = tl.zeros((ROWS, 4 * UNITS), tl.float32)
+            sums = tl.full((ROWS, 4 * UNITS), 0.0, tl.float32)
             for number in tl.static_range(len(weights)):
-                sums = tl.dot(parts[number], weights[number], acc=sums, input_precision=PRECISION)
+                sums = multiply(parts[number], weights[number], sums, PRECISION)
             i, f, g, o = split_gates(sums, ROWS, UNITS)
             i, f, g, o, c, wide_h = cell_forward(i + x_i, f + x_f, g + x_g, o + x_o, c)
             h = wide_h.to(output.dtype.element_ty)

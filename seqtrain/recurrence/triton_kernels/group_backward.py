@@ -7,6 +7,7 @@ from seqtrain.recurrence.triton_kernels.cell import (
     cell_backward,
     find_rows,
     load_saved,
+    multiply,
     rows_alive,
     steps_alive,
     store_quadruple,
@@ -56,7 +57,7 @@ def multiply_gradients(
     AT_ONCE chunks are on their way together: more of them would not fit beside W_hh.
     """
     STRETCH: tl.constexpr = (4 * H + PARTS * CHUNK - 1) // (PARTS * CHUNK) * CHUNK
-    sums = tl.zeros((PARTS, ROWS, UNITS), tl.float32)
+    sums = tl.full((PARTS, ROWS, UNITS), 0.0, tl.float32)
     for first in tl.static_range(0, len(weights), AT_ONCE):
         parts = ()
         for number in tl.static_range(first, first + AT_ONCE):
@@ -68,8 +69,9 @@ def multiply_gradients(
                 part = tl.load(at, mask=inside, other=0.0, cache_modifier=".cg")
                 parts = parts + (part,)
         for number in tl.static_range(len(parts)):
-            sums = tl.dot(parts[number], weights[first + number], acc=sums, input_precision=PRECISION)
-    return tl.sum(sums, axis=0)
+            sums = multiply(parts[number], weights[first + number], sums, PRECISION)
+    # tl.sum, in the form that also runs where only these kernels, not Triton itself, are interpreted
+    return tl.reduce(sums, 0, tl.standard._sum_combine)
 
 
 @triton.jit(do_not_specialize=RUNTIME)

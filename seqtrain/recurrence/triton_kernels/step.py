@@ -13,6 +13,7 @@ from seqtrain.recurrence.triton_kernels.cell import (
     gate_columns,
     load_quadruple,
     load_saved,
+    multiply,
     rows_alive,
     split_gates,
     store_before,
@@ -65,12 +66,12 @@ def forward_step(
 
     gate, unit = gate_columns(first_unit, UNITS)
     w_base = weight_hh + ((direction * 4 * H + gate * H + unit) * H)[None, :]
-    sums = tl.zeros((ROWS, 4 * UNITS), tl.float32)
+    sums = tl.full((ROWS, 4 * UNITS), 0.0, tl.float32)
     for chunk in tl.range(0, H, CHUNK):
         k = chunk + tl.arange(0, CHUNK)
         h = tl.load(h_base + k[None, :], mask=alive[:, None] & (k < H)[None, :], other=0.0)
         w = tl.load(w_base + k[:, None], mask=(unit < H)[None, :] & (k < H)[:, None], other=0.0)
-        sums = tl.dot(h, w, acc=sums, input_precision=PRECISION)
+        sums = multiply(h, w, sums, PRECISION)
 
     at = (rows * D + direction)[:, None] * (4 * H) + units[None, :]
     x_i, x_f, x_g, x_o = load_quadruple(projected, at, mask, H)
@@ -126,12 +127,12 @@ def backward_step(
 
     a_base = grad_gates + (next_rows * D + direction)[:, None] * (4 * H)
     w_base = weight_hh + direction * 4 * H * H + units[None, :]
-    sums = tl.zeros((ROWS, UNITS), tl.float32)
+    sums = tl.full((ROWS, UNITS), 0.0, tl.float32)
     for chunk in tl.range(0, 4 * H, CHUNK):
         k = chunk + tl.arange(0, CHUNK)
         a = tl.load(a_base + k[None, :], mask=goes_on[:, None] & (k < 4 * H)[None, :], other=0.0)
         w = tl.load(w_base + k[:, None] * H, mask=(units < H)[None, :] & (k < 4 * H)[:, None], other=0.0)
-        sums = tl.dot(a, w, acc=sums, input_precision=PRECISION)
+        sums = multiply(a, w, sums, PRECISION)
 
     i, f, g, o, c, c_before, from_h, from_c = load_saved(
         grad_output, gates, cells, c_0, grad_h, grad_c, walk, step, sequences, units, D, H, DENSE

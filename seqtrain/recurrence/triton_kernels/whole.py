@@ -8,6 +8,7 @@ from seqtrain.recurrence.triton_kernels.cell import (
     cell_forward,
     find_rows,
     load_quadruple,
+    multiply,
     rows_alive,
     steps_alive,
     store_quadruple,
@@ -76,10 +77,10 @@ def forward_whole(
         next_at = (next_rows * D + direction)[:, None] * (4 * H) + units[None, :]
         next_i, next_f, next_g, next_o = load_quadruple(projected, next_at, next_mask, H)
 
-        i = tl.dot(h, w_i, acc=x_i, input_precision=PRECISION)
-        f = tl.dot(h, w_f, acc=x_f, input_precision=PRECISION)
-        g = tl.dot(h, w_g, acc=x_g, input_precision=PRECISION)
-        o = tl.dot(h, w_o, acc=x_o, input_precision=PRECISION)
+        i = multiply(h, w_i, x_i, PRECISION)
+        f = multiply(h, w_f, x_f, PRECISION)
+        g = multiply(h, w_g, x_g, PRECISION)
+        o = multiply(h, w_o, x_o, PRECISION)
         i, f, g, o, c, wide_h = cell_forward(i, f, g, o, c)
         h = wide_h.to(h.dtype)
 
@@ -168,10 +169,11 @@ def backward_whole(
         narrow_g = g_g.to(weight_hh.dtype.element_ty)
         narrow_o = g_o.to(weight_hh.dtype.element_ty)
         store_quadruple(grad_gates, at, narrow_i, narrow_f, narrow_g, narrow_o, mask, H)
-        to_h = tl.dot(narrow_i, w_i, input_precision=PRECISION)
-        to_h = tl.dot(narrow_f, w_f, acc=to_h, input_precision=PRECISION)
-        to_h = tl.dot(narrow_g, w_g, acc=to_h, input_precision=PRECISION)
-        to_h = tl.dot(narrow_o, w_o, acc=to_h, input_precision=PRECISION)
+        nothing = tl.full((ROWS, UNITS), 0.0, tl.float32)
+        to_h = multiply(narrow_i, w_i, nothing, PRECISION)
+        to_h = multiply(narrow_f, w_f, to_h, PRECISION)
+        to_h = multiply(narrow_g, w_g, to_h, PRECISION)
+        to_h = multiply(narrow_o, w_o, to_h, PRECISION)
         from_h = tl.where(mask, to_h, from_h)
         from_c = tl.where(mask, to_c, from_c)
 
