@@ -35,7 +35,7 @@ def triton_layer(
         dtype=x.dtype,
         batch_size=schedule.batch_sizes[0],
         num_directions=len(weights),
-        device=_describe(x.device),
+        device=describe_device(x.device),
         exact=not lstm_uses_tf32(),
     )
     return run_plan(plan, x, weights, state, schedule, names)
@@ -59,7 +59,8 @@ def run_plan(
 
 
 @lru_cache
-def _describe(device: torch.device) -> Device:
+def describe_device(device: torch.device) -> Device:
+    """What a plan needs to know; a CPU, where kernels are interpreted, passes for an H200."""
     if device.type != "cuda":
         return H200
     properties = torch.cuda.get_device_properties(device)
