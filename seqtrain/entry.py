@@ -41,6 +41,9 @@ def exit_code(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         # Whoever read our output has had enough: not an error, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        # So Hydra ends a sweep in which a job failed, which it has told.
+        return FAILED if end.code else DONE
     except Exception:
         traceback.print_exc()
         return FAILED

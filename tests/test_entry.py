@@ -135,7 +135,7 @@ class TestRefusal:
             (["model=bilsm"], "did you mean bilstm?"),
             (["modle=lstm"], "did you mean model?"),
             (["model.input_size=9"], "model.input_size: got 9"),
-            (["data=mnist", "data_dir=somewhere"], ""),
+            (["data=mnist", "data_dir=somewhere"], "data=digits and data=pos_sample work without a network"),
             (["task=pos", "data.path=nowhere"], "no file *train.conllu here"),
             (["checkpoint=nowhere.ckpt"], "checkpoint: "),
         ],
@@ -148,7 +148,7 @@ class TestRefusal:
         def no_network(*_: Any, **__: Any) -> None:
             raise OSError("no network here")
 
-        monkeypatch.setattr(pooch, "retrieve", no_network)
+        monkeypatch.setattr(pooch, "create", no_network)
         assert command(*overrides) == 2
         out, err = capfd.readouterr()
         assert out == ""
@@ -167,10 +167,17 @@ class TestSweep:
         assert len(set(parameters)) == 4
         assert "job 3  " in capfd.readouterr().err
 
-    def test_a_failing_job_does_not_end_the_others(self, command: Command, capfd) -> None:
-        with at_step(1, lambda: 1 / 0), pytest.raises(SystemExit) as ended:
-            command("-m", "seed=0,1,2")
-        assert ended.value.code == 1
+    def test_a_failing_job_does_not_end_the_others(self, command: Command, monkeypatch, capfd) -> None:
+        """Here a class of the user's own fails."""
+        Path("broken_package.py").write_text(
+            "import torch\n\nclass Broken(torch.nn.GRU):\n    def forward(self, *_):\n        return 1 / 0\n"
+        )
+        Path("mine/model").mkdir(parents=True)
+        Path("mine/model/broken.yaml").write_text(
+            "_target_: broken_package.Broken\ninput_size: null\nhidden_size: 4\nbatch_first: true\n"
+        )
+        monkeypatch.syspath_prepend(Path.cwd())
+        assert command("-m", "--config-dir=mine", "plugins=[broken_package]", "model=broken,rnn,gru") == 1
         jobs = folders("runs/sweeps/*/*")
         done = {job.name: RunFolder(job).is_done for job in jobs if job.name.isdigit()}
         assert done == {"0": False, "1": True, "2": True}
