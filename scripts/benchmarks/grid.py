@@ -1,0 +1,77 @@
+"""The layers and batches that are measured."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+NUM_BATCHES = 5  # of a packed row: spread over the corpus
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer size, and the batches it is run on: their sequence lengths, the longest first."""
+
+    name: str
+    input_size: int
+    hidden_size: int
+    batches: tuple[tuple[int, ...], ...]
+    packed: bool
+
+    @property
+    def operations(self) -> float:
+        """Multiplications and additions in the matrix products of a training step of two directions."""
+        words = sum(sum(lengths) for lengths in self.batches)
+        return 3 * 2 * words * 8 * self.hidden_size * (self.input_size + self.hidden_size)
+
+
+PADDED = (  # T, B, I, H
+    (28, 128, 28, 128),
+    (28, 256, 256, 256),
+    (50, 32, 128, 256),
+    (50, 32, 512, 256),
+    (25, 32, 100, 100),
+    (100, 16, 256, 512),
+    (784, 64, 1, 128),
+)
+PACKED = ((100, 100), (128, 256), (300, 400))  # I, H
+BATCH_SIZES = (32, 128)
+
+
+def cpu_grid() -> list[Row]:
+    rows = [
+        Row(f"padded T={length} B={batch} I={inputs} H={hidden}", inputs, hidden, ((length,) * batch,), False)
+        for length, batch, inputs, hidden in PADDED
+    ]
+    for inputs, hidden in PACKED:
+        for batch_size in BATCH_SIZES:
+            for bucketed in (True, False):
+                kind = "bucketed" if bucketed else "mixed"
+                name = f"packed {kind} B={batch_size} I={inputs} H={hidden}"
+                rows.append(Row(name, inputs, hidden, ewt_batches(batch_size, bucketed), True))
+    return rows
+
+
+def ewt_batches(batch_size: int, bucketed: bool) -> tuple[tuple[int, ...], ...]:
+    """Batches of sentence lengths of English-EWT's training part, each with its longest first.
+
+    Bucketed batches are neighbours in length, taken at even distances over the sorted corpus; mixed ones
+    are drawn at random, always the same.
+    """
+    lengths = torch.tensor(ewt_lengths())
+    if bucketed:
+        last_start = len(lengths) - batch_size
+        starts = [last_start * (2 * k + 1) // (2 * NUM_BATCHES) for k in range(NUM_BATCHES)]
+    else:
+        lengths = lengths[torch.randperm(len(lengths), generator=torch.Generator().manual_seed(SEED))]
+        starts = [batch_size * k for k in range(NUM_BATCHES)]
+    batches = (lengths[start : start + batch_size] for start in starts)
+    return tuple(tuple(batch.sort(descending=True).values.tolist()) for batch in batches)
+
+
+def ewt_lengths() -> list[int]:
+    """The length of every sentence, in rising order."""
+    histogram = json.loads(Path(__file__).with_name("ewt_lengths.json").read_text("utf-8"))["sentences"]
+    return [int(length) for length, count in histogram.items() for _ in range(count)]
