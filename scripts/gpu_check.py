@@ -189,7 +189,7 @@ def correctness_cases(dry_run: bool) -> list[Case]:
         *(Case(256, 1, 37, dtype, tf32) for dtype, tf32 in kinds),
         *(Case(256, 64, 512, dtype, tf32, packed=True) for dtype, tf32 in kinds),
         *(Case(256, 128, 37, f32, tf32=True, packed=packed, regime="step") for packed in (False, True)),
-        *(Case(256, 128, 37, bf16, packed=packed, regime="group", num_groups=2) for packed in (False, True)),
+        *(Case(256, 128, 37, bf16, False, packed, "group", num_groups=2) for packed in (False, True)),
     ]
 
 
@@ -204,9 +204,8 @@ def print_resources() -> None:
             for key, compiled in cache.items():
                 constants = [str(part) for part in str(key).split("'constexpr', ")[1:]]
                 sizes = ",".join(part.split(")")[0] for part in constants)
-                print(
-                    f"{name:16}{compiled.n_regs:>10}{compiled.n_spills:>9}{compiled.metadata.shared:>9}  {sizes}"
-                )
+                numbers = (compiled.n_regs, compiled.n_spills, compiled.metadata.shared)
+                print(f"{name:16}{numbers[0]:>10}{numbers[1]:>9}{numbers[2]:>9}  {sizes}")
 
 
 def median_time(run: Callable[[], Any], repeats: int = 20) -> float:

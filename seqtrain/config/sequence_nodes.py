@@ -107,7 +107,7 @@ class Gated(Recurrent):
 @describes("model", "seqtrain.model.BiLSTM")
 class BiLSTM(Recurrent):
     cell: Literal["lstm"] = OPTIONAL
-    backend: Literal["auto", "reference"] = OPTIONAL
+    backend: Literal["auto", "reference", "eager", "triton"] = OPTIONAL
 
 
 class Head:

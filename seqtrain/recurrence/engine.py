@@ -9,11 +9,12 @@ from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.eager import eager_layer
 from seqtrain.recurrence.reference import reference_layer
 from seqtrain.recurrence.schedule import Schedule
+from seqtrain.recurrence.triton_plan import explain_triton, explain_triton_layer
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, Schedule], tuple[Tensor, State]]
 
 ENGINES: dict[str, Engine] = {"reference": reference_layer, "eager": eager_layer}
-BACKENDS = ("auto", *ENGINES)
+BACKENDS = ("auto", *ENGINES, "triton")
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
@@ -25,11 +26,21 @@ def explain_backend(backend: str, cell: str) -> str | None:
             f"backend={backend!r} runs cell='lstm' only, got: cell={cell!r}. "
             "Use backend='auto', which takes the reference engine for other cells."
         )
-    return None
+    return explain_triton() if backend == "triton" else None
 
 
 def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, schedule: Schedule) -> Engine:  # noqa: ARG001
-    """The engine that `backend` names, or for "auto" the fastest one that is exact for these arguments."""
+    """The engine that `backend` names, or for "auto" the fastest one that is exact for these arguments.
+
+    Raises:
+        ValueError: backend="triton" cannot run these arguments. "auto" never takes it: it is not measured.
+    """
+    if backend == "triton":
+        if problem := explain_triton_layer(x, state):
+            raise ValueError(problem)
+        from seqtrain.recurrence.triton_engine import triton_layer  # imports Triton
+
+        return triton_layer
     if backend == "auto":
         backend = "eager" if cell.name == "lstm" else "reference"
     return ENGINES[backend]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
 
+from seqtrain.model import BiLSTM
 from seqtrain.recurrence import CELLS, Schedule, State, Weights
 from seqtrain.recurrence.reference import reference_layer
 
@@ -247,3 +249,42 @@ def test_saturates_without_nan() -> None:
     results = differentiate(layer, lambda: run_triton(layer, plan))
     assert all(result.isfinite().all() for result in results)
     torch.testing.assert_close(results[0], run_reference(layer)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_bilstm_equals_torch() -> None:
+    """Through the module: two layers, packed, in any order of lengths, with biases and given states."""
+    torch.manual_seed(0)
+    theirs = nn.LSTM(5, 17, 2, bidirectional=True)
+    mine = BiLSTM(5, 17, 2, backend="triton")
+    mine.load_state_dict(theirs.state_dict())
+    sequences = [torch.randn(length, 5, requires_grad=True) for length in (2, 5, 3)]
+    hx = (torch.randn(4, 3, 17), torch.randn(4, 3, 17))
+    results = []
+    for layer in (mine, theirs):
+        packed, final = layer(pack_sequence(sequences, enforce_sorted=False), hx)
+        values = [packed.data, *final]
+        leaves = [*sequences, *layer.parameters()]
+        results.append([*values, *torch.autograd.grad(sum(v.square().sum() for v in values), leaves)])
+    for left, right in zip(*results, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-5)
+
+
+def test_bilstm_refuses_what_the_kernels_cannot_run() -> None:
+    with pytest.raises(ValueError) as refused:
+        BiLSTM(3, 8, backend="triton")(torch.randn(4, 2, 3))
+    assert str(refused.value) == "backend='triton' runs hidden_size 16 to 1024, got: 8. Use backend='eager'."
+
+
+def test_autocast() -> None:
+    layer = BiLSTM(3, 16, backend="triton")
+    reference = BiLSTM(3, 16, backend="reference")
+    reference.load_state_dict(layer.state_dict())
+    x = torch.randn(4, 2, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        (mine, _), (theirs, _) = layer(x), reference(x)
+    assert mine.dtype == torch.bfloat16
+    torch.testing.assert_close(mine, theirs, rtol=0.02, atol=0.02)
+    mine.float().sum().backward()
+    theirs.float().sum().backward()
+    for left, right in zip(layer.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(left.grad, right.grad, rtol=0.05, atol=0.05)

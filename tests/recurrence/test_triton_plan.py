@@ -1,5 +1,8 @@
 """Plans of the Triton engine: what fits on a GPU, and what is refused with which words."""
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -92,3 +95,17 @@ def test_accepts_what_the_interpreter_runs(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(plans, "is_interpreted", lambda: True)
     state = (torch.zeros(1, 2, 32),) * 2
     assert explain_triton_layer(torch.zeros(2, 3), state) is None
+
+
+def test_the_package_works_without_triton() -> None:
+    """Only the kernels import Triton, and nothing imports the kernels before they are asked for."""
+    package = Path(plans.__file__).parent
+    for path in package.glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in getattr(node, "names", [])]
+            module = getattr(node, "module", "") or ""
+            imported = [module, *(f"{module}.{name}" for name in names), *names]
+            assert "triton" not in imported, path.name
+            if not path.name.startswith("triton_"):
+                late = ("triton_engine", "triton_launch", "triton_kernels")
+                assert not [name for name in imported if name.endswith(late)], path.name
