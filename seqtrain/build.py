@@ -148,6 +148,8 @@ def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
     """Only tensors and plain values are read: a checkpoint from somebody else runs no code."""
+    if not path.is_file():
+        raise ConfigError([f"checkpoint: {path} does not exist"])
     try:
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
@@ -192,6 +194,8 @@ def _schedule(cfg: DictConfig) -> ScheduleBuilder:
     def build(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
         # torch's two names for the length of a schedule; null means the whole training.
         lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
+        if "total_steps" in lengths and cfg.schedule.get("pct_start", 0) * num_steps == 1:
+            lengths["total_steps"] += 1  # OneCycleLR divides by the steps of its rise, less one
         schedule: torch.optim.lr_scheduler.LRScheduler = _build(cfg.schedule, optimizer=optimizer, **lengths)
         return schedule
 

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig
 
 from seqtrain import report
@@ -27,7 +28,7 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         folder: new, or holding this configuration's unfinished run, which then goes on.
 
     Returns:
-        The metrics of metrics.json.
+        The metrics of metrics.json; nothing in a process that only helps another to train.
 
     Raises:
         ConfigError: the configuration or the checkpoint does not fit the data; nothing has been written.
@@ -44,10 +45,13 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
     with folder.held(), logged(folder):
         try:
-            folder.write_config(cfg)
+            if folder.leads:
+                folder.write_config(cfg)
             trainer = build_trainer(cfg)
             report.log_start(trainer, data, learner, folder)
             _fit(trainer, learner, data, checkpoint)
+            if not folder.leads:
+                return {}
             metrics = _measure_best(cfg, trainer, learner, data, folder) | _costs(trainer, learner)
             folder.write_metrics(metrics)
             report.log_end(metrics, folder)
@@ -67,6 +71,10 @@ def _fit(
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # What follows is one process's work: metrics must not wait for the others.
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def _measure_best(
@@ -76,8 +84,12 @@ def _measure_best(
     data: SequenceDataModule,
     folder: RunFolder,
 ) -> dict[str, float]:
-    """The metrics of the best checkpoint; those of the test part go to the run's loggers too."""
-    load_weights(learner, folder.best_checkpoint)
+    """The metrics of the best checkpoint; those of the test part go to the run's loggers too.
+
+    Without the callback that keeps the best one, the last weights count.
+    """
+    if folder.best_checkpoint.exists():
+        load_weights(learner, folder.best_checkpoint)
     metrics = measure(cfg, learner, data)
     test = {name: value for name, value in metrics.items() if name.startswith("test/")}
     for logger in trainer.loggers:

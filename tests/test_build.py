@@ -104,6 +104,19 @@ def test_a_schedule_without_a_length_lasts_the_whole_training(
     assert key is None or getattr(built, key) == 123
 
 
+@pytest.mark.parametrize("num_steps", [1, 2, 9, 10, 11, 20])
+def test_a_schedule_bears_short_trainings(compose, num_steps: int) -> None:
+    learner = build_learner(compose("schedule=one_cycle"), SPEC)
+    optimizer = learner.build_optimizer(learner.parameters())
+    schedule = learner.build_schedule(optimizer, num_steps)
+    rates = []
+    for _ in range(num_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert all(0 < rate <= 0.003 for rate in rates)
+
+
 def test_a_schedule_with_a_length_keeps_it(compose) -> None:
     learner = build_learner(compose("schedule=cosine", "schedule.T_max=7"), SPEC)
     assert learner.build_schedule(learner.build_optimizer(learner.parameters()), 123).T_max == 7

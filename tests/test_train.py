@@ -9,7 +9,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from seqtrain.build import build_data, load_learner
 from seqtrain.config import ConfigError, compose_config
+from seqtrain.evaluate import measure
 from seqtrain.run import RunFolder
 from seqtrain.train import train
 
@@ -22,6 +24,10 @@ def run(cfg) -> dict[str, float]:
 
 def without_seconds(metrics: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if name != "seconds"}
+
+
+def splits_only(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if "/" in name}
 
 
 def weights(cfg, name: str = "last") -> dict[str, torch.Tensor]:
@@ -187,6 +193,17 @@ class TestFailure:
             run(cfg)
         assert "\n  model.input_size: " in str(caught.value) or "\n  checkpoint: " in str(caught.value)
         assert not Path(cfg.run_dir).exists()
+
+
+def test_without_a_best_checkpoint_the_last_weights_are_tested(compose, tmp_path: Path) -> None:
+    cfg = compose("callbacks.best=null")
+    metrics = run(cfg)
+    assert not (Path(cfg.run_dir) / "checkpoints" / "best.ckpt").exists()
+    whole = compose(f"run_dir={tmp_path / 'whole'}")
+    run(whole)
+    last = load_learner(whole, RunFolder(whole.run_dir).last_checkpoint)
+    data = build_data(whole)
+    assert splits_only(metrics) == measure(whole, last, data)
 
 
 def test_a_checkpoint_of_another_run_is_gone_on_with(compose, tmp_path: Path) -> None:
