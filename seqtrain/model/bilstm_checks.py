@@ -89,8 +89,9 @@ def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weig
     starts = [f"{name}_0" for name in names]
     given = (hx,) if len(names) == 1 else hx
     if not isinstance(given, (tuple, list)) or len(given) != len(names) or not _all_tensors(given):
-        expected = f"the pair ({', '.join(starts)})" if len(names) > 1 else f"the tensor {starts[0]}"
-        raise RuntimeError(f"hx must be {expected}, each {shape}, got: {_describe(hx)}")
+        pair = f"the pair ({', '.join(starts)}), each {shape}"
+        expected = pair if len(names) > 1 else f"the tensor {starts[0]}, {shape}"
+        raise RuntimeError(f"hx must be {expected}, got: {_describe(hx)}")
 
     legend = "(num_layers * num_directions, batch, hidden_size)"
     if len(shape) == 2:

@@ -1,0 +1,35 @@
+"""The LSTM with coupled input and forget gates (CIFG in Greff et al. 2017, arXiv 1503.04069)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+
+
+class CoupledLSTM:
+    """What is forgotten makes room for what is written, i = 1 - f, so that a quarter of the weights goes:
+
+    f = sigmoid(W_if x + b_if + W_hf h + b_hf)
+    g =    tanh(W_ig x + b_ig + W_hg h + b_hg)
+    o = sigmoid(W_io x + b_io + W_ho h + b_ho)
+    c' = f c + (1 - f) g
+    h' = o tanh(c')
+    """
+
+    name = "lstm_coupled"
+    state_names: tuple[str, ...] = ("h", "c")
+    constants: Mapping[str, float] = {}
+
+    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
+        return linear_shapes(3, input_size, hidden_size, bias)
+
+    def project(self, x: Tensor, weights: Weights) -> Tensor:
+        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
+
+    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        h, c = state
+        f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(3, -1)
+        c = torch.lerp(g.tanh().to(c.dtype), c, f.sigmoid().to(c.dtype))  # f c + (1 - f) g
+        return o.sigmoid() * c.tanh(), c

@@ -1,0 +1,51 @@
+"""The LSTM with layer normalisation (Ba, Kiros and Hinton 2016, arXiv 1607.06450, equations 20 to 22)."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+
+
+class LayerNormLSTM:
+    """Both products and the cell state on its way out are normalised, each over its own features:
+
+    i, f, g, o = split(LN(W_ih x) + LN(W_hh h))     with gains weight_norm_*, offsets bias_*
+    c' = sigmoid(f) c + sigmoid(i) tanh(g)
+    h' = sigmoid(o) tanh(LN(c'))
+    """
+
+    name = "lstm_layernorm"
+    state_names: tuple[str, ...] = ("h", "c")
+    constants: Mapping[str, float] = {
+        "weight_norm_ih": 1.0,
+        "weight_norm_hh": 1.0,
+        "weight_norm_c": 1.0,
+        "bias_norm_c": 0.0,
+    }
+
+    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
+        shapes = linear_shapes(4, input_size, hidden_size, bias)
+        gains = {"weight_norm_ih": (4 * hidden_size,), "weight_norm_hh": (4 * hidden_size,)}
+        shapes |= gains | {"weight_norm_c": (hidden_size,)}
+        return shapes | {"bias_norm_c": (hidden_size,)} if bias else shapes
+
+    def project(self, x: Tensor, weights: Weights) -> Tensor:
+        normal = _normalise(x @ weights["weight_ih"].mT)
+        return add_bias(normal * weights["weight_norm_ih"].unsqueeze(1), weights, "bias_ih", "bias_hh")
+
+    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        h, c = state
+        recurrent = _normalise(torch.bmm(h, weights["weight_hh"].mT))
+        gates = torch.addcmul(projected, recurrent, weights["weight_norm_hh"].unsqueeze(1))
+        i, f, g, o = gates.chunk(4, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        out = add_bias(_normalise(c) * weights["weight_norm_c"].unsqueeze(1), weights, "bias_norm_c")
+        return o.sigmoid() * out.tanh(), c
+
+
+def _normalise(x: Tensor) -> Tensor:
+    """Mean zero and variance one over the features; gain and offset differ by direction and come after."""
+    return F.layer_norm(x, x.shape[-1:])
