@@ -176,6 +176,14 @@ class TestResume:
         run(cfg)
         assert_same_run(whole_runs("pos", *LIVELY), cfg)
 
+    def test_averaged_weights_go_on_too(self, compose, disturbed, whole_runs) -> None:
+        overrides = ("callbacks=average", "callbacks.average.decay=0.9", *LIVELY)
+        cfg = compose(*overrides)
+        with pytest.raises(KeyboardInterrupt):
+            disturbed(cfg, STEPS + 2, raise_signal(signal.SIGINT))
+        run(cfg)
+        assert_same_run(whole_runs("digits", *overrides), cfg)
+
     def test_three_interruptions_in_a_row(self, compose, disturbed, whole_runs) -> None:
         cfg = compose(*LIVELY)
         for step in (4, 1, 6):
