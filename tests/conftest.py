@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
+from small_runs import compose_small
 
 Compose = Callable[..., DictConfig]
 
@@ -59,35 +60,6 @@ def _draw_sentence(draw: random.Random, unseen: bool) -> str:
 def compose(tmp_path: Path, treebank: Path) -> Compose:
     """Composes the checked configuration of a small run in tmp_path / "run"; task="pos" reads `treebank`."""
     return lambda *overrides, **options: compose_small(tmp_path / "run", treebank, *overrides, **options)
-
-
-def compose_small(run_dir: Path, treebank: Path, *overrides: str, task: str = "digits") -> DictConfig:
-    from seqtrain.config import compose_config
-
-    return compose_config([*small_overrides(task, treebank), f"run_dir={run_dir}", *overrides])
-
-
-def small_overrides(task: str, treebank: Path) -> list[str]:
-    """The overrides of a run of two short epochs."""
-    shared = [
-        "trainer.max_epochs=2",
-        "trainer.log_every_n_steps=2",
-        "callbacks.hidden_states.every_n_steps=4",
-    ]
-    if task == "digits":
-        return [
-            *shared,
-            "model.hidden_size=16",
-            "trainer.limit_train_batches=6",
-        ]
-    encoder = {"word_size": 12, "character_size": 6, "character_hidden_size": 5}
-    return [
-        *shared,
-        "task=pos",
-        f"data.path={treebank}",
-        "model.hidden_size=12",
-        *(f"encoder.{key}={value}" for key, value in encoder.items()),
-    ]
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from conftest import compose_small
 from omegaconf import DictConfig
+from small_runs import compose_small
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 

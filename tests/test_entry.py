@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import small_overrides
 from hydra.core.global_hydra import GlobalHydra
+from small_runs import small_overrides
 
 from seqtrain.entry import main
 from seqtrain.learner import SequenceLearner

@@ -1,0 +1,36 @@
+"""Configurations of runs that take less than a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from seqtrain.config import compose_config
+
+
+def compose_small(run_dir: Path, treebank: Path, *overrides: str, task: str = "digits") -> DictConfig:
+    return compose_config([*small_overrides(task, treebank), f"run_dir={run_dir}", *overrides])
+
+
+def small_overrides(task: str, treebank: Path) -> list[str]:
+    """The overrides of a run of two short epochs."""
+    shared = [
+        "trainer.max_epochs=2",
+        "trainer.log_every_n_steps=2",
+        "callbacks.hidden_states.every_n_steps=4",
+    ]
+    if task == "digits":
+        return [
+            *shared,
+            "model.hidden_size=16",
+            "trainer.limit_train_batches=6",
+        ]
+    encoder = {"word_size": 12, "character_size": 6, "character_hidden_size": 5}
+    return [
+        *shared,
+        "task=pos",
+        f"data.path={treebank}",
+        "model.hidden_size=12",
+        *(f"encoder.{key}={value}" for key, value in encoder.items()),
+    ]
