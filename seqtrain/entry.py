@@ -16,6 +16,7 @@ from seqtrain.config import CONFIG_DIR, check_command_line, check_config
 from seqtrain.error import InputError
 from seqtrain.run import RunFolder, choose_run_folder
 
+RUN_DIR = "SEQTRAIN_RUN_DIR"  # tells the processes that a run starts which folder is theirs
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -59,7 +60,7 @@ def _launch(arguments: list[str]) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             return _sweep_job(cfg)
         try:
-            return _run(cfg, choose_run_folder(cfg, _is_overridden("run_dir")))
+            return _run(cfg, _leaders_folder() or choose_run_folder(cfg, _is_overridden("run_dir")))
         except BaseException as error:
             # Hydra would end the process with a shortened traceback and a code of its own.
             raised.append(error)
@@ -90,10 +91,17 @@ def _run(cfg: DictConfig, folder: RunFolder) -> float:
 
     cfg.run_dir = str(folder.path)
     try:
-        return train(cfg, folder)[cfg.task.monitor]
+        os.environ[RUN_DIR] = str(folder.path)
+        return train(cfg, folder).get(cfg.task.monitor, float("nan"))
     except BaseException:
         folder.discard_if_empty()
         raise
+
+
+def _leaders_folder() -> RunFolder | None:
+    """The run folder of the process that Lightning started this one to help; None where this one leads."""
+    is_helper = os.environ.get("LOCAL_RANK", "0") != "0" and RUN_DIR in os.environ
+    return RunFolder(os.environ[RUN_DIR], leads=False) if is_helper else None
 
 
 def _is_overridden(key: str) -> bool:

@@ -100,7 +100,7 @@ class SequenceLearner(pl.LightningModule):
             # Lightning itself would draw them one step before the other curves.
             for logger in self.trainer.loggers:
                 logger.log_metrics(metrics, step=self.trainer.global_step)
-        self.log_dict(metrics, logger=False)
+        self.log_dict(metrics, logger=False, sync_dist=True)
 
     def _evaluation(self, split: str) -> Evaluation:
         evaluation = self.evaluations[split]

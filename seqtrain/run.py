@@ -28,10 +28,12 @@ class RunFolder:
 
     Args:
         path: of the folder; it need not exist.
+        leads: whether this process writes it; of several that train together, one does.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, leads: bool = True) -> None:
         self.path = Path(path)
+        self.leads = leads
         self.config_file = self.path / "config.yaml"
         self.metrics_file = self.path / "metrics.json"
         self.log_file = self.path / "train.log"
@@ -65,6 +67,9 @@ class RunFolder:
         Raises:
             ConfigError: another process holds it, or it cannot be made.
         """
+        if not self.leads:
+            yield
+            return
         if not self.path.is_dir():
             self.make()
         lock = FileLock(self._lock_file)
@@ -189,6 +194,11 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
     """Send what this package says to the terminal and to train.log, and warnings to train.log."""
+    if not folder.leads:
+        quiet_lightning()
+        log.propagate = False
+        yield
+        return
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     terminal.addFilter(lambda record: record.exc_info is None)  # whoever catches the error shows it there
