@@ -48,7 +48,7 @@ def find_rows(walk, step, sequences, alive, DENSE: tl.constexpr):
         return time.to(tl.int64) * batch_size + sequences
     else:
         slots = tl.load(tables + step) + sequences
-        reverse = tl.load(reversal + slots, mask=alive & (direction == 1), other=0)
+        reverse = tl.load(reversal + slots, mask=tl.where(direction == 1, alive, False), other=0)
         return tl.where(direction == 1, reverse, slots)
 
 
