@@ -56,12 +56,26 @@ class Plan:
 
 def explain_triton() -> str | None:
     """Say why the Triton kernels cannot run anything here; None where they can."""
-    if find_spec("triton") is None:
+    version = triton_version()
+    if version is None:
         return (
             "backend='triton' needs the package triton, which comes with torch for CUDA on Linux. "
             "Install it, or use backend='auto'."
         )
+    if tuple(int(part) for part in version.split(".")[:2]) < (3, 3):
+        return (
+            f"backend='triton' needs triton 3.3, of torch 2.7, or later, got: {version}. Use backend='auto'."
+        )
     return None
+
+
+def triton_version() -> str | None:
+    """None where Triton is not installed."""
+    if find_spec("triton") is None:
+        return None
+    import triton
+
+    return str(triton.__version__)
 
 
 def explain_triton_layer(x: torch.Tensor, state: State) -> str | None:
@@ -129,7 +143,7 @@ def plan_whole(hidden_size: int, batch_size: int, num_directions: int) -> Plan:
         num_slices=1,
         num_groups=-(-batch_size // ROWS),
         directions_at_once=num_directions,
-        num_warps=min(8, max(1, padded // 16)),
+        num_warps=min(8, padded // 8),
         chunk=padded,
         gradient_chunk=padded,
         gradients_at_once=1,

@@ -67,6 +67,15 @@ def test_refuses_where_triton_is_absent(monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
+def test_refuses_an_old_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "triton_version", lambda: "3.2.0")
+    assert explain_triton() == (
+        "backend='triton' needs triton 3.3, of torch 2.7, or later, got: 3.2.0. Use backend='auto'."
+    )
+    monkeypatch.setattr(plans, "triton_version", lambda: "3.10.1+git1")
+    assert explain_triton() is None
+
+
 @pytest.mark.parametrize(
     ("hidden_size", "dtype", "message"),
     [
@@ -84,14 +93,14 @@ def test_refuses_where_triton_is_absent(monkeypatch: pytest.MonkeyPatch) -> None
 def test_refuses_layers(
     monkeypatch: pytest.MonkeyPatch, hidden_size: int, dtype: torch.dtype, message: str
 ) -> None:
-    monkeypatch.setattr(plans, "find_spec", lambda _: object())
+    monkeypatch.setattr(plans, "triton_version", lambda: "3.6.0")
     monkeypatch.setattr(plans, "is_interpreted", lambda: False)
     state = (torch.zeros(1, 2, hidden_size, dtype=dtype),) * 2
     assert explain_triton_layer(torch.zeros(2, 3, dtype=dtype), state) == f"backend='triton' {message}"
 
 
 def test_accepts_what_the_interpreter_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "find_spec", lambda _: object())
+    monkeypatch.setattr(plans, "triton_version", lambda: "3.6.0")
     monkeypatch.setattr(plans, "is_interpreted", lambda: True)
     state = (torch.zeros(1, 2, 32),) * 2
     assert explain_triton_layer(torch.zeros(2, 3), state) is None
