@@ -1,10 +1,10 @@
-"""Measure seqtrain on this machine: `python scripts/benchmark.py recurrence --help`."""
+"""Measure seqtrain on this machine: `python scripts/benchmark.py WHAT --help`."""
 
 import argparse
 
-from benchmarks import recurrence
+from benchmarks import recurrence, training
 
-COMMANDS = {"recurrence": recurrence}
+COMMANDS = {"recurrence": recurrence, "train": training}
 
 
 def main() -> None:

@@ -56,8 +56,8 @@ def _evaluate(arguments: Sequence[str]) -> None:
     cfg, checkpoint = load_run(given)
 
     from seqtrain.build import build_data, build_learner, load_weights
+    from seqtrain.logs import quiet_lightning
     from seqtrain.report import metrics_table
-    from seqtrain.run import quiet_lightning
 
     quiet_lightning()
     data = build_data(cfg)

@@ -27,10 +27,13 @@ def log_start(
 
 
 def log_end(metrics: dict[str, float], folder: RunFolder) -> None:
-    """Show the final metrics and where to look."""
-    log.info("\n%s\n", metrics_table(metrics))
-    log.info("run folder  %s", folder.path)
-    log.info("look inside with  tensorboard --logdir %s", folder.path)
+    """Print the final metrics and where to look; train.log has them too."""
+    text = (
+        f"\n{metrics_table(metrics)}\n\nrun folder  {folder.path}\n"
+        f"look inside with  tensorboard --logdir {folder.path}"
+    )
+    print(text, flush=True)
+    log.info(text, extra={"is_result": True})
 
 
 def metrics_table(metrics: dict[str, float]) -> str:

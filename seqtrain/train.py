@@ -15,7 +15,8 @@ from seqtrain.callbacks import LastCheckpoint
 from seqtrain.data import SequenceDataModule
 from seqtrain.evaluate import measure
 from seqtrain.learner import SequenceLearner
-from seqtrain.run import RunFolder, logged
+from seqtrain.logs import logged
+from seqtrain.run import RunFolder
 
 log = logging.getLogger("seqtrain")
 

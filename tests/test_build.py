@@ -12,8 +12,8 @@ from seqtrain.batch import DataSpec
 from seqtrain.build import build_data, build_learner, build_network, build_trainer, load_learner
 from seqtrain.callbacks import TrainingCurves
 from seqtrain.config import ConfigError
+from seqtrain.logs import quiet_lightning
 from seqtrain.model import BiLSTM
-from seqtrain.run import quiet_lightning
 
 SPEC = DataSpec(tuple("0123456789"), feature_size=8)
 CLASSES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "bilstm": BiLSTM}

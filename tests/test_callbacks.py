@@ -473,15 +473,15 @@ class TestProgress:
         with pytest.raises(KeyboardInterrupt):
             disturbed(cfg, STEPS + 4, raise_signal(signal.SIGINT))
         started: list[int] = []
-        import seqtrain.callbacks as callbacks
+        import seqtrain.callbacks.progress as progress
 
-        tqdm = callbacks.tqdm
+        tqdm = progress.tqdm
 
         def noted(**options: Any) -> Any:
             started.append(options["initial"])
             return tqdm(**options)
 
-        monkeypatch.setattr(callbacks, "tqdm", noted)
+        monkeypatch.setattr(progress, "tqdm", noted)
         monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
         run(cfg)
         assert started == [4]
@@ -493,7 +493,7 @@ class TestProgress:
 
 def test_last_checkpoint_is_called_after_all_other_callbacks(compose) -> None:
     from seqtrain.build import build_trainer
-    from seqtrain.run import quiet_lightning
+    from seqtrain.logs import quiet_lightning
 
     quiet_lightning()
     trainer = build_trainer(compose())

@@ -11,7 +11,7 @@ from seqtrain.build import build_data, build_learner
 from seqtrain.data import SequenceDataModule
 from seqtrain.evaluate import measure
 from seqtrain.learner import SequenceLearner
-from seqtrain.run import quiet_lightning
+from seqtrain.logs import quiet_lightning
 
 MODELS = ["rnn", "lstm", "gru", "bilstm"]
 Made = tuple[Any, SequenceLearner, SequenceDataModule]

@@ -11,7 +11,8 @@ from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError
-from seqtrain.run import RunFolder, choose_run_folder, logged, resolved
+from seqtrain.logs import logged
+from seqtrain.run import RunFolder, choose_run_folder, resolved
 
 
 @pytest.fixture
