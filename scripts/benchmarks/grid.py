@@ -6,6 +6,9 @@ from pathlib import Path
 
 import torch
 
+from seqtrain.data.corpus import Batching
+from seqtrain.data.sampler import BatchSampler
+
 NUM_BATCHES = 5  # of a packed row: spread over the corpus
 SEED = 0
 
@@ -57,18 +60,20 @@ def cpu_grid() -> list[Row]:
 def ewt_batches(batch_size: int, bucketed: bool) -> tuple[tuple[int, ...], ...]:
     """Batches of sentence lengths of English-EWT's training part, each with its longest first.
 
-    Bucketed batches are neighbours in length, taken at even distances over the sorted corpus; mixed ones
-    are drawn at random, always the same.
+    Bucketed batches are those of the training's own sampler, taken at even distances from the shortest to the
+    longest; mixed ones are drawn at random from the whole corpus, always the same.
     """
     lengths = torch.tensor(ewt_lengths())
     if bucketed:
-        last_start = len(lengths) - batch_size
-        starts = [last_start * (2 * k + 1) // (2 * NUM_BATCHES) for k in range(NUM_BATCHES)]
+        sampler = BatchSampler(lengths, Batching(batch_size, None, batch_size), seed=SEED)
+        epoch = sorted(
+            (lengths[indices] for indices in sampler.batches(0)), key=lambda batch: int(batch.sum())
+        )
+        chosen = [epoch[len(epoch) * (2 * k + 1) // (2 * NUM_BATCHES)] for k in range(NUM_BATCHES)]
     else:
-        lengths = lengths[torch.randperm(len(lengths), generator=torch.Generator().manual_seed(SEED))]
-        starts = [batch_size * k for k in range(NUM_BATCHES)]
-    batches = (lengths[start : start + batch_size] for start in starts)
-    return tuple(tuple(batch.sort(descending=True).values.tolist()) for batch in batches)
+        order = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(SEED))
+        chosen = list(lengths[order].split(batch_size)[:NUM_BATCHES])
+    return tuple(tuple(batch.sort(descending=True).values.tolist()) for batch in chosen)
 
 
 def ewt_lengths() -> list[int]:

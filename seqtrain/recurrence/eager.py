@@ -39,33 +39,12 @@ class _Layer(torch.autograd.Function):
         c_0: Tensor,
         *flat: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        weights = _by_direction(names, flat)
-        batch_size, hidden_size = h_0.shape[1:]
-        walks = _walks(x, len(weights), schedule)
-        double_g = x.new_ones(4, hidden_size)
-        double_g[2] = 2
-        double_g = double_g.view(-1, 1)
-
-        projected = x.new_empty(len(weights), schedule.num_rows, 4 * hidden_size)
-        for walk, weight, out in zip(walks, weights, projected, strict=True):
-            matrix = (weight["weight_ih"] * double_g).T
-            if "bias_ih" in weight:
-                bias = (weight["bias_ih"] + weight["bias_hh"]) * double_g.view(-1)
-                torch.addmm(bias, walk, matrix, out=out)
-            else:
-                torch.mm(walk, matrix, out=out)
-
-        h = torch.cat([h_0, h_0.new_empty(len(weights), schedule.num_rows, hidden_size)], 1)
-        c = c_0.new_empty(h.shape)
-        torch.mul(c_0, 2, out=c[:, :batch_size])
-        weight_hh = torch.stack([weight["weight_hh"] for weight in weights]).mul_(double_g)
-        gates = forward_loop(projected, weight_hh, h, c, schedule)
-
+        gates, h, c = _run(schedule, _by_direction(names, flat), x, h_0, c_0)
         ctx.save_for_backward(x, h_0, c_0, gates, h, c, *flat)
-        ctx.schedule, ctx.names = schedule, names
+        ctx.schedule, ctx.names, ctx.has_gates = schedule, names, True
         ctx.set_materialize_grads(False)
-        steps = h[:, batch_size:]
-        c_n = schedule.take_last(c[:, batch_size:]).mul_(0.5)
+        steps = h[:, h_0.size(1) :]
+        c_n = schedule.take_last(c[:, h_0.size(1) :]).mul_(0.5)
         return _join(steps, schedule), schedule.take_last(steps), c_n
 
     @staticmethod
@@ -76,21 +55,50 @@ class _Layer(torch.autograd.Function):
             return None, None, *_backward(ctx, *gradients)
 
 
+def _run(
+    schedule: Schedule, weights: list[dict[str, Tensor]], x: Tensor, h_0: Tensor, c_0: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gates, h and twice c of all steps, as `forward_loop` leaves them."""
+    num_directions, batch_size, hidden_size = h_0.shape
+    double_g = x.new_ones(4, hidden_size)
+    double_g[2] = 2
+    double_g = double_g.view(-1, 1)
+
+    projected = x.new_empty(num_directions, schedule.num_rows, 4 * hidden_size)
+    for walk, weight, out in zip(_walks(x, num_directions, schedule), weights, projected, strict=True):
+        matrix = (weight["weight_ih"] * double_g).T
+        if "bias_ih" in weight:
+            bias = (weight["bias_ih"] + weight["bias_hh"]) * double_g.view(-1)
+            torch.addmm(bias, walk, matrix, out=out)
+        else:
+            torch.mm(walk, matrix, out=out)
+
+    h = h_0.new_empty(num_directions, batch_size + schedule.num_rows, hidden_size)
+    c = c_0.new_empty(h.shape)
+    h[:, :batch_size] = h_0
+    torch.mul(c_0, 2, out=c[:, :batch_size])
+    weight_hh = torch.stack([weight["weight_hh"] for weight in weights]).mul_(double_g)
+    return forward_loop(projected, weight_hh, h, c, schedule), h, c
+
+
 def _backward(
     ctx: Any, d_output: Tensor | None, d_h_n: Tensor | None, d_c_n: Tensor | None
 ) -> list[Tensor | None]:
     """Gradients of x, h_0, c_0 and all weights."""
     x, h_0, c_0, gates, h, c, *flat = ctx.saved_tensors
-    schedule, names = ctx.schedule, ctx.names
-    weights = _by_direction(names, flat)
-    wants_x = ctx.needs_input_grad[2]
-    weight_hh = torch.stack([weight["weight_hh"] for weight in weights])
+    schedule, weights = ctx.schedule, _by_direction(ctx.names, flat)
+    if not ctx.has_gates:  # a second backward pass through a retained graph: the first has used them up
+        gates, _, _ = _run(schedule, weights, x, h_0, c_0)
+    ctx.has_gates = False
 
     d_h = _split(d_output, schedule, h[:, h_0.size(1) :])
     if d_h_n is not None:
         d_h.index_add_(1, schedule.last, d_h_n)
     d_c_0 = torch.zeros_like(c_0) if d_c_n is None else d_c_n.clone()
-    d_a, d_h_0 = backward_loop(gates, weight_hh, c, d_h, d_c_0, schedule)
+    weight_hh = torch.stack([weight["weight_hh"] for weight in weights])
+    # .data: autograd need not know that this saved tensor changes, has_gates does
+    d_h_0 = backward_loop(gates.data, weight_hh, c, d_h, d_c_0, schedule)
+    d_a = gates.to(x.dtype)
 
     d_weight_hh = torch.bmm(d_a.mT, schedule.take_previous(h, 0, schedule.num_rows))
     d_bias = d_a.sum(1)
@@ -101,9 +109,9 @@ def _backward(
         d_flat += [d_a[direction].T @ walk, d_weight_hh[direction]]
         if "bias_ih" in weight:
             d_flat += [d_bias[direction], d_bias[direction].clone()]
-        if wants_x:
+        if ctx.needs_input_grad[2]:
             d_walk = d_a[direction] @ weight["weight_ih"]
-            d_x = d_walk if direction == 0 else d_x + schedule.reverse(d_walk)
+            d_x = d_walk if d_x is None else d_x.add_(schedule.reverse(d_walk))
     return [d_x, d_h_0, d_c_0, *d_flat]
 
 

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from seqtrain.recurrence.schedule import Schedule
 
-BLOCK = 1 << 17
-"""Numbers in a block of gates whose factors are computed in one go: half a megabyte in float32."""
+BLOCK = 1 << 18
+"""Numbers in a block of gates whose factors are computed in one go: a megabyte in float32."""
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input  # (d, s) -> d s (1 - s)
 tanh_backward = torch.ops.aten.tanh_backward.grad_input  # (d, t) -> d (1 - t^2)
@@ -65,42 +65,39 @@ def forward_loop(projected: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, sch
 
 def backward_loop(
     gates: Tensor, weight_hh: Tensor, c: Tensor, d_h: Tensor, d_c: Tensor, schedule: Schedule
-) -> tuple[Tensor, Tensor]:
-    """Gradients of the pre-activations (D, N, 4H), in torch's own scale, and of h_0 (D, B, H).
+) -> Tensor:
+    """Turn the gates into the gradients of their pre-activations (D, N, 4H), in torch's own scale, in place.
 
     `gates` and c are what `forward_loop` left, `weight_hh` (D, 4H, H) is torch's own. `d_h` (D, N, H) is
     the gradient that reaches h at each row from outside. `d_c` (D, B, H), that of the final cell states,
-    becomes that of c_0 in place.
+    becomes that of c_0 in place. Returns the gradient of h_0 (D, B, H).
     """
-    num_directions, num_rows, hidden_size = d_h.shape
-    d_a = torch.empty_like(gates, dtype=d_h.dtype)
-    by_gate = d_a.view(num_directions, num_rows, 4, hidden_size)
-    forget = gates[..., hidden_size : 2 * hidden_size]
-    walked = [*map(schedule.split, (d_h, d_a, by_gate[:, :, :3], by_gate[:, :, 3], forget))]
+    by_gate = gates.view(*gates.shape[:2], 4, -1)
+    walked = [*map(schedule.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
 
     size = -1
-    d_a_next = d_h_out = d_h
-    for first, last in _blocks(schedule, num_directions * 4 * hidden_size):
+    d_a = d_h_out = d_h
+    for first, last in _blocks(schedule, width=gates.size(0) * gates.size(2)):
         rows = slice(schedule.offsets[first], schedule.offsets[last])
-        factors = _factors(gates[:, rows], c, rows, schedule)
-        block = [steps[first:last] for steps in walked]
-        block += [list(torch.split(factor, schedule.batch_sizes[first:last], dim=1)) for factor in factors]
-        for d_h_step, d_a_step, ifg, o, f, to_ifg, to_o, to_c in zip(*map(reversed, block), strict=True):
+        steps = [parts[first:last] for parts in walked]
+        for factor in _factors(gates[:, rows], c, rows, schedule):
+            steps.append(list(torch.split(factor, schedule.batch_sizes[first:last], dim=1)))
+        for d_h_step, d_gate, d_ifg, d_o, to_c, f in zip(*map(reversed, steps), strict=True):
             if d_h_step.size(1) == size:
-                d_h_step = torch.baddbmm(d_h_step, d_a_next, weight_hh, out=d_h_out)
+                d_h_step = torch.baddbmm(d_h_step, d_a, weight_hh, out=d_h_out)
             else:
                 if size > 0:  # some sequences end here: nothing comes back from a next step for them
-                    known = torch.baddbmm(d_h_step[:, :size], d_a_next, weight_hh)
+                    known = torch.baddbmm(d_h_step[:, :size], d_a, weight_hh)
                     d_h_step = torch.cat([known, d_h_step[:, size:]], 1)
                 size = d_h_step.size(1)
                 d_c_step = d_c[:, :size]
                 d_h_out = torch.empty_like(d_h_step, memory_format=torch.contiguous_format)
             d_c_step.addcmul_(d_h_step, to_c)  # dc = dc + dh o tanh'(c)
-            torch.mul(to_ifg, d_c_step.unsqueeze(2), out=ifg)  # di, df, dg
-            torch.mul(to_o, d_h_step, out=o)  # do
+            d_ifg.mul_(d_c_step.unsqueeze(2))  # di, df, dg: their factors times dc
+            d_o.mul_(d_h_step)  # do: its factor times dh
             d_c_step.mul_(f)
-            d_a_next = d_a_step
-    return d_a, torch.bmm(d_a_next, weight_hh)
+            d_a = d_gate.to(weight_hh.dtype)
+    return torch.bmm(d_a, weight_hh)
 
 
 def _blocks(schedule: Schedule, width: int) -> Iterator[tuple[int, int]]:
@@ -115,26 +112,24 @@ def _blocks(schedule: Schedule, width: int) -> Iterator[tuple[int, int]]:
         last = first
 
 
-def _factors(gates: Tensor, c: Tensor, rows: slice, schedule: Schedule) -> tuple[Tensor, Tensor, Tensor]:
-    """What the recurrent gradients are multiplied with in these rows.
+def _factors(gates: Tensor, c: Tensor, rows: slice, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """Put into the gates of these rows (D, rows, 4H) what the recurrent gradients are multiplied with.
 
-    Returns for i, f, g what dc is multiplied with (D, rows, 3, H), for o what dh is (D, rows, H), and for
-    c what dh is (D, rows, H):
+    For i, f, g that is dc, for o it is dh:
 
-        g i (1 - i),   c_previous f (1 - f),   i (1 - g^2);     tanh(c) o (1 - o);     o (1 - tanh(c)^2)
+        g i (1 - i),   c_previous f (1 - f),   i (1 - g^2),   tanh(c) o (1 - o)
+
+    Returns the factor of dh on its way to dc, o (1 - tanh(c)^2), and f, (D, rows, H) each.
     """
-    num_directions, num_rows, _ = gates.shape
+    i, f, g, o = gates.chunk(4, dim=-1)
+    whole_g = g + g
+    forget = f.clone()
     batch_size = schedule.batch_sizes[0]
-    i, f, half_g, o = gates.chunk(4, dim=-1)
-    g = half_g + half_g
-    c_previous = schedule.take_previous(c, rows.start, rows.stop) * 0.5
     tanh_c = torch.sigmoid(c[:, batch_size + rows.start : batch_size + rows.stop]).sub_(0.5).mul_(2)
-
-    ifg = gates.new_empty(num_directions, num_rows, 3, i.size(-1))
-    to_i, to_f, to_g = ifg.unbind(2)
-    sigmoid_backward(g, i, grad_input=to_i)
-    sigmoid_backward(c_previous, f, grad_input=to_f)
-    tanh_backward(i, g, grad_input=to_g)
-    to_o = torch.ops.aten.sigmoid_backward(tanh_c, o)
     to_c = torch.ops.aten.tanh_backward(o, tanh_c)
-    return ifg, to_o, to_c
+
+    tanh_backward(i, whole_g, grad_input=g)
+    sigmoid_backward(whole_g, i, grad_input=i)
+    sigmoid_backward(schedule.take_previous(c, rows.start, rows.stop), f, grad_input=f).mul_(0.5)
+    sigmoid_backward(tanh_c, o, grad_input=o)
+    return to_c, forget

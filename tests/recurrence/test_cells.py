@@ -1,4 +1,4 @@
-"""Every cell against a plain loop that is written out here, against torch where it has the cell; gradcheck."""
+"""Every cell against a loop written out here, against torch where it has the cell, and gradcheck."""
 
 from collections.abc import Callable
 
