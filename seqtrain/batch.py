@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+
+Move: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,9 @@ class Words:
     characters: Tensor  # (spellings, letters) integer: ids in the character vocabulary; 0 is padding
     num_characters: Tensor  # (spellings,) integer: letters of each spelling, at least 1
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Words:
-        return Words(
-            self.word.to(device, non_blocking=non_blocking),
-            self.spelling.to(device, non_blocking=non_blocking),
-            self.characters.to(device, non_blocking=non_blocking),
-            # Stays on the CPU: packing needs lengths there, and a copy back would synchronise.
-            self.num_characters,
-        )
+    def each(self, move: Move) -> Words:
+        """The same words with `move` done to every tensor but `num_characters`, which stays on the CPU."""
+        return Words(move(self.word), move(self.spelling), move(self.characters), self.num_characters)
 
 
 @dataclass(frozen=True)
@@ -51,16 +49,19 @@ class SequenceBatch:
         return len(self.lengths)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
-        """The same batch on `device`; `lengths` stays on the CPU."""
+        """The same batch on `device`; lengths stay on the CPU: a copy back would synchronise."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-        def move(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device, non_blocking=non_blocking)
+    def pin_memory(self) -> SequenceBatch:
+        """The same batch in memory from which a GPU copies while the CPU goes on."""
+        return self._each(Tensor.pin_memory)
 
+    def _each(self, move: Move) -> SequenceBatch:
         return replace(
             self,
-            inputs=self.inputs.to(device, non_blocking=non_blocking),
-            targets=move(self.targets),
-            unseen=move(self.unseen),
+            inputs=move(self.inputs) if isinstance(self.inputs, Tensor) else self.inputs.each(move),
+            targets=None if self.targets is None else move(self.targets),
+            unseen=None if self.unseen is None else move(self.unseen),
         )
 
 

@@ -53,6 +53,8 @@ class SequenceDataModule(pl.LightningDataModule):
     def transfer_batch_to_device(
         self, batch: SequenceBatch, device: torch.device, dataloader_idx: int
     ) -> SequenceBatch:
+        if device.type == "cuda":
+            batch = batch.pin_memory()
         return batch.to(device, non_blocking=True)
 
     def _evaluation_loader(self, split: str) -> FixedLoader:
