@@ -36,10 +36,10 @@ class CellLoop(nn.Module):
 
 def build(row: Row, backend: str, device: str) -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    theirs = nn.LSTM(row.input_size, row.hidden_size, bidirectional=True, device=device)
-    ours = BiLSTM(row.input_size, row.hidden_size, backend=backend, device=device)
+    theirs = nn.LSTM(row.input_size, row.hidden_size, bidirectional=True, device=device, dtype=row.dtype)
+    ours = BiLSTM(row.input_size, row.hidden_size, backend=backend, device=device, dtype=row.dtype)
     ours.load_state_dict(theirs.state_dict())
-    loop = CellLoop(row.input_size, row.hidden_size).to(device)
+    loop = CellLoop(row.input_size, row.hidden_size).to(device, row.dtype)
     for cell, suffix in zip(loop.cells, ("", "_reverse"), strict=True):
         cell.load_state_dict(
             {name: getattr(theirs, f"{name}_l0{suffix}") for name, _ in cell.named_parameters()}
@@ -52,8 +52,10 @@ class Batch:
 
     def __init__(self, row: Row, lengths: tuple[int, ...], device: str) -> None:
         sizes = [sum(length > step for length in lengths) for step in range(lengths[0])]
-        self.rows = torch.randn(sum(sizes), row.input_size, device=device, requires_grad=True)
-        self.gradient = torch.randn(sum(sizes), 2 * row.hidden_size, device=device)
+        self.rows = torch.randn(
+            sum(sizes), row.input_size, device=device, dtype=row.dtype, requires_grad=True
+        )
+        self.gradient = torch.randn(sum(sizes), 2 * row.hidden_size, device=device, dtype=row.dtype)
         self.shape = (len(sizes), len(lengths), row.input_size)
         self.sizes = torch.tensor(sizes)
         self.packed = row.packed

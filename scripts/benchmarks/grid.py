@@ -1,5 +1,6 @@
 """The layers and batches that are measured."""
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ class Row:
     hidden_size: int
     batches: tuple[tuple[int, ...], ...]
     packed: bool
+    dtype: torch.dtype = torch.float32  # on a GPU nn.LSTM computes float32 in TF32, unless that is turned off
 
     @property
     def operations(self) -> float:
@@ -41,6 +43,33 @@ PADDED = (  # T, B, I, H
 )
 PACKED = ((100, 100), (128, 256), (300, 400))  # I, H
 BATCH_SIZES = (32, 128)
+
+
+CUDA_SIZES = tuple(itertools.product((128, 256, 512, 1024), (32, 128, 512), (28, 128, 512)))  # H, B, T; I = H
+CUDA_DTYPES = (torch.float32, torch.bfloat16)
+
+
+def cuda_grid() -> list[Row]:
+    rows = [
+        Row(
+            f"padded T={length} B={batch} H={hidden} {_short(dtype)}",
+            hidden,
+            hidden,
+            ((length,) * batch,),
+            False,
+            dtype,
+        )
+        for hidden, batch, length in CUDA_SIZES
+        for dtype in CUDA_DTYPES
+    ]
+    for hidden, batch_size, dtype in itertools.product((256, 512), BATCH_SIZES, CUDA_DTYPES):
+        name = f"packed mixed B={batch_size} H={hidden} {_short(dtype)}"
+        rows.append(Row(name, hidden, hidden, ewt_batches(batch_size, bucketed=False), True, dtype))
+    return rows
+
+
+def _short(dtype: torch.dtype) -> str:
+    return {torch.float32: "float32", torch.bfloat16: "bfloat16"}[dtype]
 
 
 def cpu_grid() -> list[Row]:

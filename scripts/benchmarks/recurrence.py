@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from benchmarks.contestants import Batch, build, forward, train_step
-from benchmarks.grid import Row, cpu_grid
+from benchmarks.grid import Row, cpu_grid, cuda_grid
 from benchmarks.timing import compare, measure
 
 HEADER = ("layer", "nn.LSTM ms", "ours ms", "ratio", "+-", "forward", "LSTMCell", "GFLOP/s")
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    rows = [row for row in cpu_grid() if options.only in row.name]
+    grid = cuda_grid() if options.device == "cuda" else cpu_grid()
+    rows = [row for row in grid if options.only in row.name]
     about = describe_machine(options.device)
     print("\n".join(f"{key}: {value}" for key, value in about.items()), end="\n\n", flush=True)
     print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER), flush=True)
