@@ -54,7 +54,7 @@ def find_problems(
     `choices` are what was chosen for each group, where it is known, to call things by their names.
     """
     tree = resolved.tree
-    plugins = _plugins(tree) if trusted_plugins is None else trusted_plugins
+    plugins = plugins_of(tree) if trusted_plugins is None else trusted_plugins
     schemas, problems = {"": ROOT}, [*resolved.problems, *_special_keys(tree, "")]
     places = [Place("", "root", tree), *_places(tree)]
     for place in places[1:]:
@@ -76,7 +76,8 @@ def _without_echoes(problems: list[str], borrowed: Collection[str]) -> list[str]
     return [f"{path}: {text}" for path, _, text in parts if path not in borrowed or text not in own]
 
 
-def _plugins(tree: Tree) -> list[str]:
+def plugins_of(tree: Tree) -> list[str]:
+    """The packages that a configuration calls the user's own."""
     named = tree.get("plugins")
     return [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
 

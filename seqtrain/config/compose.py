@@ -17,8 +17,9 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from seqtrain.config.check import find_problems
+from seqtrain.config.check import find_problems, plugins_of
 from seqtrain.config.files import ConfigFiles
+from seqtrain.config.hydra_node import find_foreign_code
 from seqtrain.config.overrides import (
     find_sweep_problems,
     find_value,
@@ -82,6 +83,7 @@ class Composer:
                 problems += lay_over(cfg, override)
         with hydra_config_of(base):
             resolved = resolve_tree(cfg)
+        problems += find_foreign_code(base.hydra, plugins_of(resolved.tree))
         if is_known:  # else this is another configuration than the one that was meant
             problems += find_problems(resolved, choices=base.hydra.runtime.choices)
         return Composed(resolved.tree, base.hydra, problems)

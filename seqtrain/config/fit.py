@@ -61,6 +61,11 @@ def find_misfits(tree: Tree) -> Iterator[str]:
     optimizer, trainer = tree["optimizer"], tree["trainer"]
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov: true needs optimizer.momentum above 0"
+    if _scales_gradients(trainer) and trainer.get("gradient_clip_val") and optimizer.get("fused"):
+        yield (
+            f"optimizer.fused: true does not go with trainer.precision={trainer['precision']}, whose scaled "
+            "gradients could not be clipped; give optimizer.fused=false"
+        )
     if trainer.get("max_epochs", 1) is None and trainer.get("max_steps", -1) < 0:
         yield "trainer.max_epochs: null needs trainer.max_steps, or training has no end"
 
@@ -76,6 +81,10 @@ def find_warnings(tree: Tree) -> Iterator[str]:
 def _target(tree: Tree, group: str) -> str:
     node = tree.get(group)
     return str(node.get("_target_")) if isinstance(node, dict) else ""
+
+
+def _scales_gradients(trainer: Tree) -> bool:
+    return str(trainer.get("precision")) in ("16", "16-mixed")
 
 
 def _encoder_size(encoder: Tree, data: Tree) -> tuple[int | None, str]:

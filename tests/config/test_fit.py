@@ -37,6 +37,11 @@ from seqtrain.config.resolve import resolve_tree
             "optimizer.nesterov: true needs optimizer.momentum above 0",
         ),
         (
+            "trainer.precision=16-mixed",
+            "optimizer.fused: true does not go with trainer.precision=16-mixed, whose scaled gradients could "
+            "not be clipped; give optimizer.fused=false",
+        ),
+        (
             "trainer.max_epochs=null",
             "trainer.max_epochs: null needs trainer.max_steps, or training has no end",
         ),
