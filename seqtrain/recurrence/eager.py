@@ -39,7 +39,7 @@ class _Layer(torch.autograd.Function):
         c_0: Tensor,
         *flat: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        gates, h, c = _run(schedule, _by_direction(names, flat), x, h_0, c_0)
+        gates, h, c = _run(schedule, names, flat, x, h_0, c_0)
         ctx.save_for_backward(x, h_0, c_0, gates, h, c, *flat)
         ctx.schedule, ctx.names, ctx.has_gates = schedule, names, True
         ctx.set_materialize_grads(False)
@@ -56,29 +56,26 @@ class _Layer(torch.autograd.Function):
 
 
 def _run(
-    schedule: Schedule, weights: list[dict[str, Tensor]], x: Tensor, h_0: Tensor, c_0: Tensor
+    schedule: Schedule, names: tuple[str, ...], flat: Sequence[Tensor], x: Tensor, h_0: Tensor, c_0: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gates, h and twice c of all steps, as `forward_loop` leaves them."""
     num_directions, batch_size, hidden_size = h_0.shape
-    double_g = x.new_ones(4, hidden_size)
-    double_g[2] = 2
-    double_g = double_g.view(-1, 1)
+    weights = _stack(names, flat)
+    for weight in weights.values():
+        weight[:, 2 * hidden_size : 3 * hidden_size].mul_(2)  # the rows of g
 
-    projected = x.new_empty(num_directions, schedule.num_rows, 4 * hidden_size)
-    for walk, weight, out in zip(_walks(x, num_directions, schedule), weights, projected, strict=True):
-        matrix = (weight["weight_ih"] * double_g).T
-        if "bias_ih" in weight:
-            bias = (weight["bias_ih"] + weight["bias_hh"]) * double_g.view(-1)
-            torch.addmm(bias, walk, matrix, out=out)
-        else:
-            torch.mm(walk, matrix, out=out)
+    walks, matrix = _walks(x, num_directions, schedule), weights["weight_ih"].mT
+    if "bias_ih" in weights:
+        bias = weights["bias_ih"] + weights["bias_hh"]
+        projected = torch.baddbmm(bias.unsqueeze(1), walks, matrix)
+    else:
+        projected = torch.bmm(walks, matrix)
 
     h = h_0.new_empty(num_directions, batch_size + schedule.num_rows, hidden_size)
     c = c_0.new_empty(h.shape)
     h[:, :batch_size] = h_0
     torch.mul(c_0, 2, out=c[:, :batch_size])
-    weight_hh = torch.stack([weight["weight_hh"] for weight in weights]).mul_(double_g)
-    return forward_loop(projected, weight_hh, h, c, schedule), h, c
+    return forward_loop(projected, weights["weight_hh"], h, c, schedule), h, c
 
 
 def _backward(
@@ -86,33 +83,37 @@ def _backward(
 ) -> list[Tensor | None]:
     """Gradients of x, h_0, c_0 and all weights."""
     x, h_0, c_0, gates, h, c, *flat = ctx.saved_tensors
-    schedule, weights = ctx.schedule, _by_direction(ctx.names, flat)
+    schedule, weights = ctx.schedule, _stack(ctx.names, flat)
     if not ctx.has_gates:  # a second backward pass through a retained graph: the first has used them up
-        gates, _, _ = _run(schedule, weights, x, h_0, c_0)
+        gates, _, _ = _run(schedule, ctx.names, flat, x, h_0, c_0)
     ctx.has_gates = False
 
     d_h = _split(d_output, schedule, h[:, h_0.size(1) :])
     if d_h_n is not None:
         d_h.index_add_(1, schedule.last, d_h_n)
     d_c_0 = torch.zeros_like(c_0) if d_c_n is None else d_c_n.clone()
-    weight_hh = torch.stack([weight["weight_hh"] for weight in weights])
     # .data: autograd need not know that this saved tensor changes, has_gates does
-    d_h_0 = backward_loop(gates.data, weight_hh, c, d_h, d_c_0, schedule)
+    d_h_0 = backward_loop(gates.data, weights["weight_hh"], c, d_h, d_c_0, schedule)
     d_a = gates.to(x.dtype)
 
-    d_weight_hh = torch.bmm(d_a.mT, schedule.take_previous(h, 0, schedule.num_rows))
-    d_bias = d_a.sum(1)
     d_x: Tensor | None = None
-    d_flat: list[Tensor | None] = []
-    walks = _walks(x, len(weights), schedule)
-    for direction, (walk, weight) in enumerate(zip(walks, weights, strict=True)):
-        d_flat += [d_a[direction].T @ walk, d_weight_hh[direction]]
-        if "bias_ih" in weight:
-            d_flat += [d_bias[direction], d_bias[direction].clone()]
-        if ctx.needs_input_grad[2]:
-            d_walk = d_a[direction] @ weight["weight_ih"]
-            d_x = d_walk if d_x is None else d_x.add_(schedule.reverse(d_walk))
-    return [d_x, d_h_0, d_c_0, *d_flat]
+    if ctx.needs_input_grad[2]:
+        d_x, *d_reversed = torch.bmm(d_a, weights["weight_ih"]).unbind(0)
+        for d_walk in d_reversed:
+            d_x = d_x + schedule.reverse(d_walk)
+
+    previous = schedule.take_previous(h, 0, schedule.num_rows)
+    inputs = torch.cat([_walks(x, len(d_a), schedule), previous], dim=-1)  # what the two matrices met
+    d_weight_ih, d_weight_hh = torch.split(torch.bmm(d_a.mT, inputs), [x.size(1), h.size(2)], dim=-1)
+    d_bias = d_a.sum(1)
+    gradients = {
+        "weight_ih": d_weight_ih,
+        "weight_hh": d_weight_hh,
+        "bias_ih": d_bias,
+        "bias_hh": d_bias.clone(),  # not the same memory: gradients are clipped in place
+    }
+    flat_gradients = (gradients[name][direction] for direction in range(len(d_a)) for name in ctx.names)
+    return [d_x, d_h_0, d_c_0, *flat_gradients]
 
 
 def _differentiable_backward(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -134,9 +135,14 @@ def _by_direction(names: tuple[str, ...], flat: Sequence[Tensor]) -> list[dict[s
     return [dict(zip(names, flat[start : start + len(names)], strict=True)) for start in starts]
 
 
-def _walks(x: Tensor, num_directions: int, schedule: Schedule) -> list[Tensor]:
-    """The rows (N, I) in the order in which each direction meets them."""
-    return [x] if num_directions == 1 else [x, schedule.reverse(x)]
+def _stack(names: tuple[str, ...], flat: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Each parameter with the directions in front, in new memory."""
+    return {name: torch.stack(list(flat[k :: len(names)])) for k, name in enumerate(names)}
+
+
+def _walks(x: Tensor, num_directions: int, schedule: Schedule) -> Tensor:
+    """The rows in the order in which each direction meets them: (D, N, I)."""
+    return torch.stack([x, schedule.reverse(x)]) if num_directions == 2 else x.unsqueeze(0)
 
 
 def _join(steps: Tensor, schedule: Schedule) -> Tensor:

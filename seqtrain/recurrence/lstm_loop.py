@@ -33,16 +33,16 @@ def forward_loop(projected: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, sch
     """Fill h and c, (D, B + N, H), after the B initial states; c is twice the cell state.
 
     `projected` (D, N, 4H) and `weight_hh` (D, 4H, H) have the rows of g doubled. Returns the activated
-    gates (D, N, 4H): i, f, g / 2, o; in place of `projected` if c has its dtype.
+    gates i, f, g, o (D, N, 4H), in place of `projected` if c has its dtype.
     """
     num_directions, _, hidden_size = h.shape
     batch_size = schedule.batch_sizes[0]
-    gates = projected if projected.dtype == c.dtype else torch.empty_like(projected, dtype=c.dtype)
+    one_dtype = projected.dtype == c.dtype
+    gates = projected if one_dtype else torch.empty_like(projected, dtype=c.dtype)
     walked = (projected, gates, *gates.chunk(4, dim=-1), h[:, batch_size:], c[:, batch_size:])
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
     matrix = weight_hh.mT
-    # numbers in tensors: torch wraps a Python number anew in each call, which costs as much as the work
-    half, zero = c.new_full((), 0.5), c.new_zeros(())
+    minus_one = c.new_full((), -1)  # a tensor: torch wraps a Python number anew in each call, at a cost
 
     size = -1
     a, tanh_c = projected, c
@@ -53,12 +53,13 @@ def forward_loop(projected: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, sch
             a = h.new_empty(num_directions, size, 4 * hidden_size)
             tanh_c = c.new_empty(num_directions, size, hidden_size)
         torch.baddbmm(x, h_previous, matrix, out=a)  # a = W_ih x + W_hh h + b
-        torch.sigmoid(a.to(c.dtype), out=gate)
-        g.sub_(half)  # g = tanh(a_g) / 2
+        torch.sigmoid(a if one_dtype else a.to(c.dtype), out=gate)
+        torch.add(minus_one, g, alpha=2, out=g)  # g = tanh(a_g)
         torch.mul(f, c_previous, out=c_step)
-        c_step.addcmul_(i, g, value=4)  # 2 c' = f 2 c + i 2 tanh(a_g)
-        torch.sigmoid(c_step, out=tanh_c).sub_(half)  # tanh(c') / 2
-        torch.addcmul(zero, o, tanh_c, value=2, out=h_step)  # h' = o tanh(c')
+        c_step.addcmul_(i, g, value=2)  # 2 c' = f 2 c + 2 i g
+        torch.sigmoid(c_step, out=tanh_c)
+        torch.add(minus_one, tanh_c, alpha=2, out=tanh_c)
+        torch.mul(o, tanh_c, out=h_step)  # h' = o tanh(c')
         h_previous, c_previous = h_step, c_step
     return gates
 
@@ -77,6 +78,7 @@ def backward_loop(
 
     size = -1
     d_a = d_h_out = d_h
+    one_dtype = gates.dtype == weight_hh.dtype
     for first, last in _blocks(schedule, width=gates.size(0) * gates.size(2)):
         rows = slice(schedule.offsets[first], schedule.offsets[last])
         steps = [parts[first:last] for parts in walked]
@@ -91,12 +93,13 @@ def backward_loop(
                     d_h_step = torch.cat([known, d_h_step[:, size:]], 1)
                 size = d_h_step.size(1)
                 d_c_step = d_c[:, :size]
+                d_c_by_gate = d_c_step.unsqueeze(2)
                 d_h_out = torch.empty_like(d_h_step, memory_format=torch.contiguous_format)
             d_c_step.addcmul_(d_h_step, to_c)  # dc = dc + dh o tanh'(c)
-            d_ifg.mul_(d_c_step.unsqueeze(2))  # di, df, dg: their factors times dc
+            d_ifg.mul_(d_c_by_gate)  # di, df, dg: their factors times dc
             d_o.mul_(d_h_step)  # do: its factor times dh
             d_c_step.mul_(f)
-            d_a = d_gate.to(weight_hh.dtype)
+            d_a = d_gate if one_dtype else d_gate.to(weight_hh.dtype)
     return torch.bmm(d_a, weight_hh)
 
 
@@ -122,14 +125,14 @@ def _factors(gates: Tensor, c: Tensor, rows: slice, schedule: Schedule) -> tuple
     Returns the factor of dh on its way to dc, o (1 - tanh(c)^2), and f, (D, rows, H) each.
     """
     i, f, g, o = gates.chunk(4, dim=-1)
-    whole_g = g + g
-    forget = f.clone()
     batch_size = schedule.batch_sizes[0]
-    tanh_c = torch.sigmoid(c[:, batch_size + rows.start : batch_size + rows.stop]).sub_(0.5).mul_(2)
+    tanh_c = torch.sigmoid(c[:, batch_size + rows.start : batch_size + rows.stop])
+    torch.add(tanh_c.new_full((), -1), tanh_c, alpha=2, out=tanh_c)
     to_c = torch.ops.aten.tanh_backward(o, tanh_c)
+    forget, whole_i = f.clone(), i.clone()
 
-    tanh_backward(i, whole_g, grad_input=g)
-    sigmoid_backward(whole_g, i, grad_input=i)
+    sigmoid_backward(g, i, grad_input=i)
+    tanh_backward(whole_i, g, grad_input=g)
     sigmoid_backward(schedule.take_previous(c, rows.start, rows.stop), f, grad_input=f).mul_(0.5)
     sigmoid_backward(tanh_c, o, grad_input=o)
     return to_c, forget

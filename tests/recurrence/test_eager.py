@@ -52,6 +52,21 @@ def test_backward_twice_through_a_retained_graph(packed: bool) -> None:
         torch.testing.assert_close(one, two)
 
 
+def test_gradients_share_no_memory() -> None:
+    layer = BiLSTM(3, 5, 2, backend="eager")
+    layer(torch.randn(7, 2, 3))[0].sum().backward()
+    gradients = [parameter.grad for parameter in layer.parameters()]
+    assert all(gradient.is_contiguous() for gradient in gradients)
+    before = gradients[0].clone()
+    for gradient in gradients[1:]:
+        gradient.zero_()
+    assert torch.equal(gradients[0], before)
+    layer.zero_grad(set_to_none=True)
+    layer(torch.randn(7, 2, 3))[0].sum().backward()
+    layer.bias_ih_l0.grad.zero_()
+    assert layer.bias_hh_l0.grad.abs().sum() > 0
+
+
 def test_long_sequences_train_in_memory_that_grows_by_the_step_alone() -> None:
     layer = BiLSTM(4, 16, backend="eager")
     saved: dict[int, int] = {}
