@@ -80,9 +80,16 @@ def load_run(given: Arguments) -> tuple[DictConfig, Path]:
     if not isinstance(cfg, DictConfig):
         raise ConfigError([f"{folder.config_file}: expected keys and values, found a list"])
     check_config(cfg, trusted_plugins=_names(given.get("plugins", "")))
-    if "data_dir" in given and "data_dir" in cfg.data:
-        cfg.data.data_dir = given["data_dir"]
+    if "data_dir" in given:
+        _move_data(cfg.data, given["data_dir"])
     return cfg, checkpoint
+
+
+def _move_data(data: DictConfig, folder: str) -> None:
+    key = "data_dir" if data.get("path") is None else "path"  # the one that training looked in
+    if key not in data:
+        raise ConfigError(["data_dir: the data of this run lies in no folder; leave it out"])
+    data[key] = folder
 
 
 def _names(text: str) -> list[str]:

@@ -13,12 +13,14 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.batch import DataSpec
 from seqtrain.callbacks import TrainingCurves
 from seqtrain.config import ConfigError
+from seqtrain.config.problems import first_line
 from seqtrain.data import SequenceDataModule
 from seqtrain.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
 from seqtrain.model import RecurrentBackbone, SequenceModel
@@ -69,27 +71,48 @@ def build_learner(cfg: DictConfig, spec: DataSpec) -> SequenceLearner:
 
 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
-    """The trainer with its callbacks and logger."""
+    """The trainer with its callbacks and logger; nothing is written before it runs.
+
+    Raises:
+        ConfigError: this machine has no such device, or the trainer refuses its settings.
+    """
     trainer: pl.Trainer
     callbacks = [_build(node) for node in cfg.callbacks.values() if node is not None]
     logger = _build(cfg.logger) if cfg.logger else None
-    if isinstance(logger, pl.loggers.CSVLogger):
-        _keep_rows(logger)
     if logger is not None:
         callbacks.append(TrainingCurves())
-    trainer = _build(
-        cfg.trainer,
-        **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
-        precision=_precision(cfg.trainer),
-        callbacks=callbacks,
-        logger=logger or False,
-        # Our own summary, bar and checkpoints say the same in less.
-        enable_model_summary=False,
-        enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
-        enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
-        num_sanity_val_steps=0,
-    )
+    try:
+        trainer = _build(
+            cfg.trainer,
+            **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
+            precision=_precision(cfg.trainer),
+            callbacks=callbacks,
+            logger=logger or False,
+            # Our own summary, bar and checkpoints say the same in less.
+            enable_model_summary=False,
+            enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
+            enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise ConfigError([f"trainer: {first_line(error)}"]) from None
+    device = trainer.strategy.root_device.type
+    if cfg.model.get("backend") == "triton" and device != "cuda":
+        raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
     return trainer
+
+
+def keep_rows(trainer: pl.Trainer) -> None:
+    """Let a CSV logger go on with the table of an interrupted run, which it would begin anew."""
+    for logger in trainer.loggers:
+        if not isinstance(logger, pl.loggers.CSVLogger):
+            continue
+        table = Path(logger.log_dir) / "metrics.csv"
+        if table.exists():
+            with table.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            logger.experiment.metrics.extend(rows)
+            logger.save()
 
 
 class NoProfiler(PassThroughProfiler):
@@ -123,9 +146,18 @@ def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
     Raises:
         ConfigError: see `load_weights`.
     """
-    learner = build_learner(cfg, DataSpec.from_dict(_read_checkpoint(checkpoint)["spec"]))
+    spec = DataSpec.from_dict(_read_checkpoint(checkpoint)["spec"])
+    learner = build_learner(for_any_device(cfg), spec)
     load_weights(learner, checkpoint)
     return learner
+
+
+def for_any_device(cfg: DictConfig) -> DictConfig:
+    """The configuration, without what only a GPU can run: weights trained on one are of use elsewhere."""
+    if cfg.model.get("backend") == "triton":
+        cfg = cfg.copy()
+        cfg.model.backend = "auto"
+    return cfg
 
 
 def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
@@ -170,16 +202,6 @@ def _build(node: DictConfig, **arguments: Any) -> Any:
     The arguments go to the target directly: Hydra would turn dataclasses among them into configurations.
     """
     return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**arguments)
-
-
-def _keep_rows(logger: pl.loggers.CSVLogger) -> None:
-    """Let the logger go on with the table of an interrupted run, which it would begin anew."""
-    table = Path(logger.log_dir) / "metrics.csv"
-    if table.exists():
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        logger.experiment.metrics.extend(rows)
-        logger.save()
 
 
 def _optimizer(cfg: DictConfig) -> OptimizerBuilder:

@@ -36,8 +36,8 @@ def exit_code(command: Callable[[], object]) -> int:
     except InputError as refusal:
         print(refusal, file=sys.stderr)
         return REFUSED
-    except KeyboardInterrupt:
-        print("Interrupted. The same command goes on from the last checkpoint.", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(" ".join(["Interrupted.", *map(str, interruption.args)]), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has had enough: not an error, and nothing more can be said.
@@ -61,6 +61,9 @@ def _launch(arguments: list[str]) -> None:
             return _sweep_job(cfg)
         try:
             return _run(cfg, _leaders_folder() or choose_run_folder(cfg, _is_overridden("run_dir")))
+        except KeyboardInterrupt:
+            raised.append(KeyboardInterrupt("The same command goes on from the last checkpoint."))
+            return None
         except BaseException as error:
             # Hydra would end the process with a shortened traceback and a code of its own.
             raised.append(error)
@@ -79,6 +82,9 @@ def _sweep_job(cfg: DictConfig) -> float:
     try:
         check_config(cfg)  # sweepers may draw values that were not known before
         return _run(cfg, RunFolder(cfg.run_dir))
+    except KeyboardInterrupt:
+        overrides = " ".join([*hydra_config.overrides.task, f"run_dir={cfg.run_dir}"])
+        raise KeyboardInterrupt(f"This job goes on with: python -m seqtrain {overrides}") from None
     except Exception as error:
         print(f"job {hydra_config.job.num} failed: {error}", file=sys.stderr)
         raise

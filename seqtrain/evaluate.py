@@ -55,14 +55,16 @@ def _evaluate(arguments: Sequence[str]) -> None:
     given.check_choice("format", ("table", "json"))
     cfg, checkpoint = load_run(given)
 
-    from seqtrain.build import build_data, build_learner, load_weights
+    import torch
+
+    from seqtrain.build import build_data, build_learner, for_any_device, load_weights
     from seqtrain.logs import quiet_lightning
     from seqtrain.report import metrics_table
 
     quiet_lightning()
     data = build_data(cfg)
     data.setup()
-    learner = build_learner(cfg, data.spec)
+    learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
     load_weights(learner, checkpoint)
     metrics = measure(cfg, learner, data)
     print(json.dumps(metrics) if given.get("format") == "json" else metrics_table(metrics))

@@ -114,3 +114,10 @@ class SequenceLearner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = self.spec.to_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # A checkpoint says how far a one-cycle schedule is; how long it is, this training says, which may
+        # be longer than that of the checkpoint.
+        for schedule in checkpoint.get("lr_schedulers", []):
+            for key in ("total_steps", "_schedule_phases"):
+                schedule.pop(key, None)

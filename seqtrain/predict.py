@@ -28,7 +28,7 @@ Predict with a run's best checkpoint.
   run_dir     a run folder
   text        one sentence
   input       a file, or - for standard input (the default): plain text with one sentence a line, CoNLL-U
-              (*.conllu, or format=conllu), or for digits a PNG or npy file
+              (*.conllu, or text in its columns), or for digits a PNG or npy file
   format      table (default), json: one object a line, or conllu
   output      a file, or - for standard output (the default)
   checkpoint  another checkpoint than checkpoints/best.ckpt
@@ -106,10 +106,10 @@ def _tag(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[s
 
     source = given.get("input", "-")
     form = given.get("format", "table")
-    is_conllu = "text" not in given and (source.endswith(".conllu") or form == "conllu")
     text = given["text"] if "text" in given else _read_text(source)
+    is_conllu = "text" not in given and (source.endswith(".conllu") or _looks_like_conllu(text))
     if is_conllu:
-        file = ConlluFile(text, source, tagged=False)
+        file = ConlluFile(text, "standard input" if source == "-" else source, tagged=False)
         sentences = file.sentences
     else:
         lines = text.removeprefix("\ufeff").splitlines()
@@ -157,6 +157,12 @@ def _conllu_sentence(words: list[str], tags: list[str]) -> str:
     rows = enumerate(zip(words, tags, strict=True), start=1)
     lines = ["\t".join((str(number), word, "_", tag, *"______")) for number, (word, tag) in rows]
     return "\n".join((f"# text = {' '.join(words)}", *lines)) + "\n"
+
+
+def _looks_like_conllu(text: str) -> bool:
+    lines = (line for line in text.removeprefix("\ufeff").splitlines() if line.strip())
+    first = next((line for line in lines if not line.startswith("#")), "")
+    return first[:1].isdecimal() and "\t" in first
 
 
 def _read_text(source: str) -> str:

@@ -6,6 +6,7 @@ import logging
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqtrain.data import SequenceDataModule
 from seqtrain.learner import SequenceLearner
@@ -26,12 +27,11 @@ def log_start(
     log.info("run folder  %s%s", folder.path, resumed)
 
 
-def log_end(metrics: dict[str, float], folder: RunFolder) -> None:
+def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder) -> None:
     """Print the final metrics and where to look; train.log has them too."""
-    text = (
-        f"\n{metrics_table(metrics)}\n\nrun folder  {folder.path}\n"
-        f"look inside with  tensorboard --logdir {folder.path}"
-    )
+    text = f"\n{metrics_table(metrics)}\n\nrun folder  {folder.path}"
+    if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
+        text += f"\nlook inside with  tensorboard --logdir {folder.path}"
     print(text, flush=True)
     log.info(text, extra={"is_result": True})
 

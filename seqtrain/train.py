@@ -10,12 +10,12 @@ import torch
 from omegaconf import DictConfig
 
 from seqtrain import report
-from seqtrain.build import build_data, build_learner, build_trainer, load_weights
+from seqtrain.build import build_data, build_learner, build_trainer, keep_rows, load_weights
 from seqtrain.callbacks import LastCheckpoint
 from seqtrain.data import SequenceDataModule
 from seqtrain.evaluate import measure
 from seqtrain.learner import SequenceLearner
-from seqtrain.logs import logged
+from seqtrain.logs import logged, quiet_lightning
 from seqtrain.run import RunFolder
 
 log = logging.getLogger("seqtrain")
@@ -32,7 +32,8 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         The metrics of metrics.json; nothing in a process that only helps another to train.
 
     Raises:
-        ConfigError: the configuration or the checkpoint does not fit the data; nothing has been written.
+        ConfigError: the configuration does not fit the machine, the data or the checkpoint; nothing has been
+            written.
         DataError: the data is missing or bad; nothing has been written.
         KeyboardInterrupt: somebody asked the run to stop; `last.ckpt` holds what it did.
     """
@@ -44,18 +45,20 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
     checkpoint = _checkpoint(cfg, folder)
     if checkpoint is not None:
         load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
+    quiet_lightning()
+    trainer = build_trainer(cfg)
     with folder.held(), logged(folder):
         try:
             if folder.leads:
                 folder.write_config(cfg)
-            trainer = build_trainer(cfg)
+            keep_rows(trainer)
             report.log_start(trainer, data, learner, folder)
             _fit(trainer, learner, data, checkpoint)
             if not folder.leads:
                 return {}
             metrics = _measure_best(cfg, trainer, learner, data, folder) | _costs(trainer, learner)
             folder.write_metrics(metrics)
-            report.log_end(metrics, folder)
+            report.log_end(metrics, trainer, folder)
         except Exception:
             log.exception("The run failed.")
             raise

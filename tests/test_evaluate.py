@@ -184,3 +184,16 @@ class Toucher:
 
     def __reduce__(self):
         return (Path.touch, (self.path,))
+
+
+def test_a_folder_of_data_that_has_moved(trained_pos: Path, treebank: Path, tmp_path: Path, capsys) -> None:
+    assert main([f"run_dir={trained_pos}", "data_dir=nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("nowhere: no file *train.conllu here")
+    moved = shutil.copytree(treebank, tmp_path / "moved")
+    assert main([f"run_dir={trained_pos}", f"data_dir={moved}"]) == 0
+
+
+def test_data_without_a_folder(trained_digits: Path, capsys) -> None:
+    assert main([f"run_dir={trained_digits}", "data_dir=elsewhere"]) == 2
+    problem = "data_dir: the data of this run lies in no folder; leave it out"
+    assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")

@@ -82,6 +82,12 @@ class TestText:
             assert alone["tags"] == answer["tags"]
             assert alone["confidences"] == pytest.approx(answer["confidences"], abs=2e-4)
 
+    def test_lines_of_standard_input_as_conllu(self, trained_pos: Path, capsys, stdin) -> None:
+        stdin(b"!\n\n.\n")
+        assert main([f"run_dir={trained_pos}", "format=conllu"]) == 0
+        rows = ["# text = !", "1\t!\t_\tPUNCT\t_\t_\t_\t_\t_\t_", "", "# text = ."]
+        assert capsys.readouterr().out.splitlines()[:4] == rows
+
     def test_text_as_conllu(self, trained_pos: Path, capsys) -> None:
         assert main([f"run_dir={trained_pos}", "text=the dog.", "format=conllu"]) == 0
         assert capsys.readouterr().out == (
@@ -147,6 +153,24 @@ class TestConllu:
         expected = expected.replace("will\t_\tPUNCT", "will\t_\tAUX").replace("run\t_\t_", "run\t_\tVERB")
         expected = expected.replace(".\t_\t_", ".\t_\tPUNCT")
         assert output.read_bytes() == expected.encode()
+
+    def test_columns_on_standard_input_are_never_words(self, trained_pos: Path, capsys, stdin) -> None:
+        stdin(CONLLU.encode())
+        assert main([f"run_dir={trained_pos}", "format=json"]) == 0
+        assert json_lines(capsys)[0]["tokens"][:2] == ["the", "dog"]
+        stdin(b"# text = the\n1\tthe\n")
+        assert main([f"run_dir={trained_pos}", "format=json"]) == 2
+        assert capsys.readouterr().err == "standard input:2: 2 columns instead of 10\n"
+
+    def test_a_run_trained_by_gpu_kernels(self, trained_pos: Path, tmp_path: Path, capsys) -> None:
+        copied = shutil.copytree(trained_pos, tmp_path / "copied")
+        text = (copied / "config.yaml").read_text()
+        (copied / "config.yaml").write_text(text.replace("backend: auto", "backend: triton"))
+        assert "backend: triton" in (copied / "config.yaml").read_text()
+        for folder in (trained_pos, copied):
+            assert main([f"run_dir={folder}", "text=the dog."]) == 0
+        out = capsys.readouterr().out
+        assert out[: len(out) // 2] == out[len(out) // 2 :]
 
     def test_words_of_a_file_as_json(self, trained_pos: Path, tmp_path: Path, capsys) -> None:
         file = tmp_path / "in.conllu"

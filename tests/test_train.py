@@ -222,3 +222,41 @@ def test_real_sample_and_digits_run_by_default(tmp_path: Path) -> None:
     for task, key in (("digits", "test/accuracy"), ("pos", "test/accuracy_unseen")):
         cfg = compose_config([f"task={task}", "trainer=debug", f"run_dir={tmp_path / task}"])
         assert 0 <= run(cfg)[key] <= 1
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("trainer=gpu", "trainer: No supported gpu backend found!"),
+        (
+            "trainer.accelerator=tpux",
+            "trainer: You selected an invalid accelerator name: `accelerator='tpux'`",
+        ),
+        (
+            "model.backend=triton",
+            "model.backend: triton needs a GPU, and this runs on cpu; leave it at auto",
+        ),
+    ],
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    compose, override: str, problem: str
+) -> None:
+    cfg = compose("model=bilstm", override)
+    with pytest.raises(ConfigError) as refusal:
+        run(cfg)
+    assert refusal.value.problems[0].startswith(problem)
+    assert not Path(cfg.run_dir).exists()
+
+
+def test_a_longer_training_goes_on_where_a_finished_one_ended(compose, tmp_path: Path) -> None:
+    cfg = compose()
+    run(cfg)
+    given = f"checkpoint={RunFolder(cfg.run_dir).last_checkpoint}"
+    longer = compose(given, f"run_dir={tmp_path / 'longer'}", "trainer.max_epochs=3")
+    assert run(longer)["epochs"] == 3
+
+
+def test_without_a_tensorboard_log_nobody_is_sent_to_look(compose, capsys) -> None:
+    run(compose("logger=none"))
+    assert "tensorboard --logdir" not in capsys.readouterr().out

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import tempfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
     import pooch  # brings the requests library with it, which nothing else needs
 
     pooch.get_logger().setLevel(logging.WARNING)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as part:
@@ -106,6 +108,9 @@ def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
                 verify(read_content(path), known.sha256[name], folder / name, remedy)
                 path.replace(folder / name)
     except OSError as error:  # includes all that requests raises
+        with suppress(OSError):  # a refusal leaves no trace
+            for place in made:
+                place.rmdir()
         raise DataError(
             f"cannot download {', '.join(names)} from {known.url} ({type(error).__name__}); put these files"
             f" here yourself, or set data_dir to the folder that holds {known.folder}/;"

@@ -90,6 +90,7 @@ def test_without_a_network_the_error_says_what_belongs_where(site, target: Path,
             url, kind = f"http://127.0.0.1:{unused.getsockname()[1]}/", "ConnectionError"
     with pytest.raises(DataError) as caught:
         fetch(KnownFiles("set", url, {"a.gz": SHA256, "b.gz": SHA256}), target)
+    assert not target.exists()  # a refusal leaves no trace
     assert str(caught.value) == (
         f"{target}: cannot download a.gz, b.gz from {url} ({kind}); put these files here yourself, or set"
         " data_dir to the folder that holds set/; data=digits and data=pos_sample work without a network"
