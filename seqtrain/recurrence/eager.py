@@ -26,8 +26,8 @@ def eager_layer(
 
 
 class _Layer(torch.autograd.Function):
-    """One LSTM layer as one node of the graph: an input projection, a time loop, and on the way back the
-    loop again and one large product for each of dW_ih, dW_hh and dx."""
+    """One LSTM layer as one node of the graph: an input projection and a time loop; on the way back a loop,
+    one large product for dW_ih and dW_hh and one for dx."""
 
     @staticmethod
     def forward(
