@@ -106,7 +106,7 @@ class Gated(Recurrent):
 
 @describes("model", "seqtrain.model.BiLSTM")
 class BiLSTM(Recurrent):
-    cell: Literal["lstm"] = OPTIONAL
+    cell: Literal["lstm", "lstm_layernorm", "lstm_peephole", "lstm_coupled", "gru"] = OPTIONAL
     backend: Literal["auto", "reference", "eager", "triton"] = OPTIONAL
 
 
