@@ -31,9 +31,7 @@ def run(site: Path, folder: Path, *arguments: str) -> str:
     # The wheel comes before the clone on the path, and the clone is not where the command runs.
     environment = os.environ | {"PYTHONPATH": str(site)}
     command = [sys.executable, *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,9 +41,7 @@ def test_wheel_trains_and_predicts(site: Path, tmp_path: Path) -> None:
     assert Path(where) == site / "seqtrain" / "configs"
     run(site, tmp_path, "-m", "seqtrain", "task=pos", "model=bilstm", "trainer=debug", "run_dir=run")
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"] == 1
-    answer = run(
-        site, tmp_path, "-m", "seqtrain.predict", "run_dir=run", "text=Birds sing.", "format=json"
-    )
+    answer = run(site, tmp_path, "-m", "seqtrain.predict", "run_dir=run", "text=Birds sing.", "format=json")
     assert json.loads(answer)["tokens"] == ["Birds", "sing", "."]
 
 
