@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import pickle
 import warnings
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.batch import DataSpec
 from seqtrain.callbacks import TrainingCurves
+from seqtrain.checkpoint import load_weights, read_checkpoint
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.data import SequenceDataModule
@@ -146,7 +146,7 @@ def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
     Raises:
         ConfigError: see `load_weights`.
     """
-    spec = DataSpec.from_dict(_read_checkpoint(checkpoint)["spec"])
+    spec = DataSpec.from_dict(read_checkpoint(checkpoint)["spec"])
     learner = build_learner(for_any_device(cfg), spec)
     load_weights(learner, checkpoint)
     return learner
@@ -158,42 +158,6 @@ def for_any_device(cfg: DictConfig) -> DictConfig:
         cfg = cfg.copy()
         cfg.model.backend = "auto"
     return cfg
-
-
-def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
-    """Give a learner the weights of a checkpoint.
-
-    Raises:
-        ConfigError: it cannot be read, or comes from other data or another model.
-    """
-    saved = _read_checkpoint(checkpoint)
-    if DataSpec.from_dict(saved["spec"]) != learner.spec:
-        raise ConfigError(
-            [f"checkpoint: {checkpoint} comes from other data: its classes, sizes or vocabularies differ"]
-        )
-    try:
-        learner.load_state_dict(saved["state_dict"])
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()
-        raise ConfigError([f"checkpoint: {checkpoint} comes from another model: {reason}"]) from None
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    """Only tensors and plain values are read: a checkpoint from somebody else runs no code."""
-    if not path.is_file():
-        raise ConfigError([f"checkpoint: {path} does not exist"])
-    try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
-        raise ConfigError(
-            [
-                f"checkpoint: {path} cannot be read: it is damaged, or holds more than tensors and plain "
-                "values, which might run code and is never loaded"
-            ]
-        ) from None
-    if not isinstance(saved, dict) or not {"spec", "state_dict"} <= saved.keys():
-        raise ConfigError([f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict"])
-    return saved
 
 
 def _build(node: DictConfig, **arguments: Any) -> Any:

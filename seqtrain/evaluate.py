@@ -57,7 +57,8 @@ def _evaluate(arguments: Sequence[str]) -> None:
 
     import torch
 
-    from seqtrain.build import build_data, build_learner, for_any_device, load_weights
+    from seqtrain.build import build_data, build_learner, for_any_device
+    from seqtrain.checkpoint import load_weights
     from seqtrain.logs import quiet_lightning
     from seqtrain.report import metrics_table
 

@@ -10,8 +10,9 @@ import torch
 from omegaconf import DictConfig
 
 from seqtrain import report
-from seqtrain.build import build_data, build_learner, build_trainer, keep_rows, load_weights
+from seqtrain.build import build_data, build_learner, build_trainer, keep_rows
 from seqtrain.callbacks import LastCheckpoint
+from seqtrain.checkpoint import load_weights
 from seqtrain.data import SequenceDataModule
 from seqtrain.evaluate import measure
 from seqtrain.learner import SequenceLearner

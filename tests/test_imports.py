@@ -25,6 +25,7 @@ ROOMS = [
     "callbacks",
     "run",
     "logs",
+    "checkpoint",
     "build",
     "report",
     "arguments",
