@@ -41,7 +41,7 @@ class _Layer(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         gates, h, c = _run(schedule, names, flat, x, h_0, c_0)
         ctx.save_for_backward(x, h_0, c_0, gates, h, c, *flat)
-        ctx.schedule, ctx.names, ctx.has_gates = schedule, names, True
+        ctx.schedule, ctx.names, ctx.has_gates, ctx.device_type = schedule, names, True, x.device.type
         ctx.set_materialize_grads(False)
         steps = h[:, h_0.size(1) :]
         c_n = schedule.take_last(c[:, h_0.size(1) :]).mul_(0.5)
@@ -49,7 +49,8 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        with without_autocast(ctx.saved_tensors[0].device.type):
+        # not by way of saved_tensors, which are to be read once: a checkpoint hands them out no second time
+        with without_autocast(ctx.device_type):
             if torch.is_grad_enabled():
                 return None, None, *_differentiable_backward(ctx, gradients)
             return None, None, *_backward(ctx, *gradients)
@@ -118,12 +119,16 @@ def _backward(
 
 def _differentiable_backward(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     """The same gradients through the reference engine, so that they have gradients themselves."""
-    x, h_0, c_0, _, _, _, *flat = ctx.saved_tensors
-    inputs = [x, h_0, c_0, *flat]
+    saved = ctx.saved_tensors
+    # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
+    inputs = [tensor.view_as(tensor) for tensor in (*saved[:3], *saved[6:])]
+    x, h_0, c_0, *flat = inputs
     output, state = reference_layer(
         CELLS["lstm"], x, _by_direction(ctx.names, flat), (h_0, c_0), ctx.schedule
     )
     pairs = [(value, d) for value, d in zip((output, *state), gradients, strict=True) if d is not None]
+    if not pairs:
+        return [None] * len(inputs)
     values, given = zip(*pairs, strict=True)
     wanted = [tensor for tensor in inputs if tensor.requires_grad]
     found = iter(torch.autograd.grad(values, wanted, given, create_graph=True, allow_unused=True))

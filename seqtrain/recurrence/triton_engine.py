@@ -157,11 +157,12 @@ def _first_steps(grad_gates: Tensor, batch_size: int, schedule: Schedule) -> Ten
 
 def _differentiate_reference(ctx: Any, grads: Sequence[Tensor]) -> list[Tensor | None]:
     """The same gradients through the reference engine, so that they can be differentiated again."""
-    _, _, _, x, h_0, c_0, *flat = ctx.saved_tensors
+    # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
+    inputs = [tensor.view_as(tensor) for tensor in ctx.saved_tensors[3:]]
+    x, h_0, c_0, *flat = inputs
     by_name = _by_name(ctx.names, tuple(flat))
     weights = [dict(zip(by_name, of_one, strict=True)) for of_one in zip(*by_name.values(), strict=True)]
     output, final = reference_layer(CELLS["lstm"], x, weights, (h_0, c_0), ctx.schedule)
-    inputs = (x, h_0, c_0, *flat)
     wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad[4:], strict=True) if needed]
     found = iter(torch.autograd.grad((output, *final), wanted, grads, create_graph=True, allow_unused=True))
     return [next(found) if needed else None for needed in ctx.needs_input_grad[4:]]

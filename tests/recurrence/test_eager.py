@@ -2,10 +2,12 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import seqtrain
 from seqtrain.model import BiLSTM
@@ -50,6 +52,52 @@ def test_backward_twice_through_a_retained_graph(packed: bool) -> None:
     for one, two, three in zip(first, second_order, third, strict=True):
         assert torch.equal(one, three)
         torch.testing.assert_close(one, two)
+
+
+def test_create_graph_gives_each_input_its_own_share() -> None:
+    """A layer is used twice, its second input depends on its weights, and its directions share a matrix."""
+    torch.manual_seed(0)
+    layer = BiLSTM(4, 2, backend="eager", dtype=torch.float64)
+    layer.weight_hh_l0_reverse = layer.weight_hh_l0
+    x = torch.randn(5, 2, 4, dtype=torch.float64, requires_grad=True)
+    output, state = layer(x)
+    loss = layer(output, state)[0].square().sum()
+    wanted = [x, *layer.parameters()]
+    plain = torch.autograd.grad(loss, wanted, retain_graph=True)
+    differentiable = torch.autograd.grad(loss, wanted, create_graph=True)
+    for one, two in zip(plain, differentiable, strict=True):
+        torch.testing.assert_close(one, two)
+
+
+class _NoGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> None:  # noqa: ARG004
+        return None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_backward_without_any_gradient(create_graph: bool) -> None:
+    layer = BiLSTM(3, 4, backend="eager")
+    loss = _NoGradient.apply(layer(torch.randn(5, 2, 3))[0]).sum()
+    for gradient in torch.autograd.grad(
+        loss, layer.parameters(), create_graph=create_graph, allow_unused=True
+    ):
+        assert gradient is None or not gradient.any()
+
+
+def test_gradients_through_a_checkpoint() -> None:
+    torch.manual_seed(0)
+    layer = BiLSTM(3, 4, 2, backend="eager")
+    x = torch.randn(5, 2, 3, requires_grad=True)
+    results = []
+    for output in (layer(x)[0], checkpoint(lambda x: layer(x)[0], x, use_reentrant=False)):
+        results.append(torch.autograd.grad(output.square().sum(), [x, *layer.parameters()]))
+    for one, two in zip(*results, strict=True):
+        assert torch.equal(one, two)
 
 
 def test_gradients_share_no_memory() -> None:

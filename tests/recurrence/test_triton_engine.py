@@ -242,6 +242,16 @@ def test_second_derivatives() -> None:
         torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-4)
 
 
+def test_create_graph_gives_each_input_its_own_share() -> None:
+    layer = draw_layer(16, (3, 2))
+    layer.weights[1]["weight_hh"] = layer.weights[0]["weight_hh"]
+    loss = run_triton(layer, draw_plan(layer, "whole"))[0].square().sum()
+    shared = layer.weights[0]["weight_hh"]
+    (plain,) = torch.autograd.grad(loss, [shared], retain_graph=True)
+    (differentiable,) = torch.autograd.grad(loss, [shared], create_graph=True)
+    torch.testing.assert_close(plain, differentiable, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
 def test_saturates_without_nan() -> None:
     layer = draw_layer(16, (3, 3), scale=300.0)
