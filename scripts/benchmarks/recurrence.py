@@ -76,11 +76,12 @@ def format_row(result: dict[str, Any]) -> str:
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, float]:
     """Geometric means of the ratios of training steps."""
-    means = {}
-    for kind in ("padded", "packed"):
-        ratios = [result["ratio"] for result in results if result["row"].startswith(kind)]
-        if ratios:
-            means[f"{kind}, ours to nn.LSTM"] = geometric_mean(ratios)
+    groups: dict[str, list[float]] = {}
+    for result in results:
+        kind, *_, last = result["row"].split()
+        group = f"{kind} {last}" if last in ("float32", "bfloat16") else kind  # the GPU's rows name a dtype
+        groups.setdefault(group, []).append(result["ratio"])
+    means = {f"{group}, ours to nn.LSTM": geometric_mean(ratios) for group, ratios in groups.items()}
     if results:
         means["all, ours to LSTMCell"] = geometric_mean([result["cell_ratio"] for result in results])
     return means
