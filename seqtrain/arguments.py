@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError, check_config
+from seqtrain.config.problems import nearest
 from seqtrain.run import RunFolder
 
 
@@ -43,8 +43,8 @@ def parse_arguments(
         if not equals:
             problems.append(f"{argument}: expected key=value, with a key of {', '.join(known)}")
         elif key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            near = nearest(key, known)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
             problems.append(f"{key}: no such argument; {hint}")
         elif key in given:
             problems.append(f"{key}: given twice")

@@ -66,6 +66,7 @@ class SequenceBatch:
 
 
 IGNORED = -100  # the target at padding, torch's own default for cross-entropy
+UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqtrain.batch import IGNORED, DataSpec, SequenceBatch, Words
+from seqtrain.batch import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Words
 from seqtrain.data.error import DataError
-
-UNKNOWN = 1  # the id of a string that the vocabulary lacks
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from seqtrain.batch import DataSpec, Words
+from seqtrain.batch import UNKNOWN, DataSpec, Words
 from seqtrain.model.bilstm import BiLSTM
-
-UNKNOWN = 1  # the id of an unknown word; 0 is padding
 
 
 class VectorEncoder(nn.Module):
