@@ -86,7 +86,7 @@ class SequenceLearner(pl.LightningModule):
     def _evaluation_step(self, split: str, batch: SequenceBatch) -> dict[str, Any]:
         loss_sum, scores, final_state = self._step(batch)
         head: Any = self.network.head
-        answers, _ = head.decode(scores, batch.lengths)
+        answers = head.decode(scores, batch.lengths)
         self._evaluation(split).update(self.task, batch, loss_sum, answers)
         return {"final_state": final_state}
 

@@ -64,7 +64,8 @@ def predict(network: SequenceModel, spec: DataSpec, dataset: Dataset) -> list[Pr
         with torch.inference_mode():
             scores, _ = network(batch)
             head: Any = network.head
-            answers, confidences = head.decode(scores, batch.lengths)
+            answers = head.decode(scores, batch.lengths)
+            confidences = head.confidences(scores, answers, batch.lengths)
         for row, index in enumerate(indices.tolist()):
             predictions[index] = _name(answers[row], confidences[row], int(batch.lengths[row]), spec)
     return [predictions[index] for index in range(len(predictions))]

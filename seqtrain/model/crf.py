@@ -67,23 +67,8 @@ class CRFHead(nn.Module):
             alpha = torch.where(valid[:, step, None], grown, alpha)
         return torch.logsumexp(alpha + self.end, dim=1)
 
-    def decode(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The likeliest sequence of tags (Viterbi) and each tag's marginal probability, (batch, time)."""
-        tags = self._viterbi(scores, lengths)
-        confidences = self.marginals(scores, lengths).gather(2, tags[..., None]).squeeze(2)
-        return tags, confidences
-
-    def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time, num_targets) the probability of each tag at each step, over all sequences of tags.
-
-        They are the gradient of the log-partition function by the emission scores.
-        """
-        with torch.inference_mode(False), torch.enable_grad():
-            emissions = scores.detach().clone().requires_grad_()
-            (marginals,) = torch.autograd.grad(self.log_partition(emissions, lengths).sum(), emissions)
-        return marginals
-
-    def _viterbi(self, scores: Tensor, lengths: Tensor) -> Tensor:
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the likeliest sequence of tags (Viterbi)."""
         valid = _valid(scores, lengths)
         best = self.start + scores[:, 0]
         stay = torch.arange(scores.shape[2], device=scores.device).expand_as(best)
@@ -100,6 +85,20 @@ class CRFHead(nn.Module):
             tag = origin.gather(1, tag[:, None]).squeeze(1)
             tags.append(tag)
         return torch.stack(tags[::-1], dim=1)
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the marginal probability of each answer; a backward pass, so that it is asked apart."""
+        return self.marginals(scores, lengths).gather(2, answers[..., None]).squeeze(2)
+
+    def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, num_targets) the probability of each tag at each step, over all sequences of tags.
+
+        They are the gradient of the log-partition function by the emission scores.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            emissions = scores.detach().clone().requires_grad_()
+            (marginals,) = torch.autograd.grad(self.log_partition(emissions, lengths).sum(), emissions)
+        return marginals
 
 
 def _valid(scores: Tensor, lengths: Tensor) -> Tensor:

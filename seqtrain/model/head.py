@@ -38,9 +38,13 @@ class LabelHead(nn.Module):
         """Summed cross-entropy of the sequences, smoothed in training only."""
         return _cross_entropy_sum(scores, targets, self.label_smoothing if self.training else 0.0)
 
-    def decode(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The likeliest class of each sequence and its probability, both (batch,)."""
-        return _likeliest(scores)
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch,) the likeliest class of each sequence."""
+        return scores.argmax(dim=-1)
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """(batch,) the probability of each answer."""
+        return _probability(scores, answers)
 
 
 class TagHead(nn.Module):
@@ -69,9 +73,13 @@ class TagHead(nn.Module):
         smoothing = self.label_smoothing if self.training else 0.0
         return _cross_entropy_sum(scores.flatten(0, 1), targets.flatten(), smoothing)
 
-    def decode(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The likeliest tag of each step and its probability, both (batch, time)."""
-        return _likeliest(scores)
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the likeliest tag of each step."""
+        return scores.argmax(dim=-1)
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the probability of each answer."""
+        return _probability(scores, answers)
 
 
 def _cross_entropy_sum(scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
@@ -81,6 +89,5 @@ def _cross_entropy_sum(scores: Tensor, targets: Tensor, label_smoothing: float) 
     )
 
 
-def _likeliest(scores: Tensor) -> tuple[Tensor, Tensor]:
-    confidences, answers = scores.float().softmax(dim=-1).max(dim=-1)
-    return answers, confidences
+def _probability(scores: Tensor, answers: Tensor) -> Tensor:
+    return scores.float().softmax(dim=-1).gather(-1, answers[..., None]).squeeze(-1)

@@ -16,7 +16,7 @@ class SequenceModel(nn.Module):
     Args:
         encoder: inputs of a batch to (batch, time, features).
         backbone: a module that is a Backbone.
-        head: states and final state to scores, with `loss_sum` and `decode`.
+        head: states and final state to scores, with `loss_sum`, `decode` and `confidences`.
     """
 
     def __init__(self, encoder: nn.Module, backbone: nn.Module, head: nn.Module) -> None:

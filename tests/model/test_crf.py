@@ -79,7 +79,8 @@ def test_loss_is_the_negative_log_likelihood(head: CRFHead, scores: Tensor) -> N
 
 def test_decode_finds_the_best_of_all_tags_and_their_marginals(head: CRFHead, scores: Tensor) -> None:
     with torch.inference_mode():
-        tags, confidences = head.decode(scores, LENGTHS)
+        tags = head.decode(scores, LENGTHS)
+        confidences = head.confidences(scores, tags, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         by_tags = all_scores(head, scores[row], length)
         assert tuple(tags[row, :length].tolist()) == max(by_tags, key=by_tags.__getitem__)
@@ -95,8 +96,8 @@ def test_padding_changes_nothing(head: CRFHead, scores: Tensor) -> None:
     for row, length in enumerate(LENGTHS.tolist()):
         padded[row, length:] = 1e6
     assert torch.equal(head.log_partition(padded, LENGTHS), head.log_partition(scores, LENGTHS))
-    expected, _ = head.decode(scores, LENGTHS)
-    got, _ = head.decode(padded, LENGTHS)
+    expected = head.decode(scores, LENGTHS)
+    got = head.decode(padded, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         assert torch.equal(got[row, :length], expected[row, :length])
 

@@ -85,7 +85,8 @@ def test_dropout_is_for_training_only(head_class: type[LabelHead | TagHead]) -> 
 )
 def test_answers_come_with_their_probability(head_class, scores: Tensor) -> None:
     head = head_class(input_size=1, num_targets=2, dropout=0.0, label_smoothing=0.0)
-    answers, confidences = head.decode(scores, LENGTHS)
+    answers = head.decode(scores, LENGTHS)
+    confidences = head.confidences(scores, answers, LENGTHS)
     assert answers.shape == confidences.shape == scores.shape[:-1]
     assert answers.flatten().tolist() == [0, 1][: answers.numel()]
     assert confidences.flatten().tolist() == pytest.approx([0.75, 0.8][: answers.numel()])
