@@ -64,6 +64,12 @@ class SequenceLearner(pl.LightningModule):
             "final_state": final_state,
         }
 
+    def on_validation_epoch_start(self) -> None:
+        self.evaluation("val").reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.evaluation("test").reset()
+
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         return self._evaluation_step("val", batch)
 
@@ -87,13 +93,11 @@ class SequenceLearner(pl.LightningModule):
         loss_sum, scores, final_state = self._step(batch)
         head: Any = self.network.head
         answers = head.decode(scores, batch.lengths)
-        self._evaluation(split).update(self.task, batch, loss_sum, answers)
+        self.evaluation(split).update(self.task, batch, loss_sum, answers)
         return {"final_state": final_state}
 
     def _log_evaluation(self, split: str) -> None:
-        evaluation = self._evaluation(split)
-        metrics = {f"{split}/{name}": value for name, value in evaluation.compute().items()}
-        evaluation.reset()
+        metrics = {f"{split}/{name}": value for name, value in self.evaluation(split).compute().items()}
         if self.trainer.state.fn == TrainerFn.FITTING:
             # A curve for every single class would bury the others; the table at the end has them.
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
@@ -102,7 +106,8 @@ class SequenceLearner(pl.LightningModule):
                 logger.log_metrics(metrics, step=self.trainer.global_step)
         self.log_dict(metrics, logger=False, sync_dist=True)
 
-    def _evaluation(self, split: str) -> Evaluation:
+    def evaluation(self, split: str) -> Evaluation:
+        """The metrics of the last pass over `val` or `test`."""
         evaluation = self.evaluations[split]
         assert isinstance(evaluation, Evaluation)
         return evaluation

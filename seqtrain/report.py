@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import platform
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -27,6 +31,19 @@ def log_start(
     log.info("run folder  %s%s", folder.path, resumed)
 
 
+def environment(trainer: pl.Trainer) -> dict[str, str]:
+    """Where and with what a run takes place, for those who compare its numbers later."""
+    return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "device": _device_name(trainer),
+        "processor": _processor_name(),
+        "precision": str(trainer.precision),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "seqtrain": version("seqtrain"),
+    }
+
+
 def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder) -> None:
     """Print the final metrics and where to look; train.log has them too."""
     text = f"\n{metrics_table(metrics)}\n\nrun folder  {folder.path}"
@@ -40,16 +57,24 @@ def metrics_table(metrics: dict[str, float]) -> str:
     """The metrics of metrics.json as a table: one row a metric, one column a split."""
     splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
     names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
-    width = max([len("parameters"), *map(len, names)])
+    width = max(len(name) for name in [*names, *(name for name in metrics if "/" not in name)])
     lines = [" ".join([f"{'':{width}}", *(f"{split:>8}" for split in splits)])]
     for name in names:
         values = (metrics.get(f"{split}/{name}") for split in splits)
         cells = (f"{'':8}" if value is None else f"{value:8.4f}" for value in values)
         lines.append(" ".join([f"{name:{width}}", *cells]).rstrip())
-    for name in ("parameters", "epochs", "seconds"):
-        if name in metrics:
-            lines.append(f"{name:{width}} {metrics[name]:>8,}")
+    for name, value in metrics.items():
+        if "/" not in name:
+            lines.append(f"{name:{width}} {value:>8,}")
     return "\n".join(lines)
+
+
+def _processor_name() -> str:
+    try:  # platform.processor() says no more than "x86_64" on Linux
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _backbone_name(learner: SequenceLearner) -> str:

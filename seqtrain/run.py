@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,18 @@ class RunFolder:
     def write_config(self, cfg: DictConfig) -> None:
         """Keep the configuration, resolved: enough to run it again."""
         _write_atomically(self.config_file, OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
+
+    def write_environment(self, environment: dict[str, str]) -> None:
+        """Keep where and with what the run takes place."""
+        _write_atomically(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
+
+    def write_confusions(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
+        """Keep how often a position of each target (row) was given each target (column)."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["target", *names])
+        table.writerows([name, *row] for name, row in zip(names, counts, strict=True))
+        _write_atomically(self.path / "confusions.csv", text.getvalue())
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
         """Keep the metrics, which says that the run is done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torchmetrics import SumMetric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
 from seqtrain.batch import IGNORED, DataSpec, SequenceBatch
 
@@ -17,6 +17,8 @@ class SequenceClassification:
         monitor: the metric that checkpoints, early stopping and sweeps look at.
         mode: `max` where more of it is better, else `min`.
     """
+
+    unit = "sequences"  # what is counted
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -38,6 +40,8 @@ class SequenceTagging:
         monitor: the metric that checkpoints, early stopping and sweeps look at.
         mode: `max` where more of it is better, else `min`.
     """
+
+    unit = "words"  # what is counted
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -72,6 +76,7 @@ class Evaluation(nn.Module):
         self.accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
         self.f1 = MulticlassF1Score(num, average=None, zero_division=0, validate_args=False)
         self.macro_f1 = MulticlassF1Score(num, average="macro", zero_division=0, validate_args=False)
+        self.confusion = MulticlassConfusionMatrix(num, validate_args=False)
         self.unseen_accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
         self.has_unseen = False
 
@@ -89,7 +94,7 @@ class Evaluation(nn.Module):
         answers = answers[valid]
         self.loss_sum.update(loss_sum)
         self.num_valid.update(task.num_valid(batch))
-        for metric in (self.accuracy, self.f1, self.macro_f1):
+        for metric in (self.accuracy, self.f1, self.macro_f1, self.confusion):
             metric.update(answers, targets)
         if batch.unseen is not None:
             unseen = batch.unseen[valid]
@@ -109,6 +114,11 @@ class Evaluation(nn.Module):
             metrics["accuracy_unseen"] = float(self.unseen_accuracy.compute())
         per_target = self.f1.compute().tolist()
         return metrics | {f"f1/{name}": f1 for name, f1 in zip(self.target_names, per_target, strict=True)}
+
+    def confusions(self) -> list[list[int]]:
+        """How often a position of each target (row) was given each target (column)."""
+        counts: list[list[int]] = self.confusion.compute().tolist()
+        return counts
 
     def reset(self) -> None:
         for metric in self.children():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -52,12 +53,16 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         try:
             if folder.leads:
                 folder.write_config(cfg)
+                folder.write_environment(report.environment(trainer))
             keep_rows(trainer)
             report.log_start(trainer, data, learner, folder)
+            started_at = time.monotonic()
             _fit(trainer, learner, data, checkpoint)
             if not folder.leads:
                 return {}
-            metrics = _measure_best(cfg, trainer, learner, data, folder) | _costs(trainer, learner)
+            costs = _costs(trainer, learner, time.monotonic() - started_at)
+            metrics = _measure_best(cfg, trainer, learner, data, folder) | costs
+            folder.write_confusions(learner.spec.target_names, learner.evaluation("test").confusions())
             folder.write_metrics(metrics)
             report.log_end(metrics, trainer, folder)
         except Exception:
@@ -109,11 +114,17 @@ def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
     return None if cfg.checkpoint is None else Path(cfg.checkpoint)
 
 
-def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
+def _costs(trainer: pl.Trainer, learner: SequenceLearner, seconds: float) -> dict[str, float]:
+    """What the training took; `seconds` is the time of this attempt, all there is without LastCheckpoint."""
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    seconds = sum(each.seconds for each in callbacks if isinstance(each, LastCheckpoint))
-    return {
+    costs: dict[str, float] = {
         "parameters": learner.network.num_parameters,
         "epochs": trainer.current_epoch,
         "seconds": round(seconds, 1),
     }
+    for clock in callbacks:
+        if isinstance(clock, LastCheckpoint):
+            # Validation and checkpoints take part of the time; the processes of a training share the work.
+            speed = clock.count * trainer.world_size / clock.seconds
+            costs |= {"seconds": round(clock.seconds, 1), f"{learner.task.unit}_per_second": round(speed)}
+    return costs

@@ -34,3 +34,8 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
         "model.hidden_size=12",
         *(f"encoder.{key}={value}" for key, value in encoder.items()),
     ]
+
+
+def without_times(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics without those that differ from run to run."""
+    return {name: value for name, value in metrics.items() if "second" not in name}

@@ -82,6 +82,13 @@ def test_accuracy_on_words_that_train_lacks() -> None:
     assert metrics["accuracy"] == pytest.approx(2 / 5)
 
 
+def test_confusions_by_eye() -> None:
+    evaluation = Evaluation(SPEC)
+    sentences = batch([[0, 1, 2], [2, 2, IGNORED]], [3, 2])
+    evaluation.update(TAGGING, sentences, torch.tensor(0.0), torch.tensor([[0, 0, 2], [1, 2, 0]]))
+    assert evaluation.confusions() == [[1, 0, 0], [1, 0, 0], [0, 1, 2]]
+
+
 def test_no_unseen_word_at_all_is_no_number_to_report() -> None:
     metrics = evaluated(TAGGING, (batch([[0]], [1], [[False]]), 0.0, [[0]]))
     assert "accuracy_unseen" not in metrics

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from small_runs import without_times
 
 from seqtrain.build import build_data, load_learner
 from seqtrain.config import ConfigError, compose_config
@@ -20,10 +22,6 @@ MODELS = ["rnn", "lstm", "gru", "bilstm"]
 
 def run(cfg) -> dict[str, float]:
     return train(cfg, RunFolder(cfg.run_dir))
-
-
-def without_seconds(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name != "seconds"}
 
 
 def splits_only(metrics: dict[str, float]) -> dict[str, float]:
@@ -61,7 +59,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others(compose, tmp_p
         compose(*lively, f"seed={seed}", f"run_dir={tmp_path / name}")
         for seed, name in ((0, "a"), (0, "b"), (1, "c"))
     ]
-    metrics = [without_seconds(run(cfg)) for cfg in cfgs]
+    metrics = [without_times(run(cfg)) for cfg in cfgs]
     assert metrics[0] == metrics[1]
     assert metrics[0] != metrics[2]
     first, second, third = (weights(cfg) for cfg in cfgs)
@@ -75,7 +73,7 @@ def test_both_values_of_batch_first_train_to_the_same_numbers(compose, tmp_path:
     results = []
     for value in ("true", "false"):
         results.append(run(compose(*options, f"model.batch_first={value}", f"run_dir={tmp_path / value}")))
-    assert without_seconds(results[0]) == pytest.approx(without_seconds(results[1]), rel=1e-4)
+    assert without_times(results[0]) == pytest.approx(without_times(results[1]), rel=1e-4)
 
 
 class TestRunFolder:
@@ -92,6 +90,8 @@ class TestRunFolder:
             "config.yaml",
             "metrics.json",
             "train.log",
+            "environment.json",
+            "confusions.csv",
             "checkpoints/best.ckpt",
             "checkpoints/last.ckpt",
         } <= names
@@ -110,6 +110,30 @@ class TestRunFolder:
         assert all(isinstance(value, float | int) for value in kept.values())
         assert (kept["epochs"], kept["parameters"]) == (2, 4 * 16 * (8 + 16 + 2) + 10 * 17)
 
+    def test_confusions_add_up_to_the_accuracy(self, trained) -> None:
+        cfg, metrics = trained
+        with (Path(cfg.run_dir) / "confusions.csv").open() as file:
+            (_, *names), *rows = csv.reader(file)
+        assert names == [name for name, *_ in rows] == [str(digit) for digit in range(10)]
+        counts = torch.tensor([[int(count) for count in row] for _, *row in rows])
+        assert int(counts.sum()) == 360
+        assert float(counts.trace() / counts.sum()) == pytest.approx(metrics["test/accuracy"])
+
+    def test_says_where_and_with_what(self, trained) -> None:
+        cfg, _ = trained
+        environment = json.loads((Path(cfg.run_dir) / "environment.json").read_text())
+        assert environment["device"] == "cpu with 1 threads"
+        assert environment["torch"] == torch.__version__
+        assert environment["processor"]
+
+    def test_speed_is_what_was_trained_on_over_the_time(self, compose) -> None:
+        cfg = compose("trainer.limit_train_batches=1.0")
+        speed = run(cfg)["sequences_per_second"]
+        last = torch.load(Path(cfg.run_dir) / "checkpoints" / "last.ckpt", weights_only=True)
+        clock = last["callbacks"]["LastCheckpoint"]
+        assert clock["count"] == 2 * 1257
+        assert 0 < speed <= round(clock["count"] / clock["seconds"])  # the clock ran on a little
+
     def test_checkpoints_hold_no_code(self, trained) -> None:
         cfg, _ = trained
         for name in ("best", "last"):
@@ -123,7 +147,7 @@ class TestRunFolder:
             for key in ("dirpath", "path", "save_dir"):
                 if key in node:
                     node[key] = node[key].replace(cfg.run_dir, again.run_dir)
-        assert without_seconds(run(again)) == without_seconds(metrics)
+        assert without_times(run(again)) == without_times(metrics)
 
     def test_the_log_names_data_model_device_and_result(self, trained) -> None:
         cfg, metrics = trained
@@ -131,7 +155,7 @@ class TestRunFolder:
         assert "INFO data        train 1,257 sequences (10,056 steps); dev 180" in text
         assert "INFO model       LSTM(8, 16, batch_first=True), 1,834 parameters" in text
         assert "INFO device      cpu with " in text
-        assert f"accuracy     {metrics['val/accuracy']:.4f}   {metrics['test/accuracy']:.4f}" in text
+        assert f"{metrics['val/accuracy']:.4f}   {metrics['test/accuracy']:.4f}" in text
         assert f"look inside with  tensorboard --logdir {cfg.run_dir}" in text
         assert "WARNING" not in text
 

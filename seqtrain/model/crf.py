@@ -87,7 +87,7 @@ class CRFHead(nn.Module):
         return torch.stack(tags[::-1], dim=1)
 
     def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time) the marginal probability of each answer; a backward pass, so that it is asked apart."""
+        """(batch, time) the marginal probability of each answer; it takes a backward pass."""
         return self.marginals(scores, lengths).gather(2, answers[..., None]).squeeze(2)
 
     def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
