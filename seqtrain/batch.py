@@ -74,7 +74,7 @@ class Vocabulary:
     """Strings and their ids; 0 is padding, 1 the unknown string.
 
     `counts` holds how often each entry of `entries` occurred in the training part (0 for entries
-    that came from elsewhere, such as pretrained vectors).
+    that came from elsewhere, such as pretrained vectors; they stand behind the others).
     """
 
     entries: tuple[str, ...]  # without the two reserved ids: entries[0] has id 2
@@ -82,6 +82,11 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.entries) + 2
+
+    @property
+    def num_counted(self) -> int:
+        """How many entries occurred in the training part."""
+        return sum(count > 0 for count in self.counts)
 
     def index(self) -> dict[str, int]:
         return {entry: number for number, entry in enumerate(self.entries, start=2)}
@@ -97,6 +102,7 @@ class DataSpec:
     image_size: tuple[int, int] | None = None  # height and width, for images
     words: Vocabulary | None = None
     characters: Vocabulary | None = None
+    vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
 
     @property
     def num_targets(self) -> int:
@@ -118,4 +124,5 @@ class DataSpec:
             image_size=plain["image_size"] and (plain["image_size"][0], plain["image_size"][1]),
             words=vocabulary(plain["words"]),
             characters=vocabulary(plain["characters"]),
+            vector_size=plain.get("vector_size"),  # earlier checkpoints have no such key
         )

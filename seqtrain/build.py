@@ -18,7 +18,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.batch import DataSpec
 from seqtrain.callbacks import TrainingCurves
-from seqtrain.checkpoint import load_weights, read_checkpoint
+from seqtrain.checkpoint import load_weights, read_spec
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.data import SequenceDataModule
@@ -64,10 +64,26 @@ def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
         raise ConfigError([f"initialization.{error}"]) from None
 
 
-def build_learner(cfg: DictConfig, spec: DataSpec) -> SequenceLearner:
-    """The network with its task, optimizer and schedule."""
+def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> SequenceLearner:
+    """The network with its task, optimizer and schedule, and with pretrained word vectors if there are any.
+
+    Raises:
+        ConfigError: see `build_network`; or the encoder has no place for word vectors.
+    """
     network = build_network(cfg, spec)
+    if vectors is not None:
+        _load_vectors(network.encoder, vectors)
     return SequenceLearner(network, _build(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
+
+
+def _load_vectors(encoder: torch.nn.Module, vectors: torch.Tensor) -> None:
+    load = getattr(encoder, "load_vectors", None)
+    if load is None:
+        name = type(encoder).__name__
+        raise ConfigError(
+            [f"encoder: the data has word vectors, and {name} has no method load_vectors for them"]
+        )
+    load(vectors)
 
 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
@@ -146,8 +162,7 @@ def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
     Raises:
         ConfigError: see `load_weights`.
     """
-    spec = DataSpec.from_dict(read_checkpoint(checkpoint)["spec"])
-    learner = build_learner(for_any_device(cfg), spec)
+    learner = build_learner(for_any_device(cfg), read_spec(checkpoint))
     load_weights(learner, checkpoint)
     return learner
 

@@ -31,6 +31,11 @@ def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
         raise ConfigError([f"checkpoint: {checkpoint} comes from another model: {reason}"]) from None
 
 
+def read_spec(checkpoint: Path) -> DataSpec:
+    """What the data of a checkpoint promised."""
+    return DataSpec.from_dict(read_checkpoint(checkpoint)["spec"])
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Only tensors and plain values are read: a checkpoint from somebody else runs no code."""
     if not path.is_file():

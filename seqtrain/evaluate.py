@@ -58,12 +58,13 @@ def _evaluate(arguments: Sequence[str]) -> None:
     import torch
 
     from seqtrain.build import build_data, build_learner, for_any_device
-    from seqtrain.checkpoint import load_weights
+    from seqtrain.checkpoint import load_weights, read_spec
     from seqtrain.logs import quiet_lightning
     from seqtrain.report import metrics_table
 
     quiet_lightning()
     data = build_data(cfg)
+    data.recall(read_spec(checkpoint))
     data.setup()
     learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
     load_weights(learner, checkpoint)

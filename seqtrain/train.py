@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from seqtrain import report
 from seqtrain.build import build_data, build_learner, build_trainer, keep_rows
 from seqtrain.callbacks import LastCheckpoint
-from seqtrain.checkpoint import load_weights
+from seqtrain.checkpoint import load_weights, read_spec
 from seqtrain.data import SequenceDataModule
 from seqtrain.evaluate import measure
 from seqtrain.learner import SequenceLearner
@@ -28,7 +28,8 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
 
     Args:
         cfg: a checked configuration, whose `run_dir` is `folder`.
-        folder: new, or holding this configuration's unfinished run, which then goes on.
+        folder: new, or holding this configuration's unfinished run, which then goes on; pretrained word
+            vectors come from its checkpoint, so that their file is not read again.
 
     Returns:
         The metrics of metrics.json; nothing in a process that only helps another to train.
@@ -41,9 +42,11 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
     """
     pl.seed_everything(cfg.seed, verbose=False)
     data = build_data(cfg)
+    if folder.last_checkpoint.exists():
+        data.recall(read_spec(folder.last_checkpoint))
     data.prepare_data()
     data.setup("fit")
-    learner = build_learner(cfg, data.spec)
+    learner = build_learner(cfg, data.spec, data.corpus.vectors)
     checkpoint = _checkpoint(cfg, folder)
     if checkpoint is not None:
         load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written

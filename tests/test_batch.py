@@ -67,6 +67,14 @@ def test_spec_survives_a_checkpoint() -> None:
     assert DataSpec.from_dict(images.to_dict()) == images
 
 
+def test_spec_of_a_checkpoint_from_before_word_vectors() -> None:
+    spec = DataSpec(("A",), words=Vocabulary(("light",), (0,)), vector_size=3)
+    plain = spec.to_dict()
+    assert DataSpec.from_dict(plain) == spec
+    del plain["vector_size"]
+    assert DataSpec.from_dict(plain).vector_size is None
+
+
 def test_vocabulary_counts_from_two() -> None:
     vocabulary = Vocabulary(("light", "run"), (3, 1))
     assert vocabulary.index() == {"light": 2, "run": 3}  # 0 is padding, 1 the unknown

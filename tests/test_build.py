@@ -212,6 +212,14 @@ class TestCheckpoint:
         )
 
 
+def test_word_vectors_need_an_encoder_with_a_place_for_them(compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_learner(compose(), SPEC, vectors=torch.zeros(2, 3))
+    assert caught.value.problems == (
+        "encoder: the data has word vectors, and VectorEncoder has no method load_vectors for them",
+    )
+
+
 class RunsCode:
     """What a pickle can do to its reader."""
 

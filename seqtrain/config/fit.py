@@ -88,8 +88,10 @@ def _scales_gradients(trainer: Tree) -> bool:
 
 
 def _encoder_size(encoder: Tree, data: Tree) -> tuple[int | None, str]:
-    """The numbers per step that the built-in encoders give, and why; None for others."""
+    """The numbers per step that the built-in encoders give, and why; None where that is not known yet."""
     if encoder["_target_"] == "seqtrain.model.WordEncoder":
+        if data.get("vectors") is not None:
+            return None, ""  # the file says how many numbers a word vector has
         words, letters = encoder["word_size"], encoder["character_hidden_size"]
         size = words + 2 * letters
         return size, f"the encoder gives word_size + 2 * character_hidden_size = {size} numbers per step"

@@ -58,6 +58,8 @@ class Treebank(Batching):
     treebank: str
     path: str | None = OPTIONAL
     min_count: Count = OPTIONAL
+    vectors: str | None = OPTIONAL
+    max_vectors: Natural | None = OPTIONAL
     cache_dir: str | None = OPTIONAL
 
 

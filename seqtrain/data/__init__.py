@@ -15,6 +15,7 @@ from seqtrain.data.treebank import Treebank
 from seqtrain.data.vector_dataset import VectorDataset
 from seqtrain.data.view import View
 from seqtrain.data.word_dataset import WordDataset, encode_sentences
+from seqtrain.data.word_vectors import WordVectors, read_word_vectors
 
 __all__ = [
     "UPOS",
@@ -35,11 +36,13 @@ __all__ = [
     "VectorDataset",
     "View",
     "WordDataset",
+    "WordVectors",
     "decode_utf8",
     "encode_images",
     "encode_sentences",
     "read_images",
     "read_utf8",
+    "read_word_vectors",
     "sample_dir",
     "sorted_batches",
 ]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from seqtrain.batch import DataSpec, SequenceBatch
+from seqtrain.batch import DataSpec, SequenceBatch, Vocabulary
 
 SPLITS = ("train", "dev", "test")
 
@@ -42,13 +42,18 @@ class Batching:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A data set after reading: `spec` for the model, and the splits train, dev and test."""
+    """A data set after reading: `spec` for the model, and the splits train, dev and test.
+
+    `vectors` (len(spec.words), spec.vector_size) are the words' pretrained vectors, zero where there is
+    none; None without any, or where a checkpoint has them.
+    """
 
     spec: DataSpec
     splits: dict[str, Dataset]
+    vectors: Tensor | None = None
 
     def describe(self) -> str:
-        """One line: how much is in each split, number of classes, sizes of the vocabularies."""
+        """One line: how much is in each split, number of classes, sizes of the vocabularies, word vectors."""
         sequences, steps = ("sequences", "steps") if self.spec.words is None else ("sentences", "words")
         parts = [
             f"{name} {len(split.lengths):,} {sequences} ({int(split.lengths.sum()):,} {steps})"
@@ -57,7 +62,16 @@ class Corpus:
         parts.append(f"{self.spec.num_targets} classes")
         if self.spec.words is not None and self.spec.characters is not None:
             parts.append(f"{len(self.spec.words):,} known words, {len(self.spec.characters):,} characters")
+            parts += self._describe_vectors(self.spec.words)
         return "; ".join(parts)
+
+    def _describe_vectors(self, words: Vocabulary) -> list[str]:
+        if self.vectors is None:
+            return []
+        has_vector = self.vectors.any(dim=1)[2:]
+        share = int(has_vector[: words.num_counted].sum()) / max(words.num_counted, 1)
+        number, size = int(has_vector.sum()), self.spec.vector_size
+        return [f"{number:,} word vectors of {size} numbers, for {share:.1%} of train's known words"]
 
 
 class Source(Protocol):

@@ -19,6 +19,14 @@ class SequenceDataModule(pl.LightningDataModule):
         self._source, self._seed = source, seed
         self._corpus: Corpus | None = None
 
+    def recall(self, spec: DataSpec) -> None:
+        """Before `setup`: let the source take from the spec of a checkpoint what it would read from files.
+
+        Only word vectors are so far; a source without a method `recall` reads all.
+        """
+        if hasattr(self._source, "recall"):
+            self._source.recall(spec)
+
     def prepare_data(self) -> None:
         # Runs on one process per machine before the others load, so that one of them downloads.
         self.setup()

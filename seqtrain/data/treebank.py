@@ -9,15 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seqtrain.batch import DataSpec
+from seqtrain.batch import DataSpec, Vocabulary
 from seqtrain.data.cache import cached
 from seqtrain.data.conllu_file import UPOS, ConlluFile, read_utf8
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.download import ENGLISH_EWT, fetch, read_content, verify
 from seqtrain.data.error import DataError
 from seqtrain.data.samples import sample_dir
-from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words
+from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
 from seqtrain.data.word_dataset import Spellings, WordDataset, number_forms
+from seqtrain.data.word_vectors import read_word_vectors
 
 ENCODING_VERSION = 1  # raise it whenever the same file is to be encoded differently
 
@@ -46,6 +47,10 @@ class Treebank:
     missing. `path` names any folder instead. A folder holds one file for each split whose name ends in
     `train.conllu`, `dev.conllu` and `test.conllu`. Words that occur fewer than `min_count` times in the
     training part are unknown words.
+
+    `vectors` is a file of pretrained word vectors (see `read_word_vectors`). Of its words all that train has
+    and the first `max_vectors` others (None: all) are kept; they are known words too, with a count of 0 where
+    train lacks them or has them too rarely.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class Treebank:
         max_tokens: int | None = None,
         path: str | Path | None = None,
         min_count: int = 1,
+        vectors: str | Path | None = None,
+        max_vectors: int | None = None,
         cache_dir: str | Path | None = None,
     ) -> None:
         if min_count < 1:
@@ -65,6 +72,13 @@ class Treebank:
         self.batching = Batching(batch_size, max_tokens, eval_batch_size)
         self._data_dir, self._treebank, self._path = Path(data_dir), treebank, path
         self._min_count, self._cache_dir = min_count, cache_dir
+        self._vectors, self._max_vectors = vectors, max_vectors
+        self._recalled: DataSpec | None = None
+
+    def recall(self, spec: DataSpec) -> None:
+        """Take the words of the vectors' file from the spec of a checkpoint, which has their vectors."""
+        if spec.words is not None and spec.vector_size is not None:
+            self._recalled = spec
 
     def load(self) -> Corpus:
         files = {split: read_tagged_file(path, self._cache_dir) for split, path in self._find_files().items()}
@@ -73,12 +87,28 @@ class Treebank:
         for split in ("dev", "test"):
             _refuse_new_tags(files[split], names, train.path)
         counts = count_words(train.form_counts())
+        words, vector_size, vectors = self._add_vectors(build_vocabulary(counts, self._min_count), counts)
         spec = DataSpec(
             target_names=tuple(names),
-            words=build_vocabulary(counts, self._min_count),
+            words=words,
             characters=build_vocabulary(count_characters(train.form_counts())),
+            vector_size=vector_size,
         )
-        return Corpus(spec, {split: _encode(file, spec, counts) for split, file in files.items()})
+        return Corpus(spec, {split: _encode(file, spec, counts) for split, file in files.items()}, vectors)
+
+    def _add_vectors(
+        self, words: Vocabulary, train_words: Counter[str]
+    ) -> tuple[Vocabulary, int | None, Tensor | None]:
+        """The words with those of the vectors' file, the size of the vectors, and their table."""
+        if self._vectors is None:
+            return words, None, None
+        if self._recalled is not None and self._recalled.words is not None:
+            known = self._recalled.words
+            words = extend_vocabulary(words, known.entries[known.num_counted :])
+            return words, self._recalled.vector_size, None
+        found = read_word_vectors(self._vectors, train_words.keys(), self._max_vectors)
+        words = extend_vocabulary(words, found.words)
+        return words, found.size, found.rows_of(words)
 
     def _find_files(self) -> dict[str, Path]:
         if self._path is not None:

@@ -1,4 +1,4 @@
-"""Vocabularies of words and characters, from the training part alone."""
+"""Vocabularies of words and characters: those of the training part, and those with pretrained vectors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ def build_vocabulary(counts: Counter[str], min_count: int = 1) -> Vocabulary:
     """The strings that occur at least `min_count` times, the most frequent first, ties by alphabet."""
     kept = sorted((-count, entry) for entry, count in counts.items() if count >= min_count)
     return Vocabulary(tuple(entry for _, entry in kept), tuple(-count for count, _ in kept))
+
+
+def extend_vocabulary(vocabulary: Vocabulary, others: Iterable[str]) -> Vocabulary:
+    """The same vocabulary with those of `others` that it lacks behind it, in their order, with count 0."""
+    present = set(vocabulary.entries)
+    added = tuple(entry for entry in others if entry not in present)
+    return Vocabulary(vocabulary.entries + added, vocabulary.counts + (0,) * len(added))
 
 
 def count_words(forms: Iterable[tuple[str, int]]) -> Counter[str]:

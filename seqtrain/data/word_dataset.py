@@ -24,11 +24,11 @@ class Spellings:
 
     @classmethod
     def encode(cls, forms: Sequence[str], spec: DataSpec, seen: Collection[str] | None = None) -> Spellings:
-        """`seen` are the lower-cased words of the training part; without it, those of the vocabulary."""
+        """`seen` are the lower-cased words of the training part; without it, those that are counted."""
         assert spec.words is not None
         assert spec.characters is not None
         words, characters = spec.words.index(), spec.characters.index()
-        seen = words if seen is None else seen
+        seen = set(spec.words.entries[: spec.words.num_counted]) if seen is None else seen
         num_letters = torch.tensor([len(form) for form in forms])
         return cls(
             word=torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms]),

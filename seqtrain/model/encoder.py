@@ -36,11 +36,16 @@ class WordEncoder(nn.Module):
     probability `unknown_rate / (unknown_rate + n)` (Kiperwasser and Goldberg, 2016), so that the
     unknown word gets a meaning and rare words lean on their letters.
 
+    Where the data has pretrained word vectors, a third part is the word's vector, which is never trained: the
+    buffer `word_vectors`, filled by `load_vectors` or a checkpoint, zero for words without a vector. A word
+    that train lacks has a vector of its own and the embedding of the unknown word. To read a word as unknown
+    hides its embedding alone: its vector and its letters stay visible.
+
     Args:
         spec: must have vocabularies of words and of characters.
-        word_size: numbers of a word's embedding; 0 for characters alone.
+        word_size: numbers of a word's embedding; 0 to leave it out.
         character_size: numbers of a letter's embedding.
-        character_hidden_size: units of each direction of the letters' BiLSTM; 0 for words alone.
+        character_hidden_size: units of each direction of the letters' BiLSTM; 0 to leave letters out.
         unknown_rate: see above; 0 never hides a word.
         dropout: share of the encoding that is dropped in training.
     """
@@ -57,10 +62,15 @@ class WordEncoder(nn.Module):
         super().__init__()
         if spec.words is None or spec.characters is None:
             raise ValueError("WordEncoder needs data that holds words; the steps of this data are vectors")
-        if word_size == 0 and character_hidden_size == 0:
+        vector_size = spec.vector_size or 0
+        if word_size == 0 and character_hidden_size == 0 and vector_size == 0:
             raise ValueError("WordEncoder reads neither words nor characters: both sizes are 0")
-        self.output_size = word_size + 2 * character_hidden_size
-        self.word_embedding = nn.Embedding(len(spec.words), word_size, padding_idx=0) if word_size else None
+        self.output_size = word_size + vector_size + 2 * character_hidden_size
+        # Words that are known for their vectors only have none of their own: it would never be trained.
+        self._num_embedded = 2 + spec.words.num_counted if vector_size else len(spec.words)
+        self.word_embedding = (
+            nn.Embedding(self._num_embedded, word_size, padding_idx=0) if word_size else None
+        )
         self.spelling_encoder = (
             SpellingEncoder(len(spec.characters), character_size, character_hidden_size)
             if character_hidden_size
@@ -71,18 +81,41 @@ class WordEncoder(nn.Module):
         hidden = torch.where(counts > 0, unknown_rate / (unknown_rate + counts), torch.zeros(()))
         self.register_buffer("unknown_probability", hidden, persistent=False)
         self.unknown_probability: Tensor
+        self.register_buffer(
+            "word_vectors", torch.zeros(len(spec.words), vector_size) if vector_size else None
+        )
+        self.word_vectors: Tensor | None
         self.dropout = nn.Dropout(dropout)
+
+    def load_vectors(self, vectors: Tensor) -> None:
+        """Take over pretrained vectors, (len(spec.words), spec.vector_size).
+
+        Raises:
+            ValueError: the data promised none, or others.
+        """
+        if self.word_vectors is None:
+            raise ValueError("this encoder has no word vectors: its data promised none")
+        expected, given = tuple(self.word_vectors.shape), tuple(vectors.shape)
+        if given != expected:
+            raise ValueError(f"word vectors of the shape {expected} expected, got {given}")
+        self.word_vectors.copy_(vectors)
 
     def forward(self, inputs: Words) -> Tensor:
         """(batch, time, output_size)"""
         parts = []
         if self.word_embedding is not None:
-            parts.append(self.word_embedding(self._hide_rare_words(inputs.word)))
+            parts.append(self.word_embedding(self._embedded(self._hide_rare_words(inputs.word))))
+        if self.word_vectors is not None:
+            parts.append(nn.functional.embedding(inputs.word, self.word_vectors))
         if self.spelling_encoder is not None:
             spellings = self.spelling_encoder(inputs.characters, inputs.num_characters)
             parts.append(nn.functional.embedding(inputs.spelling, spellings))
         encoded: Tensor = self.dropout(torch.cat(parts, dim=-1))
         return encoded
+
+    def _embedded(self, word: Tensor) -> Tensor:
+        """The rows of the embedding; that of the unknown word for words that train lacks."""
+        return word if self.word_vectors is None else word.masked_fill(word >= self._num_embedded, UNKNOWN)
 
     def _hide_rare_words(self, word: Tensor) -> Tensor:
         if not self.training:

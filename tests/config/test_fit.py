@@ -62,6 +62,9 @@ def test_contradictions(overrides: str, problem: str) -> None:
         "task=pos encoder.word_size=0 model.input_size=200",
         "task=pos encoder.character_hidden_size=0 model.input_size=100",
         "trainer.max_epochs=null trainer.max_steps=10",
+        "task=pos data.vectors=x.txt encoder.word_size=0 encoder.character_hidden_size=0",
+        "task=pos data.vectors=x.txt data.max_vectors=null model.input_size=400",
+        "task=pos data=ud data.vectors=x.txt data.max_vectors=0",
     ],
 )
 def test_what_fits(overrides: str) -> None:

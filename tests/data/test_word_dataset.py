@@ -58,6 +58,15 @@ def test_text_is_encoded_as_in_training() -> None:
     assert batch.unseen is None
 
 
+def test_words_known_for_their_vectors_alone_are_not_seen() -> None:
+    spec = DataSpec(
+        ("A",), words=Vocabulary(("run", "back"), (3, 0)), characters=SPEC.characters, vector_size=1
+    )
+    spellings = Spellings.encode(["Run", "back", "be"], spec)
+    assert spellings.word.tolist() == [2, 3, 1]
+    assert spellings.unseen.tolist() == [False, True, True]
+
+
 def test_a_word_means_the_same_in_any_batch() -> None:
     dataset = encode_sentences(SPEC, [["run", "nub"], ["a" * 40, "run", "bun"], ["nub"]])
     wide, narrow = dataset.batch([0, 1, 2]).inputs, dataset.batch([2]).inputs

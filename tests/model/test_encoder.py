@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -116,6 +118,82 @@ def test_padding_gets_no_gradient() -> None:
     assert model.word_embedding is not None
     assert model.word_embedding.weight.grad is not None
     assert model.word_embedding.weight.grad[:, 0].tolist() == [0, 0, 1, 2, 0]
+
+
+class TestVectors:
+    """the (9), dog (1), pretrained (0) with vectors of two numbers; dog has none."""
+
+    SPEC = replace(SPEC, vector_size=2)
+    VECTORS = torch.tensor([[0, 0], [0, 0], [1, 2], [0, 0], [3, 4]], dtype=torch.float32)
+
+    def encoder(self, **changed: float) -> WordEncoder:
+        torch.manual_seed(0)
+        sizes = {"word_size": 3, "character_size": 4, "character_hidden_size": 5}
+        model = WordEncoder(self.SPEC, **{**sizes, "unknown_rate": 0.0, "dropout": 0.0, **changed})
+        model.load_vectors(self.VECTORS)
+        return model
+
+    def test_they_stand_between_the_embedding_and_the_letters(self) -> None:
+        model = self.encoder()
+        assert model.output_size == 3 + 2 + 10
+        encoded = model(words("The dog pretrained wug"))[0]
+        assert encoded[:, 3:5].tolist() == [[1, 2], [0, 0], [3, 4], [0, 0]]
+        assert model.word_embedding is not None
+        embedding = model.word_embedding.weight
+        assert embedding.shape == (4, 3)  # padding, unknown, the, dog
+        assert torch.equal(encoded[:, :3], embedding[[2, 3, 1, 1]])
+
+    def test_the_letters_are_as_without(self) -> None:
+        with_vectors, without = self.encoder(word_size=0), encoder(word_size=0, unknown_rate=0.0)
+        inputs = words("the dog")
+        assert torch.equal(with_vectors(inputs)[..., 2:], without(inputs))
+
+    def test_padding_is_zero(self) -> None:
+        model = self.encoder(character_hidden_size=0)
+        assert model(words("the the", "the"))[1, 1].tolist() == [0] * 5
+
+    def test_a_hidden_word_keeps_its_vector_and_its_letters(self) -> None:
+        model = self.encoder(unknown_rate=1e9)
+        assert model.word_embedding is not None
+        inputs = words("the pretrained")
+        hidden = model(inputs)[0]
+        assert torch.equal(hidden[:, :3], model.word_embedding.weight[[1, 1]])
+        assert torch.equal(hidden[:, 3:], model.eval()(inputs)[0, :, 3:])
+        assert hidden[:, 3:5].tolist() == [[1, 2], [3, 4]]
+
+    @pytest.mark.parametrize(
+        ("sizes", "output_size"),
+        [
+            ({"word_size": 0}, 12),
+            ({"character_hidden_size": 0}, 5),
+            ({"word_size": 0, "character_hidden_size": 0}, 2),
+        ],
+    )
+    def test_they_do_without_the_other_parts(self, sizes, output_size: int) -> None:
+        model = self.encoder(**sizes)
+        assert model.output_size == output_size
+        assert model(words("the dog", "dog")).shape == (2, 2, output_size)
+
+    def test_they_are_saved_and_never_trained(self) -> None:
+        model = self.encoder(unknown_rate=1.0)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
+        model(words("the dog pretrained")).square().sum().backward()
+        optimizer.step()
+        assert "word_vectors" not in dict(model.named_parameters())
+        assert model.word_vectors is not None
+        assert not model.word_vectors.requires_grad
+        assert torch.equal(model.word_vectors, self.VECTORS)
+        assert torch.equal(model.state_dict()["word_vectors"], self.VECTORS)
+
+    def test_without_them_nothing_is_saved(self) -> None:
+        assert "word_vectors" not in encoder().state_dict()
+
+    def test_a_table_of_another_shape_is_refused(self) -> None:
+        message = r"^word vectors of the shape \(5, 2\) expected, got \(5, 3\)$"
+        with pytest.raises(ValueError, match=message):
+            self.encoder().load_vectors(torch.zeros(5, 3))
+        with pytest.raises(ValueError, match=r"^this encoder has no word vectors: its data promised none$"):
+            encoder().load_vectors(self.VECTORS)
 
 
 def test_data_of_the_other_kind_is_refused() -> None:
