@@ -71,6 +71,12 @@ class RandomAffine:
     max_shear: NonNegative = OPTIONAL
 
 
+@describes("part", "seqtrain.data.RandomElastic")
+class RandomElastic(RandomAffine):
+    max_displacement: Share = OPTIONAL
+    points: Annotated[int, Range(2)] = OPTIONAL
+
+
 @describes("encoder", "seqtrain.model.VectorEncoder")
 class VectorEncoder:
     pass

@@ -1,6 +1,6 @@
 """From files to padded batches: sources, vocabularies, samplers and the Lightning data module."""
 
-from seqtrain.data.augment import RandomAffine
+from seqtrain.data.augment import RandomAffine, RandomElastic
 from seqtrain.data.conllu_file import UPOS, ConlluFile, decode_utf8, read_utf8
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
 from seqtrain.data.datamodule import SequenceDataModule
@@ -30,6 +30,7 @@ __all__ = [
     "FixedLoader",
     "Mnist",
     "RandomAffine",
+    "RandomElastic",
     "SequenceDataModule",
     "Source",
     "Treebank",

@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def affine(images: Tensor, degrees: Tensor, translation: Tensor, scaling: Tensor, shear: Tensor) -> Tensor:
-    """Shear, scale and turn images about their centres, then move them; what comes from outside is 0.
+def affine_grid(
+    images: Tensor, degrees: Tensor, translation: Tensor, scaling: Tensor, shear: Tensor
+) -> Tensor:
+    """Where each pixel comes from when images are sheared, scaled and turned about their centres, then moved.
 
     Args:
         images: (batch, height, width) float.
@@ -18,6 +20,9 @@ def affine(images: Tensor, degrees: Tensor, translation: Tensor, scaling: Tensor
         translation: (batch, 2) to the right and down, as parts of the width and the height.
         scaling: (batch,) 1 keeps the size.
         shear: (batch,) degrees by which upright lines lean to the left.
+
+    Returns:
+        (batch, height, width, 2) places in the old image, across and down, from -1 to 1 between its edges.
     """
     height, width = images.shape[1:]
     angle, lean = degrees.deg2rad(), shear.deg2rad().tan()
@@ -26,13 +31,30 @@ def affine(images: Tensor, degrees: Tensor, translation: Tensor, scaling: Tensor
     slant = torch.stack([one, lean, zero, one], dim=1).view(-1, 2, 2)
     there = turn @ slant * scaling[:, None, None]  # pixels of the old image to pixels of the new one
     back = torch.linalg.inv(there)
-    # grid_sample counts from -1 to 1 in both directions, whatever the shape of the image.
+    # A grid counts from -1 to 1 in both directions, whatever the shape of the image.
     half = torch.tensor([width, height], dtype=images.dtype, device=images.device) / 2
     back = back * half / half[:, None]
     offset = back @ (-2 * translation).unsqueeze(2)
-    channels = images.unsqueeze(1)
-    grid = F.affine_grid(torch.cat([back, offset], dim=2), list(channels.shape), align_corners=False)
-    return F.grid_sample(channels, grid, align_corners=False).squeeze(1)
+    size = [len(images), 1, height, width]
+    return F.affine_grid(torch.cat([back, offset], dim=2), size, align_corners=False)
+
+
+def bend(grid: Tensor, displacement: Tensor) -> Tensor:
+    """A grid whose places are moved smoothly.
+
+    Args:
+        grid: (batch, height, width, 2), see `affine_grid`.
+        displacement: (batch, 2, points, points) at a lattice of points from corner to corner: across and
+            down, as parts of the width and the height; bicubic between the points.
+    """
+    size = list(grid.shape[1:3])
+    moves = F.interpolate(displacement, size=size, mode="bicubic", align_corners=True)
+    return grid + 2 * moves.permute(0, 2, 3, 1)
+
+
+def resample(images: Tensor, grid: Tensor) -> Tensor:
+    """(batch, height, width) images with each pixel taken from its place in `grid`; 0 from outside."""
+    return F.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
 
 @dataclass(frozen=True)
@@ -58,11 +80,41 @@ class RandomAffine:
         """(batch, height, width) float, and the same out."""
         if not any((self.max_degrees, self.max_translation, self.max_scaling, self.max_shear)):
             return images
+        return resample(images, self.grid(images))
+
+    def grid(self, images: Tensor) -> Tensor:
+        """A draw for each image; see `affine_grid`."""
         draws = torch.rand(len(images), 5, dtype=images.dtype, device=images.device) * 2 - 1
-        return affine(
+        return affine_grid(
             images,
             degrees=draws[:, 0] * self.max_degrees,
             translation=draws[:, 1:3] * self.max_translation,
             scaling=1 + draws[:, 3] * self.max_scaling,
             shear=draws[:, 4] * self.max_shear,
         )
+
+
+@dataclass(frozen=True)
+class RandomElastic(RandomAffine):
+    """A random affine map and a random smooth bend of every image (after Simard et al., 2003), in one go.
+
+    The displacements of a lattice of `points` by `points` places are uniform within `max_displacement`.
+    """
+
+    max_displacement: float = 0.05  # part of the width and of the height
+    points: int = 5  # along each side: more of them bend smaller parts
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.max_displacement < 1:
+            raise ValueError(
+                f"max_displacement must be at least 0 and less than 1, got {self.max_displacement}"
+            )
+        if self.points < 2:
+            raise ValueError(f"points must be at least 2, got {self.points}")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        grid = self.grid(images)
+        size = (len(images), 2, self.points, self.points)
+        draws = torch.rand(size, dtype=images.dtype, device=images.device) * 2 - 1
+        return resample(images, bend(grid, draws * self.max_displacement))

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from seqtrain.data import RandomAffine
-from seqtrain.data.augment import affine
+from seqtrain.data import RandomAffine, RandomElastic
+from seqtrain.data.augment import affine_grid, bend, resample
 
 NONE = torch.zeros(1)
 SAME_SIZE = torch.ones(1)
@@ -14,6 +14,14 @@ SAME_SIZE = torch.ones(1)
 
 def picture(height: int = 5, width: int = 7) -> torch.Tensor:
     return torch.rand(1, height, width, generator=torch.Generator().manual_seed(0)) + 0.1
+
+
+def affine(images: torch.Tensor, *changes: torch.Tensor) -> torch.Tensor:
+    return resample(images, affine_grid(images, *changes))
+
+
+def unchanged(images: torch.Tensor) -> torch.Tensor:
+    return affine_grid(images, NONE, torch.zeros(1, 2), SAME_SIZE, NONE)
 
 
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -89,3 +97,53 @@ def test_draws_stay_within_the_bounds() -> None:
 def test_bounds_that_make_no_image_are_refused(name: str, value: float, limit: int) -> None:
     with pytest.raises(ValueError, match=rf"^{name} must be at least 0 and less than {limit}, got {value}$"):
         RandomAffine(**{name: value})
+
+
+def test_an_even_bend_is_a_translation() -> None:
+    images = picture()
+    displacement = torch.zeros(1, 2, 3, 3)
+    displacement[:, 0] = 2 / 7  # every pixel comes from two to its right
+    close(resample(images, bend(unchanged(images), displacement))[:, :, :-2], images[:, :, 2:])
+
+
+def test_a_bend_moves_what_is_near_its_point() -> None:
+    images = picture(9, 9)
+    displacement = torch.zeros(1, 2, 3, 3)
+    displacement[0, 1, 1, 1] = 1 / 9  # the middle comes from one below
+    bent = resample(images, bend(unchanged(images), displacement))
+    close(bent[0, 4, 4], images[0, 5, 4])
+    for row, column in ((0, 0), (0, 8), (8, 4)):
+        close(bent[0, row, column], images[0, row, column])
+
+
+def test_elastic_without_displacement_is_affine() -> None:
+    images = picture().expand(4, -1, -1)
+    torch.manual_seed(0)
+    expected = RandomAffine(max_degrees=20, max_scaling=0.2)(images)
+    torch.manual_seed(0)
+    found = RandomElastic(max_degrees=20, max_scaling=0.2, max_displacement=0.0)(images)
+    close(found, expected)
+
+
+def test_elastic_bends_every_image_by_its_own_draw_within_the_bound() -> None:
+    images = torch.zeros(64, 21, 21)
+    images[:, 10, 10] = 1.0
+    bent = RandomElastic(max_displacement=0.1, points=4)(images)
+    assert len(bent.unique(dim=0)) == 64
+    far = torch.ones(21, 21, dtype=torch.bool)
+    far[6:15, 6:15] = False  # 0.1 of 21 is two pixels; bicubic curves go a little beyond their points
+    assert bent[:, far].abs().max() == 0
+    assert bent.flatten(1).sum(dim=1).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_displacement": 1.0}, "max_displacement must be at least 0 and less than 1, got 1.0"),
+        ({"points": 1}, "points must be at least 2, got 1"),
+        ({"max_degrees": -1}, "max_degrees must be at least 0 and less than 360, got -1"),
+    ],
+)
+def test_elastic_refuses(options: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        RandomElastic(**options)

@@ -90,7 +90,9 @@ class TestCollect:
     def finished(self, tmp_path: Path) -> RunFolder:
         """A run of experiment=digits_bilstm with another seed, cut short by its trainer only at the end."""
         folder = RunFolder(tmp_path / "run")
-        cfg = compose_config(["experiment=digits_bilstm", "seed=7", f"run_dir={folder.path}", "data_dir=none"])
+        cfg = compose_config(
+            ["experiment=digits_bilstm", "seed=7", f"run_dir={folder.path}", "data_dir=none"]
+        )
         short = compose_config(["model.hidden_size=4", "trainer=debug", f"run_dir={folder.path}"])
         train(short, folder)
         folder.config_file.write_text(OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
