@@ -125,7 +125,7 @@ class Head:
 
 @describes("head", "seqtrain.model.LabelHead")
 class LabelHead(Head):
-    pass
+    pooling: Literal["last", "mean", "max"] = OPTIONAL
 
 
 @describes("head", "seqtrain.model.TagHead")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seqtrain.batch import IGNORED
 from seqtrain.model import FinalState, LabelHead, TagHead
+from seqtrain.model.head import Pooling
 
 LENGTHS = torch.tensor([2, 1])
 
@@ -32,6 +33,19 @@ def test_label_head_reads_one_direction_of_the_last_layer() -> None:
     set_weights(head, [[1, 10]])
     h_n = torch.tensor([[[9.0, 9.0]], [[1.0, 2.0]]])
     assert head(torch.zeros(1, 5, 2), FinalState(h_n), torch.tensor([5])).tolist() == [[21.0]]
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [("mean", [2.0, 5.0]), ("max", [3.0, 5.0])])
+def test_label_head_pools_over_the_steps_of_each_sequence(pooling: Pooling, expected: list[float]) -> None:
+    head = LabelHead(input_size=1, num_targets=1, dropout=0.0, label_smoothing=0.0, pooling=pooling)
+    set_weights(head, [[1]])
+    states = torch.tensor([[[1.0], [3.0]], [[5.0], [99.0]]])  # the second sequence has one step
+    assert head(states, FinalState(torch.zeros(1, 2, 1)), LENGTHS).flatten().tolist() == expected
+
+
+def test_label_head_refuses_another_pooling() -> None:
+    with pytest.raises(ValueError, match=r"^pooling must be one of last, mean, max, got 'sum'$"):
+        LabelHead(1, 1, 0.0, 0.0, pooling="sum")  # type: ignore[arg-type]
 
 
 def test_loss_is_summed_over_the_steps_that_have_a_target() -> None:
