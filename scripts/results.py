@@ -1,19 +1,22 @@
 """The page of results: `python scripts/results.py runs` adds finished runs of experiments and writes it anew.
 
 A run counts for an experiment if its configuration is that of `experiment=NAME` today, seed and folders
-aside. What was found is kept in docs/results.json; docs/results.md and the result in each experiment's header
-are written from there, so that no number is typed by hand.
+aside; an option that the run's version did not have counts as left at its default. What was found is kept in
+docs/results.json; docs/results.md and the result in each experiment's header are written from there, so that
+no number is typed by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import inspect
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import hydra
 from omegaconf import DictConfig, OmegaConf
 from results_page import Results, page, result_line
 
@@ -84,9 +87,23 @@ def experiment_of(folder: RunFolder) -> str | None:
             expected = compose_config([f"experiment={name}", *own])
         except ConfigError:
             continue  # a folder's name that the command line cannot hold
-        if resolved(expected) == OmegaConf.to_container(done):
+        if agree(resolved(expected), OmegaConf.to_container(done)):
             return name
     return None
+
+
+def agree(today: Any, run: Any) -> bool:
+    """Whether a run's node says what today's says; a key that it lacks must have its class's own default."""
+    if not isinstance(today, dict) or not isinstance(run, dict):
+        return bool(today == run)
+    new = today.keys() - run.keys()
+    if new:
+        if "_target_" not in today:
+            return False
+        defaults = inspect.signature(hydra.utils.get_object(today["_target_"])).parameters
+        if not all(key in defaults and defaults[key].default == today[key] for key in new):
+            return False
+    return run.keys() <= today.keys() and all(agree(today[key], value) for key, value in run.items())
 
 
 def add_run(results: Results, name: str, folder: RunFolder, conditions: str) -> None:

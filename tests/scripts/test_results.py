@@ -108,6 +108,15 @@ class TestCollect:
         OmegaConf.save(cfg, finished.config_file)
         assert script.experiment_of(finished) is None
 
+    def test_an_option_that_the_run_did_not_have_counts_as_its_default(self, finished: RunFolder) -> None:
+        cfg = OmegaConf.load(finished.config_file)
+        del cfg.head["pooling"]  # last, in the YAML and in the class
+        OmegaConf.save(cfg, finished.config_file)
+        assert script.experiment_of(finished) == "digits_bilstm"
+        del cfg.head["dropout"]  # has no default
+        OmegaConf.save(cfg, finished.config_file)
+        assert script.experiment_of(finished) is None
+
     def test_what_is_kept_is_what_the_run_wrote(self, finished: RunFolder) -> None:
         results: dict = {}
         script.add_run(results, "digits_bilstm", finished, "alone")
