@@ -23,7 +23,7 @@ from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.data import SequenceDataModule
 from seqtrain.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
-from seqtrain.model import RecurrentBackbone, SequenceModel
+from seqtrain.model import Ensemble, RecurrentBackbone, SequenceModel
 
 
 def build_data(cfg: DictConfig) -> SequenceDataModule:
@@ -31,12 +31,24 @@ def build_data(cfg: DictConfig) -> SequenceDataModule:
     return SequenceDataModule(_build(cfg.data), seed=cfg.seed)
 
 
-def build_network(cfg: DictConfig, spec: DataSpec) -> SequenceModel:
-    """Encoder, backbone and head, each sized by the one before.
+def build_network(
+    cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None
+) -> SequenceModel | Ensemble:
+    """A network, or `cfg.members` of them that answer as one; with pretrained word vectors, if there are any.
 
     Raises:
-        ConfigError: `model.input_size` is given and the encoder gives another size.
+        ConfigError: `model.input_size` is given and the encoder gives another size; an initialization that
+            the backbone has no weights for; or the encoder has no place for word vectors.
     """
+    networks = [_build_member(cfg, spec) for _ in range(cfg.members)]
+    if vectors is not None:
+        for network in networks:
+            _load_vectors(network.encoder, vectors)
+    return networks[0] if len(networks) == 1 else Ensemble(networks)
+
+
+def _build_member(cfg: DictConfig, spec: DataSpec) -> SequenceModel:
+    """Encoder, backbone and head, each sized by the one before."""
     encoder = _build(cfg.encoder, spec=spec)
     given = cfg.model.get("input_size")
     if given is not None and given != encoder.output_size:
@@ -65,14 +77,12 @@ def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
 
 
 def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> SequenceLearner:
-    """The network with its task, optimizer and schedule, and with pretrained word vectors if there are any.
+    """The network with its task, optimizer and schedule.
 
     Raises:
-        ConfigError: see `build_network`; or the encoder has no place for word vectors.
+        ConfigError: see `build_network`.
     """
-    network = build_network(cfg, spec)
-    if vectors is not None:
-        _load_vectors(network.encoder, vectors)
+    network = build_network(cfg, spec, vectors)
     return SequenceLearner(network, _build(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
@@ -13,7 +13,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from seqtrain.batch import DataSpec, SequenceBatch
 from seqtrain.model.backbone import FinalState
-from seqtrain.model.sequence_model import SequenceModel
+from seqtrain.model.ensemble import Ensemble
+from seqtrain.model.sequence_model import Head, SequenceModel
 from seqtrain.task import Evaluation, Task
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -21,7 +22,7 @@ ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]
 
 
 class SequenceLearner(pl.LightningModule):
-    """Trains and evaluates a SequenceModel.
+    """Trains and evaluates a network.
 
     Args:
         network: what learns.
@@ -33,7 +34,7 @@ class SequenceLearner(pl.LightningModule):
 
     def __init__(
         self,
-        network: SequenceModel,
+        network: SequenceModel | Ensemble,
         task: Task,
         spec: DataSpec,
         build_optimizer: OptimizerBuilder,
@@ -53,7 +54,7 @@ class SequenceLearner(pl.LightningModule):
         return scores, final_state
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
-        loss_sum, _, final_state = self._step(batch)
+        loss_sum, _, final_state = self.network.step(batch)
         count = self.task.num_valid(batch)
         # The callbacks look at the rest: logging each step here would cost more than the step. "loss" is not
         # for them, since Lightning divides it by the number of batches whose gradients are accumulated.
@@ -82,17 +83,9 @@ class SequenceLearner(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log_evaluation("test")
 
-    def _step(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, FinalState]:
-        if batch.targets is None:
-            raise ValueError("the batch has no targets to learn from")
-        scores, final_state = self.network(batch)
-        head: Any = self.network.head
-        return head.loss_sum(scores, batch.targets, batch.lengths), scores, final_state
-
     def _evaluation_step(self, split: str, batch: SequenceBatch) -> dict[str, Any]:
-        loss_sum, scores, final_state = self._step(batch)
-        head: Any = self.network.head
-        answers = head.decode(scores, batch.lengths)
+        loss_sum, scores, final_state = self.network.step(batch)
+        answers = cast(Head, self.network.head).decode(scores, batch.lengths)
         self.evaluation(split).update(self.task, batch, loss_sum, answers)
         return {"final_state": final_state}
 

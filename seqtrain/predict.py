@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from seqtrain.batch import DataSpec
     from seqtrain.data import Dataset
-    from seqtrain.model import SequenceModel
+    from seqtrain.model import Ensemble, SequenceModel
 
 USAGE = """\
 Predict with a run's best checkpoint.
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code(lambda: _predict(sys.argv[1:] if arguments is None else arguments))
 
 
-def predict(network: SequenceModel, spec: DataSpec, dataset: Dataset) -> list[Prediction]:
+def predict(network: SequenceModel | Ensemble, spec: DataSpec, dataset: Dataset) -> list[Prediction]:
     """The network's answers to every sequence, in their order."""
     import torch
 
@@ -100,7 +100,7 @@ def _predict(arguments: Sequence[str]) -> None:
     _write(given.get("output", "-"), answer(learner.network, learner.spec, given))
 
 
-def _tag(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[str]:
+def _tag(network: SequenceModel | Ensemble, spec: DataSpec, given: Arguments) -> Iterator[str]:
     """The lines of the answer to text."""
     from seqtrain.data import ConlluFile, encode_sentences
     from seqtrain.data.tokenize import tokenize
@@ -124,7 +124,7 @@ def _tag(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[s
         yield _json_sentence(words, prediction) if form == "json" else _table(words, prediction)
 
 
-def _classify(network: SequenceModel, spec: DataSpec, given: Arguments) -> Iterator[str]:
+def _classify(network: SequenceModel | Ensemble, spec: DataSpec, given: Arguments) -> Iterator[str]:
     """The lines of the answer to images."""
     from seqtrain.data import encode_images, read_images
 

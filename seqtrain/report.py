@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqtrain.data import SequenceDataModule
 from seqtrain.learner import SequenceLearner
+from seqtrain.model import Ensemble
 from seqtrain.run import RunFolder
 
 log = logging.getLogger("seqtrain")
@@ -78,8 +79,9 @@ def _processor_name() -> str:
 
 
 def _backbone_name(learner: SequenceLearner) -> str:
-    backbone = learner.network.backbone
-    return repr(getattr(backbone, "rnn", backbone)).splitlines()[0]
+    network = learner.network
+    name = repr(getattr(network.backbone, "rnn", network.backbone)).splitlines()[0]
+    return f"{len(network.members)} x {name}" if isinstance(network, Ensemble) else name
 
 
 def _device_name(trainer: pl.Trainer) -> str:

@@ -12,6 +12,7 @@ Group: TypeAlias = dict[str, Any]
 
 class Root:
     seed: Natural
+    members: Count
     data_dir: str
     run_dir: str
     checkpoint: str | None

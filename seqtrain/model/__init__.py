@@ -4,6 +4,7 @@ from seqtrain.model.backbone import Backbone, FinalState, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
 from seqtrain.model.crf import CRFHead
 from seqtrain.model.encoder import VectorEncoder, WordEncoder
+from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.head import LabelHead, TagHead
 from seqtrain.model.initialization import Initialization
 from seqtrain.model.sequence_model import SequenceModel
@@ -12,6 +13,7 @@ __all__ = [
     "Backbone",
     "BiLSTM",
     "CRFHead",
+    "Ensemble",
     "FinalState",
     "Initialization",
     "LabelHead",

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Protocol, cast
 
 from torch import Tensor, nn
 
 from seqtrain.batch import SequenceBatch
 from seqtrain.model.backbone import Backbone, FinalState
+
+
+class Head(Protocol):
+    """What is asked of a head, beside its `forward`."""
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """The loss summed over valid positions."""
+
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """The chosen targets."""
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """The probabilities of chosen targets."""
 
 
 class SequenceModel(nn.Module):
@@ -16,7 +29,7 @@ class SequenceModel(nn.Module):
     Args:
         encoder: inputs of a batch to (batch, time, features).
         backbone: a module that is a Backbone.
-        head: states and final state to scores, with `loss_sum`, `decode` and `confidences`.
+        head: a module that makes scores of states and final state, and is a Head.
     """
 
     def __init__(self, encoder: nn.Module, backbone: nn.Module, head: nn.Module) -> None:
@@ -30,6 +43,21 @@ class SequenceModel(nn.Module):
         features = self.encoder(batch.inputs)
         states, final_state = cast(Backbone, self.backbone)(features, batch.lengths)
         return self.head(states, final_state, batch.lengths), final_state
+
+    def step(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, FinalState]:
+        """The loss summed over valid positions, the scores and the final state.
+
+        Raises:
+            ValueError: the batch has no targets.
+        """
+        scores, final_state = self(batch)
+        return self.loss_sum(scores, batch), scores, final_state
+
+    def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
+        """The head's loss of scores for a batch with targets."""
+        if batch.targets is None:
+            raise ValueError("the batch has no targets to learn from")
+        return cast(Head, self.head).loss_sum(scores, batch.targets, batch.lengths)
 
     @property
     def num_parameters(self) -> int:

@@ -1,0 +1,86 @@
+"""Several networks that answer as one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from seqtrain.batch import SequenceBatch
+from seqtrain.model.backbone import FinalState
+from seqtrain.model.sequence_model import SequenceModel
+
+
+class Ensemble(nn.Module):
+    """Networks of one make that learn side by side, each by itself, and answer by the mean of their
+    probabilities (Lakshminarayanan et al., 2017): they differ in their first weights and their dropout.
+
+    Args:
+        members: two or more, whose heads give scores to be taken through a softmax.
+    """
+
+    def __init__(self, members: Sequence[SequenceModel]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """That of the first member."""
+        return self._first.encoder
+
+    @property
+    def backbone(self) -> nn.Module:
+        """That of the first member."""
+        return self._first.backbone
+
+    @property
+    def head(self) -> nn.Module:
+        """That of the first member, which reads answers from the scores of all."""
+        return self._first.head
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable numbers of all members."""
+        return sum(member.num_parameters for member in self._networks)
+
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
+        """Logarithms of the mean probabilities, and the final states of the members side by side.
+
+        `h_n` and `c_n` are (num_layers * num_directions, batch, members * hidden_size).
+        """
+        scores, finals = zip(*(member(batch) for member in self._networks), strict=True)
+        return _mean_of(scores), _side_by_side(finals)
+
+    def step(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, FinalState]:
+        """The mean of the members' losses in training, the loss of their common scores in evaluation.
+
+        See `SequenceModel.step`.
+        """
+        steps = [member.step(batch) for member in self._networks]
+        losses, scores, finals = zip(*steps, strict=True)
+        common = _mean_of(scores)
+        loss = torch.stack(losses).mean() if self.training else self._first.loss_sum(common, batch)
+        return loss, common, _side_by_side(finals)
+
+    @property
+    def _networks(self) -> list[SequenceModel]:
+        return cast(list[SequenceModel], list(self.members))
+
+    @property
+    def _first(self) -> SequenceModel:
+        return self._networks[0]
+
+
+def _mean_of(scores: Sequence[Tensor]) -> Tensor:
+    """Logarithms of the mean of several softmaxes, in float32 also under autocast."""
+    logarithms = torch.stack([each.float().log_softmax(dim=-1) for each in scores])
+    return logarithms.logsumexp(dim=0) - math.log(len(scores))
+
+
+def _side_by_side(finals: Sequence[FinalState]) -> FinalState:
+    h_n = torch.cat([final.h_n for final in finals], dim=-1)
+    cells = [final.c_n for final in finals if final.c_n is not None]
+    return FinalState(h_n, torch.cat(cells, dim=-1) if cells else None)
