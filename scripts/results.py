@@ -3,7 +3,7 @@
 A run counts for an experiment if its configuration is that of `experiment=NAME` today, seed and folders
 aside; an option that the run's version did not have counts as left at its default. What was found is kept in
 docs/results.json; docs/results.md and the result in each experiment's header are written from there, so that
-no number is typed by hand.
+no number is typed by hand. What was kept of an experiment that has changed since is dropped.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ import argparse
 import csv
 import inspect
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
-from results_page import Results, page, result_line
+from omegaconf import OmegaConf
+from results_page import Results, Run, page, result_line
 
-from seqtrain.config import ConfigError, compose_config
+from seqtrain.config import compose_config
 from seqtrain.run import RunFolder, resolved
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "configs" / "experiment"
 KEPT = ROOT / "docs" / "results.json"
 PAGE = ROOT / "docs" / "results.md"
+
+ROOT_DEFAULTS = {"members": 1}  # keys of the root that came later
+HERE = {"seed": 0, "run_dir": "RUN_DIR", "data_dir": "DATA_DIR"}  # what a run is free to choose
+RESULT = "# Test accuracy"  # how the result begins, which ends a header
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     results = read_results()
     for folder in find_runs(options.folders):
-        name = experiment_of(folder)
+        name = experiment_of(config_of(folder))
         print(f"{folder.path}: {name or 'no experiment of today'}")
         if name is not None:
             add_run(results, name, folder, options.conditions)
-    write_results(results)
+    write_results(drop_stale(results))
 
 
 def read_results() -> Results:
@@ -50,14 +56,27 @@ def read_results() -> Results:
     return results
 
 
+def drop_stale(results: Results) -> Results:
+    """Without runs whose configuration is no longer that of their experiment."""
+    kept: Results = {}
+    for name, runs in results.items():
+        current = {seed: run for seed, run in runs.items() if experiment_of(run["config"]) == name}
+        for seed in runs.keys() - current.keys():
+            print(f"dropped: {name}, seed {seed}: the experiment has changed since")
+        if current:
+            kept[name] = current
+    return kept
+
+
 def write_results(results: Results) -> None:
-    """Keep the results, and write what is made of them."""
-    KEPT.write_text(as_json(results), encoding="utf-8")
+    """Keep the results, and write what is made of them; nothing is written if any of it cannot be made."""
     titles = {name: title(name) for name in experiment_names()}
-    PAGE.write_text(page(results, titles), encoding="utf-8")
+    texts = {KEPT: as_json(results), PAGE: page(results, titles)}
     for name in titles:
         path = EXPERIMENTS / f"{name}.yaml"
-        path.write_text(with_result(path.read_text(encoding="utf-8"), results.get(name)), encoding="utf-8")
+        texts[path] = with_result(path.read_text(encoding="utf-8"), results.get(name))
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
 
 
 def as_json(results: Results) -> str:
@@ -74,50 +93,76 @@ def find_runs(folders: Sequence[Path]) -> Iterator[RunFolder]:
     """The finished runs in and below folders."""
     for folder in folders:
         for metrics in sorted(folder.rglob("metrics.json")):
-            yield RunFolder(metrics.parent)
+            run = RunFolder(metrics.parent)
+            needed = [run.config_file, run.environment_file, run.confusions_file]
+            missing = [path.name for path in needed if not path.exists()]
+            if missing:
+                print(f"{run.path}: left out, it has no {' and no '.join(missing)}")
+            else:
+                yield run
 
 
-def experiment_of(folder: RunFolder) -> str | None:
-    """The experiment whose configuration a run has."""
-    done = OmegaConf.load(folder.config_file)
-    assert isinstance(done, DictConfig)
-    for name in experiment_names():
-        own = [f"seed={done.seed}", f"data_dir={done.data_dir}", f"run_dir={done.run_dir}"]
-        try:
-            expected = compose_config([f"experiment={name}", *own])
-        except ConfigError:
-            continue  # a folder's name that the command line cannot hold
-        if agree(resolved(expected), OmegaConf.to_container(done)):
-            return name
-    return None
+def config_of(folder: RunFolder) -> dict[str, Any]:
+    """A run's configuration, with its seed and its folders replaced by the same words in all runs."""
+    config: Any = OmegaConf.to_container(OmegaConf.load(folder.config_file))
+    places = {config["run_dir"]: HERE["run_dir"], config["data_dir"]: HERE["data_dir"]}
+
+    def placed(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: placed(value) for key, value in node.items()}
+        if isinstance(node, str):
+            for own, common in places.items():
+                if node == own or node.startswith(f"{own}/"):
+                    return f"{common}{node[len(own) :]}"
+        return node
+
+    return {**placed(config), "seed": HERE["seed"]}
+
+
+def experiment_of(config: dict[str, Any]) -> str | None:
+    """The experiment that a configuration, as `config_of` gives it, is that of."""
+    return next((name for name in experiment_names() if agree(experiment_config(name), config)), None)
+
+
+@cache
+def experiment_config(name: str) -> dict[str, Any]:
+    return resolved(compose_config([f"experiment={name}", *(f"{key}={HERE[key]}" for key in HERE)]))
 
 
 def agree(today: Any, run: Any) -> bool:
-    """Whether a run's node says what today's says; a key that it lacks must have its class's own default."""
+    """Whether a run's node says what today's says; a key that it lacks must be at its default today."""
     if not isinstance(today, dict) or not isinstance(run, dict):
         return bool(today == run)
     new = today.keys() - run.keys()
-    if new:
-        if "_target_" not in today:
-            return {key: today[key] for key in new} == {"members": 1}  # the one key that came to the root
-        defaults = inspect.signature(hydra.utils.get_object(today["_target_"])).parameters
-        if not all(key in defaults and defaults[key].default == today[key] for key in new):
-            return False
+    if new and any(today[key] != value for key, value in _defaults(today, new).items()):
+        return False
     return run.keys() <= today.keys() and all(agree(today[key], value) for key, value in run.items())
+
+
+def _defaults(node: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    """The defaults of a node's class, or of the root, for some keys; `inspect`'s own mark for none."""
+    if "_target_" not in node:
+        return {key: ROOT_DEFAULTS.get(key, inspect.Parameter.empty) for key in keys}
+    parameters = inspect.signature(hydra.utils.get_object(node["_target_"])).parameters
+    return {key: parameters[key].default if key in parameters else inspect.Parameter.empty for key in keys}
 
 
 def add_run(results: Results, name: str, folder: RunFolder, conditions: str) -> None:
     """Keep a run's metrics, where it ran and its confusions, in the place of an earlier run of its seed."""
     seed = str(OmegaConf.load(folder.config_file)["seed"])
-    run: dict[str, Any] = {
+    run: Run = {
         "metrics": json.loads(folder.metrics_file.read_text(encoding="utf-8")),
-        "environment": json.loads((folder.path / "environment.json").read_text(encoding="utf-8")),
+        "environment": json.loads(folder.environment_file.read_text(encoding="utf-8")),
         "conditions": conditions,
+        "config": config_of(folder),
     }
-    with (folder.path / "confusions.csv").open(encoding="utf-8", newline="") as file:
+    with folder.confusions_file.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
-    run["confusions"] = {name: [int(count) for count in counts] for name, *counts in rows}
-    results.setdefault(name, {})[seed] = run
+    run["confusions"] = {target: [int(count) for count in counts] for target, *counts in rows}
+    runs = results.setdefault(name, {})
+    if seed in runs and runs[seed]["metrics"] != run["metrics"]:
+        print(f"replaced: {name}, seed {seed}")
+    runs[seed] = run
 
 
 def experiment_names() -> list[str]:
@@ -130,13 +175,14 @@ def title(name: str) -> str:
     return first.removeprefix("# ").rstrip(".")
 
 
-def with_result(text: str, runs: dict[str, Any] | None) -> str:
-    """An experiment's file with its result in the last line of its header."""
-    lines = [line for line in text.splitlines() if not line.startswith("# Test accuracy")]
-    end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
-    if runs:
-        lines.insert(end, f"# {result_line(runs)}")
-    return "\n".join(lines) + "\n"
+def with_result(text: str, runs: dict[str, Run] | None) -> str:
+    """An experiment's file with its result at the end of its header, the comments that it begins with."""
+    lines = text.splitlines()
+    size = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    header, rest = lines[:size], lines[size:]
+    old = next((n for n, line in enumerate(header) if line.startswith(RESULT)), size)
+    new = textwrap.wrap(result_line(runs), 108) if runs else []
+    return "\n".join([*header[:old], *(f"# {line}" for line in new), *rest]) + "\n"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -58,7 +59,7 @@ def metrics_table(metrics: dict[str, float]) -> str:
     """The metrics of metrics.json as a table: one row a metric, one column a split."""
     splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
     names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
-    width = max(len(name) for name in [*names, *(name for name in metrics if "/" not in name)])
+    width = max((len(name) for name in [*names, *(name for name in metrics if "/" not in name)]), default=0)
     lines = [" ".join([f"{'':{width}}", *(f"{split:>8}" for split in splits)])]
     for name in names:
         values = (metrics.get(f"{split}/{name}") for split in splits)
@@ -88,4 +89,6 @@ def _device_name(trainer: pl.Trainer) -> str:
     device = trainer.strategy.root_device
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} x {trainer.world_size}"
-    return f"{device.type} with {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    name = f"{device.type} with {threads} thread{'s' * (threads > 1)} of {os.cpu_count()}"
+    return name if trainer.world_size == 1 else f"{trainer.world_size} x {name}"

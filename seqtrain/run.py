@@ -33,6 +33,8 @@ class RunFolder:
         self.leads = leads
         self.config_file = self.path / "config.yaml"
         self.metrics_file = self.path / "metrics.json"
+        self.environment_file = self.path / "environment.json"
+        self.confusions_file = self.path / "confusions.csv"
         self.log_file = self.path / "train.log"
         self.best_checkpoint = self.path / "checkpoints" / "best.ckpt"
         self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
@@ -111,7 +113,7 @@ class RunFolder:
 
     def write_environment(self, environment: dict[str, str]) -> None:
         """Keep where and with what the run takes place."""
-        _write_atomically(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
+        _write_atomically(self.environment_file, json.dumps(environment, indent=2) + "\n")
 
     def write_confusions(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
         """Keep how often a position of each target (row) was given each target (column)."""
@@ -119,7 +121,7 @@ class RunFolder:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["target", *names])
         table.writerows([name, *row] for name, row in zip(names, counts, strict=True))
-        _write_atomically(self.path / "confusions.csv", text.getvalue())
+        _write_atomically(self.confusions_file, text.getvalue())
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
         """Keep the metrics, which says that the run is done."""

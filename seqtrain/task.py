@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torchmetrics import SumMetric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
+from torchmetrics.classification import MulticlassConfusionMatrix
 
 from seqtrain.batch import IGNORED, DataSpec, SequenceBatch
 
@@ -73,12 +73,9 @@ class Evaluation(nn.Module):
         # Not a MeanMetric: where it lets a nan through, it takes no weights.
         self.loss_sum = SumMetric(nan_strategy="disable")
         self.num_valid = SumMetric(nan_strategy="disable")
-        self.accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
-        self.f1 = MulticlassF1Score(num, average=None, zero_division=0, validate_args=False)
-        self.macro_f1 = MulticlassF1Score(num, average="macro", zero_division=0, validate_args=False)
         self.confusion = MulticlassConfusionMatrix(num, validate_args=False)
-        self.unseen_accuracy = MulticlassAccuracy(num, average="micro", validate_args=False)
-        self.has_unseen = False
+        self.num_unseen = SumMetric(nan_strategy="disable")
+        self.num_unseen_right = SumMetric(nan_strategy="disable")
 
     def update(self, task: Task, batch: SequenceBatch, loss_sum: Tensor, answers: Tensor) -> None:
         """Count one batch.
@@ -94,25 +91,25 @@ class Evaluation(nn.Module):
         answers = answers[valid]
         self.loss_sum.update(loss_sum)
         self.num_valid.update(task.num_valid(batch))
-        for metric in (self.accuracy, self.f1, self.macro_f1, self.confusion):
-            metric.update(answers, targets)
-        if batch.unseen is not None:
-            unseen = batch.unseen[valid]
-            answers, targets = answers[unseen], targets[unseen]
-            if len(targets) > 0:
-                self.unseen_accuracy.update(answers, targets)
-                self.has_unseen = True
+        self.confusion.update(answers, targets)
+        unseen = torch.zeros_like(targets, dtype=torch.bool) if batch.unseen is None else batch.unseen[valid]
+        self.num_unseen.update(unseen.sum())
+        self.num_unseen_right.update((unseen & (answers == targets)).sum())
 
     def compute(self) -> dict[str, float]:
         """`loss`, `accuracy`, `macro_f1`, each `f1/<target>`; `accuracy_unseen` if there are such words."""
+        counts = torch.tensor(self.confusions(), dtype=torch.float64)
+        right, there, given = counts.diagonal(), counts.sum(dim=1), counts.sum(dim=0)
+        f1 = 2 * right / (there + given).clamp(min=1)
         metrics = {
             "loss": float(self.loss_sum.compute()) / float(self.num_valid.compute()),
-            "accuracy": float(self.accuracy.compute()),
-            "macro_f1": float(self.macro_f1.compute()),
+            "accuracy": float(right.sum() / counts.sum()),
+            # Of the targets that were there or given: one that is rare may be missing from a small split.
+            "macro_f1": float(f1[there + given > 0].mean()),
         }
-        if self.has_unseen:
-            metrics["accuracy_unseen"] = float(self.unseen_accuracy.compute())
-        per_target = self.f1.compute().tolist()
+        if num_unseen := float(self.num_unseen.compute()):
+            metrics["accuracy_unseen"] = float(self.num_unseen_right.compute()) / num_unseen
+        per_target = f1.tolist()
         return metrics | {f"f1/{name}": f1 for name, f1 in zip(self.target_names, per_target, strict=True)}
 
     def confusions(self) -> list[list[int]]:
@@ -123,7 +120,6 @@ class Evaluation(nn.Module):
     def reset(self) -> None:
         for metric in self.children():
             metric.reset()  # type: ignore[operator]
-        self.has_unseen = False
 
 
 def _targets(batch: SequenceBatch) -> Tensor:

@@ -65,7 +65,8 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
                 return {}
             costs = _costs(trainer, learner, time.monotonic() - started_at)
             metrics = _measure_best(cfg, trainer, learner, data, folder) | costs
-            folder.write_confusions(learner.spec.target_names, learner.evaluation("test").confusions())
+            if "test/accuracy" in metrics:  # not where limit_test_batches=0 left nothing to count
+                folder.write_confusions(learner.spec.target_names, learner.evaluation("test").confusions())
             folder.write_metrics(metrics)
             report.log_end(metrics, trainer, folder)
         except Exception:
@@ -127,7 +128,9 @@ def _costs(trainer: pl.Trainer, learner: SequenceLearner, seconds: float) -> dic
     }
     for clock in callbacks:
         if isinstance(clock, LastCheckpoint):
-            # Validation and checkpoints take part of the time; the processes of a training share the work.
-            speed = clock.count * trainer.world_size / clock.seconds
-            costs |= {"seconds": round(clock.seconds, 1), f"{learner.task.unit}_per_second": round(speed)}
+            costs["seconds"] = round(clock.seconds, 1)
+            if clock.num_trained is not None:
+                # Validations and checkpoints take part of the time; processes have equal shares of the data.
+                unit = getattr(learner.task, "unit", "positions")  # a task of the user's may name none
+                costs[f"{unit}_per_second"] = round(clock.num_trained * trainer.world_size / clock.seconds)
     return costs

@@ -19,7 +19,7 @@ log = logging.getLogger("seqtrain")
 
 
 class LastCheckpoint(pl.callbacks.Checkpoint):
-    """Keeps `last.ckpt`, from which a run that was interrupted goes on with the same numbers.
+    """Keeps `last.ckpt`, from which a run that was interrupted goes on with the same numbers; and its clock.
 
     It is written at the end of every epoch, every few minutes within one, and after the step in progress
     when SIGINT (Ctrl-C) or SIGTERM asks the run to stop; where that is an epoch's last step, after the
@@ -39,7 +39,8 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         self.every_minutes = every_minutes
         self._saved_at = self._started_at = time.monotonic()
         self._earlier_seconds = 0.0
-        self.count = 0  # valid positions that were trained on, in this process
+        # Valid positions that this process trained on; None where an earlier version did not count them.
+        self.num_trained: int | None = 0
         self._trainer: pl.Trainer | None = None
         self._resumed: dict[str, Any] | None = None
         self._signal: int | None = None
@@ -59,7 +60,7 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         loader: Any = self._trainer.train_dataloader
         state = {
             "seconds": self.seconds,
-            "count": self.count,
+            "num_trained": self.num_trained,
             "should_stop": self._trainer.should_stop,
             "batches": loader.state_dict() if hasattr(loader, "state_dict") else None,
             "random_cpu": torch.get_rng_state(),
@@ -71,7 +72,7 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._resumed = state_dict
         self._earlier_seconds = state_dict["seconds"]
-        self.count = state_dict.get("count", 0)
+        self.num_trained = state_dict.get("num_trained")
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._trainer = trainer
@@ -95,7 +96,8 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.count += outputs["count"]
+        if self.num_trained is not None:
+            self.num_trained += outputs["count"]
         if trainer.is_last_batch or not has_stepped(trainer, batch_idx):
             return  # the epoch's end saves soon; and gradients in the making are in no checkpoint
         if self._signal is not None:

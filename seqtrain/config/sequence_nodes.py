@@ -66,10 +66,10 @@ class Treebank(Batching):
 
 @describes("part", "seqtrain.data.RandomAffine")
 class RandomAffine:
-    max_degrees: NonNegative = OPTIONAL
+    max_degrees: Annotated[float, Range(0, 180)] = OPTIONAL
     max_translation: Share = OPTIONAL
-    max_scaling: Share = OPTIONAL
-    max_shear: NonNegative = OPTIONAL
+    max_scaling: Annotated[float, Range(0, 0.9)] = OPTIONAL
+    max_shear: Annotated[float, Range(0, 80)] = OPTIONAL
 
 
 @describes("part", "seqtrain.data.RandomElastic")

@@ -57,6 +57,16 @@ def resample(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
 
+# More would turn an image upside down both ways, move all of it out, or flatten it to a line.
+LIMITS = {
+    "max_degrees": 180,
+    "max_translation": 1,
+    "max_scaling": 0.9,
+    "max_shear": 80,
+    "max_displacement": 1,
+}
+
+
 @dataclass(frozen=True)
 class RandomAffine:
     """Change every image of a batch by its own draw, uniform within the bounds on either side.
@@ -70,11 +80,10 @@ class RandomAffine:
     max_shear: float = 0.0  # degrees
 
     def __post_init__(self) -> None:
-        limits = {"max_degrees": 360, "max_translation": 1, "max_scaling": 1, "max_shear": 90}
-        for name, limit in limits.items():
-            value = getattr(self, name)
-            if not 0 <= value < limit:
-                raise ValueError(f"{name} must be at least 0 and less than {limit}, got {value}")
+        for name, limit in LIMITS.items():
+            value = getattr(self, name, 0)
+            if not 0 <= value <= limit:
+                raise ValueError(f"{name} must be from 0 to {limit}, got {value}")
 
     def __call__(self, images: Tensor) -> Tensor:
         """(batch, height, width) float, and the same out."""
@@ -106,10 +115,6 @@ class RandomElastic(RandomAffine):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.max_displacement < 1:
-            raise ValueError(
-                f"max_displacement must be at least 0 and less than 1, got {self.max_displacement}"
-            )
         if self.points < 2:
             raise ValueError(f"points must be at least 2, got {self.points}")
 

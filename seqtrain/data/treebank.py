@@ -64,7 +64,7 @@ class Treebank:
         path: str | Path | None = None,
         min_count: int = 1,
         vectors: str | Path | None = None,
-        max_vectors: int | None = None,
+        max_vectors: int | None = 100_000,
         cache_dir: str | Path | None = None,
     ) -> None:
         if min_count < 1:
