@@ -38,8 +38,8 @@ TABLES = [
         "ewt_",
         "Part-of-speech tagging: UD English-EWT",
         "UPOS of the 25,094 words of the test part; a figure near 95 has a standard error of some 0.13\n"
-        "points. Gold tokens, no outside data; the treebank at commit 15d613d of 2025-05-10. Unseen words are those\n"
-        "that the training part has in neither case.",
+        "points. Gold tokens, no outside data; the treebank at commit 15d613d of 2025-05-10. Unseen words\n"
+        "are those that the training part has in neither case.",
         "words",
         True,
         [
