@@ -34,13 +34,13 @@ def build_data(cfg: DictConfig) -> SequenceDataModule:
 def build_network(
     cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None
 ) -> SequenceModel | Ensemble:
-    """A network, or `cfg.members` of them that answer as one; with pretrained word vectors, if there are any.
+    """A network, or `members` of them that answer as one; with pretrained word vectors, if there are any.
 
     Raises:
         ConfigError: `model.input_size` is given and the encoder gives another size; an initialization that
             the backbone has no weights for; or the encoder has no place for word vectors.
     """
-    networks = [_build_member(cfg, spec) for _ in range(cfg.members)]
+    networks = [_build_member(cfg, spec) for _ in range(cfg.get("members", 1))]
     if vectors is not None:
         for network in networks:
             _load_vectors(network.encoder, vectors)

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from seqtrain.batch import DataSpec
+from seqtrain.batch import DataSpec, Vocabulary
 from seqtrain.build import build_data, build_learner, build_network, build_trainer, load_learner
 from seqtrain.callbacks import TrainingCurves
 from seqtrain.config import ConfigError
@@ -228,3 +228,11 @@ class RunsCode:
 
     def __reduce__(self):
         return (Path.touch, (self.path,))
+
+
+def test_every_member_gets_the_word_vectors(compose) -> None:
+    words = Vocabulary(("a", "b"), (2, 0))
+    spec = DataSpec(("X", "Y"), words=words, characters=words, vector_size=3)
+    vectors = torch.arange(12.0).view(4, 3)
+    network = build_learner(compose("members=2", task="pos"), spec, vectors).network
+    assert [torch.equal(member.encoder.word_vectors, vectors) for member in network.members] == [True, True]

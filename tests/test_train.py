@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from small_runs import without_times
 
 from seqtrain.build import build_data, load_learner
-from seqtrain.config import ConfigError, compose_config
+from seqtrain.config import ConfigError, check_config, compose_config
 from seqtrain.evaluate import measure
 from seqtrain.run import RunFolder
 from seqtrain.train import train
@@ -52,6 +52,23 @@ class TestEveryTaskAndModel:
         metrics = run(compose(f"model={model}", "trainer.max_epochs=15", "optimizer.lr=0.03", task="pos"))
         assert metrics["val/loss"] < 0.4  # ln 5 = 1.6 before
         assert metrics["test/accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("task", ["digits", "pos"])
+def test_several_members_train_and_are_loaded_as_one(compose, task: str) -> None:
+    cfg = compose("model=bilstm", "members=2", "callbacks=average", task=task)
+    metrics = run(cfg)
+    learner = load_learner(cfg, Path(cfg.run_dir) / "checkpoints" / "best.ckpt")
+    assert splits_only(measure(cfg, learner, build_data(cfg))) == splits_only(metrics)
+    assert metrics["parameters"] == 2 * learner.network.members[0].num_parameters
+    assert "model       2 x BiLSTM(" in (Path(cfg.run_dir) / "train.log").read_text()
+
+
+def test_a_configuration_from_before_members_has_one(compose) -> None:
+    cfg = compose()
+    del cfg["members"]
+    check_config(cfg)
+    assert run(cfg)["parameters"] == 4 * 16 * (8 + 16 + 2) + 10 * 17
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_others(compose, tmp_path: Path) -> None:

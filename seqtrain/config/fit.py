@@ -58,7 +58,7 @@ def find_misfits(tree: Tree) -> Iterator[str]:
     initialization = tree["initialization"]
     if None not in (initialization.get("forget_bias"), initialization.get("chrono_steps")):
         yield "initialization: forget_bias and chrono_steps set the same bias; give one of the two"
-    if tree["members"] > 1 and _target(tree, "head") == "seqtrain.model.CRFHead":
+    if tree.get("members", 1) > 1 and _target(tree, "head") == "seqtrain.model.CRFHead":
         yield (
             f"members: got {tree['members']}, but the scores of head=crf are no probabilities of a step, of "
             "which to take the mean; choose head=tags, or members=1"

@@ -12,7 +12,7 @@ Group: TypeAlias = dict[str, Any]
 
 class Root:
     seed: Natural
-    members: Count
+    members: Count = OPTIONAL  # run folders from before have no such key
     data_dir: str
     run_dir: str
     checkpoint: str | None

@@ -33,6 +33,11 @@ from seqtrain.config.resolve import resolve_tree
             "encoder: word_size=0 and character_hidden_size=0 leave nothing of a word; one must be above 0",
         ),
         (
+            "task=pos head=crf members=2",
+            "members: got 2, but the scores of head=crf are no probabilities of a step, of which to take the "
+            "mean; choose head=tags, or members=1",
+        ),
+        (
             "optimizer=sgd optimizer.nesterov=true optimizer.momentum=0",
             "optimizer.nesterov: true needs optimizer.momentum above 0",
         ),
