@@ -199,9 +199,10 @@ def _errors(runs: dict[str, Run], title: str) -> str:
         precision, recall = (100 * confusions[tag, tag] / max(of, 1) for of in (given, size[tag]))
         f1 = _percent(runs, f"test/f1/{tag}")
         rows.append([tag, f"{size[tag]:,.0f}", f"{precision:.1f}", f"{recall:.1f}", f1])
+    which = f"means over {len(runs)} seeds" if len(runs) > 1 else "one seed"
     common = [[gold, tag, f"{n:,.0f}", f"{100 * n / errors:.1f}"] for (gold, tag), n in wrong.most_common(12)]
     return (
-        f"### Where the best tagger errs\n\n{title} (`{BEST_TAGGER}`), means over {len(runs)} seeds: "
+        f"### Where the best tagger errs\n\n{title} (`{BEST_TAGGER}`), {which}: "
         f"{errors:,.0f} of {sum(size.values()):,.0f} words are wrong.\n\n"
         + _markdown(["tag", "words", "precision", "recall", "F1"], rows)
         + "\n\nThe commonest confusions:\n\n"
