@@ -54,7 +54,7 @@ class SequenceLearner(pl.LightningModule):
         return scores, final_state
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
-        loss_sum, _, final_state = self.network.step(batch)
+        loss_sum, final_state = self.network.training_loss(batch)
         count = self.task.num_valid(batch)
         # The callbacks look at the rest: logging each step here would cost more than the step. "loss" is not
         # for them, since Lightning divides it by the number of batches whose gradients are accumulated.
@@ -84,7 +84,8 @@ class SequenceLearner(pl.LightningModule):
         self._log_evaluation("test")
 
     def _evaluation_step(self, split: str, batch: SequenceBatch) -> dict[str, Any]:
-        loss_sum, scores, final_state = self.network.step(batch)
+        scores, final_state = self.network(batch)
+        loss_sum = self.network.loss_sum(scores, batch)
         answers = cast(Head, self.network.head).decode(scores, batch.lengths)
         self.evaluation(split).update(self.task, batch, loss_sum, answers)
         return {"final_state": final_state}

@@ -54,16 +54,14 @@ class Ensemble(nn.Module):
         scores, finals = zip(*(member(batch) for member in self._networks), strict=True)
         return _mean_of(scores), _side_by_side(finals)
 
-    def step(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, FinalState]:
-        """The mean of the members' losses in training, the loss of their common scores in evaluation.
+    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
+        """The mean of the members' own losses; see `SequenceModel.training_loss`."""
+        losses, finals = zip(*(member.training_loss(batch) for member in self._networks), strict=True)
+        return torch.stack(losses).mean(), _side_by_side(finals)
 
-        See `SequenceModel.step`.
-        """
-        steps = [member.step(batch) for member in self._networks]
-        losses, scores, finals = zip(*steps, strict=True)
-        common = _mean_of(scores)
-        loss = torch.stack(losses).mean() if self.training else self._first.loss_sum(common, batch)
-        return loss, common, _side_by_side(finals)
+    def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
+        """The loss of the common scores; see `SequenceModel.loss_sum`."""
+        return self._first.loss_sum(scores, batch)
 
     @property
     def _networks(self) -> list[SequenceModel]:

@@ -44,17 +44,17 @@ class SequenceModel(nn.Module):
         states, final_state = cast(Backbone, self.backbone)(features, batch.lengths)
         return self.head(states, final_state, batch.lengths), final_state
 
-    def step(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, FinalState]:
-        """The loss summed over valid positions, the scores and the final state.
+    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
+        """What training makes small, summed over valid positions, and the final state."""
+        scores, final_state = self(batch)
+        return self.loss_sum(scores, batch), final_state
+
+    def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
+        """The head's loss of scores, summed over valid positions.
 
         Raises:
             ValueError: the batch has no targets.
         """
-        scores, final_state = self(batch)
-        return self.loss_sum(scores, batch), scores, final_state
-
-    def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
-        """The head's loss of scores for a batch with targets."""
         if batch.targets is None:
             raise ValueError("the batch has no targets to learn from")
         return cast(Head, self.head).loss_sum(scores, batch.targets, batch.lengths)

@@ -46,7 +46,8 @@ def test_in_evaluation_the_loss_is_that_of_the_common_answer(made) -> None:
     network, batch = made
     network.eval()
     with torch.inference_mode():
-        loss, scores, _ = network.step(batch)
+        scores, _ = network(batch)
+        loss = network.loss_sum(scores, batch)
     valid = batch.targets >= 0
     expected = -scores[valid].gather(-1, batch.targets[valid][:, None]).sum()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -56,14 +57,14 @@ def test_in_training_each_learns_from_its_own_loss(made) -> None:
     network, batch = made
     assert network.training
     torch.manual_seed(1)  # the same dropout for all together as for one after the other
-    loss, _, _ = network.step(batch)
+    loss, _ = network.training_loss(batch)
     loss.backward()
     torch.manual_seed(1)
     losses = []
     for member in network.members:
         together = [p.grad.clone() for p in member.parameters()]
         member.zero_grad()
-        own, _, _ = member.step(batch)
+        own, _ = member.training_loss(batch)
         (own / 3).backward()
         losses.append(own.item())
         for grad, parameter in zip(together, member.parameters(), strict=True):
