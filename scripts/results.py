@@ -44,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     results = read_results()
     for folder in find_runs(options.folders):
-        name = experiment_of(config_of(folder))
+        config = config_of(folder)
+        name = experiment_of(config)
         print(f"{folder.path}: {name or 'no experiment of today'}")
         if name is not None:
-            add_run(results, name, folder, options.conditions)
+            add_run(results.setdefault(name, {}), config, folder, options.conditions)
     write_results(drop_stale(results))
 
 
@@ -147,21 +148,20 @@ def _defaults(node: dict[str, Any], keys: set[str]) -> dict[str, Any]:
     return {key: parameters[key].default if key in parameters else inspect.Parameter.empty for key in keys}
 
 
-def add_run(results: Results, name: str, folder: RunFolder, conditions: str) -> None:
+def add_run(runs: dict[str, Run], config: dict[str, Any], folder: RunFolder, conditions: str) -> None:
     """Keep a run's metrics, where it ran and its confusions, in the place of an earlier run of its seed."""
     seed = str(OmegaConf.load(folder.config_file)["seed"])
     run: Run = {
         "metrics": json.loads(folder.metrics_file.read_text(encoding="utf-8")),
         "environment": json.loads(folder.environment_file.read_text(encoding="utf-8")),
         "conditions": conditions,
-        "config": config_of(folder),
+        "config": config,
     }
     with folder.confusions_file.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     run["confusions"] = {target: [int(count) for count in counts] for target, *counts in rows}
-    runs = results.setdefault(name, {})
     if seed in runs and runs[seed]["metrics"] != run["metrics"]:
-        print(f"replaced: {name}, seed {seed}")
+        print(f"replaces the run of seed {seed} that was kept")
     runs[seed] = run
 
 

@@ -98,7 +98,7 @@ class Evaluation(nn.Module):
 
     def compute(self) -> dict[str, float]:
         """`loss`, `accuracy`, `macro_f1`, each `f1/<target>`; `accuracy_unseen` if there are such words."""
-        counts = torch.tensor(self.confusions(), dtype=torch.float64)
+        counts = self.confusion.compute().cpu().double()
         right, there, given = counts.diagonal(), counts.sum(dim=1), counts.sum(dim=0)
         f1 = 2 * right / (there + given).clamp(min=1)
         metrics = {
