@@ -80,8 +80,8 @@ def draw_layer(case: Case, device: str) -> nn.LSTM:
 
 
 def make_plan(case: Case) -> Any:
-    from seqtrain.recurrence import triton_plan as plans
-    from seqtrain.recurrence.triton_engine import describe_device
+    from seqtrain.recurrence.engines.triton import plan as plans
+    from seqtrain.recurrence.engines.triton.engine import describe_device
 
     device = describe_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     size, dtype, batch_size, exact = case.hidden_size, case.dtype, case.batch_size, not case.tf32
@@ -100,17 +100,17 @@ def make_plan(case: Case) -> Any:
 
 def run_ours(layer: nn.LSTM, x: Inputs, plan: Any) -> tuple[Tensor, Tensor, Tensor]:
     """Our kernels with the weights of `layer`: output rows, h_n, c_n."""
-    from seqtrain.recurrence import Schedule
-    from seqtrain.recurrence.triton_engine import run_plan
+    from seqtrain.recurrence import PackedWalk
+    from seqtrain.recurrence.engines.triton.engine import run_plan
 
     rows, sizes = (
         (x.data, x.batch_sizes.tolist()) if isinstance(x, PackedSequence) else (x.flatten(0, 1), None)
     )
-    schedule = Schedule(sizes or [x.size(1)] * x.size(0), rows.device)  # type: ignore[union-attr]
+    packed = PackedWalk(sizes or [x.size(1)] * x.size(0), rows.device)  # type: ignore[union-attr]
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     weights = [{name: getattr(layer, f"{name}_l0{suffix}") for name in names} for suffix in ("", "_reverse")]
-    h_0 = rows.new_zeros(2, schedule.batch_sizes[0], layer.hidden_size)
-    output, (h_n, c_n) = run_plan(plan, rows, weights, (h_0, h_0.float()), schedule, names)
+    h_0 = rows.new_zeros(2, packed.batch_sizes[0], layer.hidden_size)
+    output, (h_n, c_n) = run_plan(plan, rows, weights, (h_0, h_0.float()), packed, names)
     return output, h_n, c_n
 
 
@@ -195,11 +195,11 @@ def correctness_cases(dry_run: bool) -> list[Case]:
 
 def print_resources() -> None:
     """What the compiler gave each kernel; a spilled register is a read and a write of memory in each step."""
-    from seqtrain.recurrence import triton_kernels
+    from seqtrain.recurrence.engines.triton import kernels
 
     print(f"\n{'kernel':16}{'registers':>10}{'spilled':>9}{'shared':>9}  compiled for")
-    for name in triton_kernels.__all__:
-        kernel = getattr(triton_kernels, name)
+    for name in kernels.__all__:
+        kernel = getattr(kernels, name)
         for cache, *_ in kernel.device_caches.values():
             for key, compiled in cache.items():
                 constants = [str(part) for part in str(key).split("'constexpr', ")[1:]]

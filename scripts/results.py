@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from results_page import Results, Run, page, result_line
 
 from seqtrain.config import compose_config
-from seqtrain.run import RunFolder, resolved
+from seqtrain.runs.folder import RunFolder, resolved
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "configs" / "experiment"

@@ -1,76 +1,10 @@
-"""`python -m seqtrain.evaluate run_dir=...`: the metrics of a finished run again, from its folder alone."""
+"""`python -m seqtrain.evaluate`: the same as `python -m seqtrain evaluate`."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
-
-from seqtrain.arguments import load_run, parse_arguments
-from seqtrain.entry import exit_code
-
-if TYPE_CHECKING:
-    from seqtrain.data import SequenceDataModule
-    from seqtrain.learner import SequenceLearner
-
-USAGE = """\
-Evaluate a run's best checkpoint on its validation and test part.
-
-    python -m seqtrain.evaluate run_dir=DIR [checkpoint=FILE] [data_dir=DIR] [format=table|json]
-
-  run_dir     a run folder: its config.yaml says which data and model
-  checkpoint  another checkpoint than checkpoints/best.ckpt
-  data_dir    where the data lies, if not where it lay in training
-  format      table (default), or json: one object
-  plugins     packages whose classes the configuration may name, as in plugins=[mine]
-"""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the metrics; returns the exit code."""
-    return exit_code(lambda: _evaluate(sys.argv[1:] if arguments is None else arguments))
-
-
-def measure(cfg: DictConfig, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:
-    """The metrics of a learner's weights on the validation and the test part."""
-    from seqtrain.build import build_evaluator
-
-    trainer = build_evaluator(cfg)
-    metrics: dict[str, float] = {}
-    for run in (trainer.validate, trainer.test):
-        run(learner, data, verbose=False)
-        metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
-    return metrics
-
-
-def _evaluate(arguments: Sequence[str]) -> None:
-    given = parse_arguments(
-        arguments, USAGE, required=("run_dir",), optional=("checkpoint", "data_dir", "format", "plugins")
-    )
-    if given is None:
-        return
-    given.check_choice("format", ("table", "json"))
-    cfg, checkpoint = load_run(given)
-
-    import torch
-
-    from seqtrain.build import build_data, build_learner, for_any_device
-    from seqtrain.checkpoint import load_weights, read_spec
-    from seqtrain.logs import quiet_lightning
-    from seqtrain.report import metrics_table
-
-    quiet_lightning()
-    data = build_data(cfg)
-    data.recall(read_spec(checkpoint))
-    data.setup()
-    learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
-    load_weights(learner, checkpoint)
-    metrics = measure(cfg, learner, data)
-    print(json.dumps(metrics) if given.get("format") == "json" else metrics_table(metrics))
-
+from seqtrain.commands.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -85,8 +85,8 @@ def trained_pos(tmp_path_factory: pytest.TempPathFactory, treebank: Path) -> Pat
 
 
 def _train(run_dir: Path, treebank: Path, task: str, *overrides: str) -> Path:
-    from seqtrain.run import RunFolder
-    from seqtrain.train import train
+    from seqtrain.runs.folder import RunFolder
+    from seqtrain.training.train import train
 
     train(compose_small(run_dir, treebank, *overrides, task=task), RunFolder(run_dir))
     return run_dir

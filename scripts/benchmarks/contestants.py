@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from seqtrain.model import BiLSTM
-from seqtrain.recurrence import Schedule
+from seqtrain.recurrence import PackedWalk
 
 Layer = Callable[[Tensor | PackedSequence], Tensor]
 
@@ -20,18 +20,18 @@ class CellLoop(nn.Module):
         super().__init__()
         self.cells = nn.ModuleList(nn.LSTMCell(input_size, hidden_size) for _ in range(2))
 
-    def forward(self, rows: Tensor, schedule: Schedule) -> Tensor:
+    def forward(self, rows: Tensor, packed: PackedWalk) -> Tensor:
         outputs = []
-        for cell, walk in zip(self.cells, (rows, schedule.reverse(rows)), strict=True):
+        for cell, walk in zip(self.cells, (rows, packed.reverse(rows)), strict=True):
             state = None
             steps = []
-            for x in walk.split(schedule.batch_sizes):
+            for x in walk.split(packed.batch_sizes):
                 if state is not None:
                     state = state[0][: len(x)], state[1][: len(x)]
                 state = cell(x, state)
                 steps.append(state[0])
             outputs.append(torch.cat(steps))
-        return torch.cat([outputs[0], schedule.reverse(outputs[1])], dim=-1)
+        return torch.cat([outputs[0], packed.reverse(outputs[1])], dim=-1)
 
 
 def build(row: Row, backend: str, device: str) -> dict[str, nn.Module]:
@@ -63,7 +63,7 @@ class Batch:
     def output(self, layer: nn.Module) -> Tensor:
         """The layer's output, (rows, 2 * hidden_size)."""
         if isinstance(layer, CellLoop):
-            return layer(self.rows, Schedule(self.sizes.tolist(), self.rows.device))
+            return layer(self.rows, PackedWalk(self.sizes.tolist(), self.rows.device))
         if self.packed:
             return layer(PackedSequence(self.rows, self.sizes))[0].data
         return layer(self.rows.view(self.shape))[0].flatten(0, 1)

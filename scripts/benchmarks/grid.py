@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from seqtrain.data.batching.sampler import BatchSampler
 from seqtrain.data.corpus import Batching
-from seqtrain.data.sampler import BatchSampler
 
 NUM_BATCHES = 5  # of a packed row: spread over the corpus
 SEED = 0

@@ -21,11 +21,11 @@ from benchmarks.recurrence import describe_machine
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, TensorDataset
 
-from seqtrain.batch import SequenceBatch
-from seqtrain.build import build_data, build_learner, build_network, build_trainer
 from seqtrain.config import compose_config
 from seqtrain.data import SequenceDataModule
-from seqtrain.logs import quiet_lightning
+from seqtrain.records import SequenceBatch
+from seqtrain.runs.logs import quiet_lightning
+from seqtrain.training.build import build_data, build_learner, build_network, build_trainer
 
 CASES = {
     "digits": ["task=digits", "data=digits", "model=lstm", "trainer.max_epochs=8"],

@@ -8,14 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqtrain.config import lightning_nodes, torch_nodes  # noqa: F401  they fill the table of schemas
 from seqtrain.config.fit import find_misfits, find_mismatches
 from seqtrain.config.problems import ConfigError, nearest, not_among, show
 from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
-from seqtrain.config.schema import Schema
-from seqtrain.config.sequence_nodes import ROOT
+from seqtrain.config.schemas.schema import Schema
+from seqtrain.config.schemas.seqtrain import ROOT
+from seqtrain.config.schemas.values import accepts, describe, words_of
 from seqtrain.config.targets import ROLES, TargetError, schema_of
-from seqtrain.config.values import accepts, describe, words_of
 
 NULLABLE_ROLES = ("callbacks", "logger")
 

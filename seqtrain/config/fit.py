@@ -9,12 +9,12 @@ Tree = Mapping[Any, Any]
 
 # The task that each built-in part goes with. Classes of a user's own are not judged.
 GOES_WITH = {
-    "seqtrain.task.SequenceClassification": "digits",
+    "seqtrain.training.SequenceClassification": "digits",
     "seqtrain.data.Digits": "digits",
     "seqtrain.data.Mnist": "digits",
     "seqtrain.model.VectorEncoder": "digits",
     "seqtrain.model.LabelHead": "digits",
-    "seqtrain.task.SequenceTagging": "pos",
+    "seqtrain.training.SequenceTagging": "pos",
     "seqtrain.data.Treebank": "pos",
     "seqtrain.model.WordEncoder": "pos",
     "seqtrain.model.TagHead": "pos",

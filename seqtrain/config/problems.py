@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-from seqtrain.error import InputError
+from seqtrain.errors import InputError
 
 
 class ConfigError(InputError):

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from seqtrain.config.aliases import MOVED
 from seqtrain.config.problems import first_line
 
 Tree: TypeAlias = dict[Any, Any]
@@ -70,7 +71,7 @@ def _resolve(parent: DictConfig | ListConfig, key: Any, path: str, resolved: Res
         return {each: _resolve(value, each, f"{path}.{each}", resolved) for each in keys}
     if isinstance(value, ListConfig):
         return [_resolve(value, each, f"{path}[{each}]", resolved) for each in range(len(value))]
-    return value
+    return MOVED.get(value, value) if key == "_target_" else value
 
 
 def _explain(parent: DictConfig | ListConfig, key: Any, error: OmegaConfBaseException) -> str:

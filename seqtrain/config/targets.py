@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, Union, get_type_hints
 
 from seqtrain.config.problems import nearest
-from seqtrain.config.schema import SCHEMAS, Schema
+from seqtrain.config.schemas.schema import SCHEMAS, Schema
 
 PACKAGES = ("seqtrain", "torch", "pytorch_lightning", "torchmetrics")
 

@@ -1,21 +1,21 @@
 """From files to padded batches: sources, vocabularies, samplers and the Lightning data module."""
 
 from seqtrain.data.augment import RandomAffine, RandomElastic
-from seqtrain.data.conllu_file import UPOS, ConlluFile, decode_utf8, read_utf8
+from seqtrain.data.batching.loader import BatchLoader, FixedLoader
+from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
+from seqtrain.data.batching.vector_dataset import VectorDataset
+from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.data.digits import Digits
-from seqtrain.data.error import DataError
-from seqtrain.data.image_file import encode_images, read_images
-from seqtrain.data.loader import BatchLoader, FixedLoader
-from seqtrain.data.mnist import Mnist
-from seqtrain.data.sampler import BatchSampler, sorted_batches
-from seqtrain.data.samples import sample_dir
-from seqtrain.data.treebank import Treebank
-from seqtrain.data.vector_dataset import VectorDataset
+from seqtrain.data.files.conllu import UPOS, ConlluFile, decode_utf8, read_utf8
+from seqtrain.data.files.images import encode_images, read_images
+from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
+from seqtrain.data.sources.digits import Digits
+from seqtrain.data.sources.mnist import Mnist
+from seqtrain.data.sources.samples import sample_dir
+from seqtrain.data.sources.treebank import Treebank
 from seqtrain.data.view import View
-from seqtrain.data.word_dataset import WordDataset, encode_sentences
-from seqtrain.data.word_vectors import WordVectors, read_word_vectors
+from seqtrain.errors import DataError
 
 __all__ = [
     "UPOS",

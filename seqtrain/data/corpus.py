@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from seqtrain.batch import DataSpec, SequenceBatch, Vocabulary
+from seqtrain.records import DataSpec, SequenceBatch, Vocabulary
 
 SPLITS = ("train", "dev", "test")
 

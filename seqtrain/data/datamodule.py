@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytorch_lightning as pl
 import torch
 
-from seqtrain.batch import DataSpec, SequenceBatch
+from seqtrain.data.batching.loader import BatchLoader, FixedLoader
+from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
 from seqtrain.data.corpus import Corpus, Source
-from seqtrain.data.loader import BatchLoader, FixedLoader
-from seqtrain.data.sampler import BatchSampler, sorted_batches
+from seqtrain.records import DataSpec, SequenceBatch
 
 
 class SequenceDataModule(pl.LightningDataModule):

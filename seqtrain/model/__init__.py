@@ -1,13 +1,13 @@
 """The network and its parts: plain torch, to be used with or without the rest."""
 
-from seqtrain.model.backbone import Backbone, FinalState, RecurrentBackbone
+from seqtrain.model.backbone import Backbone, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
-from seqtrain.model.crf import CRFHead
 from seqtrain.model.encoder import VectorEncoder, WordEncoder
 from seqtrain.model.ensemble import Ensemble
-from seqtrain.model.head import LabelHead, TagHead
+from seqtrain.model.heads import CRFHead, LabelHead, TagHead
 from seqtrain.model.initialization import Initialization
-from seqtrain.model.sequence_model import SequenceModel
+from seqtrain.model.network import Network
+from seqtrain.records import FinalState
 
 __all__ = [
     "Backbone",
@@ -17,8 +17,8 @@ __all__ = [
     "FinalState",
     "Initialization",
     "LabelHead",
+    "Network",
     "RecurrentBackbone",
-    "SequenceModel",
     "TagHead",
     "VectorEncoder",
     "WordEncoder",

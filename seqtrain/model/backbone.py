@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqtrain.model.bilstm import BiLSTM
-
-
-class FinalState(NamedTuple):
-    """The state after each sequence's true last step; in torch's order: layer 0 forward, then backward, ...
-
-    `h_n` and `c_n` are (num_layers * num_directions, batch, hidden_size); `c_n` is None where the
-    recurrence has no cell state.
-    """
-
-    h_n: Tensor
-    c_n: Tensor | None = None
+from seqtrain.records import FinalState
 
 
 class Backbone(Protocol):
-    """What SequenceModel asks of a backbone."""
+    """What Network asks of a backbone."""
 
     output_size: int  # numbers per step of the states
     num_directions: int

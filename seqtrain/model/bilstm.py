@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from seqtrain.model import bilstm_checks as checks
-from seqtrain.recurrence import CELLS, Schedule, State, run_layers
+from seqtrain.recurrence import CELLS, PackedWalk, State, run_layers
 
 Final: TypeAlias = tuple[Tensor, Tensor] | Tensor
 
@@ -144,10 +144,10 @@ class BiLSTM(nn.Module):
         """
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, restore = input
-            schedule = Schedule(batch_sizes.tolist(), data.device)
+            walk = PackedWalk(batch_sizes.tolist(), data.device)
             checks.check_packed(data, self.input_size, self.weight_ih_l0)
-            state = self._read_state(hx, schedule.batch_sizes[0])
-            rows, final = self._run(data, None if state is None else _permute(state, order), schedule)
+            state = self._read_state(hx, walk.batch_sizes[0])
+            rows, final = self._run(data, None if state is None else _permute(state, order), walk)
             return PackedSequence(rows, batch_sizes, order, restore), self._return_state(
                 _permute(final, restore)
             )
@@ -155,25 +155,25 @@ class BiLSTM(nn.Module):
         checks.check_padded(input, self.input_size, self.batch_first, self.weight_ih_l0)
         if input.dim() == 2:
             state = self._read_state(hx, None)
-            output, final = self._run(input, state, Schedule([1] * len(input), input.device))
+            output, final = self._run(input, state, PackedWalk([1] * len(input), input.device))
             return output, self._return_state(tuple(s.squeeze(1) for s in final))
 
         by_step = input.transpose(0, 1) if self.batch_first else input
         length, batch_size, features = by_step.shape
         state = self._read_state(hx, batch_size)
-        schedule = Schedule([batch_size] * length, input.device)
-        rows, final = self._run(by_step.reshape(length * batch_size, features), state, schedule)
+        walk = PackedWalk([batch_size] * length, input.device)
+        rows, final = self._run(by_step.reshape(length * batch_size, features), state, walk)
         output = rows.view(length, batch_size, rows.size(1))
         return output.transpose(0, 1) if self.batch_first else output, self._return_state(final)
 
-    def _run(self, rows: Tensor, state: State | None, schedule: Schedule) -> tuple[Tensor, State]:
+    def _run(self, rows: Tensor, state: State | None, walk: PackedWalk) -> tuple[Tensor, State]:
         """Run all layers on packed rows (N, input_size); states in the order of the rows."""
         weights = [
             [{name: getattr(self, own) for name, own in names.items()} for names in layer]
             for layer in self._names
         ]
         dropout = self.dropout if self.training else 0.0
-        return run_layers(CELLS[self.cell], self.backend, rows, weights, state, schedule, dropout)
+        return run_layers(CELLS[self.cell], self.backend, rows, weights, state, walk, dropout)
 
     def _read_state(self, hx: Final | None, batch_size: int | None) -> State | None:
         """Check hx and give each state as (num_layers * D, B, H); a batch size of None means unbatched."""

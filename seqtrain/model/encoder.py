@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from seqtrain.batch import UNKNOWN, DataSpec, Words
 from seqtrain.model.bilstm import BiLSTM
+from seqtrain.records import UNKNOWN, DataSpec, Words
 
 
 class VectorEncoder(nn.Module):

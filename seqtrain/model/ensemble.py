@@ -9,9 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from seqtrain.batch import SequenceBatch
-from seqtrain.model.backbone import FinalState
-from seqtrain.model.sequence_model import SequenceModel
+from seqtrain.model.network import Network
+from seqtrain.records import FinalState, SequenceBatch
 
 
 class Ensemble(nn.Module):
@@ -22,7 +21,7 @@ class Ensemble(nn.Module):
         members: two or more, whose heads give scores to be taken through a softmax.
     """
 
-    def __init__(self, members: Sequence[SequenceModel]) -> None:
+    def __init__(self, members: Sequence[Network]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
@@ -55,20 +54,20 @@ class Ensemble(nn.Module):
         return _mean_of(scores), _side_by_side(finals)
 
     def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
-        """The mean of the members' own losses; see `SequenceModel.training_loss`."""
+        """The mean of the members' own losses; see `Network.training_loss`."""
         losses, finals = zip(*(member.training_loss(batch) for member in self._networks), strict=True)
         return torch.stack(losses).mean(), _side_by_side(finals)
 
     def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
-        """The loss of the common scores; see `SequenceModel.loss_sum`."""
+        """The loss of the common scores; see `Network.loss_sum`."""
         return self._first.loss_sum(scores, batch)
 
     @property
-    def _networks(self) -> list[SequenceModel]:
-        return cast(list[SequenceModel], list(self.members))
+    def _networks(self) -> list[Network]:
+        return cast(list[Network], list(self.members))
 
     @property
-    def _first(self) -> SequenceModel:
+    def _first(self) -> Network:
         return self._networks[0]
 
 

@@ -2,7 +2,7 @@
 
 An engine runs one layer, all its directions at once, on packed rows:
 
-    output, final = engine(cell, x, weights, state, schedule)
+    output, final = engine(cell, x, weights, state, walk)
 
     x         (N, I)          rows of all steps: step by step, the longest sequence first (a
                               PackedSequence's data); a padded (T, B, I) is N = T * B rows with constant
@@ -13,7 +13,7 @@ An engine runs one layer, all its directions at once, on packed rows:
                               torch's order i, f, g, o)
     state     (D, B, H) each  states before the first step: (h_0, c_0), for a GRU (h_0,); sequences in the
                               order of x
-    schedule  Schedule        batch_sizes (ints), offsets, lengths, reversal, reverse(rows)
+    walk  PackedWalk        batch_sizes (ints), offsets, lengths, reversal, reverse(rows)
     output    (N, D * H)      rows aligned to x: forward h, then backward h of the same time step
     final     (D, B, H) each  states after the last step of each sequence in the direction's own walk (for
                               the backward direction that is the sequence's first row)
@@ -26,7 +26,7 @@ enabled, that is, under create_graph=True. Results repeat bit by bit. An engine 
 
 The input projection and its gradients are the engine's own, so that it may lay them out as it likes.
 
-    schedule.py    the walk of both directions over packed rows
+    walk.py    the walk of both directions over packed rows
     cells/         the equations of each cell
     reference.py   any cell, plain autograd: the oracle
     eager.py       the LSTM, gradients by hand, with its time loops in lstm_loop.py; docs/recurrence.md
@@ -36,16 +36,16 @@ The input projection and its gradients are the engine's own, so that it may lay 
 """
 
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
-from seqtrain.recurrence.engine import BACKENDS, Engine, choose_engine, explain_backend
-from seqtrain.recurrence.schedule import Schedule
+from seqtrain.recurrence.engines.selection import BACKENDS, Engine, choose_engine, explain_backend
 from seqtrain.recurrence.stack import run_layers
+from seqtrain.recurrence.walk import PackedWalk
 
 __all__ = [
     "BACKENDS",
     "CELLS",
     "Cell",
     "Engine",
-    "Schedule",
+    "PackedWalk",
     "State",
     "Weights",
     "choose_engine",

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
-from seqtrain.recurrence.engine import choose_engine
+from seqtrain.recurrence.engines.selection import choose_engine
 from seqtrain.recurrence.precision import without_autocast
-from seqtrain.recurrence.schedule import Schedule
+from seqtrain.recurrence.walk import PackedWalk
 
 
 def run_layers(
@@ -18,7 +18,7 @@ def run_layers(
     x: Tensor,
     weights: Sequence[Sequence[Weights]],
     state: State | None,
-    schedule: Schedule,
+    walk: PackedWalk,
     dropout: float,
 ) -> tuple[Tensor, State]:
     """Run the layers whose parameters are `weights[layer][direction]`.
@@ -33,7 +33,7 @@ def run_layers(
     num_layers, num_directions = len(weights), len(weights[0])
     if state is None:
         hidden_size = weights[0][0]["weight_hh"].size(1)
-        zeros = x.new_zeros(num_layers * num_directions, schedule.batch_sizes[0], hidden_size)
+        zeros = x.new_zeros(num_layers * num_directions, walk.batch_sizes[0], hidden_size)
         state = (zeros,) * len(cell.state_names)
 
     with without_autocast(device_type):
@@ -47,7 +47,7 @@ def run_layers(
                 x = F.dropout(x, dropout)
             cast = [{name: w.to(dtype) for name, w in named.items()} for named in directions]
             layer_start = tuple(s[layer] for s in start)
-            engine = choose_engine(backend, cell, x, layer_start, schedule)
-            x, last = engine(cell, x, cast, layer_start, schedule)
+            engine = choose_engine(backend, cell, x, layer_start, walk)
+            x, last = engine(cell, x, cast, layer_start, walk)
             final.append(last)
         return x, tuple(torch.cat(states).to(dtype) for states in zip(*final, strict=True))

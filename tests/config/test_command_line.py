@@ -114,7 +114,7 @@ def test_idle_settings_are_told_once(capsys: pytest.CaptureFixture[str]) -> None
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in `folder`; its last line says whether it imported torch."""
     program = (
-        "import sys; from seqtrain.entry import main\n"
+        "import sys; from seqtrain.commands.train import main\n"
         "try: code = main()\n"
         "except SystemExit as end: code = end.code\n"
         "print('torch' in sys.modules); sys.exit(code)"

@@ -28,7 +28,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_no_override_is_the_lstm_on_digits() -> None:
     cfg = compose_config()
     assert (cfg.task._target_, cfg.data._target_) == (
-        "seqtrain.task.SequenceClassification",
+        "seqtrain.training.SequenceClassification",
         "seqtrain.data.Digits",
     )
     assert cfg.model == {

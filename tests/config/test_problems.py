@@ -4,7 +4,7 @@ import pytest
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line, nearest, not_among, show
-from seqtrain.error import InputError
+from seqtrain.errors import InputError
 
 
 def test_one_problem() -> None:

@@ -11,8 +11,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
-from seqtrain.batch import DataSpec, SequenceBatch
 from seqtrain.data import Batching, BatchLoader, Corpus, FixedLoader, SequenceDataModule, VectorDataset
+from seqtrain.records import DataSpec, SequenceBatch
 
 pytestmark = [
     # Lightning 2.6 asks torch's pytree a question that newer torch versions want put differently.

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from seqtrain.batch import Vocabulary
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
+from seqtrain.records import Vocabulary
 
 FORMS = [("Run", 2), ("run", 1), ("a", 3), ("So", 1)]
 

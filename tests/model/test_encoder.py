@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seqtrain.batch import DataSpec, Vocabulary, Words
 from seqtrain.data import encode_sentences
 from seqtrain.model import VectorEncoder, WordEncoder
+from seqtrain.records import DataSpec, Vocabulary, Words
 
 SPEC = DataSpec(
     target_names=("A", "B"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqtrain.build import build_data, build_network
-from seqtrain.model import Ensemble, SequenceModel
+from seqtrain.model import Ensemble, Network
+from seqtrain.training.build import build_data, build_network
 
 
 @pytest.fixture(params=["digits", "pos"])
@@ -76,4 +76,4 @@ def test_one_member_is_the_network_itself(compose) -> None:
     cfg = compose("members=1")
     data = build_data(cfg)
     data.setup()
-    assert type(build_network(cfg, data.spec)) is SequenceModel
+    assert type(build_network(cfg, data.spec)) is Network

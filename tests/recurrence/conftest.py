@@ -17,4 +17,4 @@ def interpreter() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
-        import seqtrain.recurrence.triton_kernels  # noqa: F401
+        import seqtrain.recurrence.engines.triton.kernels  # noqa: F401

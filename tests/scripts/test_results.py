@@ -16,8 +16,8 @@ import results as script
 from results_page import page, result_line
 
 from seqtrain.config import compose_config
-from seqtrain.run import RunFolder, resolved
-from seqtrain.train import train
+from seqtrain.runs.folder import RunFolder, resolved
+from seqtrain.training.train import train
 
 ENVIRONMENT = {
     "date": "2026-11-21",

@@ -1,0 +1,3 @@
+"""The keys and types of every built-in class, by library; importing this package registers them all."""
+
+from seqtrain.config.schemas import lightning, seqtrain, torch  # noqa: F401

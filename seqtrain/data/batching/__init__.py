@@ -1,0 +1,1 @@
+"""From sequences in memory to padded batches, and the order of batches."""

@@ -1,0 +1,68 @@
+"""Batches in order, as a training or an evaluation loop asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from seqtrain.data.batching.sampler import BatchSampler
+from seqtrain.data.corpus import Dataset
+from seqtrain.records import SequenceBatch
+
+
+class FixedLoader:
+    """The same batches in the same order each time."""
+
+    def __init__(self, dataset: Dataset, batches: Sequence[Tensor]) -> None:
+        self._dataset, self._batches = dataset, batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[SequenceBatch]:
+        return map(self._dataset.batch, self._batches)
+
+
+class BatchLoader:
+    """The batches of one epoch after another, resumable after any batch.
+
+    A pass over the loader is an epoch. The trainer names it with `set_epoch`; where nobody does, every pass
+    that begins after another one takes the next number. A pass begins when its first batch is asked for, so
+    that iterators made for a look, as Lightning does, change nothing.
+    """
+
+    def __init__(self, dataset: Dataset, sampler: BatchSampler) -> None:
+        self._dataset, self._batch_sampler = dataset, sampler
+        self._epoch = 0
+        self._given = 0  # batches of this epoch that were handed out
+        self._resuming = False  # the next pass goes on behind them
+
+    def __len__(self) -> int:
+        return len(self._batch_sampler)
+
+    def __iter__(self) -> Iterator[SequenceBatch]:
+        if self._given and not self._resuming:
+            self.set_epoch(self._epoch + 1)
+        self._resuming = False
+        for indices in self._batch_sampler.batches(self._epoch)[self._given :]:
+            self._given += 1
+            yield self._dataset.batch(indices)
+
+    @property
+    def sampler(self) -> BatchLoader:
+        """Itself: Lightning calls `loader.sampler.set_epoch` before each epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make `epoch` the next one, from its beginning; the epoch at hand is left as it is."""
+        if epoch != self._epoch:
+            self._epoch, self._given, self._resuming = epoch, 0, False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self._epoch, "batches_given": self._given}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._epoch, self._given = state["epoch"], state["batches_given"]
+        self._resuming = True

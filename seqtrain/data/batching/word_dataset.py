@@ -1,0 +1,107 @@
+"""Sentences as flat tensors of ids, from which padded batches of words are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqtrain.errors import DataError
+from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Words
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """What the model sees of each distinct spelling; the letters of all of them lie end to end."""
+
+    word: Tensor  # (spellings,) id in the word vocabulary
+    unseen: Tensor  # (spellings,) bool: not in the training part, in any case
+    letters: Tensor  # (letters of all spellings,) id in the character vocabulary
+    num_letters: Tensor  # (spellings,)
+    starts: Tensor  # (spellings,) place of the first letter
+
+    @classmethod
+    def encode(cls, forms: Sequence[str], spec: DataSpec, seen: Collection[str] | None = None) -> Spellings:
+        """`seen` are the lower-cased words of the training part; without it, those that are counted."""
+        assert spec.words is not None
+        assert spec.characters is not None
+        words, characters = spec.words.index(), spec.characters.index()
+        seen = set(spec.words.entries[: spec.words.num_counted]) if seen is None else seen
+        num_letters = torch.tensor([len(form) for form in forms])
+        return cls(
+            word=torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms]),
+            unseen=torch.tensor([form.lower() not in seen for form in forms]),
+            letters=torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form]),
+            num_letters=num_letters,
+            starts=num_letters.cumsum(0) - num_letters,
+        )
+
+    def characters(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The letters of the chosen spellings, (chosen, letters) padded with 0, and their numbers."""
+        numbers = self.num_letters[chosen]
+        places = torch.arange(int(numbers.max()))
+        valid = places < numbers[:, None]
+        return self.letters[torch.where(valid, self.starts[chosen, None] + places, 0)] * valid, numbers
+
+
+class WordDataset:
+    """Sentences of words, with a tag for each word or (`tags` None) without.
+
+    `form` and `tags` are flat, (words of all sentences,); `form` holds rows of `spellings`.
+    """
+
+    def __init__(self, lengths: Tensor, form: Tensor, spellings: Spellings, tags: Tensor | None) -> None:
+        self._lengths, self._form, self._spellings, self._tags = lengths, form, spellings, tags
+        self._starts = lengths.cumsum(0) - lengths
+
+    @property
+    def lengths(self) -> Tensor:
+        return self._lengths
+
+    def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
+        indices = torch.as_tensor(indices)
+        lengths = self._lengths[indices]
+        time = torch.arange(int(lengths.max()))
+        valid = time < lengths[:, None]
+        places = (self._starts[indices, None] + time)[valid]
+        form = self._form[places]
+        chosen, spelling = torch.unique(form, return_inverse=True)
+        characters, num_characters = self._spellings.characters(chosen)
+
+        def pad(values: Tensor, filler: int) -> Tensor:
+            return values.new_full(valid.shape, filler).masked_scatter_(valid, values)
+
+        words = Words(pad(self._spellings.word[form], 0), pad(spelling, 0), characters, num_characters)
+        if self._tags is None:
+            return SequenceBatch(words, lengths)
+        return SequenceBatch(
+            words,
+            lengths,
+            targets=pad(self._tags[places], IGNORED),
+            unseen=pad(self._spellings.unseen[form], False),
+        )
+
+
+def number_forms(words: Iterable[str]) -> tuple[list[str], list[int]]:
+    """The distinct spellings in order of appearance, and the number of each word's spelling."""
+    numbers: dict[str, int] = {}
+    form = [numbers.setdefault(word, len(numbers)) for word in words]
+    return list(numbers), form
+
+
+def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> WordDataset:
+    """Sentences to predict on, encoded as those that the model was trained on.
+
+    Raises:
+        DataError: where there is nothing to encode, or an empty sentence or word.
+    """
+    if not sentences:
+        raise DataError("no sentence to tag; expected at least one word")
+    for number, sentence in enumerate(sentences, start=1):
+        if not sentence or not all(sentence):
+            raise DataError(f"sentence {number} {'has an empty word' if sentence else 'has no words'}")
+    forms, form = number_forms(word for sentence in sentences for word in sentence)
+    lengths = torch.tensor([len(sentence) for sentence in sentences])
+    return WordDataset(lengths, torch.tensor(form), Spellings.encode(forms, spec), tags=None)

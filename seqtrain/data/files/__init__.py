@@ -1,0 +1,1 @@
+"""File formats, downloads and the cache."""

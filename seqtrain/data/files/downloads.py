@@ -1,0 +1,119 @@
+"""Files that are fetched from the network where they are missing, and known by their checksums."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import tempfile
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqtrain.errors import DataError
+
+RETRIES = 2
+DELETE = "delete the file to have it downloaded again, or give the folder of another data set as data.path"
+
+
+@dataclass(frozen=True)
+class KnownFiles:
+    """The files of one data set: where they come from and the sha256 of each.
+
+    For gz files it is that of the decompressed bytes, since mirrors compress differently.
+    """
+
+    folder: str
+    url: str
+    sha256: dict[str, str]
+
+
+ENGLISH_EWT = KnownFiles(
+    "ud_english_ewt",
+    "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/"
+    "15d613d8447b3478787d4c278730a1e48a945efb/",
+    {
+        "en_ewt-ud-train.conllu": "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b",
+        "en_ewt-ud-dev.conllu": "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6",
+        "en_ewt-ud-test.conllu": "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
+    },
+)
+MNIST = KnownFiles(
+    "mnist",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    {
+        "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+)
+
+
+def fetch(known: KnownFiles, folder: Path) -> None:
+    """Download what is missing in `folder`.
+
+    Raises:
+        DataError: where a file cannot be had, or is not the one that is expected.
+    """
+    missing = [name for name in known.sha256 if not (folder / name).exists()]
+    if missing:
+        _download(known, missing, folder)
+
+
+def verify(content: bytes, expected: str, path: Path, remedy: str = DELETE) -> None:
+    """Compare the content of `path`, decompressed for a gz file, with its sha256."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        what = "decompressed content" if path.suffix == ".gz" else "file"
+        raise DataError(
+            f"wrong checksum: expected sha256 {expected} of the {what}, found {found}; {remedy}", path
+        )
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file, decompressed if it is a gz file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError("the file is missing", path) from None
+    return _decompress(content, path) if path.suffix == ".gz" else content
+
+
+def _decompress(content: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except EOFError:
+        raise DataError("the gz file is cut off; delete it and get it again", path) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"not a sound gz file ({error}); delete it and get it again", path) from None
+
+
+def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
+    """Fetch into a folder beside, check, and only then move into place."""
+    import pooch  # brings the requests library with it, which nothing else needs
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as part:
+            files = pooch.create(
+                part, known.url, registry=dict.fromkeys(names), retry_if_failed=RETRIES, allow_updates=False
+            )
+            for name in names:
+                path = Path(files.fetch(name, progressbar=True))
+                remedy = f"this is what came from {known.url}; try again, or put the file here yourself"
+                verify(read_content(path), known.sha256[name], folder / name, remedy)
+                path.replace(folder / name)
+    except OSError as error:  # includes all that requests raises
+        with suppress(OSError):  # a refusal leaves no trace
+            for place in made:
+                place.rmdir()
+        raise DataError(
+            f"cannot download {', '.join(names)} from {known.url} ({type(error).__name__}); put these files"
+            f" here yourself, or set data_dir to the folder that holds {known.folder}/;"
+            " data=digits and data=pos_sample work without a network",
+            folder,
+        ) from error

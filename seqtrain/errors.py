@@ -1,0 +1,20 @@
+"""The errors that mean: the user's input was refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """A configuration, a command line or data that cannot be used; its text is all that the user is shown."""
+
+
+class DataError(InputError):
+    """What is wrong with the data, where, and what to do about it.
+
+    The message starts with the file, and with the line where there is one, as compilers write it.
+    """
+
+    def __init__(self, problem: str, path: str | Path | None = None, line: int | None = None) -> None:
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(place + problem)

@@ -1,0 +1,105 @@
+"""A conditional random field as a head: the best sequence of tags, not the best tag of each step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqtrain.records import IGNORED, FinalState
+
+
+class CRFHead(nn.Module):
+    """Tags of a sequence scored together (Lafferty et al., 2001; here as in Lample et al., 2016).
+
+    The score of tags y for a sequence is the sum over steps of `emission[t, y_t]` and of
+    `transition[y_(t-1), y_t]`, with `start[y_1]` and `end[y_T]` at its ends; their probability is the softmax
+    over all sequences of tags, which the forward algorithm sums in time linear in steps.
+
+    Args:
+        input_size: numbers per step of the backbone's states.
+        num_targets: tags.
+        dropout: share of the states that is dropped in training.
+    """
+
+    def __init__(self, input_size: int, num_targets: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_size, num_targets)
+        # Zero: at first every order of tags is as likely as any other.
+        self.transition = nn.Parameter(torch.zeros(num_targets, num_targets))
+        self.start = nn.Parameter(torch.zeros(num_targets))
+        self.end = nn.Parameter(torch.zeros(num_targets))
+
+    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+        """(batch, time, input_size) to emission scores (batch, time, num_targets)."""
+        # Sums of scores over a sequence need float32 also under autocast.
+        emissions: Tensor = self.linear(self.dropout(states))
+        return emissions.to(torch.promote_types(emissions.dtype, torch.float32))
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """The negative log-likelihood of the sequences' tags, summed over the batch.
+
+        Every step within a sequence's length needs a target.
+        """
+        return (self.log_partition(scores, lengths) - self.score(scores, targets, lengths)).sum()
+
+    def score(self, scores: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
+        """(batch,) the score of one sequence of tags for each sequence; `tags` (batch, time)."""
+        valid = _valid(scores, lengths)
+        tags = tags.masked_fill(tags == IGNORED, 0)
+        emitted = scores.gather(2, tags[..., None]).squeeze(2)
+        moved = self.transition[tags[:, :-1], tags[:, 1:]]
+        last = tags.gather(1, (lengths.to(tags.device) - 1)[:, None]).squeeze(1)
+        return (
+            self.start[tags[:, 0]]
+            + torch.where(valid, emitted, 0.0).sum(dim=1)
+            + torch.where(valid[:, 1:], moved, 0.0).sum(dim=1)
+            + self.end[last]
+        )
+
+    def log_partition(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch,) the logarithm of the summed exponentials of all sequences of tags' scores."""
+        valid = _valid(scores, lengths)
+        alpha = self.start + scores[:, 0]  # of every tag: the sum over all beginnings that end in it
+        for step in range(1, scores.shape[1]):
+            grown = torch.logsumexp(alpha[:, :, None] + self.transition, dim=1) + scores[:, step]
+            alpha = torch.where(valid[:, step, None], grown, alpha)
+        return torch.logsumexp(alpha + self.end, dim=1)
+
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the likeliest sequence of tags (Viterbi)."""
+        valid = _valid(scores, lengths)
+        best = self.start + scores[:, 0]
+        stay = torch.arange(scores.shape[2], device=scores.device).expand_as(best)
+        origins = []
+        for step in range(1, scores.shape[1]):
+            value, origin = (best[:, :, None] + self.transition).max(dim=1)
+            alive = valid[:, step, None]
+            best = torch.where(alive, value + scores[:, step], best)
+            # Beyond a sequence's end the way back stays where it is.
+            origins.append(torch.where(alive, origin, stay))
+        tag = (best + self.end).argmax(dim=1)
+        tags = [tag]
+        for origin in reversed(origins):
+            tag = origin.gather(1, tag[:, None]).squeeze(1)
+            tags.append(tag)
+        return torch.stack(tags[::-1], dim=1)
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the marginal probability of each answer; it takes a backward pass."""
+        return self.marginals(scores, lengths).gather(2, answers[..., None]).squeeze(2)
+
+    def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, num_targets) the probability of each tag at each step, over all sequences of tags.
+
+        They are the gradient of the log-partition function by the emission scores.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            emissions = scores.detach().clone().requires_grad_()
+            (marginals,) = torch.autograd.grad(self.log_partition(emissions, lengths).sum(), emissions)
+        return marginals
+
+
+def _valid(scores: Tensor, lengths: Tensor) -> Tensor:
+    """(batch, time) bool: within the sequence."""
+    return torch.arange(scores.shape[1], device=scores.device) < lengths.to(scores.device)[:, None]

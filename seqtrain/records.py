@@ -1,0 +1,139 @@
+"""The records that cross the borders between data, model and task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+Move: TypeAlias = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a padded batch, every distinct spelling encoded once.
+
+    A character encoder runs over the `spellings` distinct spellings of the batch and its results
+    are looked up with `spelling`, so that a word that occurs fifty times costs no more than one.
+    """
+
+    word: Tensor  # (batch, time) integer: id in the word vocabulary; 0 is padding, 1 an unknown word
+    spelling: Tensor  # (batch, time) integer: row of `characters`; 0 at padding
+    characters: Tensor  # (spellings, letters) integer: ids in the character vocabulary; 0 is padding
+    num_characters: Tensor  # (spellings,) integer: letters of each spelling, at least 1
+
+    def each(self, move: Move) -> Words:
+        """The same words with `move` done to every tensor but `num_characters`, which stays on the CPU."""
+        return Words(move(self.word), move(self.spelling), move(self.characters), self.num_characters)
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """One padded batch, batch first.
+
+    `inputs` is (batch, time, features) float for sequences of vectors, or `Words`. `lengths` (batch,)
+    int64 is required even where all are equal, and stays on the CPU, where packing needs it. `targets` is
+    (batch,) for one class per sequence or (batch, time) for a tag per token (-100 at padding); None where
+    nothing is known. `unseen` (batch, time) bool marks the words that the training part lacks.
+    """
+
+    inputs: Tensor | Words
+    lengths: Tensor
+    targets: Tensor | None = None
+    unseen: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
+        """The same batch on `device`; lengths stay on the CPU: a copy back would synchronise."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> SequenceBatch:
+        """The same batch in memory from which a GPU copies while the CPU goes on."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, move: Move) -> SequenceBatch:
+        return replace(
+            self,
+            inputs=move(self.inputs) if isinstance(self.inputs, Tensor) else self.inputs.each(move),
+            targets=None if self.targets is None else move(self.targets),
+            unseen=None if self.unseen is None else move(self.unseen),
+        )
+
+
+class FinalState(NamedTuple):
+    """The state after each sequence's true last step; in torch's order: layer 0 forward, then backward, ...
+
+    `h_n` and `c_n` are (num_layers * num_directions, batch, hidden_size); `c_n` is None where the
+    recurrence has no cell state.
+    """
+
+    h_n: Tensor
+    c_n: Tensor | None = None
+
+
+IGNORED = -100  # the target at padding, torch's own default for cross-entropy
+UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Strings and their ids; 0 is padding, 1 the unknown string.
+
+    `counts` holds how often each entry of `entries` occurred in the training part (0 for entries
+    that came from elsewhere, such as pretrained vectors; they stand behind the others).
+    """
+
+    entries: tuple[str, ...]  # without the two reserved ids: entries[0] has id 2
+    counts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries) + 2
+
+    @property
+    def num_counted(self) -> int:
+        """How many entries occurred in the training part."""
+        return sum(count > 0 for count in self.counts)
+
+    def index(self) -> dict[str, int]:
+        return {entry: number for number, entry in enumerate(self.entries, start=2)}
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What the data promises after setup: all that a model may know of it, saved with the checkpoint."""
+
+    target_names: tuple[str, ...]
+    feature_size: int | None = None  # numbers per step, for sequences of vectors
+    view: str | None = None  # how an image is read as a sequence, for images
+    image_size: tuple[int, int] | None = None  # height and width, for images
+    words: Vocabulary | None = None
+    characters: Vocabulary | None = None
+    vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
+
+    @property
+    def num_targets(self) -> int:
+        return len(self.target_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, strings and numbers, so that it loads with `weights_only=True`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> DataSpec:
+        def vocabulary(entry: dict[str, Any] | None) -> Vocabulary | None:
+            return None if entry is None else Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
+
+        return cls(
+            target_names=tuple(plain["target_names"]),
+            feature_size=plain["feature_size"],
+            view=plain["view"],
+            image_size=plain["image_size"] and (plain["image_size"][0], plain["image_size"][1]),
+            words=vocabulary(plain["words"]),
+            characters=vocabulary(plain["characters"]),
+            vector_size=plain.get("vector_size"),  # earlier checkpoints have no such key
+        )

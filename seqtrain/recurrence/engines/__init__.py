@@ -1,0 +1,1 @@
+"""What runs one recurrent layer: see `seqtrain.recurrence` for the interface."""

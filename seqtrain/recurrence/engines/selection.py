@@ -1,0 +1,46 @@
+"""Which engine runs a layer."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from torch import Tensor
+
+from seqtrain.recurrence.cells import Cell, State, Weights
+from seqtrain.recurrence.engines.eager import eager_layer
+from seqtrain.recurrence.engines.reference import reference_layer
+from seqtrain.recurrence.engines.triton.plan import explain_triton, explain_triton_layer
+from seqtrain.recurrence.walk import PackedWalk
+
+Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk], tuple[Tensor, State]]
+
+ENGINES: dict[str, Engine] = {"reference": reference_layer, "eager": eager_layer}
+BACKENDS = ("auto", *ENGINES, "triton")
+
+
+def explain_backend(backend: str, cell: str) -> str | None:
+    """Say why this backend cannot run this cell on any device; None where it can."""
+    if backend not in BACKENDS:
+        return f"backend must be one of {', '.join(BACKENDS)}, got: {backend!r}"
+    if backend not in ("auto", "reference") and cell != "lstm":
+        return (
+            f"backend={backend!r} runs cell='lstm' only, got: cell={cell!r}. "
+            "Use backend='auto', which takes the reference engine for other cells."
+        )
+    return explain_triton() if backend == "triton" else None
+
+
+def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: PackedWalk) -> Engine:  # noqa: ARG001
+    """The engine that `backend` names, or for "auto" the fastest one that is exact for these arguments.
+
+    Raises:
+        ValueError: backend="triton" cannot run these arguments. "auto" never takes it: it is not measured.
+    """
+    if backend == "triton":
+        if problem := explain_triton_layer(x, state):
+            raise ValueError(problem)
+        from seqtrain.recurrence.engines.triton.engine import triton_layer  # imports Triton
+
+        return triton_layer
+    if backend == "auto":
+        backend = "eager" if cell.name == "lstm" else "reference"
+    return ENGINES[backend]

@@ -1,0 +1,1 @@
+"""The LSTM on a GPU, by Triton kernels; opt-in."""

@@ -1,0 +1,87 @@
+"""Which rows are alive at each step, and the order in which the backward direction meets them."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+
+class PackedWalk:
+    """The walk of all directions over the rows of one batch of sequences.
+
+    Rows lie as in a PackedSequence: time by time, the longest sequence first, so that step s owns the
+    rows `offsets[s] : offsets[s] + batch_sizes[s]`. A padded tensor (T, B, ...) with its first two
+    dimensions flattened is the case in which all batch sizes are equal.
+
+    The forward direction meets the rows in that order. The backward direction starts at each sequence's
+    own end; put into the order in which it meets them, its rows have the very same batch sizes. So both
+    directions take the same steps, side by side, and none of them ever sees padding.
+    """
+
+    def __init__(self, batch_sizes: Sequence[int], device: torch.device) -> None:
+        self.batch_sizes = list(batch_sizes)
+        self.device = device
+        self.num_rows = sum(self.batch_sizes)
+        self.is_dense = self.batch_sizes[0] == self.batch_sizes[-1]
+
+    @cached_property
+    def offsets(self) -> list[int]:
+        """First row of each step, and the number of rows at the end: T + 1 numbers."""
+        return [0, *accumulate(self.batch_sizes)]
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """Length of each sequence, on the CPU: (B,)."""
+        sizes = torch.tensor(self.batch_sizes)
+        return (sizes[:, None] > torch.arange(self.batch_sizes[0])).sum(0)
+
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """For each row its step and its sequence, on the CPU: (N,) each."""
+        steps = torch.arange(len(self.batch_sizes)).repeat_interleave(torch.tensor(self.batch_sizes))
+        return steps, torch.arange(self.num_rows) - torch.tensor(self.offsets)[steps]
+
+    @cached_property
+    def reversal(self) -> Tensor:
+        """For each row, the row of the same sequence that is as far from the other end: (N,)."""
+        steps, sequences = self._places
+        rows = torch.tensor(self.offsets)[self.lengths[sequences] - 1 - steps] + sequences
+        return rows.to(self.device)
+
+    @cached_property
+    def last(self) -> Tensor:
+        """The last row of each sequence: (B,)."""
+        rows = torch.tensor(self.offsets)[self.lengths - 1] + torch.arange(self.batch_sizes[0])
+        return rows.to(self.device)
+
+    @cached_property
+    def previous(self) -> Tensor:
+        """For each row, where the state before it lies if B rows of initial states come first: (N,)."""
+        steps, sequences = self._places
+        starts = torch.tensor([0, *(self.batch_sizes[0] + offset for offset in self.offsets[:-2])])
+        return (starts[steps] + sequences).to(self.device)
+
+    def split(self, rows: Tensor) -> list[Tensor]:
+        """Cut (D, N, ...) into the rows (D, b, ...) of each step."""
+        return list(torch.split(rows, self.batch_sizes, dim=1))
+
+    def reverse(self, rows: Tensor) -> Tensor:
+        """Reverse each sequence of (N, ...) in time; doing it twice gives the rows back."""
+        if self.is_dense:
+            by_step = rows.reshape(len(self.batch_sizes), self.batch_sizes[0], *rows.shape[1:])
+            return by_step.flip(0).view(rows.shape)
+        return rows.index_select(0, self.reversal)
+
+    def take_last(self, states: Tensor) -> Tensor:
+        """Of states (D, N, H) at every row, those at the last row of each sequence: (D, B, H)."""
+        if self.is_dense:
+            return states[:, self.num_rows - self.batch_sizes[0] :].clone()
+        return states.index_select(1, self.last)
+
+    def take_previous(self, states: Tensor, start: int, stop: int) -> Tensor:
+        """Of states (D, B + N, H), initial ones first, those that rows `start` to `stop` began with."""
+        if self.is_dense:
+            return states[:, start:stop]
+        return states.index_select(1, self.previous[start:stop])

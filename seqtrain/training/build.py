@@ -1,0 +1,219 @@
+"""From a checked configuration to objects: the one place that builds them."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig
+from pytorch_lightning.profilers import PassThroughProfiler
+
+from seqtrain.config import ConfigError
+from seqtrain.config.problems import first_line
+from seqtrain.data import SequenceDataModule
+from seqtrain.model import Ensemble, Network, RecurrentBackbone
+from seqtrain.records import DataSpec
+from seqtrain.telemetry import TrainingCurves
+from seqtrain.training.checkpoint import load_weights, read_spec
+from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
+
+
+def build_data(cfg: DictConfig) -> SequenceDataModule:
+    """The data module of `cfg.data`; nothing is read before its `setup`."""
+    return SequenceDataModule(_build(cfg.data), seed=cfg.seed)
+
+
+def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> Network | Ensemble:
+    """A network, or `members` of them that answer as one; with pretrained word vectors, if there are any.
+
+    Raises:
+        ConfigError: `model.input_size` is given and the encoder gives another size; an initialization that
+            the backbone has no weights for; or the encoder has no place for word vectors.
+    """
+    networks = [_build_member(cfg, spec) for _ in range(cfg.get("members", 1))]
+    if vectors is not None:
+        for network in networks:
+            _load_vectors(network.encoder, vectors)
+    return networks[0] if len(networks) == 1 else Ensemble(networks)
+
+
+def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
+    """Encoder, backbone and head, each sized by the one before."""
+    encoder = _build(cfg.encoder, spec=spec)
+    given = cfg.model.get("input_size")
+    if given is not None and given != encoder.output_size:
+        raise ConfigError(
+            [
+                f"model.input_size: got {given}, but the data and the encoder give {encoder.output_size} "
+                "numbers per step; leave it out, or give null"
+            ]
+        )
+    with warnings.catch_warnings():
+        # The check of the configuration has already told of dropout that does nothing.
+        warnings.filterwarnings("ignore", message="dropout")
+        backbone = _build(cfg.model, input_size=encoder.output_size)
+    _initialize(cfg, backbone)
+    if not hasattr(backbone, "output_size"):
+        backbone = RecurrentBackbone(backbone)
+    head = _build(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+    return Network(encoder, backbone, head)
+
+
+def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
+    try:
+        _build(cfg.initialization).apply(backbone)
+    except ValueError as error:
+        raise ConfigError([f"initialization.{error}"]) from None
+
+
+def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> SequenceLearner:
+    """The network with its task, optimizer and schedule.
+
+    Raises:
+        ConfigError: see `build_network`.
+    """
+    network = build_network(cfg, spec, vectors)
+    return SequenceLearner(network, _build(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
+
+
+def _load_vectors(encoder: torch.nn.Module, vectors: torch.Tensor) -> None:
+    load = getattr(encoder, "load_vectors", None)
+    if load is None:
+        name = type(encoder).__name__
+        raise ConfigError(
+            [f"encoder: the data has word vectors, and {name} has no method load_vectors for them"]
+        )
+    load(vectors)
+
+
+def build_trainer(cfg: DictConfig) -> pl.Trainer:
+    """The trainer with its callbacks and logger; nothing is written before it runs.
+
+    Raises:
+        ConfigError: this machine has no such device, or the trainer refuses its settings.
+    """
+    trainer: pl.Trainer
+    callbacks = [_build(node) for node in cfg.callbacks.values() if node is not None]
+    logger = _build(cfg.logger) if cfg.logger else None
+    if logger is not None:
+        callbacks.append(TrainingCurves())
+    try:
+        trainer = _build(
+            cfg.trainer,
+            **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
+            precision=_precision(cfg.trainer),
+            callbacks=callbacks,
+            logger=logger or False,
+            # Our own summary, bar and checkpoints say the same in less.
+            enable_model_summary=False,
+            enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
+            enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise ConfigError([f"trainer: {first_line(error)}"]) from None
+    device = trainer.strategy.root_device.type
+    if cfg.model.get("backend") == "triton" and device != "cuda":
+        raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
+    return trainer
+
+
+def keep_rows(trainer: pl.Trainer) -> None:
+    """Let a CSV logger go on with the table of an interrupted run, which it would begin anew."""
+    for logger in trainer.loggers:
+        if not isinstance(logger, pl.loggers.CSVLogger):
+            continue
+        table = Path(logger.log_dir) / "metrics.csv"
+        if table.exists():
+            with table.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            logger.experiment.metrics.extend(rows)
+            logger.save()
+
+
+class NoProfiler(PassThroughProfiler):
+    """Nothing is profiled, in no time: Lightning's own makes some sixty context managers for every step."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> Any:
+        return self._nothing
+
+
+def build_evaluator(cfg: DictConfig) -> pl.Trainer:
+    """A trainer that only evaluates: on one device, in the precision of the training, in silence."""
+    return pl.Trainer(
+        # A run trained on a GPU can be evaluated where there is none.
+        accelerator=cfg.trainer.accelerator if torch.cuda.is_available() else "cpu",
+        devices=1,
+        precision=_precision(cfg.trainer),  # type: ignore[arg-type]
+        limit_val_batches=cfg.trainer.limit_val_batches,
+        limit_test_batches=cfg.trainer.limit_test_batches,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
+    """A learner with the weights of a checkpoint, sized by the data promise that lies in it.
+
+    Raises:
+        ConfigError: see `load_weights`.
+    """
+    learner = build_learner(for_any_device(cfg), read_spec(checkpoint))
+    load_weights(learner, checkpoint)
+    return learner
+
+
+def for_any_device(cfg: DictConfig) -> DictConfig:
+    """The configuration, without what only a GPU can run: weights trained on one are of use elsewhere."""
+    if cfg.model.get("backend") == "triton":
+        cfg = cfg.copy()
+        cfg.model.backend = "auto"
+    return cfg
+
+
+def _build(node: DictConfig, **arguments: Any) -> Any:
+    """One object of a node whose target and keys have been checked.
+
+    The arguments go to the target directly: Hydra would turn dataclasses among them into configurations.
+    """
+    return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**arguments)
+
+
+def _optimizer(cfg: DictConfig) -> OptimizerBuilder:
+    def build(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = _build(cfg.optimizer, params=parameters)
+        return optimizer
+
+    return build
+
+
+def _schedule(cfg: DictConfig) -> ScheduleBuilder:
+    def build(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+        # torch's two names for the length of a schedule; null means the whole training.
+        lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
+        if "total_steps" in lengths and cfg.schedule.get("pct_start", 0) * num_steps == 1:
+            lengths["total_steps"] += 1  # OneCycleLR divides by the steps of its rise, less one
+        schedule: torch.optim.lr_scheduler.LRScheduler = _build(cfg.schedule, optimizer=optimizer, **lengths)
+        return schedule
+
+    return build
+
+
+def _precision(trainer: DictConfig) -> str | int | None:
+    if trainer.precision != "auto":
+        given: str | int | None = trainer.precision
+        return given
+    on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"

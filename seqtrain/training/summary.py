@@ -1,0 +1,79 @@
+"""What a person reads: a summary when a run starts, a table when it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from seqtrain.data import SequenceDataModule
+from seqtrain.model import Ensemble
+from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.table import metrics_table
+from seqtrain.training.learner import SequenceLearner
+
+log = logging.getLogger("seqtrain")
+
+
+def log_start(
+    trainer: pl.Trainer, data: SequenceDataModule, learner: SequenceLearner, folder: RunFolder
+) -> None:
+    """Say on what, with what and where the run takes place."""
+    network = learner.network
+    log.info("data        %s", data.corpus.describe())
+    log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
+    log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
+    resumed = ", resumed" if folder.last_checkpoint.exists() else ""
+    log.info("run folder  %s%s", folder.path, resumed)
+
+
+def environment(trainer: pl.Trainer) -> dict[str, str]:
+    """Where and with what a run takes place, for those who compare its numbers later."""
+    return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "device": _device_name(trainer),
+        "processor": _processor_name(),
+        "precision": str(trainer.precision),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "seqtrain": version("seqtrain"),
+    }
+
+
+def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder) -> None:
+    """Print the final metrics and where to look; train.log has them too."""
+    text = f"\n{metrics_table(metrics)}\n\nrun folder  {folder.path}"
+    if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
+        text += f"\nlook inside with  tensorboard --logdir {folder.path}"
+    print(text, flush=True)
+    log.info(text, extra={"is_result": True})
+
+
+def _processor_name() -> str:
+    try:  # platform.processor() says no more than "x86_64" on Linux
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _backbone_name(learner: SequenceLearner) -> str:
+    network = learner.network
+    name = repr(getattr(network.backbone, "rnn", network.backbone)).splitlines()[0]
+    return f"{len(network.members)} x {name}" if isinstance(network, Ensemble) else name
+
+
+def _device_name(trainer: pl.Trainer) -> str:
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} x {trainer.world_size}"
+    threads = torch.get_num_threads()
+    name = f"{device.type} with {threads} thread{'s' * (threads > 1)} of {os.cpu_count()}"
+    return name if trainer.world_size == 1 else f"{trainer.world_size} x {name}"

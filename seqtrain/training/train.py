@@ -1,0 +1,136 @@
+"""Training: one configuration to one run folder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from seqtrain.data import SequenceDataModule
+from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.logs import logged, quiet_lightning
+from seqtrain.training import summary
+from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows
+from seqtrain.training.callbacks import LastCheckpoint
+from seqtrain.training.checkpoint import load_weights, read_spec
+from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.measure import measure
+
+log = logging.getLogger("seqtrain")
+
+
+def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
+    """Train, choose the best checkpoint on the validation part, test it, write the run folder.
+
+    Args:
+        cfg: a checked configuration, whose `run_dir` is `folder`.
+        folder: new, or holding this configuration's unfinished run, which then goes on; pretrained word
+            vectors come from its checkpoint, so that their file is not read again.
+
+    Returns:
+        The metrics of metrics.json; nothing in a process that only helps another to train.
+
+    Raises:
+        ConfigError: the configuration does not fit the machine, the data or the checkpoint; nothing has been
+            written.
+        DataError: the data is missing or bad; nothing has been written.
+        KeyboardInterrupt: somebody asked the run to stop; `last.ckpt` holds what it did.
+    """
+    pl.seed_everything(cfg.seed, verbose=False)
+    data = build_data(cfg)
+    if folder.last_checkpoint.exists():
+        data.recall(read_spec(folder.last_checkpoint))
+    data.prepare_data()
+    data.setup("fit")
+    learner = build_learner(cfg, data.spec, data.corpus.vectors)
+    checkpoint = _checkpoint(cfg, folder)
+    if checkpoint is not None:
+        load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
+    quiet_lightning()
+    trainer = build_trainer(cfg)
+    with folder.held(), logged(folder):
+        try:
+            if folder.leads:
+                folder.write_config(cfg)
+                folder.write_environment(summary.environment(trainer))
+            keep_rows(trainer)
+            summary.log_start(trainer, data, learner, folder)
+            started_at = time.monotonic()
+            _fit(trainer, learner, data, checkpoint)
+            if not folder.leads:
+                return {}
+            costs = _costs(trainer, learner, time.monotonic() - started_at)
+            metrics = _measure_best(cfg, trainer, learner, data, folder) | costs
+            if "test/accuracy" in metrics:  # not where limit_test_batches=0 left nothing to count
+                folder.write_confusions(learner.spec.target_names, learner.evaluation("test").confusions())
+            folder.write_metrics(metrics)
+            summary.log_end(metrics, trainer, folder)
+        except Exception:
+            log.exception("The run failed.")
+            raise
+    return metrics
+
+
+def _fit(
+    trainer: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule, checkpoint: Path | None
+) -> None:
+    try:
+        trainer.fit(learner, data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Lightning ends the process on Ctrl-C with the code of a failure; the caller has a better one.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # What follows is one process's work: metrics must not wait for the others.
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+def _measure_best(
+    cfg: DictConfig,
+    trainer: pl.Trainer,
+    learner: SequenceLearner,
+    data: SequenceDataModule,
+    folder: RunFolder,
+) -> dict[str, float]:
+    """The metrics of the best checkpoint; those of the test part go to the run's loggers too.
+
+    Without the callback that keeps the best one, the last weights count.
+    """
+    if folder.best_checkpoint.exists():
+        load_weights(learner, folder.best_checkpoint)
+    metrics = measure(cfg, learner, data)
+    test = {name: value for name, value in metrics.items() if name.startswith("test/")}
+    for logger in trainer.loggers:
+        logger.log_metrics(test, step=trainer.global_step)
+        logger.finalize("success")
+    return metrics
+
+
+def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
+    if folder.last_checkpoint.exists():
+        return folder.last_checkpoint
+    return None if cfg.checkpoint is None else Path(cfg.checkpoint)
+
+
+def _costs(trainer: pl.Trainer, learner: SequenceLearner, seconds: float) -> dict[str, float]:
+    """What the training took; `seconds` is the time of this attempt, all there is without LastCheckpoint."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    costs: dict[str, float] = {
+        "parameters": learner.network.num_parameters,
+        "epochs": trainer.current_epoch,
+        "seconds": round(seconds, 1),
+    }
+    for clock in callbacks:
+        if isinstance(clock, LastCheckpoint):
+            costs["seconds"] = round(clock.seconds, 1)
+            if clock.num_trained is not None:
+                # Validations and checkpoints take part of the time; processes have equal shares of the data.
+                unit = getattr(learner.task, "unit", "positions")  # a task of the user's may name none
+                costs[f"{unit}_per_second"] = round(clock.num_trained * trainer.world_size / clock.seconds)
+    return costs

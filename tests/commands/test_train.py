@@ -1,0 +1,238 @@
+"""The command as it is typed: exit codes, what is said and where, run folders, sweeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from small_runs import small_overrides, without_times
+
+from seqtrain.commands.train import main
+from seqtrain.runs.folder import RunFolder
+from seqtrain.training.learner import SequenceLearner
+
+Command = Callable[..., int]
+SMALL = [*small_overrides("digits", Path()), "trainer.limit_train_batches=3", "data_dir=none"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["seqtrain"])
+
+
+@pytest.fixture
+def command() -> Command:
+    def run(*overrides: str) -> int:
+        GlobalHydra.instance().clear()
+        return main([*SMALL, *overrides])
+
+    return run
+
+
+@contextmanager
+def at_step(number: int, action: Callable[[], object]) -> Iterator[None]:
+    """Within it, something happens at the number-th training step."""
+    step, left = SequenceLearner.training_step, iter(range(number - 1, -1, -1))
+
+    def disturbed(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
+        if next(left, None) == 0:
+            action()
+        return step(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SequenceLearner, "training_step", disturbed)
+        yield
+
+
+def folders(pattern: str = "runs/*/*/*") -> list[Path]:
+    return sorted(Path.cwd().glob(pattern))
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+class TestOneRun:
+    def test_done(self, command: Command, capfd) -> None:
+        assert command() == 0
+        (folder,) = folders("runs/digits/lstm/*")
+        assert RunFolder(folder).is_done
+        out, err = capfd.readouterr()
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert f"{metrics['val/accuracy']:.4f}   {metrics['test/accuracy']:.4f}" in out + err
+        assert f"run folder  {folder.relative_to(Path.cwd())}" in out + err
+
+    def test_the_same_command_again_is_a_new_run_with_the_same_numbers(self, command: Command) -> None:
+        assert [command(), command()] == [0, 0]
+        first, second = (json.loads((folder / "metrics.json").read_text()) for folder in folders())
+        assert without_times(first) == without_times(second)
+
+    def test_an_interrupted_run_goes_on_by_the_same_command(self, command: Command, capfd) -> None:
+        with at_step(5, interrupt):
+            assert command() == 130
+        (folder,) = folders()
+        assert not RunFolder(folder).is_done
+        assert RunFolder(folder).last_checkpoint.exists()
+        err = capfd.readouterr().err
+        assert "Stopping after this step; once more to stop at once.\n" in err
+        assert err.endswith("Interrupted. The same command goes on from the last checkpoint.\n")
+        assert "Traceback" not in err
+        assert command("seed=1") == 0  # another command
+        assert len(folders()) == 2
+        assert command() == 0
+        assert len(folders()) == 2
+        assert RunFolder(folder).is_done
+        assert f"run folder  {folder.relative_to(Path.cwd())}, resumed\n" in capfd.readouterr().err
+
+    def test_a_given_run_dir_and_a_seed_of_0(self, command: Command, capfd) -> None:
+        assert command("run_dir=here/it/is", "seed=0") == 0
+        assert RunFolder("here/it/is").is_done
+        assert not Path("runs").exists()
+        capfd.readouterr()
+        assert command("run_dir=here/it/is", "seed=0") == 2
+        assert capfd.readouterr().err == (
+            "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n"
+            "  run_dir: here/it/is holds a finished run; give another folder, or evaluate this one with "
+            "`seqtrain evaluate`\n"
+        )
+
+    def test_a_failure_shows_its_traceback_once(self, command: Command, capfd) -> None:
+        with at_step(2, lambda: 1 / 0):
+            assert command() == 1
+        out, err = capfd.readouterr()
+        assert (out + err).count("Traceback") == 1
+        assert err.endswith("ZeroDivisionError: division by zero\n")
+        (folder,) = folders()
+        assert "ZeroDivisionError: division by zero" in (folder / "train.log").read_text()
+        assert command() == 0
+        assert folders() == [folder]
+
+    def test_two_at_once_make_two_folders(self, command: Command) -> None:
+        codes = []
+        with at_step(2, lambda: codes.append(command())):
+            codes.append(command())
+        assert codes == [0, 0]
+        assert [RunFolder(folder).is_done for folder in folders()] == [True, True]
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("overrides", "message"),
+        [
+            (["model.hiden_size=3"], "did you mean model.hidden_size?"),
+            (["model=bilsm"], "did you mean bilstm?"),
+            (["modle=lstm"], "did you mean model?"),
+            (["model.input_size=9"], "model.input_size: got 9"),
+            (["data=mnist", "data_dir=somewhere"], "data=digits and data=pos_sample work without a network"),
+            (["task=pos", "data.path=nowhere"], "no file *train.conllu here"),
+            (["checkpoint=nowhere.ckpt"], "checkpoint: "),
+        ],
+    )
+    def test_one_message_and_no_trace(
+        self, command: Command, monkeypatch, overrides: list[str], message: str, capfd
+    ) -> None:
+        import pooch
+
+        def no_network(*_: Any, **__: Any) -> None:
+            raise OSError("no network here")
+
+        monkeypatch.setattr(pooch, "create", no_network)
+        assert command(*overrides) == 2
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert message in err
+        assert "Traceback" not in err
+        assert [path for path in Path.cwd().rglob("*") if path.is_file()] == []
+        assert not Path("runs").exists()
+
+
+class TestSweep:
+    def test_jobs_get_folders_of_their_own(self, command: Command, capfd) -> None:
+        assert command("--multirun", "model=rnn,bilstm", "model.hidden_size=4,8") == 0
+        jobs = folders("runs/sweeps/*/*/metrics.json")
+        assert [job.parent.name for job in jobs] == ["0", "1", "2", "3"]
+        parameters = [json.loads(job.read_text())["parameters"] for job in jobs]
+        assert len(set(parameters)) == 4
+        assert "job 3  " in capfd.readouterr().err
+
+    def test_a_failing_job_does_not_end_the_others(self, command: Command, monkeypatch, capfd) -> None:
+        """Here a class of the user's own fails."""
+        Path("broken_package.py").write_text(
+            "import torch\n\nclass Broken(torch.nn.GRU):\n    def forward(self, *_):\n        return 1 / 0\n"
+        )
+        Path("mine/model").mkdir(parents=True)
+        Path("mine/model/broken.yaml").write_text(
+            "_target_: broken_package.Broken\ninput_size: null\nhidden_size: 4\nbatch_first: true\n"
+        )
+        monkeypatch.syspath_prepend(Path.cwd())
+        assert command("-m", "--config-dir=mine", "plugins=[broken_package]", "model=broken,rnn,gru") == 1
+        jobs = folders("runs/sweeps/*/*")
+        done = {job.name: RunFolder(job).is_done for job in jobs if job.name.isdigit()}
+        assert done == {"0": False, "1": True, "2": True}
+        assert "job 0 failed: division by zero\n" in capfd.readouterr().err
+
+    def test_an_interruption_ends_the_whole_sweep(self, command: Command) -> None:
+        with at_step(8, interrupt):
+            assert command("-m", "seed=0,1,2") == 130
+        jobs = folders("runs/sweeps/*/*")
+        assert {job.name: RunFolder(job).is_done for job in jobs if job.name.isdigit()} == {
+            "0": True,
+            "1": False,
+        }
+
+    def test_a_wrong_job_is_refused_before_the_first_one_starts(self, command: Command, capfd) -> None:
+        assert command("-m", "model.hidden_size=4,0") == 2
+        assert "model.hidden_size: got 0" in capfd.readouterr().err
+        assert not Path("runs").exists()
+
+    def test_the_search_files_run(self, capfd) -> None:
+        assert main(["-m", "search=compare", "trainer=debug", "data_dir=none", "model=rnn,bilstm"]) == 0
+        assert len(folders("runs/sweeps/*/*/metrics.json")) == 4
+
+
+@pytest.mark.parametrize("experiment", ["digits_bilstm", "pos_bilstm"])
+def test_the_experiment_files_run(experiment: str) -> None:
+    assert main([f"experiment={experiment}", "trainer=debug", "data_dir=none"]) == 0
+    (folder,) = folders("runs/*/bilstm/*")
+    assert RunFolder(folder).is_done
+
+
+class TestProcess:
+    """What only a process of its own can show."""
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    def test_a_pipe_stays_readable(self) -> None:
+        finished = self.run("seqtrain", *SMALL)
+        assert finished.returncode == 0
+        said = finished.stdout + finished.stderr
+        assert "\r" not in said
+        assert not [
+            word for word in ("litlogger", "litmodels", "GPU available", "Tip", "Warning") if word in said
+        ]
+        lines = [line for line in said.splitlines() if line and not line.startswith("run folder")]
+        assert [line for line, count in Counter(lines).items() if count > 1] == []
+
+    def test_a_refusal_is_quick_and_quiet(self) -> None:
+        finished = self.run("seqtrain", "model.hiden_size=3")
+        assert finished.returncode == 2
+        assert finished.stdout == ""
+        assert finished.stderr == (
+            "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n"
+            "  model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?\n"
+        )
+        assert list(Path.cwd().iterdir()) == []

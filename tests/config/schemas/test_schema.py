@@ -1,0 +1,62 @@
+"""Every schema against the class that it describes."""
+
+import inspect
+
+import pytest
+
+from seqtrain.config.schemas.schema import SCHEMAS
+from seqtrain.config.schemas.values import words_of
+from seqtrain.config.targets import ROLES, find_class
+
+# Arguments that are no setting of a run. torch.nn.LSTM's projection changes the size of h_n alone.
+NOT_OFFERED = {
+    "torch.nn.RNN": {"mode", "proj_size", "device", "dtype"},
+    "torch.nn.LSTM": {"mode", "proj_size", "device", "dtype"},
+    "torch.nn.GRU": {"mode", "proj_size", "device", "dtype"},
+    "seqtrain.model.BiLSTM": {"device", "dtype"},
+}
+# Keys that the constructor hands on: to torch's SummaryWriter, to torch.nn.RNNBase.
+HANDED_ON = {
+    "pytorch_lightning.loggers.TensorBoardLogger": {"max_queue", "flush_secs", "filename_suffix"},
+    "torch.nn.RNN": {"nonlinearity"},
+}
+# Without it Lightning would train for 1000 epochs.
+REQUIRED_HERE = {"pytorch_lightning.Trainer": {"max_epochs"}}
+
+
+def parameters_of(target: str) -> dict[str, inspect.Parameter]:
+    cls = find_class(target)
+    if target in ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU"):  # these take *args and hand them on
+        cls = find_class("torch.nn.RNNBase")
+    parameters = inspect.signature(cls).parameters.items()
+    return {name: each for name, each in parameters if each.kind is not each.VAR_KEYWORD}
+
+
+@pytest.mark.parametrize("target", SCHEMAS)
+def test_keys_are_the_arguments_of_the_class(target: str) -> None:
+    schema, parameters = SCHEMAS[target], parameters_of(target)
+    role = ROLES[schema.role]
+    given = set(role.elsewhere) | (set(role.added) - set(role.nullable)) | NOT_OFFERED.get(target, set())
+    assert set(schema.kinds) - HANDED_ON.get(target, set()) == set(parameters) - given
+
+    required = {name for name, each in parameters.items() if each.default is each.empty}
+    required = required - given - set(role.nullable) | REQUIRED_HERE.get(target, set())
+    assert schema.required == required
+
+
+@pytest.mark.parametrize("target", SCHEMAS)
+def test_class_is_of_the_kind_that_its_role_needs(target: str) -> None:
+    kind = ROLES[SCHEMAS[target].role].kind
+    if kind is not None:
+        assert issubclass(find_class(target), find_class(kind))
+
+
+def test_words_are_those_that_the_code_knows() -> None:
+    from seqtrain.data.view import VIEWS
+    from seqtrain.recurrence.cells import CELLS
+    from seqtrain.recurrence.engines.selection import BACKENDS
+
+    model = SCHEMAS["seqtrain.model.BiLSTM"].kinds
+    assert words_of(model["cell"]) == list(CELLS)
+    assert words_of(model["backend"]) == list(BACKENDS)
+    assert words_of(SCHEMAS["seqtrain.data.Mnist"].kinds["view"]) == list(VIEWS)

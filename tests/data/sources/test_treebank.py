@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqtrain.data import DataError, Treebank
+from seqtrain.data.sources import treebank
+from seqtrain.data.sources.treebank import TaggedFile, read_tagged_file
+from seqtrain.records import DataSpec, Words
+
+
+def conllu(*sentences: str) -> str:
+    """Sentences of the form `The/DET dog/NOUN` as CoNLL-U."""
+    blocks = []
+    for sentence in sentences:
+        words = [word.split("/") for word in sentence.split()]
+        lines = [f"{n}\t{form}\t_\t{tag}" + "\t_" * 6 for n, (form, tag) in enumerate(words, start=1)]
+        blocks.append("\n".join(["# a sentence", *lines, "", ""]))
+    return "".join(blocks)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "ud_small"
+    folder.mkdir()
+    train = conllu("The/DET dog/NOUN Runs/VERB", "the/DET runs/NOUN end/VERB", "run/VERB")
+    (folder / "xx_small-ud-train.conllu").write_text(train)
+    (folder / "xx_small-ud-dev.conllu").write_text(conllu("RUNS/VERB the/DET cat/NOUN"))
+    (folder / "xx_small-ud-test.conllu").write_text(conllu("cat/NOUN", "dog/NOUN runs/VERB"))
+    return folder
+
+
+@pytest.fixture
+def source(folder: Path):
+    def build(**options: Any) -> Treebank:
+        defaults = {"treebank": "ud_small", "batch_size": 2, "eval_batch_size": 2}
+        place = folder.parent
+        return Treebank(data_dir=place, cache_dir=place / "cache", **{**defaults, **options})
+
+    return build
+
+
+def refusal(source: Treebank, folder: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        source.load()
+    return str(caught.value).replace(str(folder), "FOLDER")
+
+
+def test_vocabularies_come_from_train_alone(source) -> None:
+    spec = source().load().spec
+    assert spec.target_names == ("DET", "NOUN", "VERB")
+    assert spec.words.entries == ("runs", "the", "dog", "end", "run")
+    assert spec.words.counts == (2, 2, 1, 1, 1)
+    assert "c" not in spec.characters.entries
+    assert {"T", "R"} < set(spec.characters.entries)
+    assert DataSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_rare_words_are_unknown_but_not_unseen(source) -> None:
+    corpus = source(min_count=2).load()
+    assert corpus.spec.words.entries == ("runs", "the")
+    batch = corpus.splits["test"].batch([1])
+    assert batch.inputs.word.tolist() == [[1, 2]]
+    assert batch.unseen.tolist() == [[False, False]]
+    with pytest.raises(ValueError, match=r"^min_count must be at least 1, got 0$"):
+        source(min_count=0)
+
+
+def test_batches(source) -> None:
+    corpus = source().load()
+    batch = corpus.splits["dev"].batch([0])
+    assert isinstance(batch.inputs, Words)
+    assert batch.inputs.word.tolist() == [[2, 3, 1]]
+    assert batch.targets.tolist() == [[2, 0, 1]]
+    assert batch.unseen.tolist() == [[False, False, True]]
+    assert corpus.describe() == (
+        "train 3 sentences (7 words); dev 1 sentences (3 words); test 2 sentences (3 words); 3 classes;"
+        " 7 known words, 14 characters"
+    )
+
+
+def test_a_second_reading_comes_from_the_cache_and_is_the_same(
+    source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = source().load()
+    monkeypatch.setattr(treebank, "ConlluFile", None)
+    second = source().load()
+    assert first.spec == second.spec
+    for split in ("train", "dev", "test"):
+        a, b = first.splits[split].batch([0]), second.splits[split].batch([0])
+        assert a.inputs.word.tolist() == b.inputs.word.tolist()
+        assert a.inputs.characters.tolist() == b.inputs.characters.tolist()
+        assert a.targets.tolist() == b.targets.tolist()
+
+
+def test_a_changed_file_is_read_anew(source, folder: Path) -> None:
+    source().load()
+    (folder / "xx_small-ud-dev.conllu").write_text(conllu("dog/NOUN"))
+    assert source().load().splits["dev"].lengths.tolist() == [1]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_tag_that_train_lacks_is_named_with_its_line(source, folder: Path, times: int) -> None:
+    (folder / "xx_small-ud-test.conllu").write_text(conllu("dog/NOUN", "dog/NOUN oh/INTJ"))
+    for _ in range(times):  # from the file, and from the cache
+        message = refusal(source(), folder)
+    assert message == (
+        "FOLDER/xx_small-ud-test.conllu:6: the tag INTJ does not occur in xx_small-ud-train.conllu, so that"
+        " no model can learn it; retag these words, or move some sentences with INTJ into the training part"
+    )
+
+
+def test_a_bad_line_is_named(source, folder: Path) -> None:
+    (folder / "xx_small-ud-dev.conllu").write_text(conllu("dog/NN"))
+    assert refusal(source(), folder).startswith(
+        "FOLDER/xx_small-ud-dev.conllu:2: unknown UPOS tag 'NN'; expected one of ADJ, "
+    )
+
+
+def test_any_folder_by_its_path(source, folder: Path) -> None:
+    assert source(treebank="ignored", path=str(folder)).load().splits["test"].lengths.tolist() == [1, 2]
+
+
+def test_short_file_names_do_too(source, folder: Path) -> None:
+    for split in ("train", "dev", "test"):
+        (folder / f"xx_small-ud-{split}.conllu").rename(folder / f"{split}.conllu")
+    assert source().load().splits["train"].lengths.tolist() == [3, 3, 1]
+
+
+def test_a_treebank_that_is_missing(source, folder: Path, tmp_path: Path) -> None:
+    where = tmp_path / "ud_german_gsd"
+    assert refusal(source(treebank="ud_german_gsd"), folder) == (
+        f"{where}: no file *train.conllu here; download the treebank ud_german_gsd from"
+        " https://universaldependencies.org and put its *-ud-train.conllu, *-ud-dev.conllu and"
+        f" *-ud-test.conllu into {where}, or set data.path; data=pos_sample works without a download"
+    )
+    (folder / "xx_small-ud-dev.conllu").unlink()
+    assert refusal(source(path=folder), folder) == (
+        "FOLDER: no file *dev.conllu here; set data.path to a folder that holds it"
+    )
+
+
+def test_two_treebanks_in_one_folder(source, folder: Path) -> None:
+    (folder / "yy-ud-train.conllu").write_text("")
+    assert refusal(source(), folder) == (
+        "FOLDER: one file *train.conllu expected, found xx_small-ud-train.conllu, yy-ud-train.conllu; keep"
+        " one treebank here"
+    )
+
+
+def test_another_file_under_the_name_of_english_ewt_is_refused(source, tmp_path: Path) -> None:
+    folder = tmp_path / "ud_english_ewt"
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        (folder / f"en_ewt-ud-{split}.conllu").write_text(conllu("dog/NOUN"))
+    assert re.fullmatch(
+        r"FOLDER/en_ewt-ud-train\.conllu: wrong checksum: expected sha256 3fb78e2b\w{56} of the file, found"
+        r" \w{64}; delete the file to have it downloaded again, or give the folder of another data set as"
+        r" data\.path",
+        refusal(source(treebank="ud_english_ewt"), folder),
+    )
+    assert source(path=folder).load().spec.target_names == ("NOUN",)
+
+
+def test_a_file_without_a_cache_folder_is_read_all_the_same(folder: Path) -> None:
+    path = folder / "xx_small-ud-test.conllu"
+    file = read_tagged_file(path, path / "no folder")
+    assert isinstance(file, TaggedFile)
+    assert file.forms == ["cat", "dog", "runs"]
+    assert file.tag_names() == ["NOUN", "VERB"]
+
+
+class TestVectors:
+    """Train: the 2, runs 2, dog, end, run; dev: RUNS the cat; test: cat, dog runs."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        path = tmp_path / "vectors.txt"
+        path.write_text("Cat 1 2\nwug 3 4\nblicket 5 6\nThe 7 8\nend 9 10\n")
+        return path
+
+    def test_words_of_the_file_stand_behind_those_of_train(self, source, file: Path) -> None:
+        corpus = source(vectors=file, max_vectors=2).load()
+        words = corpus.spec.words
+        assert words.entries == ("runs", "the", "dog", "end", "run", "cat", "wug")
+        assert words.counts == (2, 2, 1, 1, 1, 0, 0)
+        assert corpus.spec.vector_size == 2
+        assert corpus.vectors.tolist() == [
+            *[[0, 0]] * 3,  # padding, unknown, runs
+            [7, 8],
+            [0, 0],
+            [9, 10],
+            [0, 0],
+            [1, 2],
+            [3, 4],
+        ]
+        without = source().load().spec
+        assert corpus.spec.characters == without.characters
+        assert DataSpec.from_dict(corpus.spec.to_dict()) == corpus.spec != without
+
+    def test_a_word_that_train_lacks_is_known_and_unseen(self, source, file: Path) -> None:
+        batch = source(vectors=file).load().splits["dev"].batch([0])
+        assert batch.inputs.word.tolist() == [[2, 3, 7]]
+        assert batch.unseen.tolist() == [[False, False, True]]
+
+    def test_a_word_that_train_has_too_rarely_is_known_and_seen(self, source, file: Path) -> None:
+        corpus = source(vectors=file, max_vectors=0, min_count=2).load()
+        assert corpus.spec.words.entries == ("runs", "the", "end")
+        assert corpus.spec.words.counts == (2, 2, 0)
+        batch = corpus.splits["train"].batch([1])
+        assert batch.inputs.word.tolist() == [[3, 2, 4]]
+        assert batch.unseen.tolist() == [[False] * 3]
+
+    def test_what_is_covered_is_told(self, source, file: Path) -> None:
+        told = source(vectors=file).load().describe().partition("; 3 classes; ")[2]
+        assert told == (
+            "10 known words, 14 characters; 5 word vectors of 2 numbers, for 40.0% of train's known words"
+        )
+
+    def test_a_checkpoint_says_what_the_file_said(self, source, file: Path) -> None:
+        first = source(vectors=file).load()
+        file.unlink()
+        again = source(vectors=file)
+        again.recall(first.spec)
+        second = again.load()
+        assert second.spec == first.spec
+        assert second.vectors is None
+        assert second.splits["dev"].batch([0]).inputs.word.tolist() == [[2, 3, 7]]
+
+    def test_a_checkpoint_without_vectors_says_nothing(self, source, file: Path, folder: Path) -> None:
+        spec = source().load().spec
+        again = source(vectors=file)
+        again.recall(spec)
+        assert again.load().spec != spec
+        without = source()
+        without.recall(again.load().spec)
+        assert without.load().spec == spec
+        file.unlink()
+        assert refusal(again, folder).startswith(f"{file}: no such file; give data.vectors a text file")
+
+
+@pytest.mark.real_data
+def test_english_ewt(data_dir: Path, tmp_path: Path) -> None:
+    source = Treebank(
+        data_dir=data_dir,
+        treebank="ud_english_ewt",
+        batch_size=32,
+        eval_batch_size=256,
+        cache_dir=tmp_path,
+    )
+    corpus = source.load()  # the checksums are compared on the way
+    sizes = {name: (len(split.lengths), int(split.lengths.sum())) for name, split in corpus.splits.items()}
+    assert sizes == {"train": (12_544, 204_577), "dev": (2_001, 25_147), "test": (2_077, 25_094)}
+    assert corpus.spec.num_targets == 17
+    assert sum(corpus.spec.words.counts) == 204_577
+    batch = corpus.splits["dev"].batch([0])  # From the AP comes this story :
+    names = [corpus.spec.target_names[target] for target in batch.targets[0].tolist()]
+    assert names == ["ADP", "DET", "PROPN", "VERB", "DET", "NOUN", "PUNCT"]

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from seqtrain.model import FinalState
+from seqtrain.telemetry.final_states import HISTOGRAM_EDGES, FinalStateStatistics, Histogram, StateStatistics
+
+
+def computed(
+    name: str, num_directions: int, *states: Tensor
+) -> tuple[dict[str, float], dict[str, Histogram]]:
+    statistics = StateStatistics(name, num_directions)
+    for state in states:
+        statistics.update(state)
+    return statistics.compute()
+
+
+def expected(state: Tensor, bounded: Tensor) -> dict[str, float]:
+    return {
+        "mean": state.mean().item(),
+        "std": state.std(unbiased=False).item(),
+        "min": state.min().item(),
+        "max": state.max().item(),
+        "norm": state.norm(dim=1).mean().item(),
+        "saturation": (bounded.abs() > 0.97).double().mean().item(),
+    }
+
+
+def test_known_numbers_by_eye() -> None:
+    state = torch.tensor([[[3.0, 4.0], [0.0, 0.0], [-1.0, 0.0]]])  # one row, three sequences, two units
+    scalars, _ = computed("h_n", 1, state)
+    assert scalars == pytest.approx(
+        {
+            "h_n/layer0/forward/mean": 1.0,  # 6 / 6
+            "h_n/layer0/forward/std": (20 / 6) ** 0.5,  # squares about 1: 4 + 9 + 1 + 1 + 4 + 1
+            "h_n/layer0/forward/min": -1.0,
+            "h_n/layer0/forward/max": 4.0,
+            "h_n/layer0/forward/norm": 2.0,  # (5 + 0 + 1) / 3
+            "h_n/layer0/forward/saturation": 0.5,  # 3, 4 and -1
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["h_n", "c_n"])
+def test_torchs_own_figures_for_every_layer_and_direction(name: str) -> None:
+    state = torch.randn(6, 11, 13, generator=torch.Generator().manual_seed(0)) * 2
+    scalars, _ = computed(name, 2, state)
+    places = [f"layer{layer}/{way}" for layer in range(3) for way in ("forward", "backward")]
+    figures = {
+        f"{name}/{place}/{figure}": value
+        for row, place in enumerate(places)
+        for figure, value in expected(state[row], state[row].tanh() if name == "c_n" else state[row]).items()
+    }
+    assert scalars == pytest.approx(figures, rel=1e-5)
+    assert list(scalars) == list(figures)
+
+
+def test_batches_merged_equal_one_batch() -> None:
+    state = torch.randn(4, 50, 7, generator=torch.Generator().manual_seed(0)) + 3
+    whole, whole_histograms = computed("h_n", 2, state)
+    parts, part_histograms = computed("h_n", 2, *state.split([1, 30, 2, 17], dim=1))
+    assert parts == pytest.approx(whole, rel=1e-5)
+    for tag, histogram in whole_histograms.items():
+        assert torch.equal(part_histograms[tag].counts, histogram.counts)
+        assert part_histograms[tag].num == histogram.num == 350
+        assert part_histograms[tag].sum == pytest.approx(histogram.sum, rel=1e-5)
+        assert part_histograms[tag].sum_squares == pytest.approx(histogram.sum_squares, rel=1e-5)
+
+
+def test_a_large_mean_does_not_drown_a_small_deviation() -> None:
+    state = 1000 + 0.01 * torch.randn(1, 4000, 4, generator=torch.Generator().manual_seed(0))
+    scalars, _ = computed("c_n", 1, *state.split(100, dim=1))
+    double = state.double()
+    assert scalars["c_n/layer0/forward/std"] == pytest.approx(double.std(unbiased=False).item(), rel=0.01)
+
+
+def test_histogram_counts_what_numpy_counts() -> None:
+    state = torch.randn(1, 400, 25, generator=torch.Generator().manual_seed(0)) * 5
+    state[0, 0] = 0.0  # exactly on an edge, as a relu leaves many
+    _, histograms = computed("c_n", 1, state)
+    histogram = histograms["c_n/layer0/forward"]
+    edges = np.concatenate(([-np.inf], HISTOGRAM_EDGES.double().numpy(), [np.inf]))
+    counts, _ = np.histogram(state.double().numpy(), edges)
+    assert histogram.counts.tolist() == counts.tolist()
+    assert histogram.counts.sum().item() == histogram.num == 10000
+    assert histogram.minimum == state.min().item()
+    assert histogram.maximum == state.max().item()
+    assert histogram.sum == pytest.approx(state.double().sum().item(), rel=1e-4)
+    assert histogram.sum_squares == pytest.approx(state.double().square().sum().item(), rel=1e-5)
+
+
+def test_edges_rise_and_are_symmetric() -> None:
+    assert HISTOGRAM_EDGES.diff().gt(0).all()
+    assert torch.equal(HISTOGRAM_EDGES, -HISTOGRAM_EDGES.flip(0))
+    assert HISTOGRAM_EDGES[-1] > 5000
+
+
+def test_values_beyond_the_edges_are_counted_too() -> None:
+    _, histograms = computed("c_n", 1, torch.tensor([[[-1e6, 1e6]]]))
+    counts = histograms["c_n/layer0/forward"].counts
+    assert (counts[0].item(), counts[-1].item(), counts.sum().item()) == (1, 1, 2)
+
+
+def test_half_precision_is_summed_in_float32() -> None:
+    state = torch.full((1, 4096, 4), 0.1, dtype=torch.bfloat16)
+    scalars, _ = computed("h_n", 1, state)
+    assert scalars["h_n/layer0/forward/mean"] == pytest.approx(state[0, 0, 0].item(), rel=1e-6)
+
+
+def test_no_graph_is_kept() -> None:
+    state = torch.ones(1, 2, 3, requires_grad=True)
+    statistics = StateStatistics("h_n", 1)
+    statistics.update(state * 2)
+    assert statistics._sums is not None
+    assert not statistics._sums.requires_grad
+
+
+def test_c_n_is_there_where_there_is_a_cell_state() -> None:
+    state = torch.ones(2, 3, 4)
+    without, both = FinalStateStatistics(2), FinalStateStatistics(2)
+    without.update(FinalState(state))
+    both.update(FinalState(state, state))
+    assert {tag.split("/")[0] for tag in without.compute()[0]} == {"h_n"}
+    assert set(both.compute()[1]) == {
+        f"{s}/layer0/{w}" for s in ("h_n", "c_n") for w in ("forward", "backward")
+    }
+    both.reset()
+    assert both.compute() == ({}, {})

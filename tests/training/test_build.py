@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from seqtrain.config import ConfigError
+from seqtrain.model import BiLSTM
+from seqtrain.records import DataSpec, Vocabulary
+from seqtrain.runs.logs import quiet_lightning
+from seqtrain.telemetry import TrainingCurves
+from seqtrain.training.build import build_data, build_learner, build_network, build_trainer, load_learner
+
+SPEC = DataSpec(tuple("0123456789"), feature_size=8)
+CLASSES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "bilstm": BiLSTM}
+
+
+def module(cfg: DictConfig, spec: DataSpec = SPEC) -> torch.nn.RNNBase | BiLSTM:
+    backbone = build_network(cfg, spec).backbone
+    assert isinstance(backbone.rnn, torch.nn.RNNBase | BiLSTM)
+    return backbone.rnn
+
+
+@pytest.mark.parametrize("model", CLASSES)
+def test_all_parameters_reach_the_module_in_every_combination(compose, model: str) -> None:
+    choices = {
+        "num_layers": (1, 2),
+        "bias": (True, False),
+        "batch_first": (True, False),
+        "dropout": (0.0, 0.25),
+        "bidirectional": (True, False),
+    }
+    if model == "rnn":
+        choices["nonlinearity"] = ("tanh", "relu")
+    cfg = compose(f"model={model}", "model.hidden_size=3")
+    for values in itertools.product(*choices.values()):
+        cfg.model.update(dict(zip(choices, values, strict=True)))
+        rnn = module(cfg)
+        assert type(rnn) is CLASSES[model]
+        assert (rnn.input_size, rnn.hidden_size) == (8, 3)
+        assert tuple(getattr(rnn, name) for name in choices) == values
+
+
+@pytest.mark.parametrize("model", CLASSES)
+def test_all_parameters_are_taken_from_the_command_line(compose, model: str) -> None:
+    wanted = {"input_size": 8, "hidden_size": 5, "num_layers": 3, "bias": False, "batch_first": False}
+    wanted |= {"dropout": 0.125, "bidirectional": True}
+    if model == "rnn":
+        wanted["nonlinearity"] = "relu"
+    cfg = compose(f"model={model}", *(f"model.{key}={value}" for key, value in wanted.items()))
+    assert {key: getattr(module(cfg), key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("overrides", "size", "shapes"),
+    [
+        (
+            ["model=rnn", "model.num_layers=4"],
+            100,
+            {"input": (20, 3, 100), "output": (20, 3, 20), "h": (4, 3, 20)},
+        ),
+        (
+            ["model=lstm", "model.num_layers=2"],
+            10,
+            {"input": (5, 3, 10), "output": (5, 3, 20), "h": (2, 3, 20)},
+        ),
+    ],
+)
+def test_torchs_documented_examples(compose, overrides: list[str], size: int, shapes) -> None:
+    cfg = compose(*overrides, "model.hidden_size=20", "model.batch_first=false")
+    rnn = module(cfg, DataSpec(("a", "b"), feature_size=size))
+    output, final = rnn(torch.randn(shapes["input"]))
+    assert output.shape == shapes["output"]
+    for state in final if isinstance(final, tuple) else (final,):
+        assert state.shape == shapes["h"]
+
+
+def test_an_input_size_that_the_encoder_does_not_give(compose) -> None:
+    cfg = compose()
+    cfg.model.input_size = 9
+    with pytest.raises(ConfigError) as caught:
+        build_network(cfg, SPEC)
+    assert str(caught.value).splitlines()[1].strip() == (
+        "model.input_size: got 9, but the data and the encoder give 8 numbers per step; "
+        "leave it out, or give null"
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key"), [("one_cycle", "total_steps"), ("cosine", "T_max"), ("constant", None)]
+)
+def test_a_schedule_without_a_length_lasts_the_whole_training(
+    compose, schedule: str, key: str | None
+) -> None:
+    cfg = compose(f"schedule={schedule}", "optimizer=sgd")
+    learner = build_learner(cfg, SPEC)
+    optimizer = learner.build_optimizer(learner.parameters())
+    built = learner.build_schedule(optimizer, 123)
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert key is None or getattr(built, key) == 123
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 9, 10, 11, 20])
+def test_a_schedule_bears_short_trainings(compose, num_steps: int) -> None:
+    learner = build_learner(compose("schedule=one_cycle"), SPEC)
+    optimizer = learner.build_optimizer(learner.parameters())
+    schedule = learner.build_schedule(optimizer, num_steps)
+    rates = []
+    for _ in range(num_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert all(0 < rate <= 0.003 for rate in rates)
+
+
+def test_a_schedule_with_a_length_keeps_it(compose) -> None:
+    learner = build_learner(compose("schedule=cosine", "schedule.T_max=7"), SPEC)
+    assert learner.build_schedule(learner.build_optimizer(learner.parameters()), 123).T_max == 7
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_the_optimizers_take_their_settings(compose, optimizer: str) -> None:
+    cfg = compose(f"optimizer={optimizer}", "optimizer.lr=0.125", "optimizer.weight_decay=0.5")
+    learner = build_learner(cfg, SPEC)
+    built = learner.build_optimizer(learner.parameters())
+    assert type(built).__name__.lower() == optimizer
+    assert (built.defaults["lr"], built.defaults["weight_decay"]) == (0.125, 0.5)
+
+
+def test_the_trainer_gets_its_callbacks_and_logger(compose, tmp_path: Path) -> None:
+    quiet_lightning()
+    trainer = build_trainer(compose())
+    assert isinstance(trainer.logger, pl.loggers.TensorBoardLogger)
+    assert Path(trainer.logger.log_dir) == tmp_path / "run"
+    assert sum(isinstance(each, TrainingCurves) for each in trainer.callbacks) == 1
+    assert (trainer.max_epochs, trainer.gradient_clip_val, trainer.precision) == (2, 1.0, "32-true")
+
+
+def test_without_a_logger_there_are_no_curves(compose) -> None:
+    quiet_lightning()
+    trainer = build_trainer(
+        compose("logger=none", "callbacks.progress=null", "callbacks.early_stopping=null")
+    )
+    assert trainer.loggers == []
+    assert not any(
+        isinstance(each, TrainingCurves | pl.callbacks.EarlyStopping) for each in trainer.callbacks
+    )
+
+
+class TestCheckpoint:
+    @pytest.fixture
+    def saved(self, compose, tmp_path: Path) -> tuple[DictConfig, Path]:
+        cfg = compose("model=bilstm", "model.num_layers=2")
+        learner = build_learner(cfg, SPEC)
+        path = tmp_path / "some.ckpt"
+        torch.save({"state_dict": learner.state_dict(), "spec": SPEC.to_dict()}, path)
+        return cfg, path
+
+    def refusal(self, cfg: DictConfig, path: Path) -> str:
+        with pytest.raises(ConfigError) as caught:
+            load_learner(cfg, path)
+        return str(caught.value).splitlines()[1].strip().replace(str(path), "FILE")
+
+    def test_lstm_and_bilstm_share_their_weights(self, compose, saved) -> None:
+        cfg, path = saved
+        lstm = compose("model=lstm", "model.num_layers=2", "model.bidirectional=true")
+        data = build_data(cfg)
+        data.setup()
+        batch = data.corpus.splits["dev"].batch(range(20))
+        learners = [load_learner(each, path).eval() for each in (cfg, lstm)]
+        assert isinstance(learners[0].network.backbone.rnn, BiLSTM)
+        assert type(learners[1].network.backbone.rnn) is torch.nn.LSTM
+        scores = [learner(batch)[0] for learner in learners]
+        torch.testing.assert_close(*scores, rtol=0, atol=1e-6)
+        torch.save({"state_dict": learners[1].state_dict(), "spec": SPEC.to_dict()}, path)
+        torch.testing.assert_close(load_learner(cfg, path).eval()(batch)[0], scores[0], rtol=0, atol=0)
+
+    def test_the_promise_of_the_data_sizes_the_model(self, compose, saved) -> None:
+        cfg, path = saved
+        assert load_learner(cfg, path).spec == SPEC
+
+    def test_another_model_is_refused(self, compose, saved) -> None:
+        cfg = compose("model=gru")
+        assert self.refusal(cfg, saved[1]).startswith(
+            'checkpoint: FILE comes from another model: Unexpected key(s) in state_dict: "network.backbone'
+        )
+
+    def test_code_is_never_run(self, saved, tmp_path: Path) -> None:
+        cfg, path = saved
+        torch.save({"state_dict": {}, "spec": {}, "more": RunsCode(tmp_path / "ran")}, path)
+        refused = (
+            "checkpoint: FILE cannot be read: it is damaged, or holds more than tensors and plain values, "
+            "which might run code and is never loaded"
+        )
+        assert self.refusal(cfg, path) == refused
+        assert not (tmp_path / "ran").exists()
+        path.write_bytes(path.read_bytes()[:100])
+        assert self.refusal(cfg, path) == refused
+        path.write_bytes(b"")
+        assert self.refusal(cfg, path) == refused
+
+    def test_a_file_of_another_program_is_refused(self, saved) -> None:
+        cfg, path = saved
+        torch.save({"weights": torch.ones(1)}, path)
+        assert (
+            self.refusal(cfg, path)
+            == "checkpoint: FILE was not written by seqtrain: it lacks spec or state_dict"
+        )
+
+
+def test_word_vectors_need_an_encoder_with_a_place_for_them(compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_learner(compose(), SPEC, vectors=torch.zeros(2, 3))
+    assert caught.value.problems == (
+        "encoder: the data has word vectors, and VectorEncoder has no method load_vectors for them",
+    )
+
+
+class RunsCode:
+    """What a pickle can do to its reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def test_every_member_gets_the_word_vectors(compose) -> None:
+    words = Vocabulary(("a", "b"), (2, 0))
+    spec = DataSpec(("X", "Y"), words=words, characters=words, vector_size=3)
+    vectors = torch.arange(12.0).view(4, 3)
+    network = build_learner(compose("members=2", task="pos"), spec, vectors).network
+    assert [torch.equal(member.encoder.word_vectors, vectors) for member in network.members] == [True, True]

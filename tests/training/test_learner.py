@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from seqtrain.data import SequenceDataModule
+from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.runs.logs import quiet_lightning
+from seqtrain.training.build import build_data, build_learner
+from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.measure import measure
+
+MODELS = ["rnn", "lstm", "gru", "bilstm"]
+Made = tuple[Any, SequenceLearner, SequenceDataModule]
+
+
+@pytest.fixture
+def make(compose) -> Callable[..., Made]:
+    def make(task: str, *overrides: str) -> Made:
+        quiet_lightning()
+        cfg = compose(*overrides, task=task)
+        data = build_data(cfg)
+        data.setup()
+        torch.manual_seed(0)
+        return cfg, build_learner(cfg, data.spec), data
+
+    return make
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("task", ["digits", "pos"])
+def test_one_batch_is_overfitted(make, task: str, model: str) -> None:
+    regular = ("encoder.dropout=0", "head.dropout=0", "encoder.unknown_rate=0")
+    _, learner, data = make(
+        task, f"model={model}", "model.hidden_size=32", *(regular if task == "pos" else ("head.dropout=0",))
+    )
+    batch = data.corpus.splits["train"].batch(range(12))
+    optimizer = torch.optim.Adam(learner.parameters(), lr=0.02)
+    losses = []
+    for _ in range(80):
+        loss = learner.training_step(batch, 0)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] > 1.0
+    assert losses[-1] < 0.02
+
+
+@pytest.mark.parametrize("task", ["digits", "pos"])
+def test_training_loss_is_the_mean_over_valid_positions(make, task: str) -> None:
+    _, learner, data = make(task)
+    learner.eval()  # no dropout
+    train = data.corpus.splits["train"]
+    outputs = learner.training_step(train.batch(range(9)), 0)
+    alone = [learner.training_step(train.batch([index]), 0) for index in range(9)]
+    count = sum(each["count"] for each in alone)
+    assert outputs["count"] == count == (9 if task == "digits" else int(train.lengths[:9].sum()))
+    total = sum(each["loss_sum"].item() for each in alone)
+    assert outputs["loss"].item() == pytest.approx(total / count, rel=1e-5)
+    assert outputs["loss_sum"].item() == pytest.approx(total, rel=1e-5)
+    assert not outputs["loss_sum"].requires_grad
+
+
+@pytest.mark.parametrize("task", ["digits", "pos"])
+def test_metrics_do_not_depend_on_the_size_of_batches(make, task: str) -> None:
+    results = []
+    for size in (1, 7, 500):
+        cfg, learner, data = make(task, f"data.eval_batch_size={size}")
+        results.append(measure(cfg, learner, data))
+    assert {"val/loss", "val/accuracy", "val/macro_f1", "test/loss", "test/accuracy"} <= results[0].keys()
+    assert ("test/accuracy_unseen" in results[0]) == (task == "pos")
+    assert results[0] == pytest.approx(results[2], rel=1e-5)
+    assert results[1] == pytest.approx(results[2], rel=1e-5)
+
+
+@pytest.mark.parametrize("task", ["digits", "pos"])
+def test_metrics_are_those_of_a_plain_loop(make, task: str) -> None:
+    cfg, learner, data = make(task)
+    metrics = measure(cfg, learner, data)
+    learner.eval()
+    test = data.corpus.splits["test"]
+    loss, right, count = 0.0, 0, 0
+    for index in range(len(test.lengths)):
+        batch = test.batch([index])
+        scores, _ = learner(batch)
+        targets = batch.targets.flatten()
+        flat = scores.reshape(len(targets), -1)
+        loss += torch.nn.functional.cross_entropy(flat, targets, reduction="sum").item()
+        right += int((flat.argmax(-1) == targets).sum())
+        count += len(targets)
+    assert metrics["test/loss"] == pytest.approx(loss / count, rel=1e-5)
+    assert metrics["test/accuracy"] == pytest.approx(right / count, rel=1e-6)
+
+
+def test_smoothing_is_in_the_training_loss_only(make) -> None:
+    plain_cfg, plain, data = make("digits")
+    cfg, smoothed, _ = make("digits", "head.label_smoothing=0.3")
+    batch = data.corpus.splits["train"].batch(range(20))
+    assert smoothed.training_step(batch, 0)["loss"].item() != pytest.approx(
+        plain.training_step(batch, 0)["loss"].item(), rel=1e-4
+    )
+    assert measure(cfg, smoothed, data) == measure(plain_cfg, plain, data)
+
+
+def test_nothing_to_learn_from(make) -> None:
+    _, learner, _ = make("digits")
+    with pytest.raises(ValueError, match=r"^the batch has no targets to learn from$"):
+        learner.training_step(SequenceBatch(torch.zeros(1, 8, 8), torch.tensor([8])), 0)
+
+
+def test_padding_has_no_gradient(make) -> None:
+    """The same sentences, with one that only adds padding to them, and counts for nothing."""
+    _, learner, data = make("pos")
+    learner.eval()
+    train = data.corpus.splits["train"]
+    order = train.lengths.argsort()
+    short, long = order[:4].tolist(), order[-1:].tolist()
+    together = train.batch([*short, *long])
+    assert together.targets is not None
+    together.targets[-1] = IGNORED
+    gradients = []
+    for batch in (train.batch(short), together):
+        learner.zero_grad()
+        head: Any = learner.network.head
+        scores, _ = learner(batch)
+        head.loss_sum(scores, batch.targets, batch.lengths).backward()
+        gradients.append([parameter.grad.clone() for parameter in learner.parameters()])
+    for alone, padded in zip(*gradients, strict=True):
+        torch.testing.assert_close(alone, padded, rtol=1e-4, atol=1e-5)
+
+
+def test_the_promise_of_the_data_is_in_every_checkpoint(make) -> None:
+    _, learner, data = make("pos")
+    checkpoint: dict[str, Any] = {}
+    learner.on_save_checkpoint(checkpoint)
+    assert checkpoint == {"spec": data.spec.to_dict()}
+    assert type(data.spec).from_dict(checkpoint["spec"]) == data.spec

@@ -1,0 +1,134 @@
+"""Runs with pretrained word vectors, whose file is needed when training begins and never again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import small_overrides
+
+from seqtrain.commands import evaluate, predict
+from seqtrain.commands.train import main
+from seqtrain.config import ConfigError
+from seqtrain.runs.folder import RunFolder
+from seqtrain.training.train import train
+
+# Of these train has the dog; dev and test have the wug and the Blicket too.
+TEXT = """\
+4 3
+wug 1 0 0.1
+Blicket 1 0 0.2
+dog 1 0 1
+never 0 1 0
+"""
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    path = tmp_path / "vectors.gz"
+    path.write_bytes(gzip.compress(TEXT.encode()))
+    return path
+
+
+def saved(run_dir: Path, name: str) -> dict:
+    return torch.load(run_dir / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def splits_only(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if "/" in name}
+
+
+def test_the_run_folder_is_enough(compose, vectors: Path, capsys) -> None:
+    cfg = compose(f"data.vectors={vectors}", "callbacks=average", task="pos")
+    folder = RunFolder(cfg.run_dir)
+    metrics = train(cfg, folder)
+    assert "4 word vectors of 3 numbers, for 9.1% of train's known words" in folder.log_file.read_text()
+    checkpoint = saved(folder.path, "best")
+    words = checkpoint["spec"]["words"]
+    assert tuple(words["entries"][-3:]) == ("wug", "blicket", "never")
+    state = checkpoint["state_dict"]
+    table = state["network.encoder.word_vectors"]
+    in_file = torch.tensor([[1, 0, 0.1], [1, 0, 0.2], [0, 1, 0]])
+    assert torch.equal(table[-3:], in_file)  # after training, too
+    assert table.any(dim=1).sum() == 4
+    assert state["network.encoder.word_embedding.weight"].shape == (len(table) - 3, 12)
+
+    vectors.unlink()
+    capsys.readouterr()
+    assert evaluate.main([f"run_dir={folder.path}", "format=json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == splits_only(metrics)
+    assert err == ""
+    assert predict.main([f"run_dir={folder.path}", "text=the wug will run .", "format=json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["tags"]) == 5
+
+
+def test_other_data_is_refused_all_the_same(
+    compose, vectors: Path, treebank: Path, tmp_path: Path, capsys
+) -> None:
+    cfg = compose(f"data.vectors={vectors}", task="pos")
+    train(cfg, RunFolder(cfg.run_dir))
+    moved = shutil.copytree(treebank, tmp_path / "moved")
+    assert evaluate.main([f"run_dir={cfg.run_dir}", f"data_dir={moved}"]) == 0
+    part = moved / "made_up-ud-train.conllu"
+    part.write_text(part.read_text().replace("\tdog\t", "\tpig\t"))
+    assert evaluate.main([f"run_dir={cfg.run_dir}", f"data_dir={moved}"]) == 2
+    assert "comes from other data: its classes, sizes or vocabularies differ\n" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_goes_on_without_the_file(compose, vectors: Path, tmp_path: Path) -> None:
+    overrides = (f"data.vectors={vectors}", "schedule=constant")
+    whole = compose(*overrides, f"run_dir={tmp_path / 'whole'}", task="pos")
+    train(whole, RunFolder(whole.run_dir))
+    half = compose(*overrides, f"run_dir={tmp_path / 'half'}", task="pos")
+    half.trainer.max_epochs = 1
+    train(half, RunFolder(half.run_dir))
+    folder = RunFolder(half.run_dir)
+    folder.metrics_file.unlink()
+    vectors.unlink()
+    half.trainer.max_epochs = 2
+    train(half, folder)
+    first, second = (saved(Path(cfg.run_dir), "last")["state_dict"] for cfg in (whole, half))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_vectors_reach_words_that_train_lacks(compose, vectors: Path) -> None:
+    """Without letters all words that train lacks are one, but for their vectors."""
+    from seqtrain.data import encode_sentences
+    from seqtrain.training.build import load_learner
+
+    cfg = compose(f"data.vectors={vectors}", "encoder.character_hidden_size=0", task="pos")
+    train(cfg, RunFolder(cfg.run_dir))
+    learner = load_learner(cfg, RunFolder(cfg.run_dir).best_checkpoint).eval()
+    batch = encode_sentences(learner.spec, [["Wug", "zyx", "Dog"]]).batch([0])
+    encoded = learner.network.encoder(batch.inputs)[0]
+    assert torch.equal(encoded[0, :12], encoded[1, :12])  # the embedding of the unknown word
+    assert torch.equal(encoded[:, 12:], torch.tensor([[1, 0, 0.1], [0, 0, 0], [1, 0, 1]]))
+
+
+def test_a_file_that_cannot_be_used_is_refused(treebank: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [*small_overrides("pos", treebank), "data.vectors=nowhere.txt"]
+    assert main(arguments) == 2
+    message = (
+        "nowhere.txt: no such file; give data.vectors a text file of GloVe, word2vec or fastText, plain or"
+    )
+    assert capsys.readouterr() == ("", f"{message} gzip, or null\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_a_run_without_vectors(compose, vectors: Path, tmp_path: Path) -> None:
+    without = compose(f"run_dir={tmp_path / 'without'}", task="pos")
+    train(without, RunFolder(without.run_dir))
+    assert "network.encoder.word_vectors" not in saved(tmp_path / "without", "best")["state_dict"]
+    cfg = compose(
+        f"data.vectors={vectors}", f"checkpoint={tmp_path}/without/checkpoints/best.ckpt", task="pos"
+    )
+    with pytest.raises(ConfigError, match="comes from other data"):
+        train(cfg, RunFolder(cfg.run_dir))
+    assert not Path(cfg.run_dir).exists()

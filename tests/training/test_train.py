@@ -1,0 +1,306 @@
+"""Training end to end on small data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from small_runs import without_times
+
+from seqtrain.config import ConfigError, check_config, compose_config
+from seqtrain.runs.folder import RunFolder
+from seqtrain.training.build import build_data, load_learner
+from seqtrain.training.measure import measure
+from seqtrain.training.train import train
+
+MODELS = ["rnn", "lstm", "gru", "bilstm"]
+
+
+def run(cfg) -> dict[str, float]:
+    return train(cfg, RunFolder(cfg.run_dir))
+
+
+def splits_only(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if "/" in name}
+
+
+def weights(cfg, name: str = "last") -> dict[str, torch.Tensor]:
+    loaded = torch.load(Path(cfg.run_dir) / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    return loaded["state_dict"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestEveryTaskAndModel:
+    def test_digits(self, compose, model: str) -> None:
+        metrics = run(
+            compose(
+                f"model={model}",
+                "trainer.limit_train_batches=1.0",
+                "trainer.max_epochs=4",
+                "optimizer.lr=0.02",
+            )
+        )
+        assert metrics["val/loss"] < 1.7  # ln 10 = 2.3 before
+        assert metrics["test/accuracy"] > 0.4
+
+    def test_pos(self, compose, model: str) -> None:
+        metrics = run(compose(f"model={model}", "trainer.max_epochs=15", "optimizer.lr=0.03", task="pos"))
+        assert metrics["val/loss"] < 0.4  # ln 5 = 1.6 before
+        assert metrics["test/accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("task", ["digits", "pos"])
+def test_several_members_train_and_are_loaded_as_one(compose, task: str) -> None:
+    cfg = compose("model=bilstm", "members=2", "callbacks=average", task=task)
+    metrics = run(cfg)
+    learner = load_learner(cfg, Path(cfg.run_dir) / "checkpoints" / "best.ckpt")
+    assert splits_only(measure(cfg, learner, build_data(cfg))) == splits_only(metrics)
+    assert metrics["parameters"] == 2 * learner.network.members[0].num_parameters
+    assert "model       2 x BiLSTM(" in (Path(cfg.run_dir) / "train.log").read_text()
+
+
+def test_a_configuration_from_before_members_has_one(compose) -> None:
+    cfg = compose()
+    del cfg["members"]
+    check_config(cfg)
+    assert run(cfg)["parameters"] == 4 * 16 * (8 + 16 + 2) + 10 * 17
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_one_others(compose, tmp_path: Path) -> None:
+    lively = ("model=bilstm", "model.num_layers=2", "model.dropout=0.5")
+    cfgs = [
+        compose(*lively, f"seed={seed}", f"run_dir={tmp_path / name}")
+        for seed, name in ((0, "a"), (0, "b"), (1, "c"))
+    ]
+    metrics = [without_times(run(cfg)) for cfg in cfgs]
+    assert metrics[0] == metrics[1]
+    assert metrics[0] != metrics[2]
+    first, second, third = (weights(cfg) for cfg in cfgs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not any(torch.equal(first[name], third[name]) for name in first)
+
+
+@pytest.mark.parametrize("model", ["lstm", "bilstm"])
+def test_both_values_of_batch_first_train_to_the_same_numbers(compose, tmp_path: Path, model: str) -> None:
+    options = (f"model={model}", "head.dropout=0.1")
+    results = []
+    for value in ("true", "false"):
+        results.append(run(compose(*options, f"model.batch_first={value}", f"run_dir={tmp_path / value}")))
+    assert without_times(results[0]) == pytest.approx(without_times(results[1]), rel=1e-4)
+
+
+class TestRunFolder:
+    @pytest.fixture
+    def trained(self, compose):
+        cfg = compose()
+        return cfg, run(cfg)
+
+    def test_holds_what_was_promised(self, trained) -> None:
+        cfg, metrics = trained
+        folder = Path(cfg.run_dir)
+        names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert {
+            "config.yaml",
+            "metrics.json",
+            "train.log",
+            "environment.json",
+            "confusions.csv",
+            "checkpoints/best.ckpt",
+            "checkpoints/last.ckpt",
+        } <= names
+        assert any(name.startswith("events.out.tfevents") for name in names)
+        assert not any(name.endswith((".partial", ".lock")) for name in names)
+        kept = json.loads((folder / "metrics.json").read_text())
+        assert kept == metrics
+        assert {
+            "val/accuracy",
+            "test/accuracy",
+            "test/loss",
+            "parameters",
+            "epochs",
+            "seconds",
+        } <= kept.keys()
+        assert all(isinstance(value, float | int) for value in kept.values())
+        assert (kept["epochs"], kept["parameters"]) == (2, 4 * 16 * (8 + 16 + 2) + 10 * 17)
+
+    def test_confusions_add_up_to_the_accuracy(self, trained) -> None:
+        cfg, metrics = trained
+        with (Path(cfg.run_dir) / "confusions.csv").open() as file:
+            (_, *names), *rows = csv.reader(file)
+        assert names == [name for name, *_ in rows] == [str(digit) for digit in range(10)]
+        counts = torch.tensor([[int(count) for count in row] for _, *row in rows])
+        assert int(counts.sum()) == 360
+        assert float(counts.trace() / counts.sum()) == pytest.approx(metrics["test/accuracy"])
+
+    def test_says_where_and_with_what(self, trained) -> None:
+        cfg, _ = trained
+        environment = json.loads((Path(cfg.run_dir) / "environment.json").read_text())
+        assert environment["device"] == f"cpu with 1 thread of {os.cpu_count()}"
+        assert environment["torch"] == torch.__version__
+        assert environment["processor"]
+
+    def test_speed_is_what_was_trained_on_over_the_time(self, compose) -> None:
+        cfg = compose("trainer.limit_train_batches=1.0")
+        metrics = run(cfg)
+        last = torch.load(Path(cfg.run_dir) / "checkpoints" / "last.ckpt", weights_only=True)
+        clock = last["callbacks"]["LastCheckpoint"]
+        assert clock["num_trained"] == 2 * 1257
+        # The seconds of metrics.json are rounded to a tenth.
+        for seconds in (metrics["seconds"] - 0.06, metrics["seconds"] + 0.06):
+            assert (2 * 1257 / seconds > metrics["sequences_per_second"]) == (seconds < metrics["seconds"])
+
+    def test_checkpoints_hold_no_code(self, trained) -> None:
+        cfg, _ = trained
+        for name in ("best", "last"):
+            assert weights(cfg, name).keys() == weights(cfg).keys()
+
+    def test_config_yaml_is_enough_to_run_again(self, trained, tmp_path: Path) -> None:
+        cfg, metrics = trained
+        again = OmegaConf.load(Path(cfg.run_dir) / "config.yaml")
+        again.run_dir = str(tmp_path / "again")
+        for node in (again.callbacks.best, again.callbacks.last, again.logger):
+            for key in ("dirpath", "path", "save_dir"):
+                if key in node:
+                    node[key] = node[key].replace(cfg.run_dir, again.run_dir)
+        assert without_times(run(again)) == without_times(metrics)
+
+    def test_the_log_names_data_model_device_and_result(self, trained) -> None:
+        cfg, metrics = trained
+        text = (Path(cfg.run_dir) / "train.log").read_text()
+        assert "INFO data        train 1,257 sequences (10,056 steps); dev 180" in text
+        assert "INFO model       LSTM(8, 16, batch_first=True), 1,834 parameters" in text
+        assert "INFO device      cpu with " in text
+        assert f"{metrics['val/accuracy']:.4f}   {metrics['test/accuracy']:.4f}" in text
+        assert f"look inside with  tensorboard --logdir {cfg.run_dir}" in text
+        assert "WARNING" not in text
+
+    def test_the_best_checkpoint_is_tested(self, compose, tmp_path: Path) -> None:
+        cfg = compose(
+            "optimizer.lr=1e-9", "schedule=constant", "trainer.max_epochs=3", "callbacks.early_stopping=null"
+        )
+        run(cfg)
+        best = torch.load(Path(cfg.run_dir) / "checkpoints" / "best.ckpt", weights_only=True)
+        assert best["epoch"] == 0  # none of the later ones is better
+
+    def test_the_test_metrics_are_in_tensorboard(self, trained) -> None:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        cfg, metrics = trained
+        reader = EventAccumulator(cfg.run_dir)
+        reader.Reload()
+        tags = set(reader.Tags()["scalars"])
+        assert {"train/loss", "val/loss", "val/accuracy", "test/loss", "test/accuracy"} <= tags
+        (point,) = reader.Scalars("test/accuracy")
+        assert (point.step, point.value) == (12, pytest.approx(metrics["test/accuracy"]))
+        assert [point.step for point in reader.Scalars("val/accuracy")] == [6, 12]
+
+
+class TestFailure:
+    def test_the_traceback_is_in_the_log_and_the_folder_can_go_on(self, compose, monkeypatch) -> None:
+        cfg = compose()
+        with monkeypatch.context() as patch:
+            patch.setattr("seqtrain.training.train.measure", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                run(cfg)
+        text = (Path(cfg.run_dir) / "train.log").read_text()
+        assert "ERROR The run failed.\nTraceback (most recent call last):\n" in text
+        assert "ZeroDivisionError: division by zero" in text
+        folder = RunFolder(cfg.run_dir)
+        assert folder.is_begun
+        assert not folder.is_done
+        run(cfg)
+        assert folder.is_done
+
+    @pytest.mark.parametrize(
+        "what",
+        ["model.input_size", "checkpoint of another model", "checkpoint of other data", "no checkpoint"],
+    )
+    def test_a_refusal_leaves_nothing(self, compose, tmp_path: Path, what: str) -> None:
+        cfg = compose()
+        if what == "model.input_size":
+            cfg.model.input_size = 9
+        elif what != "no checkpoint":
+            other = ("model=gru",) if "model" in what else ("task=pos",)
+            task = "digits" if "model" in what else "pos"
+            run(compose(*other, f"run_dir={tmp_path / 'other'}", task=task))
+            cfg.checkpoint = str(tmp_path / "other" / "checkpoints" / "last.ckpt")
+        else:
+            cfg.checkpoint = str(tmp_path / "missing.ckpt")
+        with pytest.raises(
+            ConfigError, match=r"^seqtrain: the configuration was refused \(1 problem\)"
+        ) as caught:
+            run(cfg)
+        assert "\n  model.input_size: " in str(caught.value) or "\n  checkpoint: " in str(caught.value)
+        assert not Path(cfg.run_dir).exists()
+
+
+def test_without_a_best_checkpoint_the_last_weights_are_tested(compose, tmp_path: Path) -> None:
+    cfg = compose("callbacks.best=null")
+    metrics = run(cfg)
+    assert not (Path(cfg.run_dir) / "checkpoints" / "best.ckpt").exists()
+    whole = compose(f"run_dir={tmp_path / 'whole'}")
+    run(whole)
+    last = load_learner(whole, RunFolder(whole.run_dir).last_checkpoint)
+    data = build_data(whole)
+    assert splits_only(metrics) == measure(whole, last, data)
+
+
+def test_a_checkpoint_of_another_run_is_gone_on_with(compose, tmp_path: Path) -> None:
+    first = compose("trainer.max_epochs=1", "schedule=constant", f"run_dir={tmp_path / 'first'}")
+    run(first)
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    more = compose("schedule=constant", f"checkpoint={last}", f"run_dir={tmp_path / 'more'}")
+    whole = compose("schedule=constant", f"run_dir={tmp_path / 'whole'}")
+    metrics = run(more), run(whole)
+    assert [each["epochs"] for each in metrics] == [2, 2]
+    assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(more).items())
+
+
+def test_real_sample_and_digits_run_by_default(tmp_path: Path) -> None:
+    """The shipped data, read by three batches of every part."""
+    for task, key in (("digits", "test/accuracy"), ("pos", "test/accuracy_unseen")):
+        cfg = compose_config([f"task={task}", "trainer=debug", f"run_dir={tmp_path / task}"])
+        assert 0 <= run(cfg)[key] <= 1
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("trainer=gpu", "trainer: No supported gpu backend found!"),
+        (
+            "trainer.accelerator=tpux",
+            "trainer: You selected an invalid accelerator name: `accelerator='tpux'`",
+        ),
+        (
+            "model.backend=triton",
+            "model.backend: triton needs a GPU, and this runs on cpu; leave it at auto",
+        ),
+    ],
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    compose, override: str, problem: str
+) -> None:
+    cfg = compose("model=bilstm", override)
+    with pytest.raises(ConfigError) as refusal:
+        run(cfg)
+    assert refusal.value.problems[0].startswith(problem)
+    assert not Path(cfg.run_dir).exists()
+
+
+def test_a_longer_training_goes_on_where_a_finished_one_ended(compose, tmp_path: Path) -> None:
+    cfg = compose()
+    run(cfg)
+    given = f"checkpoint={RunFolder(cfg.run_dir).last_checkpoint}"
+    longer = compose(given, f"run_dir={tmp_path / 'longer'}", "trainer.max_epochs=3")
+    assert run(longer)["epochs"] == 3
+
+
+def test_without_a_tensorboard_log_nobody_is_sent_to_look(compose, capsys) -> None:
+    run(compose("logger=none"))
+    assert "tensorboard --logdir" not in capsys.readouterr().out
