@@ -26,12 +26,13 @@ enabled, that is, under create_graph=True. Results repeat bit by bit. An engine 
 
 The input projection and its gradients are the engine's own, so that it may lay them out as it likes.
 
-    walk.py    the walk of both directions over packed rows
+    walk.py        the walk of both directions over packed rows
     cells/         the equations of each cell
-    reference.py   any cell, plain autograd: the oracle
-    eager.py       the LSTM, gradients by hand, with its time loops in lstm_loop.py; docs/recurrence.md
-    triton_*.py    the LSTM on a GPU, by Triton kernels; opt-in
-    engine.py      which engine runs a layer
+    engines/       what runs one layer:
+      reference.py   any cell, plain autograd: the oracle
+      eager.py       the LSTM, gradients by hand, with its time loops in lstm_loop.py; docs/recurrence.md
+      triton/        the LSTM on a GPU, by Triton kernels; opt-in
+      selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts
 """
 
