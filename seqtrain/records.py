@@ -137,3 +137,17 @@ class DataSpec:
             characters=vocabulary(plain["characters"]),
             vector_size=plain.get("vector_size"),  # earlier checkpoints have no such key
         )
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What a training or evaluation step tells the callbacks.
+
+    `loss_sum` () is detached, summed over the `num_valid` valid positions of the batch. `final_states` has one
+    entry for each member of an ensemble, one in all for a single network, each with `num_directions` rows a layer.
+    """
+
+    loss_sum: Tensor
+    num_valid: int
+    final_states: tuple[FinalState, ...]
+    num_directions: int
