@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError
 from seqtrain.config.resolve import resolve_tree
+from seqtrain.runs.files import write_text
 
 
 class RunFolder:
@@ -111,11 +111,11 @@ class RunFolder:
 
     def write_config(self, cfg: DictConfig) -> None:
         """Keep the configuration, resolved: enough to run it again."""
-        _write_atomically(self.config_file, OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
+        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
 
     def write_environment(self, environment: dict[str, str]) -> None:
         """Keep where and with what the run takes place."""
-        _write_atomically(self.environment_file, json.dumps(environment, indent=2) + "\n")
+        write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
 
     def write_confusions(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
         """Keep how often a position of each target (row) was given each target (column)."""
@@ -123,11 +123,11 @@ class RunFolder:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["target", *names])
         table.writerows([name, *row] for name, row in zip(names, counts, strict=True))
-        _write_atomically(self.confusions_file, text.getvalue())
+        write_text(self.confusions_file, text.getvalue())
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
         """Keep the metrics, which says that the run is done."""
-        _write_atomically(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
+        write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
 
     @property
     def _lock_file(self) -> Path:
@@ -199,15 +199,6 @@ def _new_folder(path: Path) -> RunFolder:
 def resolved(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, without Hydra's own node."""
     return {str(key): value for key, value in resolve_tree(cfg).tree.items()}
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _flat(node: Any, path: str = "") -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from seqtrain.runs.files import atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +47,6 @@ def cache_folder(cache_dir: str | Path | None) -> Path:
 
 
 def _write(result: dict[str, Any], place: Path) -> None:
-    """Write beside `place` and rename, so that nobody ever reads half a file."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=place.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(result, file)
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with atomic_write(place, shared=True) as file:
+        torch.save(result, file)
