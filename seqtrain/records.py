@@ -141,10 +141,10 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What a training or evaluation step tells the callbacks.
+    """What a training or evaluation step hands to the callbacks.
 
-    `loss_sum` () is detached, summed over the `num_valid` valid positions of the batch. `final_states` has one
-    entry for each member of an ensemble, one in all for a single network, each with `num_directions` rows a layer.
+    `loss_sum` () is detached, summed over the `num_valid` valid positions of the batch. `final_states` has
+    one entry for each member of an ensemble, a single one otherwise, each with `num_directions` rows a layer.
     """
 
     loss_sum: Tensor
