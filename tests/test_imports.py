@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "seqtrain"
 # those above it here; what every room may use comes first.
 ROOMS = [
     "errors",
+    "lazy",
     "records",
     "config",
     "runs",
@@ -30,7 +31,7 @@ ROOMS = [
     "predict",
 ]
 
-HYDRA = {"config", "training/build.py", "commands/train.py"}
+HYDRA = {"config", "commands/train.py"}
 OMEGACONF = {*HYDRA, "runs", "training", "commands"}
 LIGHTNING = {"telemetry", "training", "data/datamodule.py"}
 

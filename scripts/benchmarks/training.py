@@ -25,7 +25,8 @@ from seqtrain.config import compose_config
 from seqtrain.data import SequenceDataModule
 from seqtrain.records import SequenceBatch
 from seqtrain.runs.logs import quiet_lightning
-from seqtrain.training.build import build_data, build_learner, build_network, build_trainer
+from seqtrain.training.build import build_data, build_learner, build_trainer
+from seqtrain.training.network import build_network
 
 CASES = {
     "digits": ["task=digits", "data=digits", "model=lstm", "trainer.max_epochs=8"],

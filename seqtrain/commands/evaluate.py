@@ -40,9 +40,10 @@ def _evaluate(arguments: Sequence[str]) -> None:
 
     from seqtrain.runs.logs import quiet_lightning
     from seqtrain.runs.table import metrics_table
-    from seqtrain.training.build import build_data, build_learner, for_any_device
+    from seqtrain.training.build import build_data, build_learner
     from seqtrain.training.checkpoint import load_weights, read_spec
     from seqtrain.training.measure import measure
+    from seqtrain.training.network import for_any_device
 
     quiet_lightning()
     data = build_data(cfg)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import CONFIG_DIR, check_command_line, check_config
+from seqtrain.config.resolve import resolve_tree
 from seqtrain.runs.folder import RunFolder, choose_run_folder
 
 RUN_DIR = "SEQTRAIN_RUN_DIR"  # tells the processes that a run starts which folder is theirs
@@ -72,6 +73,7 @@ def _run(cfg: DictConfig, folder: RunFolder) -> float:
     from seqtrain.training.train import train
 
     cfg.run_dir = str(folder.path)
+    cfg = OmegaConf.create(resolve_tree(cfg).tree)
     try:
         os.environ[RUN_DIR] = str(folder.path)
         return train(cfg, folder).get(cfg.task.monitor, float("nan"))

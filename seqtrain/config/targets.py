@@ -147,9 +147,14 @@ def find_class(target: str) -> type:
 
 def _not_there(path: str, parent: Any) -> str:
     package, _, name = path.rpartition(".")
-    meant = nearest(name, [key for key in dir(parent) if not key.startswith("_")]) if package else None
+    meant = nearest(name, _public(parent)) if package else None
     hint = f"; did you mean {package}.{meant}?" if meant else ""
     return f"there is no {path}{hint}"
+
+
+def _public(module: Any) -> list[str]:
+    names = {*dir(module), *getattr(module, "__all__", ())}  # what is imported on first use is in no dir()
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[str]) -> None:

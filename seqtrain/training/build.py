@@ -1,15 +1,13 @@
-"""From a checked configuration to objects: the one place that builds them."""
+"""From a checked configuration to data module, learner and trainer."""
 
 from __future__ import annotations
 
 import csv
-import warnings
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -19,59 +17,17 @@ from pytorch_lightning.profilers import PassThroughProfiler
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.data import SequenceDataModule
-from seqtrain.model import Ensemble, Network, RecurrentBackbone
 from seqtrain.records import DataSpec
 from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.checkpoint import load_weights, read_spec
+from seqtrain.training.construct import construct
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
+from seqtrain.training.network import build_network, for_any_device
 
 
 def build_data(cfg: DictConfig) -> SequenceDataModule:
     """The data module of `cfg.data`; nothing is read before its `setup`."""
-    return SequenceDataModule(_build(cfg.data), seed=cfg.seed)
-
-
-def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> Network | Ensemble:
-    """A network, or `members` of them that answer as one; with pretrained word vectors, if there are any.
-
-    Raises:
-        ConfigError: `model.input_size` is given and the encoder gives another size; an initialization that
-            the backbone has no weights for; or the encoder has no place for word vectors.
-    """
-    networks = [_build_member(cfg, spec) for _ in range(cfg.get("members", 1))]
-    if vectors is not None:
-        for network in networks:
-            _load_vectors(network.encoder, vectors)
-    return networks[0] if len(networks) == 1 else Ensemble(networks)
-
-
-def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
-    """Encoder, backbone and head, each sized by the one before."""
-    encoder = _build(cfg.encoder, spec=spec)
-    given = cfg.model.get("input_size")
-    if given is not None and given != encoder.output_size:
-        raise ConfigError(
-            [
-                f"model.input_size: got {given}, but the data and the encoder give {encoder.output_size} "
-                "numbers per step; leave it out, or give null"
-            ]
-        )
-    with warnings.catch_warnings():
-        # The check of the configuration has already told of dropout that does nothing.
-        warnings.filterwarnings("ignore", message="dropout")
-        backbone = _build(cfg.model, input_size=encoder.output_size)
-    _initialize(cfg, backbone)
-    if not hasattr(backbone, "output_size"):
-        backbone = RecurrentBackbone(backbone)
-    head = _build(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
-    return Network(encoder, backbone, head)
-
-
-def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
-    try:
-        _build(cfg.initialization).apply(backbone)
-    except ValueError as error:
-        raise ConfigError([f"initialization.{error}"]) from None
+    return SequenceDataModule(construct(cfg.data), seed=cfg.seed)
 
 
 def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> SequenceLearner:
@@ -81,17 +37,7 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
         ConfigError: see `build_network`.
     """
     network = build_network(cfg, spec, vectors)
-    return SequenceLearner(network, _build(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
-
-
-def _load_vectors(encoder: torch.nn.Module, vectors: torch.Tensor) -> None:
-    load = getattr(encoder, "load_vectors", None)
-    if load is None:
-        name = type(encoder).__name__
-        raise ConfigError(
-            [f"encoder: the data has word vectors, and {name} has no method load_vectors for them"]
-        )
-    load(vectors)
+    return SequenceLearner(network, construct(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
 
 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
@@ -101,12 +47,12 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         ConfigError: this machine has no such device, or the trainer refuses its settings.
     """
     trainer: pl.Trainer
-    callbacks = [_build(node) for node in cfg.callbacks.values() if node is not None]
-    logger = _build(cfg.logger) if cfg.logger else None
+    callbacks = [construct(node) for node in cfg.callbacks.values() if node is not None]
+    logger = construct(cfg.logger) if cfg.logger else None
     if logger is not None:
         callbacks.append(TrainingCurves())
     try:
-        trainer = _build(
+        trainer = construct(
             cfg.trainer,
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
             precision=_precision(cfg.trainer),
@@ -175,25 +121,9 @@ def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
     return learner
 
 
-def for_any_device(cfg: DictConfig) -> DictConfig:
-    """The configuration, without what only a GPU can run: weights trained on one are of use elsewhere."""
-    if cfg.model.get("backend") == "triton":
-        cfg = cfg.copy()
-        cfg.model.backend = "auto"
-    return cfg
-
-
-def _build(node: DictConfig, **arguments: Any) -> Any:
-    """One object of a node whose target and keys have been checked.
-
-    The arguments go to the target directly: Hydra would turn dataclasses among them into configurations.
-    """
-    return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**arguments)
-
-
 def _optimizer(cfg: DictConfig) -> OptimizerBuilder:
     def build(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        optimizer: torch.optim.Optimizer = _build(cfg.optimizer, params=parameters)
+        optimizer: torch.optim.Optimizer = construct(cfg.optimizer, params=parameters)
         return optimizer
 
     return build
@@ -205,7 +135,9 @@ def _schedule(cfg: DictConfig) -> ScheduleBuilder:
         lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
         if "total_steps" in lengths and cfg.schedule.get("pct_start", 0) * num_steps == 1:
             lengths["total_steps"] += 1  # OneCycleLR divides by the steps of its rise, less one
-        schedule: torch.optim.lr_scheduler.LRScheduler = _build(cfg.schedule, optimizer=optimizer, **lengths)
+        schedule: torch.optim.lr_scheduler.LRScheduler = construct(
+            cfg.schedule, optimizer=optimizer, **lengths
+        )
         return schedule
 
     return build

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from seqtrain.model import Ensemble, Network
-from seqtrain.training.build import build_data, build_network
+from seqtrain.training.build import build_data
+from seqtrain.training.network import build_network
 
 
 @pytest.fixture(params=["digits", "pos"])

@@ -11,7 +11,8 @@ from torch import Tensor
 from seqtrain.data import Dataset
 from seqtrain.model import Network, VectorEncoder
 from seqtrain.records import SequenceBatch, Words
-from seqtrain.training.build import build_data, build_network
+from seqtrain.training.build import build_data
+from seqtrain.training.network import build_network
 
 MODELS = ["rnn", "lstm", "gru", "bilstm"]
 CHOSEN = [3, 11, 7, 0, 20]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -10,84 +9,12 @@ from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
-from seqtrain.records import DataSpec, Vocabulary
+from seqtrain.records import DataSpec
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.telemetry import TrainingCurves
-from seqtrain.training.build import build_data, build_learner, build_network, build_trainer, load_learner
+from seqtrain.training.build import build_data, build_learner, build_trainer, load_learner
 
 SPEC = DataSpec(tuple("0123456789"), feature_size=8)
-CLASSES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "bilstm": BiLSTM}
-
-
-def module(cfg: DictConfig, spec: DataSpec = SPEC) -> torch.nn.RNNBase | BiLSTM:
-    backbone = build_network(cfg, spec).backbone
-    assert isinstance(backbone.rnn, torch.nn.RNNBase | BiLSTM)
-    return backbone.rnn
-
-
-@pytest.mark.parametrize("model", CLASSES)
-def test_all_parameters_reach_the_module_in_every_combination(compose, model: str) -> None:
-    choices = {
-        "num_layers": (1, 2),
-        "bias": (True, False),
-        "batch_first": (True, False),
-        "dropout": (0.0, 0.25),
-        "bidirectional": (True, False),
-    }
-    if model == "rnn":
-        choices["nonlinearity"] = ("tanh", "relu")
-    cfg = compose(f"model={model}", "model.hidden_size=3")
-    for values in itertools.product(*choices.values()):
-        cfg.model.update(dict(zip(choices, values, strict=True)))
-        rnn = module(cfg)
-        assert type(rnn) is CLASSES[model]
-        assert (rnn.input_size, rnn.hidden_size) == (8, 3)
-        assert tuple(getattr(rnn, name) for name in choices) == values
-
-
-@pytest.mark.parametrize("model", CLASSES)
-def test_all_parameters_are_taken_from_the_command_line(compose, model: str) -> None:
-    wanted = {"input_size": 8, "hidden_size": 5, "num_layers": 3, "bias": False, "batch_first": False}
-    wanted |= {"dropout": 0.125, "bidirectional": True}
-    if model == "rnn":
-        wanted["nonlinearity"] = "relu"
-    cfg = compose(f"model={model}", *(f"model.{key}={value}" for key, value in wanted.items()))
-    assert {key: getattr(module(cfg), key) for key in wanted} == wanted
-
-
-@pytest.mark.parametrize(
-    ("overrides", "size", "shapes"),
-    [
-        (
-            ["model=rnn", "model.num_layers=4"],
-            100,
-            {"input": (20, 3, 100), "output": (20, 3, 20), "h": (4, 3, 20)},
-        ),
-        (
-            ["model=lstm", "model.num_layers=2"],
-            10,
-            {"input": (5, 3, 10), "output": (5, 3, 20), "h": (2, 3, 20)},
-        ),
-    ],
-)
-def test_torchs_documented_examples(compose, overrides: list[str], size: int, shapes) -> None:
-    cfg = compose(*overrides, "model.hidden_size=20", "model.batch_first=false")
-    rnn = module(cfg, DataSpec(("a", "b"), feature_size=size))
-    output, final = rnn(torch.randn(shapes["input"]))
-    assert output.shape == shapes["output"]
-    for state in final if isinstance(final, tuple) else (final,):
-        assert state.shape == shapes["h"]
-
-
-def test_an_input_size_that_the_encoder_does_not_give(compose) -> None:
-    cfg = compose()
-    cfg.model.input_size = 9
-    with pytest.raises(ConfigError) as caught:
-        build_network(cfg, SPEC)
-    assert str(caught.value).splitlines()[1].strip() == (
-        "model.input_size: got 9, but the data and the encoder give 8 numbers per step; "
-        "leave it out, or give null"
-    )
 
 
 @pytest.mark.parametrize(
@@ -212,14 +139,6 @@ class TestCheckpoint:
         )
 
 
-def test_word_vectors_need_an_encoder_with_a_place_for_them(compose) -> None:
-    with pytest.raises(ConfigError) as caught:
-        build_learner(compose(), SPEC, vectors=torch.zeros(2, 3))
-    assert caught.value.problems == (
-        "encoder: the data has word vectors, and VectorEncoder has no method load_vectors for them",
-    )
-
-
 class RunsCode:
     """What a pickle can do to its reader."""
 
@@ -228,11 +147,3 @@ class RunsCode:
 
     def __reduce__(self):
         return (Path.touch, (self.path,))
-
-
-def test_every_member_gets_the_word_vectors(compose) -> None:
-    words = Vocabulary(("a", "b"), (2, 0))
-    spec = DataSpec(("X", "Y"), words=words, characters=words, vector_size=3)
-    vectors = torch.arange(12.0).view(4, 3)
-    network = build_learner(compose("members=2", task="pos"), spec, vectors).network
-    assert [torch.equal(member.encoder.word_vectors, vectors) for member in network.members] == [True, True]

@@ -1,0 +1,93 @@
+"""From a checked configuration to a network, without Lightning."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from seqtrain.config import ConfigError
+from seqtrain.model import Ensemble, Network, RecurrentBackbone
+from seqtrain.records import DataSpec
+from seqtrain.training.checkpoint import load_network_weights, read_spec
+from seqtrain.training.construct import construct
+
+
+def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> Network | Ensemble:
+    """A network, or an ensemble where the configuration asks for several members.
+
+    Args:
+        cfg: a checked configuration.
+        spec: of the data; it sizes the encoder and the head.
+        vectors: pretrained word vectors, (words, vector_size), to initialize the encoder with.
+
+    Raises:
+        ConfigError: `model.input_size` is not the size of the encoder's output, the backbone has no weights
+            that the initialization could set, or the encoder cannot load word vectors.
+    """
+    networks = [_build_member(cfg, spec) for _ in range(cfg.get("members", 1))]
+    if vectors is not None:
+        for network in networks:
+            _load_vectors(network.encoder, vectors)
+    return networks[0] if len(networks) == 1 else Ensemble(networks)
+
+
+def load_network(cfg: DictConfig, checkpoint: Path) -> tuple[Network | Ensemble, DataSpec]:
+    """The trained network of a checkpoint, in evaluation mode, and the spec of the data it was trained on.
+
+    Raises:
+        ConfigError: the checkpoint cannot be read, or comes from another model than `cfg` describes.
+    """
+    spec = read_spec(checkpoint)
+    network = build_network(for_any_device(cfg), spec)
+    load_network_weights(network, checkpoint)
+    return network.eval(), spec
+
+
+def for_any_device(cfg: DictConfig) -> DictConfig:
+    """The configuration without what only a GPU can run: weights trained on one can be used elsewhere."""
+    if cfg.model.get("backend") == "triton":
+        cfg = cfg.copy()
+        cfg.model.backend = "auto"
+    return cfg
+
+
+def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
+    """Encoder, backbone and head, each sized by the one before."""
+    encoder = construct(cfg.encoder, spec=spec)
+    given = cfg.model.get("input_size")
+    if given is not None and given != encoder.output_size:
+        raise ConfigError(
+            [
+                f"model.input_size: got {given}, but the data and the encoder give {encoder.output_size} "
+                "numbers per step; leave it out, or give null"
+            ]
+        )
+    with warnings.catch_warnings():
+        # The check of the configuration has already warned of dropout without effect.
+        warnings.filterwarnings("ignore", message="dropout")
+        backbone = construct(cfg.model, input_size=encoder.output_size)
+    _initialize(cfg, backbone)
+    if not hasattr(backbone, "output_size"):
+        backbone = RecurrentBackbone(backbone)
+    head = construct(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+    return Network(encoder, backbone, head)
+
+
+def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
+    try:
+        construct(cfg.initialization).apply(backbone)
+    except ValueError as error:
+        raise ConfigError([f"initialization.{error}"]) from None
+
+
+def _load_vectors(encoder: torch.nn.Module, vectors: torch.Tensor) -> None:
+    load = getattr(encoder, "load_vectors", None)
+    if load is None:
+        name = type(encoder).__name__
+        raise ConfigError(
+            [f"encoder: the data has word vectors, and {name} has no method load_vectors for them"]
+        )
+    load(vectors)
