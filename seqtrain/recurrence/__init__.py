@@ -34,9 +34,10 @@ The input projection and its gradients are the engine's own, so that it may lay 
       triton/        the LSTM on a GPU, by Triton kernels; opt-in
       selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts
+    trace.py       every gate and state of every step of a recurrent module, torch's own or ours
 """
 
-from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
+from seqtrain.recurrence.cells import CELLS, Cell, Gates, State, Weights
 from seqtrain.recurrence.engines.selection import BACKENDS, Engine, choose_engine, explain_backend
 from seqtrain.recurrence.stack import run_layers
 from seqtrain.recurrence.walk import PackedWalk
@@ -46,6 +47,7 @@ __all__ = [
     "CELLS",
     "Cell",
     "Engine",
+    "Gates",
     "PackedWalk",
     "State",
     "Weights",

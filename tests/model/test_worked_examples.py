@@ -82,7 +82,7 @@ def test_cell_in_a_loop() -> None:
     h, c = state[0][None], state[1][None]
     outputs = []
     for step in projected:
-        h, c = cell.step(step, (h, c), one_direction)
+        (h, c), _ = cell.step(step, (h, c), one_direction)
         outputs.append(h[0])
 
     expected = torch.tensor(

@@ -1,4 +1,4 @@
-"""What a cell has to say about itself."""
+"""The interface of a cell."""
 
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
@@ -7,6 +7,7 @@ from torch import Tensor
 
 Weights: TypeAlias = Mapping[str, Tensor]
 State: TypeAlias = tuple[Tensor, ...]
+Gates: TypeAlias = dict[str, Tensor]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 
@@ -14,7 +15,7 @@ class Cell(Protocol):
     """One step of a recurrence, for all directions at once.
 
     Letters: D directions, N rows of all steps, b rows alive at this step, I and H features in and out,
-    G gates. In `project` and `step` every weight has D in front of the shape that `shapes` promises.
+    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`.
     """
 
     name: str
@@ -31,8 +32,12 @@ class Cell(Protocol):
         """All that does not depend on the state, for the whole sequence: (D, N, I) to (D, N, G * H)."""
         ...
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
-        """One step: `projected` (D, b, G * H) and each state (D, b, H) to the next states (D, b, H)."""
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
+        """One step: `projected` (D, b, G * H) and each state (D, b, H) to the next states (D, b, H).
+
+        Also returns the gates after their nonlinearity, (D, b, H) each: of "input", "forget", "cell" and
+        "output" or "reset", "update" and "new" those that the cell has.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
 
 
 class GRU:
@@ -27,7 +27,7 @@ class GRU:
     def project(self, x: Tensor, weights: Weights) -> Tensor:
         return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         (h,) = state
         recurrent = add_bias(torch.bmm(h, weights["weight_hh"].mT), weights, "bias_hh")
         x_r, x_z, x_n = projected.chunk(3, -1)
@@ -35,4 +35,5 @@ class GRU:
         r = (x_r + h_r).sigmoid()
         z = (x_z + h_z).sigmoid()
         n = torch.addcmul(x_n, r, h_n).tanh()
-        return (torch.lerp(n, h, z),)  # (1 - z) n + z h
+        next_h = torch.lerp(n, h, z)  # (1 - z) n + z h
+        return (next_h,), {"reset": r, "update": z, "new": n}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
 
 
 class LSTM:
@@ -29,9 +29,9 @@ class LSTM:
     def project(self, x: Tensor, weights: Weights) -> Tensor:
         return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
         i, f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(4, -1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * c.tanh()
-        return h, c
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        c = f * c + i * g
+        return (o * c.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}

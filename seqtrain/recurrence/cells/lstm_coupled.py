@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
 
 
 class CoupledLSTM:
@@ -28,8 +28,9 @@ class CoupledLSTM:
     def project(self, x: Tensor, weights: Weights) -> Tensor:
         return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
         f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(3, -1)
-        c = torch.lerp(g.tanh().to(c.dtype), c, f.sigmoid().to(c.dtype))  # f c + (1 - f) g
-        return o.sigmoid() * c.tanh(), c
+        f, g, o = f.sigmoid(), g.tanh(), o.sigmoid()
+        c = torch.lerp(g.to(c.dtype), c, f.to(c.dtype))  # f c + (1 - f) g
+        return (o * c.tanh(), c), {"forget": f, "cell": g, "output": o}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
 
 
 class LayerNormLSTM:
@@ -36,14 +36,15 @@ class LayerNormLSTM:
         normal = _normalise(x @ weights["weight_ih"].mT)
         return add_bias(normal * weights["weight_norm_ih"].unsqueeze(1), weights, "bias_ih", "bias_hh")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
         recurrent = _normalise(torch.bmm(h, weights["weight_hh"].mT))
         gates = torch.addcmul(projected, recurrent, weights["weight_norm_hh"].unsqueeze(1))
         i, f, g, o = gates.chunk(4, -1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        c = f * c + i * g
         out = add_bias(_normalise(c) * weights["weight_norm_c"].unsqueeze(1), weights, "bias_norm_c")
-        return o.sigmoid() * out.tanh(), c
+        return (o * out.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}
 
 
 def _normalise(x: Tensor) -> Tensor:

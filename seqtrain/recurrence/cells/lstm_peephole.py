@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
 
 
 class PeepholeLSTM:
@@ -31,12 +31,13 @@ class PeepholeLSTM:
     def project(self, x: Tensor, weights: Weights) -> Tensor:
         return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
         peep_i, peep_f, peep_o = weights["weight_ch"].unsqueeze(1).chunk(3, -1)
         i, f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(4, -1)
         i = torch.addcmul(i, peep_i, c).sigmoid()
         f = torch.addcmul(f, peep_f, c).sigmoid()
-        c = f * c + i * g.tanh()
+        g = g.tanh()
+        c = f * c + i * g
         o = torch.addcmul(o, peep_o, c).sigmoid()
-        return o * c.tanh(), c
+        return (o * c.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}

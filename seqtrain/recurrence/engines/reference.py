@@ -1,11 +1,11 @@
 """The readable engine: a loop over time under autograd. The oracle for every other engine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells import Cell, State, Weights
+from seqtrain.recurrence.cells import Cell, Gates, State, Weights
 from seqtrain.recurrence.walk import PackedWalk
 
 
@@ -13,23 +13,32 @@ def reference_layer(
     cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
 ) -> tuple[Tensor, State]:
     """Run any cell over one layer; see `seqtrain.recurrence` for shapes."""
+    steps = [step for step, _ in run_steps(cell, x, weights, state, walk)]
+    h, *memory = (torch.cat(states, dim=1) for states in zip(*steps, strict=True))
+    final = tuple(walk.take_last(states) for states in (h, *memory))
+    return join_directions(h, walk), final
+
+
+def run_steps(
+    cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
+) -> Iterator[tuple[State, Gates]]:
+    """Yield the states and gates after each step, (D, b, H) each.
+
+    Each direction in the order in which it meets the rows; each state is the very tensor that the next step
+    starts from, so that a gradient with respect to it includes all later steps.
+    """
     both = {name: torch.stack([w[name] for w in weights]) for name in weights[0]}
     walks = torch.stack([x, walk.reverse(x)][: len(weights)])
     # split, not slices: the gradient of T slices is T tensors of full size, that of one split is one
-    steps = torch.split(cell.project(walks, both), walk.batch_sizes, dim=1)
-
-    outputs: list[Tensor] = []
-    finished: list[State] = []
-    for projected in steps:
-        batch_size = projected.size(1)
-        if batch_size < state[0].size(1):
-            finished.append(tuple(s[:, batch_size:] for s in state))
-            state = tuple(s[:, :batch_size] for s in state)
-        h, *memory = cell.step(projected, state, both)
+    for projected in torch.split(cell.project(walks, both), walk.batch_sizes, dim=1):
+        if projected.size(1) < state[0].size(1):  # the shortest sequences have ended
+            state = tuple(s[:, : projected.size(1)] for s in state)
+        (h, *memory), gates = cell.step(projected, state, both)
         state = (h.to(x.dtype), *memory)
-        outputs.append(state[0])
+        yield state, gates
 
-    finished.append(state)
-    final = tuple(torch.cat(parts[::-1], dim=1) for parts in zip(*finished, strict=True))
-    forward, *backward = torch.cat(outputs, dim=1).unbind(0)
-    return torch.cat([forward, *map(walk.reverse, backward)], dim=-1), final
+
+def join_directions(rows: Tensor, walk: PackedWalk) -> Tensor:
+    """Rows (D, N, H), each direction in its own order, to (N, D * H) in the order of the forward walk."""
+    forward, *backward = rows.unbind(0)
+    return torch.cat([forward, *map(walk.reverse, backward)], dim=-1)

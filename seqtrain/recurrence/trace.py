@@ -1,0 +1,173 @@
+"""Every gate and state of every step of a recurrent module, whatever engine it runs in.
+
+Fused layers return only the last layer's h. Here the same weights run through the readable cells of
+`seqtrain.recurrence.cells`, which give everything in between, under autograd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqtrain.records import FinalState
+from seqtrain.recurrence.cells import CELLS, RNN, Cell, Gates, State, Weights
+from seqtrain.recurrence.engines.reference import join_directions, run_steps
+from seqtrain.recurrence.packed_rows import PackedRows
+from seqtrain.recurrence.precision import without_autocast
+
+_TORCH_CELLS: dict[str, Cell] = {
+    "RNN_TANH": RNN("tanh"),
+    "RNN_RELU": RNN("relu"),
+    "LSTM": CELLS["lstm"],
+    "GRU": CELLS["gru"],
+}
+
+
+@dataclass(frozen=True)
+class DirectionTrace:
+    """One direction of one layer at every step: (batch, time, hidden) each.
+
+    Time runs as in the sequence, for the backward direction too (its walk begins at `length - 1`); values
+    beyond a sequence's length are zero. `c` is None where the cell has none. `gates` holds the values after
+    their nonlinearity: "input", "forget", "cell" and "output" for an LSTM (no "input" where it is coupled to
+    1 - forget), "reset", "update" and "new" for a GRU, nothing for a plain RNN.
+    """
+
+    h: Tensor
+    c: Tensor | None
+    gates: Gates
+
+
+@dataclass(frozen=True)
+class StateGradients:
+    """dL/dh_t and dL/dc_t of one direction of one layer, laid out as the states of a DirectionTrace."""
+
+    h: Tensor
+    c: Tensor | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What `trace` returns: `layers[layer][direction]`, forward before backward.
+
+    `output` (batch, time, D * H) and `final_state` are what the module itself returns; a head on top of them
+    gives a loss whose gradients `state_gradients` reads.
+    """
+
+    layers: tuple[tuple[DirectionTrace, ...], ...]
+    output: Tensor
+    final_state: FinalState
+    lengths: Tensor
+    steps: tuple[tuple[State, ...], ...]  # by layer and step of the walk, (D, b, H) each: nodes of the graph
+    rows: PackedRows
+
+    def state_gradients(self, loss: Tensor) -> tuple[tuple[StateGradients, ...], ...]:
+        """The gradient of `loss` () with respect to every state, by layer and direction.
+
+        It includes every effect of a state: on later steps, on the layers above and on the head. The graph is
+        kept, so that this can be called again, for another loss or a backward pass.
+
+        Raises:
+            RuntimeError: the loss has no graph, as under torch.no_grad.
+        """
+        nodes = [node for layer in self.steps for state in layer for node in state]
+        flat = iter(torch.autograd.grad(loss, nodes, retain_graph=True, materialize_grads=True))
+        by_layer = [[tuple(next(flat) for _ in state) for state in layer] for layer in self.steps]
+        return tuple(
+            tuple(StateGradients(h, memory[0] if memory else None) for h, *memory in self.rows.lay_out(layer))
+            for layer in by_layer
+        )
+
+
+def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState | None = None) -> Trace:
+    """Run `features` through the weights of `rnn` as in evaluation: without dropout between the layers.
+
+    Args:
+        rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells.
+        features: (batch, time, input_size), whatever `rnn.batch_first` says.
+        lengths: (batch,) int64 on the CPU, each from 1 to time.
+        state: initial state in torch's order, (num_layers * D, batch, hidden) each; zeros by default.
+
+    Raises:
+        TypeError: `rnn` is not one of these modules.
+        ValueError: `rnn` has projections (`proj_size`), or `features` do not fit its `input_size`.
+    """
+    cell = find_cell(rnn)
+    weights = _collect_weights(rnn, cell)
+    _check_features(features, rnn)
+    rows = PackedRows.pack(features, lengths, num_directions=len(weights[0]))
+    starts = _start_states(rows, cell, weights, state)
+    x = rows.packed.data.to(weights[0][0]["weight_hh"].dtype)
+    layers, steps, finals = [], [], []
+    with without_autocast(x.device.type):
+        for directions, start in zip(weights, starts, strict=True):
+            walked = list(run_steps(cell, x, directions, start, rows.walk))
+            states = tuple(states for states, _ in walked)
+            joined = [torch.cat(parts, dim=1) for parts in zip(*states, strict=True)]
+            x = join_directions(joined[0], rows.walk)
+            layers.append(_lay_out_layer(rows, walked))
+            steps.append(states)
+            finals.append([rows.walk.take_last(part) for part in joined])
+    final = [rows.restore(torch.cat(parts)) for parts in zip(*finals, strict=True)]
+    return Trace(tuple(layers), rows.pad(x), FinalState(*final), lengths, tuple(steps), rows)
+
+
+def find_cell(rnn: nn.Module) -> Cell:
+    """The cell whose equations `rnn` computes.
+
+    Raises:
+        TypeError: `rnn` is neither one of torch.nn.RNN, LSTM and GRU nor a BiLSTM.
+        ValueError: `rnn` has projections (`proj_size`).
+    """
+    if isinstance(rnn, nn.RNNBase):
+        if rnn.proj_size:
+            raise ValueError(f"cannot trace an LSTM with projections, got: proj_size={rnn.proj_size}")
+        return _TORCH_CELLS[rnn.mode]
+    name = getattr(rnn, "cell", None)
+    if isinstance(name, str) and name in CELLS:
+        return CELLS[name]
+    raise TypeError(f"rnn must be a torch.nn.RNN, LSTM or GRU or a BiLSTM, got: {type(rnn).__name__}")
+
+
+def _collect_weights(rnn: Any, cell: Cell) -> list[list[Weights]]:
+    """The parameters by layer and direction; torch's modules and ours give them the same names."""
+    names = cell.shapes(1, 1, rnn.bias)
+    suffixes = ("", "_reverse") if rnn.bidirectional else ("",)
+    return [
+        [{name: getattr(rnn, f"{name}_l{layer}{suffix}") for name in names} for suffix in suffixes]
+        for layer in range(rnn.num_layers)
+    ]
+
+
+def _check_features(features: Tensor, rnn: Any) -> None:
+    if features.dim() != 3 or features.size(-1) != rnn.input_size:
+        raise ValueError(
+            f"features must be (batch, time, input_size) with input_size={rnn.input_size}, "
+            f"got: {tuple(features.shape)}"
+        )
+
+
+def _start_states(
+    rows: PackedRows, cell: Cell, weights: list[list[Weights]], state: FinalState | None
+) -> list[State]:
+    """The states before the first step by layer, (D, B, H) each, in the order of the packed rows."""
+    if state is None:
+        recurrent = weights[0][0]["weight_hh"]
+        num_rows = len(weights) * rows.num_directions
+        zeros = recurrent.new_zeros(num_rows, rows.walk.batch_sizes[0], recurrent.size(1))
+        state = FinalState(*[zeros] * len(cell.state_names))
+    given = [rows.sort(each) for each in state if each is not None]
+    return list(zip(*(torch.split(each, rows.num_directions) for each in given), strict=True))
+
+
+def _lay_out_layer(rows: PackedRows, walked: list[tuple[State, Gates]]) -> tuple[DirectionTrace, ...]:
+    names = walked[0][1]
+    states = rows.lay_out([states for states, _ in walked])
+    gates = rows.lay_out([tuple(gates.values()) for _, gates in walked])
+    return tuple(
+        DirectionTrace(h, memory[0] if memory else None, dict(zip(names, values, strict=True)))
+        for (h, *memory), values in zip(states, gates, strict=True)
+    )
