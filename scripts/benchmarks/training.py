@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader, TensorDataset
 
 from seqtrain.config import compose_config
-from seqtrain.data import SequenceDataModule
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import SequenceBatch
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data, build_learner, build_trainer

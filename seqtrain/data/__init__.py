@@ -1,4 +1,7 @@
-"""From files to padded batches: sources, vocabularies, samplers and the Lightning data module."""
+"""From files to padded batches: sources, vocabularies and samplers.
+
+The Lightning data module is imported from `seqtrain.data.datamodule`: predicting needs the rest alone.
+"""
 
 from seqtrain.data.augment import RandomAffine, RandomElastic
 from seqtrain.data.batching.loader import BatchLoader, FixedLoader
@@ -6,7 +9,6 @@ from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
 from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
-from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.data.files.conllu import UPOS, ConlluFile, decode_utf8, read_utf8
 from seqtrain.data.files.images import encode_images, read_images
 from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
@@ -31,7 +33,6 @@ __all__ = [
     "Mnist",
     "RandomAffine",
     "RandomElastic",
-    "SequenceDataModule",
     "Source",
     "Treebank",
     "VectorDataset",

@@ -16,7 +16,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
-from seqtrain.data import SequenceDataModule
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import DataSpec
 from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.checkpoint import load_weights, read_spec

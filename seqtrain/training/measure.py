@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from seqtrain.data import SequenceDataModule
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.training.build import build_evaluator
 from seqtrain.training.learner import SequenceLearner
 

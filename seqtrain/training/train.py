@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from seqtrain.data import SequenceDataModule
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.training import summary

@@ -11,7 +11,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
-from seqtrain.data import Batching, BatchLoader, Corpus, FixedLoader, SequenceDataModule, VectorDataset
+from seqtrain.data import Batching, BatchLoader, Corpus, FixedLoader, VectorDataset
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import DataSpec, SequenceBatch
 
 pytestmark = [

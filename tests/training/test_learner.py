@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqtrain.data import SequenceDataModule
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data, build_learner
