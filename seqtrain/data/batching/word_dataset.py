@@ -16,6 +16,7 @@ from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Words
 class Spellings:
     """What the model sees of each distinct spelling; the letters of all of them lie end to end."""
 
+    forms: Sequence[str]
     word: Tensor  # (spellings,) id in the word vocabulary
     unseen: Tensor  # (spellings,) bool: not in the training part, in any case
     letters: Tensor  # (letters of all spellings,) id in the character vocabulary
@@ -31,6 +32,7 @@ class Spellings:
         seen = set(spec.words.entries[: spec.words.num_counted]) if seen is None else seen
         num_letters = torch.tensor([len(form) for form in forms])
         return cls(
+            forms=forms,
             word=torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms]),
             unseen=torch.tensor([form.lower() not in seen for form in forms]),
             letters=torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form]),
@@ -59,6 +61,11 @@ class WordDataset:
     @property
     def lengths(self) -> Tensor:
         return self._lengths
+
+    def words(self, index: int) -> list[str]:
+        """The words of one sentence, as they are spelt in the data."""
+        start = int(self._starts[index])
+        return [self._spellings.forms[form] for form in self._form[start : start + int(self._lengths[index])]]
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         indices = torch.as_tensor(indices)

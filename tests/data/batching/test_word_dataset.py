@@ -48,6 +48,10 @@ def test_lengths() -> None:
     assert tagged().lengths.tolist() == [2, 3, 1]
 
 
+def test_the_words_of_a_sentence() -> None:
+    assert [tagged().words(index) for index in range(3)] == [["run", "back"], ["Run", "be", "Run"], ["run"]]
+
+
 def test_text_is_encoded_as_in_training() -> None:
     sentences = [["RUN", "away"], ["back"]]
     dataset = encode_sentences(SPEC, sentences)
