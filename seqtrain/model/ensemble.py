@@ -45,18 +45,15 @@ class Ensemble(nn.Module):
         """Trainable numbers of all members."""
         return sum(member.num_parameters for member in self._networks)
 
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
-        """Logarithms of the mean probabilities, and the final states of the members side by side.
-
-        `h_n` and `c_n` are (num_layers * num_directions, batch, members * hidden_size).
-        """
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
+        """Logarithms of the mean probabilities, and the final state of each member."""
         scores, finals = zip(*(member(batch) for member in self._networks), strict=True)
-        return _mean_of(scores), _side_by_side(finals)
+        return _mean_of(scores), tuple(final for (final,) in finals)
 
-    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
+    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
         """The mean of the members' own losses; see `Network.training_loss`."""
         losses, finals = zip(*(member.training_loss(batch) for member in self._networks), strict=True)
-        return torch.stack(losses).mean(), _side_by_side(finals)
+        return torch.stack(losses).mean(), tuple(final for (final,) in finals)
 
     def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
         """The loss of the common scores; see `Network.loss_sum`."""
@@ -75,9 +72,3 @@ def _mean_of(scores: Sequence[Tensor]) -> Tensor:
     """Logarithms of the mean of several softmaxes, in float32 also under autocast."""
     logarithms = torch.stack([each.float().log_softmax(dim=-1) for each in scores])
     return logarithms.logsumexp(dim=0) - math.log(len(scores))
-
-
-def _side_by_side(finals: Sequence[FinalState]) -> FinalState:
-    h_n = torch.cat([final.h_n for final in finals], dim=-1)
-    cells = [final.c_n for final in finals if final.c_n is not None]
-    return FinalState(h_n, torch.cat(cells, dim=-1) if cells else None)

@@ -1,4 +1,4 @@
-"""The network: encoder, backbone and head in a row."""
+"""The network: an encoder, a backbone and a head in sequence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Head(Protocol):
 
 
 class Network(nn.Module):
-    """Scores for a batch, and the final state on the way.
+    """Maps a batch to scores and to the final state of the recurrence.
 
     Args:
         encoder: inputs of a batch to (batch, time, features).
@@ -38,16 +38,16 @@ class Network(nn.Module):
         self.backbone = backbone
         self.head = head
 
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
-        """Scores as the head gives them, and the final state of every layer and direction."""
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState]]:
+        """The head's scores and the final state of the backbone, in a tuple as an ensemble's are."""
         features = self.encoder(batch.inputs)
         states, final_state = cast(Backbone, self.backbone)(features, batch.lengths)
-        return self.head(states, final_state, batch.lengths), final_state
+        return self.head(states, final_state, batch.lengths), (final_state,)
 
-    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
-        """What training makes small, summed over valid positions, and the final state."""
-        scores, final_state = self(batch)
-        return self.loss_sum(scores, batch), final_state
+    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState]]:
+        """The training loss, summed over valid positions, and the final state."""
+        scores, final_states = self(batch)
+        return self.loss_sum(scores, batch), final_states
 
     def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
         """The head's loss of scores, summed over valid positions.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqtrain.records import FinalState
+from seqtrain.records import StepOutput
 
 SATURATION = 0.97  # a unit counts as saturated when |h|, or |tanh(c)|, is above this
 
@@ -40,11 +40,13 @@ class StateStatistics:
     Args:
         name: `h_n` or `c_n`, the prefix of the tags.
         num_directions: 1 or 2.
+        member: number of the network in an ensemble, a part of the tags; None for a single network.
     """
 
-    def __init__(self, name: str, num_directions: int) -> None:
+    def __init__(self, name: str, num_directions: int, member: int | None = None) -> None:
         self.name = name
         self.num_directions = num_directions
+        self._prefix = name if member is None else f"{name}/member{member}"
         self.reset()
 
     def reset(self) -> None:
@@ -103,7 +105,7 @@ class StateStatistics:
         histograms: dict[str, Histogram] = {}
         for row, column in enumerate(packed.T):
             squares, norms, saturated, mean, negative_min, maximum = column[:6].tolist()
-            tag = f"{self.name}/{self._place(row)}"
+            tag = f"{self._prefix}/{self._place(row)}"
             scalars |= {
                 f"{tag}/mean": mean,
                 f"{tag}/std": (squares / num) ** 0.5,
@@ -124,28 +126,42 @@ class StateStatistics:
 
 
 class FinalStateStatistics:
-    """StateStatistics of h_n, and of c_n where there is one.
+    """StateStatistics of h_n, and of c_n where there is one, for every member of an ensemble on its own."""
 
-    Args:
-        num_directions: 1 or 2.
-    """
-
-    def __init__(self, num_directions: int) -> None:
-        self._h_n = StateStatistics("h_n", num_directions)
-        self._c_n = StateStatistics("c_n", num_directions)
+    def __init__(self) -> None:
+        self._statistics: list[tuple[StateStatistics, StateStatistics]] = []  # (h_n, c_n) of each member
 
     def reset(self) -> None:
-        self._h_n.reset()
-        self._c_n.reset()
+        self._statistics = []
 
-    def update(self, final_state: FinalState) -> None:
+    def update(self, output: StepOutput) -> None:
         """Count the final states of one batch."""
-        self._h_n.update(final_state.h_n)
-        if final_state.c_n is not None:
-            self._c_n.update(final_state.c_n)
+        if not self._statistics:
+            self._statistics = _begin(output)
+        for (h_n, c_n), final_state in zip(self._statistics, output.final_states, strict=True):
+            h_n.update(final_state.h_n)
+            if final_state.c_n is not None:
+                c_n.update(final_state.c_n)
 
     def compute(self) -> tuple[dict[str, float], dict[str, Histogram]]:
         """Scalars and histograms by tag, of all updates since the last reset."""
-        h_scalars, h_histograms = self._h_n.compute()
-        c_scalars, c_histograms = self._c_n.compute()
-        return h_scalars | c_scalars, h_histograms | c_histograms
+        scalars: dict[str, float] = {}
+        histograms: dict[str, Histogram] = {}
+        for states in zip(*self._statistics, strict=True):
+            for statistics in states:
+                more_scalars, more_histograms = statistics.compute()
+                scalars |= more_scalars
+                histograms |= more_histograms
+        return scalars, histograms
+
+
+def _begin(output: StepOutput) -> list[tuple[StateStatistics, StateStatistics]]:
+    num_members = len(output.final_states)
+    members = [None] if num_members == 1 else range(num_members)
+    return [
+        (
+            StateStatistics("h_n", output.num_directions, member),
+            StateStatistics("c_n", output.num_directions, member),
+        )
+        for member in members
+    ]

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 
 from seqtrain.telemetry.final_states import FinalStateStatistics, Histogram
-from seqtrain.telemetry.steps import has_stepped
+from seqtrain.telemetry.steps import has_stepped, step_output
 
 
 class HiddenStateTelemetry(pl.Callback):
@@ -34,8 +34,8 @@ class HiddenStateTelemetry(pl.Callback):
     ) -> None:
         if not has_stepped(trainer, batch_idx) or (trainer.global_step - 1) % self.every_n_steps != 0:
             return
-        statistics = FinalStateStatistics(_num_directions(pl_module))
-        statistics.update(outputs["final_state"])
+        statistics = FinalStateStatistics()
+        statistics.update(step_output(outputs))
         scalars, histograms = statistics.compute()
         for logger in trainer.loggers:
             logger.log_metrics(scalars, step=trainer.global_step)
@@ -43,7 +43,7 @@ class HiddenStateTelemetry(pl.Callback):
                 _write_histograms(logger.experiment, histograms, trainer.global_step)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._validation = FinalStateStatistics(_num_directions(pl_module))
+        self._validation = FinalStateStatistics()
 
     def on_validation_batch_end(
         self,
@@ -55,7 +55,7 @@ class HiddenStateTelemetry(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         assert self._validation is not None
-        self._validation.update(outputs["final_state"])
+        self._validation.update(step_output(outputs))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or not trainer.is_global_zero or self._validation is None:
@@ -82,11 +82,6 @@ class HiddenStateTelemetry(pl.Callback):
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-
-
-def _num_directions(pl_module: pl.LightningModule) -> int:
-    network: Any = pl_module.network
-    return int(network.backbone.num_directions)
 
 
 def _write_histograms(writer: SummaryWriter, histograms: dict[str, Histogram], step: int) -> None:

@@ -1,10 +1,22 @@
-"""Which batches end a step."""
+"""What callbacks need to know about a step: its output, and whether the optimizer moved."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytorch_lightning as pl
+
+from seqtrain.records import StepOutput
+
+
+def step_output(outputs: Any) -> StepOutput:
+    """The record of a step, which training returns beside the "loss" that Lightning requires."""
+    output = outputs["output"] if isinstance(outputs, Mapping) else outputs
+    assert isinstance(output, StepOutput)
+    return output
 
 
 def has_stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether the optimizer moved after this batch, or its gradients wait for those of the next."""
+    """Whether the optimizer has taken a step after this batch, rather than accumulated its gradients."""
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from seqtrain.telemetry.steps import has_stepped
+from seqtrain.telemetry.steps import has_stepped, step_output
 
 
 class TrainingCurves(pl.Callback):
@@ -28,8 +28,9 @@ class TrainingCurves(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._loss_sum = self._loss_sum + outputs["loss_sum"]
-        self._count += outputs["count"]
+        output = step_output(outputs)
+        self._loss_sum = self._loss_sum + output.loss_sum
+        self._count += output.num_valid
         if not has_stepped(trainer, batch_idx):
             return
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from seqtrain.model.backbone import Backbone
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
-from seqtrain.records import DataSpec, FinalState, SequenceBatch
+from seqtrain.records import DataSpec, FinalState, SequenceBatch, StepOutput
 from seqtrain.training.task import Evaluation, Task
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -47,22 +48,17 @@ class SequenceLearner(pl.LightningModule):
         self.build_schedule = build_schedule
         self.evaluations = nn.ModuleDict({"val": Evaluation(spec), "test": Evaluation(spec)})
 
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, FinalState]:
-        """Scores and final state."""
-        scores, final_state = self.network(batch)
-        return scores, final_state
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
+        """Scores, and the final state of each member."""
+        scores, final_states = self.network(batch)
+        return scores, final_states
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
-        loss_sum, final_state = self.network.training_loss(batch)
-        count = self.task.num_valid(batch)
-        # The callbacks look at the rest: logging each step here would cost more than the step. "loss" is not
-        # for them, since Lightning divides it by the number of batches whose gradients are accumulated.
-        return {
-            "loss": loss_sum / count,
-            "loss_sum": loss_sum.detach(),
-            "count": count,
-            "final_state": final_state,
-        }
+        loss_sum, final_states = self.network.training_loss(batch)
+        output = self._output(loss_sum, batch, final_states)
+        # Lightning needs "loss", and divides it by the number of batches whose gradients are accumulated;
+        # callbacks read the output.
+        return {"loss": loss_sum / output.num_valid, "output": output}
 
     def on_validation_epoch_start(self) -> None:
         self.evaluation("val").reset()
@@ -70,10 +66,11 @@ class SequenceLearner(pl.LightningModule):
     def on_test_epoch_start(self) -> None:
         self.evaluation("test").reset()
 
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
+    # These two return a StepOutput, which Lightning's annotation does not allow for.
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> Any:
         return self._evaluation_step("val", batch)
 
-    def test_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
+    def test_step(self, batch: SequenceBatch, batch_idx: int) -> Any:
         return self._evaluation_step("test", batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -82,12 +79,22 @@ class SequenceLearner(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log_evaluation("test")
 
-    def _evaluation_step(self, split: str, batch: SequenceBatch) -> dict[str, Any]:
-        scores, final_state = self.network(batch)
+    def _evaluation_step(self, split: str, batch: SequenceBatch) -> StepOutput:
+        scores, final_states = self.network(batch)
         loss_sum = self.network.loss_sum(scores, batch)
         answers = cast(Head, self.network.head).decode(scores, batch.lengths)
         self.evaluation(split).update(self.task, batch, loss_sum, answers)
-        return {"final_state": final_state}
+        return self._output(loss_sum, batch, final_states)
+
+    def _output(
+        self, loss_sum: Tensor, batch: SequenceBatch, final_states: Sequence[FinalState]
+    ) -> StepOutput:
+        return StepOutput(
+            loss_sum=loss_sum.detach(),
+            num_valid=self.task.num_valid(batch),
+            final_states=tuple(final_states),
+            num_directions=cast(Backbone, self.network.backbone).num_directions,
+        )
 
     def _log_evaluation(self, split: str) -> None:
         metrics = {f"{split}/{name}": value for name, value in self.evaluation(split).compute().items()}

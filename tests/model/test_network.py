@@ -54,14 +54,14 @@ class TestInvariance:
     def check(self, network: Network, dataset: Dataset, has_steps: bool) -> None:
         batch = dataset.batch(CHOSEN)
         with torch.inference_mode():
-            scores, final = network(batch)
-            longer, final_longer = network(with_garbage(batch, more=3))
-            turned, final_turned = network(dataset.batch(CHOSEN[::-1]))
+            scores, (final,) = network(batch)
+            longer, (final_longer,) = network(with_garbage(batch, more=3))
+            turned, (final_turned,) = network(dataset.batch(CHOSEN[::-1]))
         assert_same(final_longer.h_n, final.h_n)
         assert_same(final_turned.h_n, final.h_n.flip(1))
         for row, index in enumerate(CHOSEN):
             with torch.inference_mode():
-                alone, final_alone = network(dataset.batch([index]))
+                alone, (final_alone,) = network(dataset.batch([index]))
             valid = slice(int(batch.lengths[row])) if has_steps else ...
             assert_same(scores[row][valid], alone[0])
             assert_same(longer[row][valid], alone[0])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtrain.model import FinalState
+from seqtrain.records import FinalState, StepOutput
 from seqtrain.telemetry.final_states import HISTOGRAM_EDGES, FinalStateStatistics, Histogram, StateStatistics
 
 
@@ -118,14 +118,30 @@ def test_no_graph_is_kept() -> None:
     assert not statistics._sums.requires_grad
 
 
+def output(num_directions: int, *final_states: FinalState) -> StepOutput:
+    return StepOutput(torch.tensor(0.0), 1, final_states, num_directions)
+
+
 def test_c_n_is_there_where_there_is_a_cell_state() -> None:
     state = torch.ones(2, 3, 4)
-    without, both = FinalStateStatistics(2), FinalStateStatistics(2)
-    without.update(FinalState(state))
-    both.update(FinalState(state, state))
+    without, both = FinalStateStatistics(), FinalStateStatistics()
+    without.update(output(2, FinalState(state)))
+    both.update(output(2, FinalState(state, state)))
     assert {tag.split("/")[0] for tag in without.compute()[0]} == {"h_n"}
     assert set(both.compute()[1]) == {
         f"{s}/layer0/{w}" for s in ("h_n", "c_n") for w in ("forward", "backward")
     }
     both.reset()
     assert both.compute() == ({}, {})
+
+
+def test_each_member_of_an_ensemble_has_rows_of_its_own() -> None:
+    ones, twos = torch.ones(1, 5, 4), torch.full((1, 5, 4), 2.0)
+    statistics = FinalStateStatistics()
+    for _ in range(2):
+        statistics.update(output(1, FinalState(ones, ones), FinalState(twos, twos)))
+    scalars, histograms = statistics.compute()
+    places = [f"{name}/member{member}/layer0/forward" for name in ("h_n", "c_n") for member in (0, 1)]
+    assert list(histograms) == places
+    assert [scalars[f"{place}/norm"] for place in places] == [2.0, 4.0, 2.0, 4.0]
+    assert [histogram.num for histogram in histograms.values()] == [40] * 4

@@ -58,12 +58,12 @@ def test_training_loss_is_the_mean_over_valid_positions(make, task: str) -> None
     train = data.corpus.splits["train"]
     outputs = learner.training_step(train.batch(range(9)), 0)
     alone = [learner.training_step(train.batch([index]), 0) for index in range(9)]
-    count = sum(each["count"] for each in alone)
-    assert outputs["count"] == count == (9 if task == "digits" else int(train.lengths[:9].sum()))
-    total = sum(each["loss_sum"].item() for each in alone)
+    count = sum(each["output"].num_valid for each in alone)
+    assert outputs["output"].num_valid == count == (9 if task == "digits" else int(train.lengths[:9].sum()))
+    total = sum(each["output"].loss_sum.item() for each in alone)
     assert outputs["loss"].item() == pytest.approx(total / count, rel=1e-5)
-    assert outputs["loss_sum"].item() == pytest.approx(total, rel=1e-5)
-    assert not outputs["loss_sum"].requires_grad
+    assert outputs["output"].loss_sum.item() == pytest.approx(total, rel=1e-5)
+    assert not outputs["output"].loss_sum.requires_grad
 
 
 @pytest.mark.parametrize("task", ["digits", "pos"])

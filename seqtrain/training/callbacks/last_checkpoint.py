@@ -13,7 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seqtrain.telemetry.steps import has_stepped
+from seqtrain.telemetry.steps import has_stepped, step_output
 
 log = logging.getLogger("seqtrain")
 
@@ -97,7 +97,7 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.num_trained is not None:
-            self.num_trained += outputs["count"]
+            self.num_trained += step_output(outputs).num_valid
         if trainer.is_last_batch or not has_stepped(trainer, batch_idx):
             return  # the epoch's end saves soon; and gradients in the making are in no checkpoint
         if self._signal is not None:

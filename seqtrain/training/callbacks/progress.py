@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
+from seqtrain.telemetry.steps import step_output
 from seqtrain.training.learner import SequenceLearner
 
 log = logging.getLogger("seqtrain")
@@ -54,7 +55,8 @@ class ProgressBar(pl.callbacks.ProgressBar):
         done = batch_idx + 1
         last = done == self.total_train_batches
         if last or (self.refresh_rate and done % self.refresh_rate == 0 and self._bar is not None):
-            self._loss = float(outputs["loss_sum"]) / outputs["count"]
+            output = step_output(outputs)
+            self._loss = float(output.loss_sum) / output.num_valid
             if self._bar is not None:
                 self._bar.n = done
                 self._bar.set_postfix(self._shown(trainer))

@@ -314,7 +314,7 @@ class TestCurves:
 
         def noted(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
             outputs = step(self, batch, batch_idx)
-            seen.append((outputs["loss"].item(), outputs["count"]))
+            seen.append((outputs["loss"].item(), outputs["output"].num_valid))
             return outputs
 
         monkeypatch.setattr(SequenceLearner, "training_step", noted)
@@ -379,7 +379,7 @@ class TestHiddenStates:
         data.setup()
         dev = data.corpus.splits["dev"]
         with torch.no_grad():
-            finals = [learner.network(dev.batch([index]))[1] for index in range(len(dev.lengths))]
+            finals = [learner.network(dev.batch([index]))[1][0] for index in range(len(dev.lengths))]
         scalars, histograms = events(Path(cfg.run_dir) / "validation")
         num_directions = learner.network.backbone.num_directions
         for place in places:
