@@ -50,7 +50,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     callbacks = [construct(node) for node in cfg.callbacks.values() if node is not None]
     logger = construct(cfg.logger) if cfg.logger else None
     if logger is not None:
-        callbacks.append(TrainingCurves())
+        callbacks.append(TrainingCurves(cfg.task.monitor))
     try:
         trainer = construct(
             cfg.trainer,

@@ -101,9 +101,6 @@ class SequenceLearner(pl.LightningModule):
         if self.trainer.state.fn == TrainerFn.FITTING:
             # A curve for every single class would bury the others; the table at the end has them.
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
-            # Lightning itself would draw them one step before the other curves.
-            for logger in self.trainer.loggers:
-                logger.log_metrics(metrics, step=self.trainer.global_step)
         self.log_dict(metrics, logger=False, sync_dist=True)
 
     def evaluation(self, split: str) -> Evaluation:

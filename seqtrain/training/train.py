@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import logged, quiet_lightning
+from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
 from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows
 from seqtrain.training.callbacks import LastCheckpoint
@@ -106,9 +107,9 @@ def _measure_best(
         load_weights(learner, folder.best_checkpoint)
     metrics = measure(cfg, learner, data)
     test = {name: value for name, value in metrics.items() if name.startswith("test/")}
-    for logger in trainer.loggers:
-        logger.log_metrics(test, step=trainer.global_step)
-        logger.finalize("success")
+    sink = sink_of(trainer)
+    sink.scalars(test, trainer.global_step)
+    sink.close()
     return metrics
 
 

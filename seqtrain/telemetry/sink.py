@@ -1,0 +1,111 @@
+"""The one place that writes to the loggers of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from torch.utils.tensorboard import SummaryWriter
+
+from seqtrain.telemetry.final_states import Histogram
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LARGEST = 1.7976931348623157e308  # TensorBoard's name for the open upper end of a histogram
+_sinks: WeakKeyDictionary[pl.Trainer, Sink] = WeakKeyDictionary()
+
+
+def sink_of(trainer: pl.Trainer) -> Sink:
+    """The sink of a trainer's loggers, the same one at every call."""
+    if trainer not in _sinks:
+        _sinks[trainer] = Sink(trainer.loggers if trainer.is_global_zero else [])
+    return _sinks[trainer]
+
+
+class Sink:
+    """Writes scalars, histograms, figures and text to every logger that can show them.
+
+    Scalars go to all loggers; the rest needs TensorBoard. With `validation=True` TensorBoard's events go to
+    the folder `validation` inside the run's own, so that the same tag of training and validation shares a
+    chart; other loggers get the prefix `val/` instead. `step` is the number of optimizer steps taken.
+
+    Args:
+        loggers: of the trainer.
+    """
+
+    def __init__(self, loggers: Sequence[Logger]) -> None:
+        self._boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
+        self._others = [logger for logger in loggers if not isinstance(logger, TensorBoardLogger)]
+        self._validation: dict[TensorBoardLogger, SummaryWriter] = {}
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether a figure, an image or a text would be seen by anyone."""
+        return bool(self._boards)
+
+    def scalars(self, values: Mapping[str, float], step: int, *, validation: bool = False) -> None:
+        """Write numbers by tag."""
+        named = {f"val/{tag}": value for tag, value in values.items()} if validation else dict(values)
+        for logger in self._others:
+            logger.log_metrics(named, step)
+        self.charts(values, step, validation=validation)
+
+    def charts(self, values: Mapping[str, float], step: int, *, validation: bool = False) -> None:
+        """Write numbers by tag to TensorBoard alone: the other loggers have them under another name."""
+        for writer in self._writers(validation):
+            for tag, value in values.items():
+                writer.add_scalar(tag, value, step)
+
+    def histograms(self, values: Mapping[str, Histogram], step: int, *, validation: bool = False) -> None:
+        """Write histograms by tag."""
+        for writer in self._writers(validation):
+            for tag, histogram in values.items():
+                writer.add_histogram_raw(
+                    tag,
+                    min=histogram.minimum,
+                    max=histogram.maximum,
+                    num=histogram.num,
+                    sum=histogram.sum,
+                    sum_squares=histogram.sum_squares,
+                    # TensorBoard names a bin by its upper edge.
+                    bucket_limits=[*histogram.edges.tolist(), _LARGEST],
+                    bucket_counts=histogram.counts.tolist(),
+                    global_step=step,
+                )
+
+    def figure(self, tag: str, figure: Figure, step: int, *, validation: bool = False) -> None:
+        """Draw a figure and write it as an image; the figure stays open."""
+        for writer in self._writers(validation):
+            writer.add_figure(tag, figure, step, close=False)
+
+    def text(self, tag: str, markdown: str, step: int, *, validation: bool = False) -> None:
+        """Write a text in Markdown."""
+        for writer in self._writers(validation):
+            writer.add_text(tag, markdown, step)
+
+    def flush(self) -> None:
+        """Put what has been written on the disk."""
+        for validation in (False, True):
+            for writer in self._writers(validation, create=False):
+                writer.flush()
+
+    def close(self) -> None:
+        """Flush, and end the threads that write; a later write opens a new event file."""
+        for logger in [*self._boards, *self._others]:
+            logger.finalize("success")
+        for writer in self._validation.values():
+            writer.close()
+        self._validation = {}
+
+    def _writers(self, validation: bool, create: bool = True) -> list[SummaryWriter]:
+        if not validation:
+            return [logger.experiment for logger in self._boards]
+        for logger in self._boards if create else []:
+            if logger not in self._validation:
+                self._validation[logger] = SummaryWriter(Path(logger.log_dir) / "validation")
+        return list(self._validation.values())
