@@ -1,4 +1,4 @@
-"""The hand-written bidirectional LSTM: torch.nn.LSTM's interface and numbers, in code that can be changed."""
+"""A hand-written bidirectional LSTM with the interface, the parameters and the results of torch.nn.LSTM."""
 
 import math
 import warnings
@@ -17,13 +17,14 @@ Final: TypeAlias = tuple[Tensor, Tensor] | Tensor
 class BiLSTM(nn.Module):
     """A stack of LSTM layers, by default in two directions.
 
-    A drop-in for torch.nn.LSTM: the same parameters with the same names and initialisation (one seed gives
-    one set of weights, and a state_dict loads either way), the same inputs, outputs and gradients.
+    A drop-in replacement for torch.nn.LSTM: same parameter names and initialization (the same seed gives the
+    same weights, and a state_dict loads in either direction), same inputs, outputs and gradients.
 
     Args:
-        dropout: probability of zeroing an output of every layer but the last, in training only.
+        dropout: probability of zeroing each output of every layer except the last, during training.
+        proj_size: only 0, torch.nn.LSTM's default, is supported.
+        backend: the engine that runs the time loop; "auto" selects the fastest exact one.
         cell: "lstm", or one of the variants in `seqtrain.recurrence.cells`.
-        backend: the engine that runs the time loop; "auto" takes the fastest that is exact.
     """
 
     weight_ih_l0: nn.Parameter
@@ -37,29 +38,32 @@ class BiLSTM(nn.Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = True,
+        proj_size: int = 0,
         backend: str = "auto",
         cell: str = "lstm",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        checks.check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        checks.check_flags(bias=bias, batch_first=batch_first, bidirectional=bidirectional)
+        self.input_size = checks.read_size("input_size", input_size)
+        self.hidden_size = checks.read_size("hidden_size", hidden_size)
+        self.num_layers = checks.read_size("num_layers", num_layers)
+        self.bidirectional = checks.read_bidirectional(bidirectional)
+        checks.check_flags(bias=bias, batch_first=batch_first)
         checks.check_dropout(dropout)
+        checks.check_proj_size(proj_size)
         checks.check_cell_and_backend(cell, backend)
         if dropout > 0 and num_layers == 1:
             warnings.warn(
-                f"dropout={dropout} does nothing with num_layers=1: it acts between layers. "
-                "Use num_layers of 2 or more, or dropout=0.",
+                f"dropout={dropout} has no effect with num_layers=1: it acts between layers. "
+                "Set num_layers to 2 or more, or dropout to 0.",
                 stacklevel=2,
             )
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.mode = "GRU" if cell == "gru" else "LSTM"
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = float(dropout)
-        self.bidirectional = bidirectional
+        self.proj_size = proj_size
         self.backend = backend
         self.cell = cell
         self._names = self._register_parameters(device, dtype)
@@ -72,7 +76,7 @@ class BiLSTM(nn.Module):
     def _register_parameters(
         self, device: torch.device | str | None, dtype: torch.dtype | None
     ) -> list[list[dict[str, str]]]:
-        """Create the parameters in torch's order; by layer and direction, the cell's name -> ours."""
+        """Create the parameters in torch's order; return our names by layer, direction and the cell's name."""
         names: list[list[dict[str, str]]] = []
         for layer in range(self.num_layers):
             size = self.input_size if layer == 0 else self.num_directions * self.hidden_size
@@ -86,17 +90,18 @@ class BiLSTM(nn.Module):
         return names
 
     def reset_parameters(self) -> None:
-        """Draw all weights from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), but the cell's constants."""
+        """Draw the weights from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), except the cell's constants.
+
+        Parametrized and pruned weights have their underlying parameters drawn, as in torch.nn.LSTM.
+        """
         bound = 1 / math.sqrt(self.hidden_size)
-        cell = CELLS[self.cell]
-        for directions in self._names:
-            for names in directions:
-                for name, own_name in names.items():
-                    parameter = getattr(self, own_name)
-                    if name in cell.constants:
-                        nn.init.constant_(parameter, cell.constants[name])
-                    else:
-                        nn.init.uniform_(parameter, -bound, bound)
+        constants = CELLS[self.cell].constants
+        for path, parameter in self.named_parameters():
+            name = path.removeprefix("parametrizations.").split("_l", 1)[0]
+            if name in constants:
+                nn.init.constant_(parameter, constants[name])
+            else:
+                nn.init.uniform_(parameter, -bound, bound)
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
@@ -104,10 +109,10 @@ class BiLSTM(nn.Module):
         return [[getattr(self, n) for n in names.values()] for both in self._names for names in both]
 
     def flatten_parameters(self) -> None:
-        """Do nothing: there is no cuDNN buffer here. Kept for code that calls it on torch.nn.LSTM."""
+        """Do nothing: there is no cuDNN buffer to compact. Here for code that calls it on torch.nn.LSTM."""
 
     def extra_repr(self) -> str:
-        """The sizes, and every argument that is not at its default."""
+        """The sizes, and every argument that differs from its default."""
         defaults: dict[str, object] = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0}
         defaults |= {"bidirectional": True, "backend": "auto", "cell": "lstm"}
         changed = [
@@ -126,21 +131,23 @@ class BiLSTM(nn.Module):
     ) -> tuple[Tensor | PackedSequence, Final]:
         """Run all layers over whole sequences.
 
-        With L sequences' longest length, B sequences, D directions, H = hidden_size:
+        Letters: L time steps, B sequences, D directions, H = hidden_size.
 
         Args:
-            input: (L, B, input_size), with batch_first (B, L, input_size), unbatched (L, input_size), or a
-                PackedSequence, sorted or not, which is worked on as it is: no padding is ever computed.
+            input: (L, B, input_size); with batch_first, (B, L, input_size); unbatched, (L, input_size); or a
+                PackedSequence, sorted or not, which is never padded.
             hx: (h_0, c_0), each (num_layers * D, B, H), or (num_layers * D, H) for unbatched input; zeros if
-                None. For cell="gru", which has no c, h_0 alone, as torch.nn.GRU.
+                None. For cell="gru", which has no c, h_0 alone, as for torch.nn.GRU.
 
         Returns:
-            output: the last layer's h at every step, in the form of the input, with D * H features: forward
-                h, then backward h of the same step.
-            (h_n, c_n): the states after each sequence's last step in its direction, shaped as hx: h_n[0] is
-                layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... For cell="gru", h_n.
+            output: the last layer's h at every time step, in the same form as the input, with D * H features:
+                forward h, then backward h of the same time step.
+            (h_n, c_n): the states after the last step of each sequence in each direction, shaped like hx:
+                h_n[0] is layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... For
+                cell="gru", h_n alone.
 
-        Under autocast the products run in its dtype, and c in float32 between steps.
+        Under autocast, products run in its dtype and c stays in float32 between steps. As with torch.nn.LSTM
+        on a CPU, the results for packed input then have the input's dtype.
         """
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, restore = input
@@ -148,9 +155,10 @@ class BiLSTM(nn.Module):
             checks.check_packed(data, self.input_size, self.weight_ih_l0)
             state = self._read_state(hx, walk.batch_sizes[0])
             rows, final = self._run(data, None if state is None else _permute(state, order), walk)
-            return PackedSequence(rows, batch_sizes, order, restore), self._return_state(
-                _permute(final, restore)
-            )
+            if data.device.type == "cpu":  # back from autocast's dtype
+                rows, final = rows.to(data.dtype), tuple(s.to(data.dtype) for s in final)
+            final = _permute(final, restore)
+            return PackedSequence(rows, batch_sizes, order, restore), self._return_state(final)
 
         checks.check_padded(input, self.input_size, self.batch_first, self.weight_ih_l0)
         if input.dim() == 2:
@@ -167,7 +175,7 @@ class BiLSTM(nn.Module):
         return output.transpose(0, 1) if self.batch_first else output, self._return_state(final)
 
     def _run(self, rows: Tensor, state: State | None, walk: PackedWalk) -> tuple[Tensor, State]:
-        """Run all layers on packed rows (N, input_size); states in the order of the rows."""
+        """Run all layers on packed rows (N, input_size), with states in the order of the rows."""
         weights = [
             [{name: getattr(self, own) for name, own in names.items()} for names in layer]
             for layer in self._names
@@ -176,7 +184,7 @@ class BiLSTM(nn.Module):
         return run_layers(CELLS[self.cell], self.backend, rows, weights, state, walk, dropout)
 
     def _read_state(self, hx: Final | None, batch_size: int | None) -> State | None:
-        """Check hx and give each state as (num_layers * D, B, H); a batch size of None means unbatched."""
+        """Check hx and return each state as (num_layers * D, B, H); a batch size of None means unbatched."""
         if hx is None:
             return None
         names = CELLS[self.cell].state_names

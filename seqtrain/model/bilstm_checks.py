@@ -1,20 +1,26 @@
-"""What BiLSTM refuses, and how it says so: the argument, what came, what was expected, the remedy.
+"""Validation of BiLSTM's arguments and inputs.
 
-The kinds of exception are those of torch.nn.LSTM for the same mistake.
+Each message names the argument, the value received, what was expected and, where there is one, the remedy.
+The exception types are those that torch.nn.LSTM raises for the same mistake.
 """
 
-import torch
+import numbers
+from typing import SupportsIndex
+
 from torch import Tensor
 
 from seqtrain.recurrence import CELLS, State, explain_backend
+from seqtrain.recurrence.precision import autocast_dtype
 
 
-def check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise TypeError(f"{name} must be an int, got: {size!r} ({type(size).__name__})")
-        if size <= 0:
-            raise ValueError(f"{name} must be 1 or more, got: {size}")
+def read_size(name: str, size: SupportsIndex) -> int:
+    """Return a size as an int; NumPy integers are accepted, too."""
+    if isinstance(size, bool) or not hasattr(size, "__index__"):
+        raise TypeError(f"{name} must be an int, got: {size!r} ({type(size).__name__})")
+    number = size.__index__()
+    if number <= 0:
+        raise ValueError(f"{name} must be 1 or more, got: {number}")
+    return number
 
 
 def check_flags(**flags: bool) -> None:
@@ -23,11 +29,27 @@ def check_flags(**flags: bool) -> None:
             raise TypeError(f"{name} must be True or False, got: {flag!r} ({type(flag).__name__})")
 
 
-def check_dropout(dropout: float) -> None:
-    number = isinstance(dropout, (int, float)) and not isinstance(dropout, bool)
-    if not number or not 0 <= dropout <= 1:
+def read_bidirectional(bidirectional: object) -> bool:
+    """Return the flag as a bool; torch.nn.LSTM accepts 0 and 1 for this one as well."""
+    if isinstance(bidirectional, str) or bidirectional not in (0, 1):
+        kind = type(bidirectional).__name__
+        raise TypeError(f"bidirectional must be True or False, got: {bidirectional!r} ({kind})")
+    return bool(bidirectional)
+
+
+def check_dropout(dropout: object) -> None:
+    is_number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)
+    if not is_number or not 0 <= float(dropout) <= 1:  # type: ignore[arg-type]
         raise ValueError(
             f"dropout must be a number from 0 to 1, the probability of zeroing an element, got: {dropout!r}"
+        )
+
+
+def check_proj_size(proj_size: int) -> None:
+    if proj_size != 0:
+        raise ValueError(
+            f"proj_size must be 0, got: {proj_size!r}. BiLSTM does not implement projections of h: "
+            "put a torch.nn.Linear after it, or use torch.nn.LSTM."
         )
 
 
@@ -40,7 +62,7 @@ def check_cell_and_backend(cell: str, backend: str) -> None:
 
 
 def check_padded(input: object, input_size: int, batch_first: bool, weight: Tensor) -> None:
-    """Refuse input that is not (time, features) or a batch of such, in the weight's dtype and place."""
+    """Check that input is (time, features) or a batch of those, with the weights' dtype and device."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input must be a Tensor or a PackedSequence, got: {type(input).__name__}")
     batched = "(batch, time, input_size)" if batch_first else "(time, batch, input_size)"
@@ -56,7 +78,7 @@ def check_padded(input: object, input_size: int, batch_first: bool, weight: Tens
 
 
 def check_packed(data: Tensor, input_size: int, weight: Tensor) -> None:
-    """Refuse a PackedSequence whose rows are not (rows, features) in the weight's dtype and place."""
+    """Check that a PackedSequence's data is (rows, features), with the weights' dtype and device."""
     if data.dim() != 2:
         raise RuntimeError(
             f"a packed input's data must have 2 dimensions, (rows, input_size), got {data.dim()}: "
@@ -77,7 +99,7 @@ def _check_features(name: str, input: Tensor, input_size: int, weight: Tensor) -
             f"{name} is on {input.device}, but the weights are on {weight.device}. "
             f"Move the input, input.to('{weight.device}'), or the layer, layer.to('{input.device}')."
         )
-    if input.dtype != weight.dtype and not torch.is_autocast_enabled(input.device.type):
+    if input.dtype != weight.dtype and autocast_dtype(input.device.type) is None:
         raise ValueError(
             f"{name} has dtype {input.dtype}, but the weights have {weight.dtype}. "
             f"Convert the input, input.to({weight.dtype}), or the layer, layer.to({input.dtype})."
@@ -85,7 +107,7 @@ def _check_features(name: str, input: Tensor, input_size: int, weight: Tensor) -
 
 
 def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weight: Tensor) -> State:
-    """Refuse an hx that is not one tensor of this shape, dtype and place per state; give it as a tuple."""
+    """Check that hx is one tensor per state, of this shape, dtype and device, and return it as a tuple."""
     starts = [f"{name}_0" for name in names]
     given = (hx,) if len(names) == 1 else hx
     if not isinstance(given, (tuple, list)) or len(given) != len(names) or not _all_tensors(given):
@@ -103,7 +125,7 @@ def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weig
             raise RuntimeError(
                 f"{name} is on {tensor.device}, but the weights are on {weight.device}. Move it there."
             )
-        if tensor.dtype != weight.dtype and not torch.is_autocast_enabled(weight.device.type):
+        if tensor.dtype != weight.dtype and autocast_dtype(weight.device.type) is None:
             raise RuntimeError(
                 f"{name} has dtype {tensor.dtype}, but the weights have {weight.dtype}. "
                 f"Convert it: {name}.to({weight.dtype})."

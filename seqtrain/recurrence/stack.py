@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.selection import choose_engine
-from seqtrain.recurrence.precision import without_autocast
+from seqtrain.recurrence.precision import autocast_dtype, without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
 
@@ -28,8 +28,9 @@ def run_layers(
     which has the dtype of the products; all final states have it too, as torch's have.
     """
     device_type = x.device.type
-    narrow = torch.is_autocast_enabled(device_type) and x.dtype != torch.float64
-    dtype = torch.get_autocast_dtype(device_type) if narrow else x.dtype
+    dtype = autocast_dtype(device_type)
+    if dtype is None or x.dtype == torch.float64:
+        dtype = x.dtype
     num_layers, num_directions = len(weights), len(weights[0])
     if state is None:
         hidden_size = weights[0][0]["weight_hh"].size(1)

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ ARGUMENTS = [
     ({"num_layers": 0}, ValueError, "num_layers must be 1 or more, got: 0"),
     ({"num_layers": 1.5}, TypeError, "num_layers must be an int, got: 1.5 (float)"),
     ({"bias": 1}, TypeError, "bias must be True or False, got: 1 (int)"),
+    ({"batch_first": 0}, TypeError, "batch_first must be True or False, got: 0 (int)"),
     ({"batch_first": "yes"}, TypeError, "batch_first must be True or False, got: 'yes' (str)"),
     *[
         (
@@ -40,15 +42,33 @@ def test_wrong_arguments(wrong: dict[str, object], kind: type[Exception], messag
 def test_wrong_arguments_of_our_own() -> None:
     with pytest.raises(TypeError, match=r"^bidirectional must be True or False, got: 2 \(int\)$"):
         BiLSTM(3, 4, bidirectional=2)
+    with pytest.raises(
+        ValueError,
+        match=r"^proj_size must be 0, got: 2\. BiLSTM does not implement projections of h: "
+        r"put a torch\.nn\.Linear after it, or use torch\.nn\.LSTM\.$",
+    ):
+        BiLSTM(3, 4, proj_size=2)
     with pytest.raises(ValueError, match=r"^backend must be one of auto, reference.*, got: 'cudnn'$"):
         BiLSTM(3, 4, backend="cudnn")
     with pytest.raises(ValueError, match=r"^cell must be one of lstm.*, got: 'lstn'$"):
         BiLSTM(3, 4, cell="lstn")
 
 
+@pytest.mark.parametrize("bidirectional", [0, 1, np.bool_(True)])
+def test_numpy_numbers_and_zero_one_flags_are_accepted(bidirectional: bool) -> None:
+    layer = BiLSTM(
+        np.int64(3), np.int32(4), np.int64(2), dropout=np.float32(0.5), bidirectional=bidirectional
+    )
+    assert [type(size) for size in (layer.input_size, layer.hidden_size, layer.num_layers)] == [int] * 3
+    assert type(layer.dropout) is float
+    assert type(layer.bidirectional) is bool
+    assert layer.num_directions == 1 + int(bidirectional)
+    assert layer(torch.zeros(2, 5, 3))[0].shape == (2, 5, 4 * layer.num_directions)
+
+
 def test_dropout_of_one_layer_warns() -> None:
     with pytest.warns(
-        UserWarning, match=r"^dropout=0.5 does nothing with num_layers=1: it acts between layers"
+        UserWarning, match=r"^dropout=0.5 has no effect with num_layers=1: it acts between layers"
     ):
         BiLSTM(3, 4, dropout=0.5)
 

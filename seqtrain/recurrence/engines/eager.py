@@ -9,6 +9,7 @@ from torch import Tensor
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
 from seqtrain.recurrence.engines.lstm_loop import backward_loop, forward_loop
 from seqtrain.recurrence.engines.reference import reference_layer
+from seqtrain.recurrence.engines.transforms import is_any_batched
 from seqtrain.recurrence.precision import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -51,7 +52,7 @@ class _Layer(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         # not by way of saved_tensors, which are to be read once: a checkpoint hands them out no second time
         with without_autocast(ctx.device_type):
-            if torch.is_grad_enabled():
+            if torch.is_grad_enabled() or is_any_batched(gradients):
                 return None, None, *_differentiable_backward(ctx, gradients)
             return None, None, *_backward(ctx, *gradients)
 
@@ -107,29 +108,31 @@ def _backward(
     inputs = torch.cat([_walks(x, len(d_a), walk), previous], dim=-1)  # what the two matrices met
     d_weight_ih, d_weight_hh = torch.split(torch.bmm(d_a.mT, inputs), [x.size(1), h.size(2)], dim=-1)
     d_bias = d_a.sum(1)
-    gradients = {
-        "weight_ih": d_weight_ih,
-        "weight_hh": d_weight_hh,
-        "bias_ih": d_bias,
-        "bias_hh": d_bias.clone(),  # not the same memory: gradients are clipped in place
-    }
-    flat_gradients = (gradients[name][direction] for direction in range(len(d_a)) for name in ctx.names)
+    gradients = {"weight_ih": d_weight_ih, "weight_hh": d_weight_hh, "bias_ih": d_bias, "bias_hh": d_bias}
+    # each one contiguous and in memory of its own: optimizers and clipping work on them in place
+    flat_gradients = (
+        gradients[name][direction].clone(memory_format=torch.contiguous_format)
+        for direction in range(len(d_a))
+        for name in ctx.names
+    )
     return [d_x, d_h_0, d_c_0, *flat_gradients]
 
 
 def _differentiable_backward(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """The same gradients through the reference engine, so that they have gradients themselves."""
-    saved = ctx.saved_tensors
+    """The same gradients through the reference engine, which autograd and vmap can transform."""
+    saved, create_graph = ctx.saved_tensors, torch.is_grad_enabled()
     # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
-    inputs = [tensor.view_as(tensor) for tensor in (*saved[:3], *saved[6:])]
-    x, h_0, c_0, *flat = inputs
-    output, state = reference_layer(CELLS["lstm"], x, _by_direction(ctx.names, flat), (h_0, c_0), ctx.walk)
+    with torch.enable_grad():
+        inputs = [tensor.view_as(tensor) for tensor in (*saved[:3], *saved[6:])]
+        x, h_0, c_0, *flat = inputs
+        weights = _by_direction(ctx.names, flat)
+        output, state = reference_layer(CELLS["lstm"], x, weights, (h_0, c_0), ctx.walk)
     pairs = [(value, d) for value, d in zip((output, *state), gradients, strict=True) if d is not None]
     if not pairs:
         return [None] * len(inputs)
     values, given = zip(*pairs, strict=True)
     wanted = [tensor for tensor in inputs if tensor.requires_grad]
-    found = iter(torch.autograd.grad(values, wanted, given, create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad(values, wanted, given, create_graph=create_graph, allow_unused=True))
     return [next(found) if tensor.requires_grad else None for tensor in inputs]
 
 

@@ -73,7 +73,7 @@ def backward_loop(
     the gradient that reaches h at each row from outside. `d_c` (D, B, H), that of the final cell states,
     becomes that of c_0 in place. Returns the gradient of h_0 (D, B, H).
     """
-    by_gate = gates.view(*gates.shape[:2], 4, -1)
+    by_gate = gates.view(*gates.shape[:2], 4, gates.size(2) // 4)
     walked = [*map(walk.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
 
     size = -1

@@ -8,6 +8,7 @@ from torch import Tensor
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.eager import eager_layer
 from seqtrain.recurrence.engines.reference import reference_layer
+from seqtrain.recurrence.engines.transforms import is_transformed
 from seqtrain.recurrence.engines.triton.plan import explain_triton, explain_triton_layer
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -30,11 +31,16 @@ def explain_backend(backend: str, cell: str) -> str | None:
 
 
 def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: PackedWalk) -> Engine:  # noqa: ARG001
-    """The engine that `backend` names, or for "auto" the fastest one that is exact for these arguments.
+    """The engine that `backend` names; for "auto", the fastest one that is exact for these arguments.
+
+    Inside torch.func transforms it is the reference engine, whatever the backend: those differentiate and
+    batch plain operations only.
 
     Raises:
         ValueError: backend="triton" cannot run these arguments. "auto" never takes it: it is not measured.
     """
+    if is_transformed():
+        return reference_layer
     if backend == "triton":
         if problem := explain_triton_layer(x, state):
             raise ValueError(problem)
