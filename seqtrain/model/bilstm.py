@@ -76,7 +76,7 @@ class BiLSTM(nn.Module):
     def _register_parameters(
         self, device: torch.device | str | None, dtype: torch.dtype | None
     ) -> list[list[dict[str, str]]]:
-        """Create the parameters in torch's order; return our names by layer, direction and the cell's name."""
+        """Create the parameters in torch's order; return their names by layer, direction and cell name."""
         names: list[list[dict[str, str]]] = []
         for layer in range(self.num_layers):
             size = self.input_size if layer == 0 else self.num_directions * self.hidden_size

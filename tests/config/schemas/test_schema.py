@@ -13,7 +13,7 @@ NOT_OFFERED = {
     "torch.nn.RNN": {"mode", "proj_size", "device", "dtype"},
     "torch.nn.LSTM": {"mode", "proj_size", "device", "dtype"},
     "torch.nn.GRU": {"mode", "proj_size", "device", "dtype"},
-    "seqtrain.model.BiLSTM": {"device", "dtype"},
+    "seqtrain.model.BiLSTM": {"proj_size", "device", "dtype"},
 }
 # Keys that the constructor hands on: to torch's SummaryWriter, to torch.nn.RNNBase.
 HANDED_ON = {
