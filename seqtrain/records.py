@@ -76,6 +76,11 @@ class FinalState(NamedTuple):
     c_n: Tensor | None = None
 
 
+def valid_steps(lengths: Tensor, num_steps: int) -> Tensor:
+    """(batch, num_steps) bool, on the device of `lengths`: true for the time steps within each sequence."""
+    return torch.arange(num_steps, device=lengths.device) < lengths[:, None]
+
+
 IGNORED = -100  # the target at padding, torch's own default for cross-entropy
 UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
 
@@ -114,6 +119,7 @@ class DataSpec:
     words: Vocabulary | None = None
     characters: Vocabulary | None = None
     vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
+    column: str | None = None  # of CoNLL-U, where the tags are from
 
     @property
     def num_targets(self) -> int:
@@ -135,7 +141,9 @@ class DataSpec:
             image_size=plain["image_size"] and (plain["image_size"][0], plain["image_size"][1]),
             words=vocabulary(plain["words"]),
             characters=vocabulary(plain["characters"]),
-            vector_size=plain.get("vector_size"),  # earlier checkpoints have no such key
+            # Earlier checkpoints lack the keys that follow.
+            vector_size=plain.get("vector_size"),
+            column=plain.get("column", None if plain["words"] is None else "UPOS"),
         )
 
 

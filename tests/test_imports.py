@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "seqtrain"
 ROOMS = [
     "errors",
     "lazy",
+    "names",
+    "shipped",
     "records",
     "config",
     "runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,7 +62,7 @@ def _predict(arguments: Sequence[str]) -> None:
 
 def _tag(network: Network | Ensemble, spec: DataSpec, given: Arguments) -> Iterator[str]:
     """The lines of the answer to text."""
-    from seqtrain.data import ConlluFile, encode_sentences
+    from seqtrain.data import ConlluReader, TagColumn, encode_sentences
     from seqtrain.data.tokenize import tokenize
     from seqtrain.predictor import predict
 
@@ -70,15 +71,22 @@ def _tag(network: Network | Ensemble, spec: DataSpec, given: Arguments) -> Itera
     text = given["text"] if "text" in given else _read_text(source)
     is_conllu = "text" not in given and (source.endswith(".conllu") or _looks_like_conllu(text))
     if is_conllu:
-        file = ConlluFile(text, "standard input" if source == "-" else source, tagged=False)
-        sentences = file.sentences
+        text_lines = io.StringIO(text, newline="\n")  # other marks than this one end no line
+        reader = ConlluReader(text_lines, "standard input" if source == "-" else source)
+        parsed = list(reader)
+        sentences = [sentence.words for sentence in parsed]
     else:
         lines = text.removeprefix("\ufeff").splitlines()
         sentences = [words for words in map(tokenize, lines) if words]
     predictions = predict(network, spec, encode_sentences(spec, sentences))
     if form == "conllu":
         tags = [prediction.answers for prediction in predictions]
-        yield file.with_tags(tags) if is_conllu else "\n".join(map(_conllu_sentence, sentences, tags)) + "\n"
+        if not is_conllu:
+            yield "\n".join(map(_conllu_sentence, sentences, tags)) + "\n"
+            return
+        column = TagColumn.parse(spec.column or "MISC:Tag")
+        yield from (sentence.with_tags(each, column) for sentence, each in zip(parsed, tags, strict=True))
+        yield reader.tail
         return
     for words, prediction in zip(sentences, predictions, strict=True):
         yield _json_sentence(words, prediction) if form == "json" else _table(words, prediction)

@@ -17,15 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqtrain.config.problems import ConfigError, first_line, not_among
+from seqtrain.shipped import shipped_folder
 
-
-def _find_config_dir() -> Path:
-    package = Path(__file__).resolve().parents[1]
-    in_wheel = package / "configs"
-    return in_wheel if in_wheel.is_dir() else package.parent / "configs"
-
-
-CONFIG_DIR = _find_config_dir()
+CONFIG_DIR = shipped_folder("configs", "configs")
 
 
 class ConfigFiles:

@@ -9,8 +9,10 @@ from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
 from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
-from seqtrain.data.files.conllu import UPOS, ConlluFile, decode_utf8, read_utf8
+from seqtrain.data.files.columns import TagColumn
+from seqtrain.data.files.conllu import ConlluReader, ConlluSentence
 from seqtrain.data.files.images import encode_images, read_images
+from seqtrain.data.files.text import decode_utf8, read_utf8
 from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
 from seqtrain.data.sources.digits import Digits
 from seqtrain.data.sources.mnist import Mnist
@@ -20,11 +22,11 @@ from seqtrain.data.view import View
 from seqtrain.errors import DataError
 
 __all__ = [
-    "UPOS",
     "BatchLoader",
     "BatchSampler",
     "Batching",
-    "ConlluFile",
+    "ConlluReader",
+    "ConlluSentence",
     "Corpus",
     "DataError",
     "Dataset",
@@ -34,6 +36,7 @@ __all__ = [
     "RandomAffine",
     "RandomElastic",
     "Source",
+    "TagColumn",
     "Treebank",
     "VectorDataset",
     "View",

@@ -44,13 +44,15 @@ class Batching:
 class Corpus:
     """A data set after reading: `spec` for the model, and the splits train, dev and test.
 
-    `vectors` (len(spec.words), spec.vector_size) are the words' pretrained vectors, zero where there is
-    none; None without any, or where a checkpoint has them.
+    `vectors` (len(spec.words), spec.vector_size) are the pretrained vectors of the words, zero where there is
+    none; None if there are no vectors, or if a checkpoint has them. `notes` are what a user should know about
+    the data, a sentence each: a run logs them as warnings.
     """
 
     spec: DataSpec
     splits: dict[str, Dataset]
     vectors: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """One line: how much is in each split, number of classes, sizes of the vocabularies, word vectors."""

@@ -67,10 +67,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def _evaluation_loader(self, split: str) -> FixedLoader:
         dataset = self.corpus.splits[split]
-        rank, world_size = self._place()
-        share = -(-len(dataset.lengths) // world_size)  # so that a small split has a batch for every process
-        batch_size = min(self._source.batching.eval_batch_size, share)
-        batches = sorted_batches(dataset.lengths, batch_size, rank, world_size)
+        batches = sorted_batches(dataset.lengths, self._source.batching.eval_batch_size, *self._place())
         return FixedLoader(dataset, batches)
 
     def _place(self) -> tuple[int, int]:

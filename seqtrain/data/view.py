@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-VIEWS = ("rows", "columns", "pixels", "permuted")
+from seqtrain.names import ViewName
+
+VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 
 
 @dataclass(frozen=True)

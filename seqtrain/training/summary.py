@@ -28,6 +28,8 @@ def log_start(
     """Say on what, with what and where the run takes place."""
     network = learner.network
     log.info("data        %s", data.corpus.describe())
+    for note in data.corpus.notes:
+        log.warning("            %s", note)
     log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
     log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
     resumed = ", resumed" if folder.last_checkpoint.exists() else ""

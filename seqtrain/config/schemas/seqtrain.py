@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from seqtrain.config.schemas.schema import OPTIONAL, describes, read_schema
-from seqtrain.config.schemas.values import Count, Natural, Node, NonNegative, Positive, Range, Share
+from seqtrain.config.schemas.values import Count, Natural, Node, NonNegative, Pattern, Positive, Range, Share
+from seqtrain.names import ViewName
 
 Group: TypeAlias = dict[str, Any]
+TagColumn: TypeAlias = Annotated[
+    str, Pattern(r"UPOS|XPOS|FEATS|DEPREL|MISC:[^=|\s]+", "UPOS, XPOS, FEATS, DEPREL or MISC:Key")
+]
 
 
 class Root:
@@ -47,7 +51,7 @@ class Digits(Batching):
 @describes("data", "seqtrain.data.Mnist")
 class Mnist(Batching):
     data_dir: str
-    view: Literal["rows", "columns", "pixels", "permuted"]
+    view: ViewName
     dev_size: Count
     path: str | None = OPTIONAL
     augment: Node | None = OPTIONAL
@@ -57,6 +61,7 @@ class Mnist(Batching):
 class Treebank(Batching):
     data_dir: str
     treebank: str
+    column: TagColumn = OPTIONAL
     path: str | None = OPTIONAL
     min_count: Count = OPTIONAL
     vectors: str | None = OPTIONAL

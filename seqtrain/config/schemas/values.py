@@ -7,6 +7,7 @@ A type is an ordinary annotation (int, float | None, Literal["tanh", "relu"], li
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -28,6 +29,20 @@ class Range:
         if self.maximum < math.inf:
             return f"from {self.minimum:g} to {self.maximum:g}"
         return f"above {self.minimum:g}" if self.above else f"of at least {self.minimum:g}"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A regular expression that all of a text must match; `form` is how a message describes it."""
+
+    expression: str
+    form: str
+
+    def __contains__(self, text: str) -> bool:
+        return re.fullmatch(self.expression, text) is not None
+
+    def __str__(self) -> str:
+        return f"of the form {self.form}"
 
 
 class Node:
@@ -56,7 +71,7 @@ def accepts(kind: Any, value: Any) -> bool:
         return _is_simple(kind, value)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return accepts(arguments[0], value) and all(value in bounds for bounds in _ranges(kind))
+        return accepts(arguments[0], value) and all(value in limit for limit in _limits(kind))
     if origin in (Union, UnionType):
         return any(accepts(argument, value) for argument in arguments)
     if origin is Literal:
@@ -78,7 +93,7 @@ def describe(kind: Any) -> str:
         return SIMPLE[kind]
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return " ".join([describe(arguments[0]), *map(str, _ranges(kind))])
+        return " ".join([describe(arguments[0]), *map(str, _limits(kind))])
     if origin in (Union, UnionType):
         return " or ".join(describe(argument) for argument in arguments)
     if origin is Literal:
@@ -99,8 +114,8 @@ def words_of(kind: Any) -> list[str]:
     return []
 
 
-def _ranges(kind: Any) -> list[Range]:
-    return [note for note in get_args(kind)[1:] if isinstance(note, Range)]
+def _limits(kind: Any) -> list[Range | Pattern]:
+    return [note for note in get_args(kind)[1:] if isinstance(note, (Range, Pattern))]
 
 
 def _is_simple(kind: Any, value: Any) -> bool:

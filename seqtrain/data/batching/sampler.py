@@ -42,7 +42,7 @@ class BatchSampler:
 
     def __len__(self) -> int:
         """Batches of one epoch for this process."""
-        return -(-self._num_batches // self._world_size)
+        return _divide_up(self._num_batches, self._world_size)
 
     def batches(self, epoch: int) -> list[Tensor]:
         """The indices of each batch of `epoch`, in order."""
@@ -60,7 +60,11 @@ class BatchSampler:
 
 
 def sorted_batches(lengths: Tensor, batch_size: int, rank: int = 0, world_size: int = 1) -> list[Tensor]:
-    """The batches of an evaluation: every sequence once, longest first, `batch_size` at a time."""
+    """The batches of an evaluation: every sequence once, longest first, at most `batch_size` at a time.
+
+    They are smaller where a split would otherwise not have a batch for each of `world_size` processes.
+    """
+    batch_size = min(batch_size, max(1, _divide_up(len(lengths), world_size)))
     order = torch.argsort(lengths, descending=True, stable=True)
     return list(torch.split(order, batch_size))[rank::world_size]
 
@@ -88,7 +92,7 @@ def _cut_buckets(falling: Indices, batching: Batching) -> list[tuple[int, int, i
 def _count_batches(falling: Indices, batch_size: int, limit: float) -> int:
     """The fewest batches that can be dealt without exceeding a bound, even to one that always gets the
     longest of a round."""
-    count = max(-(-len(falling) // batch_size), int(np.ceil(falling.sum() / limit)))
+    count = max(_divide_up(len(falling), batch_size), int(np.ceil(falling.sum() / limit)))
     while falling[::count].sum() > limit:
         count += 1
     return count
@@ -96,9 +100,14 @@ def _count_batches(falling: Indices, batch_size: int, limit: float) -> int:
 
 def _deal(sequences: Indices, count: int, random: np.random.RandomState) -> list[Indices]:
     """Deal sorted sequences to `count` batches, round by round, each round in random order."""
-    rounds = -(-len(sequences) // count)
+    rounds = _divide_up(len(sequences), count)
     table = np.full((rounds, count), -1)
     table.flat[: len(sequences)] = sequences
     places = random.random_sample(table.shape).argsort(axis=1)
     dealt = np.take_along_axis(table, places, axis=1).T
     return [batch[batch >= 0] for batch in dealt]
+
+
+def _divide_up(number: int, divisor: int) -> int:
+    """number / divisor, rounded up."""
+    return -(-number // divisor)

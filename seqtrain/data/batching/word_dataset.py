@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.errors import DataError
-from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Words
+from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Words, valid_steps
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Spellings:
     def characters(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The letters of the chosen spellings, (chosen, letters) padded with 0, and their numbers."""
         numbers = self.num_letters[chosen]
-        places = torch.arange(int(numbers.max()))
-        valid = places < numbers[:, None]
-        return self.letters[torch.where(valid, self.starts[chosen, None] + places, 0)] * valid, numbers
+        valid = valid_steps(numbers, int(numbers.max()))
+        places = self.starts[chosen, None] + torch.arange(valid.shape[1])
+        return self.letters[torch.where(valid, places, 0)] * valid, numbers
 
 
 class WordDataset:
@@ -70,9 +70,8 @@ class WordDataset:
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         indices = torch.as_tensor(indices)
         lengths = self._lengths[indices]
-        time = torch.arange(int(lengths.max()))
-        valid = time < lengths[:, None]
-        places = (self._starts[indices, None] + time)[valid]
+        valid = valid_steps(lengths, int(lengths.max()))
+        places = (self._starts[indices, None] + torch.arange(valid.shape[1]))[valid]
         form = self._form[places]
         chosen, spelling = torch.unique(form, return_inverse=True)
         characters, num_characters = self._spellings.characters(chosen)
@@ -86,7 +85,7 @@ class WordDataset:
         return SequenceBatch(
             words,
             lengths,
-            targets=pad(self._tags[places], IGNORED),
+            targets=pad(self._tags[places].long(), IGNORED),
             unseen=pad(self._spellings.unseen[form], False),
         )
 

@@ -1,14 +1,13 @@
-"""Where the data that is part of this project lies, in a clone and in an installed wheel."""
+"""The sample data sets that come with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[2]
+from seqtrain.shipped import shipped_folder
 
 
 def sample_dir(name: str) -> Path | None:
-    """The folder of a sample, or None where the project has none of this name."""
-    # The wheel's place first: what lies beside an installed package may belong to somebody else.
-    places = (PACKAGE / "samples" / name, PACKAGE.parent / "data" / "samples" / name)
-    return next((place for place in places if place.is_dir()), None)
+    """The folder of a sample, or None if there is no sample of this name."""
+    folder = shipped_folder("samples", "data/samples") / name
+    return folder if folder.is_dir() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqtrain.records import IGNORED, FinalState
+from seqtrain.records import IGNORED, FinalState, valid_steps
 
 
 class CRFHead(nn.Module):
@@ -102,4 +102,4 @@ class CRFHead(nn.Module):
 
 def _valid(scores: Tensor, lengths: Tensor) -> Tensor:
     """(batch, time) bool: within the sequence."""
-    return torch.arange(scores.shape[1], device=scores.device) < lengths.to(scores.device)[:, None]
+    return valid_steps(lengths.to(scores.device), scores.shape[1])

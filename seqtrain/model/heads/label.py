@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum, probability
-from seqtrain.records import FinalState
+from seqtrain.records import FinalState, valid_steps
 
 Pooling: TypeAlias = Literal["last", "mean", "max"]
 
@@ -52,7 +52,7 @@ class LabelHead(nn.Module):
             num_directions = states.shape[-1] // final_state.h_n.shape[-1]
             return torch.cat(final_state.h_n[-num_directions:].unbind(0), dim=-1)
         lengths = lengths.to(states.device)
-        beyond = torch.arange(states.shape[1], device=states.device) >= lengths[:, None]
+        beyond = ~valid_steps(lengths, states.shape[1])
         if self.pooling == "mean":
             return states.masked_fill(beyond[..., None], 0.0).sum(dim=1) / lengths[:, None]
         return states.masked_fill(beyond[..., None], -torch.inf).amax(dim=1)

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
-from seqtrain.data import ConlluFile, DataError, read_utf8
+from seqtrain.data import ConlluReader, DataError, TagColumn, read_utf8
+from seqtrain.data.files.conllu import ConlluSentence
+from seqtrain.data.files.text import read_lines
+
+UPOS = TagColumn.parse("UPOS")
+
+
+def read(text: str, column: TagColumn | None = UPOS) -> list[ConlluSentence]:
+    return list(ConlluReader(io.StringIO(text, newline="\n"), "a.conllu", column))
+
+
+def pairs(sentences: list[ConlluSentence]) -> list[list[tuple[str, str]]]:
+    return [list(zip(sentence.words, sentence.tags, strict=True)) for sentence in sentences]
 
 
 def line(number: object, form: str, tag: str) -> str:
@@ -30,12 +43,20 @@ TEXT = "\n".join(
 )
 
 
+WORDS = [
+    [("Do", "AUX"), ("n't", "PART"), ("back", "ADV")],
+    [("Runs", "NOUN"), ("1 000", "NUM")],
+]
+
+
 def test_words_are_the_lines_with_a_plain_number() -> None:
-    file = ConlluFile(TEXT, "a.conllu", tagged=True)
-    assert file.sentences == [["Do", "n't", "back"], ["Runs", "1 000"]]
-    assert file.parse() == [
-        [("Do", "AUX"), ("n't", "PART"), ("back", "ADV")],
-        [("Runs", "NOUN"), ("1 000", "NUM")],
+    assert pairs(read(TEXT)) == WORDS
+
+
+def test_without_a_column_there_are_no_tags() -> None:
+    assert [(each.words, each.tags) for each in read(TEXT.replace("AUX", "_"), None)] == [
+        (["Do", "n't", "back"], []),
+        (["Runs", "1 000"], []),
     ]
 
 
@@ -46,9 +67,16 @@ def test_words_are_the_lines_with_a_plain_number() -> None:
 def test_windows_line_ends_a_byte_order_mark_and_a_short_end_just_work(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.conllu"
     path.write_bytes(text.encode())
-    file = ConlluFile(read_utf8(path), path, tagged=True)
-    assert file.parse() == ConlluFile(TEXT, "", tagged=True).parse()
-    assert file.sentences == ConlluFile(TEXT, "", tagged=True).sentences
+    assert pairs(list(ConlluReader(read_lines(path), path, UPOS))) == WORDS
+
+
+@pytest.mark.parametrize("first", ["1", "# comment\n1", "\n1"])
+def test_a_byte_order_mark_before_anything(first: str) -> None:
+    text = "\ufeff" + line(1, "Do", "AUX").replace("1", first, 1) + "\n"
+    assert pairs(read(text)) == [[("Do", "AUX")]]
+    reader = ConlluReader(io.StringIO(text, newline="\n"), "a.conllu")
+    written = "".join(sentence.with_tags(["AUX"], UPOS) for sentence in reader) + reader.tail
+    assert written == text
 
 
 @pytest.mark.parametrize(
@@ -67,14 +95,19 @@ def test_windows_line_ends_a_byte_order_mark_and_a_short_end_just_work(text: str
             "unknown UPOS tag 'NN'; expected one of ADJ, ADP, ADV, AUX, CCONJ, DET, INTJ, NOUN, NUM, PART,"
             " PRON, PROPN, PUNCT, SCONJ, SYM, VERB, X",
         ),
-        (4, line("one", "Do", "AUX"), "the id 'one' is no number, range (1-2) or empty node (8.1)"),
+        (4, line("one", "Do", "AUX"), "the id 'one' is not a number, a range (1-2) or an empty node (8.1)"),
         (
             7,
             line(1, "back", "ADV"),
             "word 1 where word 3 was expected; an empty line ends a sentence",
         ),
         (4, line(1, " ", "AUX"), "the word is empty"),
-        (4, line(1, "Do  it", "AUX"), "two spaces in a row in one of the first columns"),
+        (4, line(1, "x" * 1001, "AUX"), "the word has 1,001 characters; expected at most 1,000"),
+        (
+            1,
+            "# global.columns = ID FORM",
+            "CoNLL-U Plus with the columns ID FORM; expected the ten columns of CoNLL-U",
+        ),
     ],
 )
 def test_a_bad_line_is_named(number: int, content: str, problem: str) -> None:
@@ -82,7 +115,7 @@ def test_a_bad_line_is_named(number: int, content: str, problem: str) -> None:
     lines[number - 1] = content
     for text in ("\n".join(lines), "\r\n".join(lines)):
         with pytest.raises(DataError) as caught:
-            ConlluFile(text, "a.conllu", tagged=True)
+            read(text)
         assert str(caught.value) == f"a.conllu:{number}: {problem}"
 
 
@@ -96,48 +129,43 @@ def test_a_bad_line_is_named(number: int, content: str, problem: str) -> None:
 )
 def test_a_file_without_sentences(text: str, state: str) -> None:
     with pytest.raises(DataError) as caught:
-        ConlluFile(text, "a.conllu", tagged=True)
+        read(text)
     assert str(caught.value) == (
         f"a.conllu: {state}; expected CoNLL-U: ten tab-separated columns for each word"
     )
 
 
-def test_invalid_utf8_is_named_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "a.conllu"
-    path.write_bytes(b"# one\n# two\n1\tcaf\xe9\n")
-    with pytest.raises(DataError) as caught:
-        read_utf8(path)
-    assert str(caught.value) == f"{path}:3: the byte 0xe9 is not valid UTF-8; save the file as UTF-8"
+def test_the_standard_columns_may_be_named() -> None:
+    columns = "# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC\n"
+    assert pairs(read(columns + TEXT)) == WORDS
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.conllu: the file is missing$"):
-        read_utf8(tmp_path / "a.conllu")
-
-
-def test_the_line_of_a_tag() -> None:
-    file = ConlluFile(TEXT, "a.conllu", tagged=True)
-    assert (file.line_of("AUX"), file.line_of("NUM"), file.line_of("VERB")) == (4, 11, None)
+def test_an_empty_column_of_tags() -> None:
+    text = line(1, "Do", "AUX").replace("root", "")
+    problem = "^a.conllu:1: the column DEPREL is empty; expected a tag, or _ for none$"
+    with pytest.raises(DataError, match=problem):
+        read(text, TagColumn.parse("DEPREL"))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_tags_are_filled_in_and_all_else_stays(end: str) -> None:
-    text = TEXT.replace("\n", end)
+    text = TEXT.replace("\n", end) + f"{end}# a last comment"
     untagged = text.replace("AUX", "_").replace("NUM", "_")
-    file = ConlluFile(untagged, "a.conllu", tagged=False)
-    assert file.with_tags([["AUX", "PART", "ADV"], ["NOUN", "NUM"]]) == text
+    reader = ConlluReader(io.StringIO(untagged, newline="\n"), "a.conllu")
+    tags = [["AUX", "PART", "ADV"], ["NOUN", "NUM"]]
+    written = [sentence.with_tags(each, UPOS) for sentence, each in zip(reader, tags, strict=True)]
+    assert "".join(written) + reader.tail == text
 
 
 def test_tags_must_be_as_many_as_words() -> None:
     with pytest.raises(ValueError, match="zip"):
-        ConlluFile(TEXT, "a.conllu", tagged=False).with_tags([["AUX"], ["NOUN", "NUM"]])
+        read(TEXT)[0].with_tags(["AUX"], UPOS)
 
 
 @pytest.mark.real_data
 def test_a_real_file_comes_back_as_it_was(data_dir: Path) -> None:
     path = data_dir / "ud_english_ewt" / "en_ewt-ud-dev.conllu"
-    text = read_utf8(path)
-    file = ConlluFile(text, path, tagged=True)
-    parsed = file.parse()
-    assert file.sentences == [[form for form, _ in sentence] for sentence in parsed]
-    assert file.with_tags([[tag for _, tag in sentence] for sentence in parsed]) == text
+    reader = ConlluReader(read_lines(path), path, UPOS)
+    written = [sentence.with_tags(sentence.tags, UPOS) for sentence in reader]
+    assert "".join(written) + reader.tail == read_utf8(path)
+    assert len(written) == 2001

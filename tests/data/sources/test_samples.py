@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from seqtrain import shipped
 from seqtrain.data import Treebank, sample_dir
-from seqtrain.data.sources import samples
 
 
 def test_the_sample_is_found_by_its_name(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_an_installed_package_looks_into_itself_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "site-packages" / "seqtrain"
-    monkeypatch.setattr(samples, "PACKAGE", package)
+    monkeypatch.setattr(shipped, "PACKAGE", package)
     inside, beside = package / "samples" / "a", package.parent / "data" / "samples" / "a"
     beside.mkdir(parents=True)
     assert sample_dir("a") == beside

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from seqtrain.data import DataError, Treebank
+from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.sources import treebank
-from seqtrain.data.sources.treebank import TaggedFile, read_tagged_file
+from seqtrain.data.sources.treebank import read_treebank_file, repository_of
 from seqtrain.records import DataSpec, Words
 
 
@@ -86,7 +87,7 @@ def test_a_second_reading_comes_from_the_cache_and_is_the_same(
     source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = source().load()
-    monkeypatch.setattr(treebank, "ConlluFile", None)
+    monkeypatch.setattr(treebank, "ConlluReader", None)
     second = source().load()
     assert first.spec == second.spec
     for split in ("train", "dev", "test"):
@@ -102,14 +103,23 @@ def test_a_changed_file_is_read_anew(source, folder: Path) -> None:
     assert source().load().splits["dev"].lengths.tolist() == [1]
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_tag_that_train_lacks_is_named_with_its_line(source, folder: Path, times: int) -> None:
-    (folder / "xx_small-ud-test.conllu").write_text(conllu("dog/NOUN", "dog/NOUN oh/INTJ"))
-    for _ in range(times):  # from the file, and from the cache
-        message = refusal(source(), folder)
-    assert message == (
-        "FOLDER/xx_small-ud-test.conllu:6: the tag INTJ does not occur in xx_small-ud-train.conllu, so that"
-        " no model can learn it; retag these words, or move some sentences with INTJ into the training part"
+def test_the_tags_of_any_column(source, folder: Path) -> None:
+    for path in folder.iterdir():
+        path.write_text(re.sub("(?m)_$", "Entity=Person|Tone=High", path.read_text(), count=1))
+    corpus = source(column="MISC:Tone").load()
+    assert corpus.spec.target_names == ("High", "_")
+    assert corpus.spec.column == "MISC:Tone"
+    assert corpus.splits["train"].batch([0]).targets.tolist() == [[0, 1, 1]]
+    with pytest.raises(
+        ValueError, match=r"^column must be one of UPOS, XPOS, FEATS, DEPREL or MISC:Key, got"
+    ):
+        source(column="HEAD")
+
+
+def test_a_column_with_a_single_tag(source, folder: Path) -> None:
+    assert refusal(source(column="XPOS"), folder) == (
+        "FOLDER/xx_small-ud-train.conllu: all words have the tag '_', so there is nothing to learn; choose"
+        " another column of tags"
     )
 
 
@@ -133,13 +143,38 @@ def test_short_file_names_do_too(source, folder: Path) -> None:
 def test_a_treebank_that_is_missing(source, folder: Path, tmp_path: Path) -> None:
     where = tmp_path / "ud_german_gsd"
     assert refusal(source(treebank="ud_german_gsd"), folder) == (
-        f"{where}: no file *train.conllu here; download the treebank ud_german_gsd from"
-        " https://universaldependencies.org and put its *-ud-train.conllu, *-ud-dev.conllu and"
-        f" *-ud-test.conllu into {where}, or set data.path; data=pos_sample works without a download"
+        f"{where}: no file *train.conllu here; get it with: git clone --depth 1"
+        f" https://github.com/UniversalDependencies/UD_German-GSD {where}; or set data.path to where it is;"
+        " data=pos_sample needs no download"
     )
-    (folder / "xx_small-ud-dev.conllu").unlink()
+    (folder / "xx_small-ud-test.conllu").unlink()
     assert refusal(source(path=folder), folder) == (
-        "FOLDER: no file *dev.conllu here; set data.path to a folder that holds it"
+        "FOLDER: no file *test.conllu here; set data.path to a folder that holds it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("treebank", "repository"),
+    [
+        ("ud_irish_idt", "/UD_Irish-IDT"),
+        ("ud_turkish_german_sagt", "/UD_Turkish_German-SAGT"),
+        ("UD_Old_East_Slavic-TOROT", "/UD_Old_East_Slavic-TOROT"),
+        ("mine", ""),
+    ],
+)
+def test_the_repository_of_a_treebank(treebank: str, repository: str) -> None:
+    assert repository_of(treebank) == "https://github.com/UniversalDependencies" + repository
+
+
+def test_a_treebank_without_a_dev_file(source, folder: Path) -> None:
+    (folder / "xx_small-ud-dev.conllu").unlink()
+    corpus = source().load()
+    assert corpus.splits["train"].lengths.tolist() == [3, 3]
+    assert corpus.splits["dev"].lengths.tolist() == [1]
+    assert corpus.spec.words.entries == ("runs", "the", "dog", "end")
+    assert corpus.notes == (
+        "no dev file: every tenth sentence of xx_small-ud-train.conllu, 1 in all, is used as dev and not for"
+        " training",
     )
 
 
@@ -162,15 +197,14 @@ def test_another_file_under_the_name_of_english_ewt_is_refused(source, tmp_path:
         r" data\.path",
         refusal(source(treebank="ud_english_ewt"), folder),
     )
-    assert source(path=folder).load().spec.target_names == ("NOUN",)
 
 
 def test_a_file_without_a_cache_folder_is_read_all_the_same(folder: Path) -> None:
     path = folder / "xx_small-ud-test.conllu"
-    file = read_tagged_file(path, path / "no folder")
+    file = read_treebank_file(path, cache_dir=path / "no folder")
     assert isinstance(file, TaggedFile)
     assert file.forms == ["cat", "dog", "runs"]
-    assert file.tag_names() == ["NOUN", "VERB"]
+    assert file.tag_counts() == {"NOUN": 2, "VERB": 1}
 
 
 class TestVectors:

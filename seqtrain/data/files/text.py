@@ -1,0 +1,111 @@
+"""Text files, read line by line in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from seqtrain.errors import DataError
+
+MAX_LINE_BYTES = 1 << 20  # of a line; anything longer is not text that was meant to be read line by line
+MAX_WORD_LENGTH = 1000  # characters
+LINES_PER_UPDATE = 10_000  # of the progress bar
+SECONDS_BEFORE_BAR = 2.0
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading; a pipe or a device might block or never end.
+
+    Raises:
+        DataError: there is no such file, it is not a regular file, or it cannot be opened.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise DataError("is a folder; expected a file", path)
+        if not stat.S_ISREG(mode):
+            raise DataError("is a pipe or a device; expected a regular file", path)
+        return path.open("rb")
+    except FileNotFoundError:
+        raise DataError("the file is missing", path) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot be opened: {getattr(error, 'strerror', error)}", path) from None
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file with their line ends; a progress bar appears if it takes long.
+
+    Raises:
+        DataError: see `open_regular` and `decode_lines`.
+    """
+    with open_regular(path) as file:
+        size = path.stat().st_size
+        # `disable=None`: no bar where there is no terminal.
+        bar = tqdm(
+            total=size, desc=path.name, unit="B", unit_scale=True, delay=SECONDS_BEFORE_BAR, disable=None
+        )
+        with bar:
+            for number, line in enumerate(decode_lines(file, path)):
+                yield line
+                if number % LINES_PER_UPDATE == 0:
+                    bar.update(file.tell() - bar.n)
+
+
+def decode_lines(file: BinaryIO, path: str | Path) -> Iterator[str]:
+    """The lines of a binary stream, decoded; `path` is what messages call it.
+
+    Raises:
+        DataError: a line is not UTF-8, or longer than a megabyte.
+    """
+    number = 0
+    while line := file.readline(MAX_LINE_BYTES):
+        number += 1
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            raise DataError(f"the line is longer than {MAX_LINE_BYTES:,} bytes", path, number)
+        try:
+            yield line.decode()
+        except UnicodeDecodeError:
+            decode_utf8(line, path, number)  # raises
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a small file.
+
+    Raises:
+        DataError: see `open_regular` and `decode_utf8`.
+    """
+    with open_regular(path) as file:
+        return decode_utf8(file.read(), path)
+
+
+def decode_utf8(content: bytes, path: str | Path, first_line: int = 1) -> str:
+    """Decode bytes that came from `path`, where they start at `first_line`.
+
+    Raises:
+        DataError: names the line that is not UTF-8.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = first_line + content.count(b"\n", 0, error.start)
+        raise DataError(
+            f"the byte 0x{content[error.start]:02x} is not valid UTF-8; save the file as UTF-8", path, line
+        ) from None
+
+
+def check_word(word: str, path: str | Path, line: int) -> None:
+    """Refuse an empty word, and one that is too long to be a word."""
+    if not word or word.isspace():
+        raise DataError("the word is empty", path, line)
+    if len(word) > MAX_WORD_LENGTH:
+        raise DataError(
+            f"the word has {len(word):,} characters; expected at most {MAX_WORD_LENGTH:,}", path, line
+        )

@@ -1,0 +1,151 @@
+"""From tagged files to a corpus of words: vocabularies, targets, word vectors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from seqtrain.data.batching.word_dataset import Spellings, WordDataset
+from seqtrain.data.corpus import Corpus, Dataset
+from seqtrain.data.files.columns import EMPTY
+from seqtrain.data.files.tagged_file import TaggedFile
+from seqtrain.data.files.word_vectors import read_word_vectors
+from seqtrain.data.sources.splits import hold_out
+from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
+from seqtrain.errors import DataError
+from seqtrain.records import DataSpec, Vocabulary
+
+Files = dict[str, TaggedFile]
+
+
+@dataclass(frozen=True)
+class KnownWords:
+    """Which words a model knows.
+
+    Args:
+        min_count: words that occur less often in train are unknown.
+        vectors: a file of pretrained word vectors (see `read_word_vectors`). Of its words all that train has
+            and the first `max_vectors` others (None: all) are known too, with a count of 0 if train lacks
+            them or has them too rarely.
+        max_vectors: see `vectors`.
+    """
+
+    min_count: int
+    vectors: str | Path | None
+    max_vectors: int | None
+
+    def __post_init__(self) -> None:
+        if self.min_count < 1:
+            raise ValueError(f"min_count must be at least 1, got {self.min_count}")
+
+    def read(
+        self, train_words: Counter[str], recalled: DataSpec | None
+    ) -> tuple[Vocabulary, int | None, Tensor | None]:
+        """The vocabulary, the size of the word vectors, and their table; `recalled` replaces the file."""
+        words = build_vocabulary(train_words, self.min_count)
+        if self.vectors is None:
+            return words, None, None
+        if recalled is not None and recalled.words is not None:
+            words = extend_vocabulary(words, recalled.words.entries[recalled.words.num_counted :])
+            return words, recalled.vector_size, None
+        found = read_word_vectors(self.vectors, train_words.keys(), self.max_vectors)
+        words = extend_vocabulary(words, found.words)
+        return words, found.size, found.rows_of(words)
+
+
+def build_word_corpus(
+    files: Files, known: KnownWords, recalled: DataSpec | None = None, column: str | None = None
+) -> Corpus:
+    """The corpus of the files of train, dev and test; a missing part is taken from train.
+
+    Args:
+        files: at least train.
+        known: which words the model knows.
+        recalled: of a checkpoint, which stands in for the file of word vectors.
+        column: of CoNLL-U, where the tags were read from.
+
+    Raises:
+        DataError: train is too small, or has a single tag.
+    """
+    files, notes = _complete(files)
+    train = files["train"]
+    notes += _note_hidden_forms(files) + _note_unseen_tags(files)
+    counts = count_words(train.form_counts())
+    words, vector_size, vectors = known.read(counts, recalled)
+    spec = DataSpec(
+        target_names=_target_names(files),
+        words=words,
+        characters=build_vocabulary(count_characters(train.form_counts())),
+        vector_size=vector_size,
+        column=column,
+    )
+    splits: dict[str, Dataset] = {split: _encode(file, spec, counts) for split, file in files.items()}
+    return Corpus(spec, splits, vectors, tuple(notes))
+
+
+def _complete(files: Files) -> tuple[Files, list[str]]:
+    """Take the parts that are missing from train, every tenth sentence each."""
+    train = files["train"]
+    missing = [split for split in ("dev", "test") if split not in files]
+    if len(train.lengths) <= len(missing):
+        raise DataError(
+            f"{len(train.lengths)} sentences are too few to keep some for {' and '.join(missing)}", train.path
+        )
+    taken = {split: hold_out(len(train.lengths), offset) for offset, split in enumerate(missing)}
+    complete = files | {split: train.select(chosen) for split, chosen in taken.items()}
+    if taken:
+        rest = ~torch.stack(list(taken.values())).any(dim=0)
+        complete["train"] = train.select(rest)
+    notes = [
+        f"no {split} file: every tenth sentence of {train.path.name}, {int(chosen.sum())} in all, is used"
+        f" as {split} and not for training"
+        for split, chosen in taken.items()
+    ]
+    return {split: complete[split] for split in ("train", "dev", "test")}, notes
+
+
+def _target_names(files: Files) -> tuple[str, ...]:
+    """The tags of all parts: one that train lacks has an output that is never a target in training."""
+    if len(files["train"].tag_counts()) == 1:
+        (tag,) = files["train"].tag_counts()
+        raise DataError(
+            f"all words have the tag {tag!r}, so there is nothing to learn; choose another column of tags",
+            files["train"].path,
+        )
+    return tuple(sorted({tag for file in files.values() for tag in file.tag_counts()}))
+
+
+def _note_unseen_tags(files: Files) -> list[str]:
+    trained = files["train"].tag_counts()
+    notes = []
+    for split in ("dev", "test"):
+        unseen = {tag: count for tag, count in files[split].tag_counts().items() if tag not in trained}
+        if unseen:
+            listed = ", ".join(f"{tag} {count:,}" for tag, count in sorted(unseen.items()))
+            notes.append(
+                f"{split} has {sum(unseen.values()):,} words with tags that train lacks ({listed});"
+                " they count as errors"
+            )
+    return notes
+
+
+def _note_hidden_forms(files: Files) -> list[str]:
+    hidden = [split for split, file in files.items() if [form for form, _ in file.form_counts()] == [EMPTY]]
+    if not hidden:
+        return []
+    return [
+        f"every word of {', '.join(hidden)} is {EMPTY}: the treebank comes without its text; its README says"
+        " how to fill it in"
+    ]
+
+
+def _encode(file: TaggedFile, spec: DataSpec, train_words: Mapping[str, int]) -> WordDataset:
+    numbers = {name: number for number, name in enumerate(spec.target_names)}
+    targets = torch.tensor([numbers.get(tag, -1) for tag in file.tags], dtype=torch.int32)
+    spellings = Spellings.encode(file.forms, spec, seen=train_words.keys())
+    return WordDataset(file.lengths, file.form, spellings, targets[file.tag])

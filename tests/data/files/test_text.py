@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from seqtrain.data.files import text
+from seqtrain.data.files.text import (
+    check_word,
+    decode_lines,
+    decode_utf8,
+    open_regular,
+    read_lines,
+    read_utf8,
+)
+from seqtrain.errors import DataError
+
+
+def test_lines_keep_their_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("one\r\n\u2028two\n\nthree".encode())
+    assert list(read_lines(path)) == ["one\r\n", "\u2028two\n", "\n", "three"]
+
+
+def test_invalid_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"# one\n# two\n1\tcaf\xe9\n")
+    for read in (read_utf8, lambda path: list(read_lines(path))):
+        with pytest.raises(DataError) as caught:
+            read(path)
+        assert str(caught.value) == f"{path}:3: the byte 0xe9 is not valid UTF-8; save the file as UTF-8"
+    with pytest.raises(DataError, match=r"^here:5: the byte 0xff"):
+        decode_utf8(b"\n\xff", "here", first_line=4)
+
+
+def test_a_line_of_more_than_a_megabyte() -> None:
+    endless = io.BytesIO(b"short\n" + b"x" * (2 << 20))
+    with pytest.raises(DataError, match=r"^here:2: the line is longer than 1,048,576 bytes$"):
+        list(decode_lines(endless, "here"))
+
+
+def test_what_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, problem in (
+        (tmp_path / "none", "the file is missing"),
+        (tmp_path, "is a folder; expected a file"),
+        (tmp_path / "pipe", "is a pipe or a device; expected a regular file"),
+        (Path("/dev/zero"), "is a pipe or a device; expected a regular file"),
+        (Path("a\0b"), "cannot be opened: embedded null byte"),
+        (tmp_path / ("x" * 300), "cannot be opened: File name too long"),
+    ):
+        with pytest.raises(DataError) as caught:
+            open_regular(path)
+        assert str(caught.value) == f"{path}: {problem}"
+
+
+def test_words_that_are_no_words() -> None:
+    check_word("x" * 1000, "a", 1)
+    with pytest.raises(DataError, match=r"^a:7: the word has 1,000,000 characters; expected at most 1,000$"):
+        check_word("x" * 1_000_000, "a", 7)
+    for empty in ("", " ", "\u3000"):
+        with pytest.raises(DataError, match=r"^a:7: the word is empty$"):
+            check_word(empty, "a", 7)
+
+
+def test_a_long_reading_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = []
+
+    class Bar:
+        def __init__(self, **options: object) -> None:
+            self.n, self.options = 0, options
+            bars.append(self)
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def update(self, number: int) -> None:
+            self.n += number
+
+    monkeypatch.setattr(text, "tqdm", Bar)
+    path = tmp_path / "long.txt"
+    path.write_bytes(b"0123456789\n" * 25_000)
+    assert len(list(read_lines(path))) == 25_000
+    (bar,) = bars
+    assert bar.n == 11 * 20_001
+    assert (bar.options["total"], bar.options["delay"]) == (11 * 25_000, 2.0)
