@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.files.cache import cached
+from seqtrain.data.files.text import open_lines
 
 
 class TaggedSentence(Protocol):
@@ -69,14 +70,15 @@ class TaggedFile:
 def read_tagged_file(
     path: Path,
     kind: str,
-    read: Callable[[], Iterable[TaggedSentence]],
+    parse: Callable[[Iterator[str]], Iterable[TaggedSentence]],
     cache_dir: str | Path | None = None,
     options: str = "",
 ) -> TaggedFile:
-    """The sentences that `read` gives, or those cached from reading the same content before; see `cached`."""
+    """The sentences that `parse` finds in the lines of a file, cached by the file's content (see `cached`)."""
 
     def compute() -> dict[str, Any]:
-        return flatten(read())
+        with open_lines(path) as lines:
+            return flatten(parse(lines))
 
     file = TaggedFile(path, **cached(path, kind, compute, cache_dir, options))
     return file if file.is_sound() else TaggedFile(path, **compute())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from tqdm import tqdm
 
@@ -40,8 +41,9 @@ def open_regular(path: Path) -> io.BufferedReader:
         raise DataError(f"cannot be opened: {getattr(error, 'strerror', error)}", path) from None
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file with their line ends; a progress bar appears if it takes long.
+@contextmanager
+def open_lines(path: Path) -> Iterator[Iterator[str]]:
+    """The lines of a UTF-8 file with their line ends; a progress bar appears if reading takes long.
 
     Raises:
         DataError: see `open_regular` and `decode_lines`.
@@ -53,10 +55,14 @@ def read_lines(path: Path) -> Iterator[str]:
             total=size, desc=path.name, unit="B", unit_scale=True, delay=SECONDS_BEFORE_BAR, disable=None
         )
         with bar:
-            for number, line in enumerate(decode_lines(file, path)):
-                yield line
-                if number % LINES_PER_UPDATE == 0:
-                    bar.update(file.tell() - bar.n)
+            yield _show_progress(decode_lines(file, path), file, bar)
+
+
+def _show_progress(lines: Iterator[str], file: io.BufferedReader, bar: tqdm[NoReturn]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield line
+        if number % LINES_PER_UPDATE == 0:
+            bar.update(file.tell() - bar.n)
 
 
 def decode_lines(file: BinaryIO, path: str | Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from seqtrain.data.corpus import SPLITS, Batching, Corpus
@@ -9,7 +10,6 @@ from seqtrain.data.files.columns import TagColumn
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, verify
 from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
-from seqtrain.data.files.text import read_lines
 from seqtrain.data.sources.samples import sample_dir
 from seqtrain.data.sources.words import KnownWords, build_word_corpus
 from seqtrain.errors import DataError
@@ -122,7 +122,7 @@ def find_splits(folder: Path, remedy: str) -> dict[str, Path]:
 def read_treebank_file(path: Path, column: str = "UPOS", cache_dir: str | Path | None = None) -> TaggedFile:
     """Parse a file, or load the cached result of parsing the same content before."""
 
-    def read() -> ConlluReader:
-        return ConlluReader(read_lines(path), path, TagColumn.parse(column))
+    def parse(lines: Iterator[str]) -> ConlluReader:
+        return ConlluReader(lines, path, TagColumn.parse(column))
 
-    return read_tagged_file(path, f"conllu-{CACHE_VERSION}", read, cache_dir, options=column)
+    return read_tagged_file(path, f"conllu-{CACHE_VERSION}", parse, cache_dir, options=column)

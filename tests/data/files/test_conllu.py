@@ -7,7 +7,7 @@ import pytest
 
 from seqtrain.data import ConlluReader, DataError, TagColumn, read_utf8
 from seqtrain.data.files.conllu import ConlluSentence
-from seqtrain.data.files.text import read_lines
+from seqtrain.data.files.text import open_lines
 
 UPOS = TagColumn.parse("UPOS")
 
@@ -67,7 +67,8 @@ def test_without_a_column_there_are_no_tags() -> None:
 def test_windows_line_ends_a_byte_order_mark_and_a_short_end_just_work(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.conllu"
     path.write_bytes(text.encode())
-    assert pairs(list(ConlluReader(read_lines(path), path, UPOS))) == WORDS
+    with open_lines(path) as lines:
+        assert pairs(list(ConlluReader(lines, path, UPOS))) == WORDS
 
 
 @pytest.mark.parametrize("first", ["1", "# comment\n1", "\n1"])
@@ -165,7 +166,8 @@ def test_tags_must_be_as_many_as_words() -> None:
 @pytest.mark.real_data
 def test_a_real_file_comes_back_as_it_was(data_dir: Path) -> None:
     path = data_dir / "ud_english_ewt" / "en_ewt-ud-dev.conllu"
-    reader = ConlluReader(read_lines(path), path, UPOS)
-    written = [sentence.with_tags(sentence.tags, UPOS) for sentence in reader]
+    with open_lines(path) as lines:
+        reader = ConlluReader(lines, path, UPOS)
+        written = [sentence.with_tags(sentence.tags, UPOS) for sentence in reader]
     assert "".join(written) + reader.tail == read_utf8(path)
     assert len(written) == 2001

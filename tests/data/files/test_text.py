@@ -12,7 +12,6 @@ from seqtrain.data.files.text import (
     decode_lines,
     decode_utf8,
     open_regular,
-    read_lines,
     read_utf8,
 )
 from seqtrain.errors import DataError
@@ -21,16 +20,20 @@ from seqtrain.errors import DataError
 def test_lines_keep_their_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("one\r\n\u2028two\n\nthree".encode())
-    assert list(read_lines(path)) == ["one\r\n", "\u2028two\n", "\n", "three"]
+    with open_lines(path) as lines:
+        assert list(lines) == ["one\r\n", "\u2028two\n", "\n", "three"]
 
 
 def test_invalid_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"# one\n# two\n1\tcaf\xe9\n")
-    for read in (read_utf8, lambda path: list(read_lines(path))):
-        with pytest.raises(DataError) as caught:
-            read(path)
-        assert str(caught.value) == f"{path}:3: the byte 0xe9 is not valid UTF-8; save the file as UTF-8"
+    problem = f"{path}:3: the byte 0xe9 is not valid UTF-8; save the file as UTF-8"
+    with pytest.raises(DataError) as caught:
+        read_utf8(path)
+    assert str(caught.value) == problem
+    with open_lines(path) as lines, pytest.raises(DataError) as caught:
+        list(lines)
+    assert str(caught.value) == problem
     with pytest.raises(DataError, match=r"^here:5: the byte 0xff"):
         decode_utf8(b"\n\xff", "here", first_line=4)
 
@@ -84,7 +87,8 @@ def test_a_long_reading_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(text, "tqdm", Bar)
     path = tmp_path / "long.txt"
     path.write_bytes(b"0123456789\n" * 25_000)
-    assert len(list(read_lines(path))) == 25_000
+    with open_lines(path) as lines:
+        assert sum(1 for _ in lines) == 25_000
     (bar,) = bars
     assert bar.n == 11 * 20_001
     assert (bar.options["total"], bar.options["delay"]) == (11 * 25_000, 2.0)
