@@ -74,7 +74,7 @@ def read_tagged_file(
     cache_dir: str | Path | None = None,
     options: str = "",
 ) -> TaggedFile:
-    """The sentences that `parse` finds in the lines of a file, cached by the file's content (see `cached`)."""
+    """The sentences that `parse` finds in the lines of a file; cached, see `cached`."""
 
     def compute() -> dict[str, Any]:
         with open_lines(path) as lines:

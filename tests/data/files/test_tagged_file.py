@@ -61,5 +61,5 @@ def test_a_cached_result_that_is_not_sound_is_computed_again(tmp_path: Path) -> 
     path.write_text("content")
     wrong = flatten(SENTENCES) | {"lengths": torch.tensor([9])}
     cached(path, "kind-1", lambda: wrong, tmp_path / "cache", options="a")
-    file = read_tagged_file(path, "kind-1", lambda lines: SENTENCES, tmp_path / "cache", options="a")
+    file = read_tagged_file(path, "kind-1", lambda _: SENTENCES, tmp_path / "cache", options="a")
     assert file.lengths.tolist() == [3, 1, 1]

@@ -11,6 +11,7 @@ from seqtrain.data.files.text import (
     check_word,
     decode_lines,
     decode_utf8,
+    open_lines,
     open_regular,
     read_utf8,
 )
