@@ -24,6 +24,8 @@ from results_page import Results, Run, page, result_line
 
 from seqtrain.config import compose_config
 from seqtrain.runs.folder import RunFolder, resolved
+from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_places
+from seqtrain.runs.report.collect import find_run_folders
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "configs" / "experiment"
@@ -31,7 +33,7 @@ KEPT = ROOT / "docs" / "results.json"
 PAGE = ROOT / "docs" / "results.md"
 
 ROOT_DEFAULTS = {"members": 1}  # keys of the root that came later
-HERE = {"seed": 0, "run_dir": "RUN_DIR", "data_dir": "DATA_DIR"}  # what a run is free to choose
+HERE = {"seed": 0, "run_dir": RUN_DIR, "data_dir": DATA_DIR}  # what a run is free to choose
 RESULT = "# Test accuracy"  # how the result begins, which ends a header
 
 
@@ -92,32 +94,19 @@ def as_json(results: Results) -> str:
 
 def find_runs(folders: Sequence[Path]) -> Iterator[RunFolder]:
     """The finished runs in and below folders."""
-    for folder in folders:
-        for metrics in sorted(folder.rglob("metrics.json")):
-            run = RunFolder(metrics.parent)
-            needed = [run.config_file, run.environment_file, run.confusions_file]
-            missing = [path.name for path in needed if not path.exists()]
-            if missing:
-                print(f"{run.path}: left out, it has no {' and no '.join(missing)}")
-            else:
-                yield run
+    for run in (RunFolder(path) for folder in folders for path in sorted(find_run_folders(folder))):
+        needed = [run.environment_file, run.confusions_file]
+        missing = [path.name for path in needed if not path.exists()]
+        if run.is_done and missing:
+            print(f"{run.path}: left out, it has no {' and no '.join(missing)}")
+        elif run.is_done:
+            yield run
 
 
 def config_of(folder: RunFolder) -> dict[str, Any]:
     """A run's configuration, with its seed and its folders replaced by the same words in all runs."""
     config: Any = OmegaConf.to_container(OmegaConf.load(folder.config_file))
-    places = {config["run_dir"]: HERE["run_dir"], config["data_dir"]: HERE["data_dir"]}
-
-    def placed(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: placed(value) for key, value in node.items()}
-        if isinstance(node, str):
-            for own, common in places.items():
-                if node == own or node.startswith(f"{own}/"):
-                    return f"{common}{node[len(own) :]}"
-        return node
-
-    return {**placed(config), "seed": HERE["seed"]}
+    return {**without_places(config), "seed": HERE["seed"]}
 
 
 def experiment_of(config: dict[str, Any]) -> str | None:

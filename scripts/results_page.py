@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from seqtrain.runs.report.formats import markdown_table
+from seqtrain.runs.report.groups import Statistic
+
 Run = dict[str, Any]  # metrics, environment, conditions, config, confusions
 Results = dict[str, dict[str, Run]]  # by experiment, then by seed
 
@@ -127,7 +130,7 @@ def page(results: Results, titles: dict[str, str]) -> str:
         rows = {n: results[n] for n in titles if n.startswith(table.prefix) and n in results}
         parts.append(f"## {table.heading}\n\n{table.note}\n")
         parts.append(_ours(table, rows, titles) if rows else "No run yet.\n")
-        figures = _markdown(["system", "test", "conditions", "source"], table.published)
+        figures = markdown_table(["system", "test", "conditions", "source"], table.published)
         parts.append(f"Published, as their authors give it:\n\n{figures}\n")
         if BEST_TAGGER in rows:
             parts.append(_errors(rows[BEST_TAGGER], titles[BEST_TAGGER]))
@@ -179,7 +182,7 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
             ]
             lines.append(cells)
     legend = "\n".join(f"- {letters[where]}: {where}; {days}" for where, days in machines.items())
-    return f"{_markdown(head, lines)}\n\n{legend}\n"
+    return f"{markdown_table(head, lines)}\n\n{legend}\n"
 
 
 def _errors(runs: dict[str, Run], title: str) -> str:
@@ -204,9 +207,9 @@ def _errors(runs: dict[str, Run], title: str) -> str:
     return (
         f"### Where the best tagger errs\n\n{title} (`{BEST_TAGGER}`), {which}: "
         f"{errors:,.0f} of {sum(size.values()):,.0f} words are wrong.\n\n"
-        + _markdown(["tag", "words", "precision", "recall", "F1"], rows)
+        + markdown_table(["tag", "words", "precision", "recall", "F1"], rows)
         + "\n\nThe commonest confusions:\n\n"
-        + _markdown(["is", "was given", "words", "% of errors"], common)
+        + markdown_table(["is", "was given", "words", "% of errors"], common)
         + "\n"
     )
 
@@ -217,10 +220,10 @@ def _mean(runs: dict[str, Run], metric: str) -> float:
 
 def _percent(runs: dict[str, Run], metric: str) -> str:
     """Mean and sample standard deviation in percent; the value alone of a single run."""
-    values = [100 * run["metrics"][metric] for run in runs.values()]
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+    statistic = Statistic.of([100 * run["metrics"][metric] for run in runs.values()])
+    if statistic.deviation is None:
+        return f"{statistic.mean:.2f}"
+    return f"{statistic.mean:.2f} ± {statistic.deviation:.2f}"
 
 
 def _by_machine(runs: dict[str, Run]) -> dict[str, dict[str, Run]]:
@@ -243,8 +246,3 @@ def _machine(run: Run) -> str:
     where = f"{e['processor']}, {e['device']}" if e["device"].startswith("cpu") else e["device"]
     words = [where, e["precision"], f"torch {e['torch']}", run["conditions"]]
     return ", ".join(word for word in words if word)
-
-
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqtrain.config import ConfigError
 from seqtrain.config.resolve import resolve_tree
 from seqtrain.runs.files import write_text
+from seqtrain.runs.identity import flat
 
 
 class RunFolder:
@@ -39,7 +41,9 @@ class RunFolder:
         self.log_file = self.path / "train.log"
         self.best_checkpoint = self.path / "checkpoints" / "best.ckpt"
         self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
+        self.failure_file = self.path / "failure.txt"
         self._made: list[Path] = []  # folders that this process made for it, the innermost first
+        self._lock = FileLock(self.path / ".lock")
 
     @property
     def is_begun(self) -> bool:
@@ -51,38 +55,55 @@ class RunFolder:
 
     def can_resume(self, cfg: DictConfig) -> bool:
         """Whether this folder holds the unfinished run of the same configuration, and nobody runs it now."""
-        return self.is_begun and not self.is_done and self.differences(cfg) == [] and not self._is_locked()
+        is_unfinished = self.is_begun and not self.is_done
+        return is_unfinished and self.differences(cfg) == [] and not self.is_held_elsewhere()
 
     def differences(self, cfg: DictConfig) -> list[str]:
         """The dotted keys in which the configuration of this folder differs from `cfg` run here."""
         here = cfg.copy()
         here.run_dir = str(self.path)
         theirs = resolved(cast(DictConfig, OmegaConf.load(self.config_file)))
-        mine, theirs = _flat(resolved(here)), _flat(theirs)
+        mine, theirs = flat(resolved(here)), flat(theirs)
         return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder, so that the same command started twice makes two runs; released by any death.
+        """Keep other processes from running in this folder; may be nested.
+
+        The operating system releases the lock when the process ends, however it ends. The lock file of an
+        unfinished run stays: if it were removed, two processes could each lock a file of this name.
 
         Raises:
-            ConfigError: another process holds it, or it cannot be made.
+            ConfigError: another process holds the folder, or it cannot be made.
         """
         if not self.leads:
             yield
             return
         if not self.path.is_dir():
             self.make()
-        lock = FileLock(self._lock_file)
         try:
-            lock.acquire(timeout=0)
+            self._lock.acquire(timeout=0)
         except Timeout:
             raise ConfigError([f"run_dir: {self.path} is being written by another process"]) from None
         try:
             yield
         finally:
-            lock.release()
-            self._lock_file.unlink(missing_ok=True)
+            is_outermost = self._lock.lock_counter == 1
+            if is_outermost and (self.is_done or not self.is_begun):
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.release()
+
+    def is_held_elsewhere(self) -> bool:
+        """Whether another process runs in this folder now."""
+        if self._lock.is_locked or not Path(self._lock.lock_file).exists():
+            return False
+        try:
+            with self._lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that may only be read
+            return False
 
     def make(self) -> None:
         """Make the folder and those above it.
@@ -110,7 +131,8 @@ class RunFolder:
                 return
 
     def write_config(self, cfg: DictConfig) -> None:
-        """Keep the configuration, resolved: enough to run it again."""
+        """Keep the configuration, resolved: enough to run it again; this begins an attempt."""
+        self.failure_file.unlink(missing_ok=True)
         write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
 
     def write_environment(self, environment: dict[str, str]) -> None:
@@ -130,17 +152,16 @@ class RunFolder:
         write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
 
     @property
-    def _lock_file(self) -> Path:
-        return self.path / ".lock"
+    def failure(self) -> str:
+        """The last line of the error that ended the last attempt; empty where none did."""
+        if self.is_done or not self.failure_file.exists():
+            return ""
+        lines = self.failure_file.read_text(encoding="utf-8").strip().splitlines()
+        return lines[-1] if lines else "unknown error"
 
-    def _is_locked(self) -> bool:
-        if not self._lock_file.exists():
-            return False
-        try:
-            with FileLock(self._lock_file, timeout=0):
-                return False
-        except Timeout:
-            return True
+    def write_failure(self, error: BaseException) -> None:
+        """Keep the traceback of the error that ended this attempt."""
+        write_text(self.failure_file, "".join(traceback.format_exception(error)))
 
 
 def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:
@@ -199,12 +220,3 @@ def _new_folder(path: Path) -> RunFolder:
 def resolved(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, without Hydra's own node."""
     return {str(key): value for key, value in resolve_tree(cfg).tree.items()}
-
-
-def _flat(node: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(node, dict) or not node:
-        return {path: node}
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        flat |= _flat(value, f"{path}.{key}" if path else str(key))
-    return flat

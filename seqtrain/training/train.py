@@ -70,8 +70,10 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
                 folder.write_confusions(learner.spec.target_names, learner.evaluation("test").confusions())
             folder.write_metrics(metrics)
             summary.log_end(metrics, trainer, folder)
-        except Exception:
+        except Exception as error:
             log.exception("The run failed.")
+            if folder.leads:
+                folder.write_failure(error)
             raise
     return metrics
 

@@ -138,6 +138,23 @@ class TestHold:
             pass
         assert list(folder.path.iterdir()) == []
 
+    def test_it_can_be_nested(self, cfg: DictConfig) -> None:
+        folder = RunFolder(cfg.run_dir)
+        with folder.held():
+            with folder.held():
+                pass
+            assert RunFolder(cfg.run_dir).is_held_elsewhere()
+        assert not RunFolder(cfg.run_dir).is_held_elsewhere()
+
+    def test_the_lock_of_an_unfinished_run_stays(self, cfg: DictConfig) -> None:
+        folder = RunFolder(cfg.run_dir)
+        with folder.held():
+            folder.write_config(cfg)
+        assert (folder.path / ".lock").exists()
+        with folder.held():
+            folder.write_metrics({})
+        assert not (folder.path / ".lock").exists()
+
     def test_a_lock_whose_owner_died_is_open(self, cfg: DictConfig) -> None:
         unfinished = begin(cfg, "2023-01-01_00-00-00")
         lock = FileLock(unfinished.path / ".lock")
@@ -145,6 +162,16 @@ class TestHold:
         lock.release()  # as the system does when a process ends in any way; the file stays
         (unfinished.path / ".lock").touch()
         assert choose_run_folder(cfg, is_given=False).path == unfinished.path
+
+
+class TestFailure:
+    def test_the_last_line_until_the_next_attempt(self, cfg: DictConfig) -> None:
+        folder = begin(cfg, "2023-01-01_00-00-00")
+        assert folder.failure == ""
+        folder.write_failure(ValueError("no such thing"))
+        assert folder.failure == "ValueError: no such thing"
+        folder.write_config(cfg)
+        assert folder.failure == ""
 
 
 class TestDiscard:

@@ -1,0 +1,106 @@
+"""`python -m seqtrain report [FOLDER ...]`: a table, or a picture, of many runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqtrain.commands.arguments import Arguments, parse_arguments
+from seqtrain.commands.exit_codes import exit_code
+from seqtrain.config import ConfigError
+from seqtrain.runs.files import write_text
+from seqtrain.runs.report.collect import Run, collect_runs
+from seqtrain.runs.report.filters import filter_runs
+from seqtrain.runs.report.formats import FORMATS, render
+from seqtrain.runs.report.groups import compare_runs
+
+USAGE = """\
+Compare runs: means and sample standard deviations over seeds, one table for each task and data set.
+
+    python -m seqtrain report [FOLDER ...] [metric=...] [by=...] [where=...] [sort=...]
+                              [format=...] [output=FILE]
+    python -m seqtrain report [FOLDER ...] plot=FILE x=KEY [y=KEY]
+    python -m seqtrain report [FOLDER ...] curves=FILE
+
+  FOLDER   folders in which to look for runs (default: runs)
+  metric   metrics to show, as in metric=test/accuracy,val/loss; the first is tested and plotted
+  by       configuration keys to group by, as in by=model,hidden_size (default: all that differ)
+  where    which runs, as in where=model=lstm,hidden_size>=64 (=, !=, <, <=, >, >=)
+  sort     a metric or a key; with a minus in front the largest first (default: the best first)
+  format   table (default), markdown, latex, csv or json
+  output   a file to write the table to
+  plot     a PNG or SVG file: the metric against x with its spread over seeds, or a heat map of x and y
+  curves   a PNG or SVG file: the dev metric of every run during training
+
+The best configuration is the one with the best mean of the metric that the task monitors on the dev part.
+"""
+OPTIONS = ("metric", "by", "where", "sort", "format", "output", "plot", "x", "y", "curves")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print or write the report; returns the exit code."""
+    return exit_code(lambda: _report(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _report(arguments: list[str]) -> None:
+    folders = [Path(each) for each in arguments if "=" not in each and not each.startswith("-")]
+    rest = [each for each in arguments if "=" in each or each.startswith("-")]
+    given = parse_arguments(rest, USAGE, required=(), optional=OPTIONS)
+    if given is None:
+        return
+    given.check_choice("format", list(FORMATS))
+    _check_pictures(given)
+    runs = _collect(folders, given)
+    if "plot" in given or "curves" in given:
+        _draw(runs, given)
+    else:
+        _write_table(runs, given)
+
+
+def _check_pictures(given: Arguments) -> None:
+    if "plot" in given and "x" not in given:
+        raise ConfigError(["x: missing; give the key to plot against, as in x=hidden_size"])
+    if "plot" not in given and ("x" in given or "y" in given):
+        raise ConfigError(["plot: missing; x and y are for a picture, so give plot=FILE.png"])
+    for key in ("plot", "curves"):
+        if key in given and Path(given[key]).suffix not in (".png", ".svg"):
+            raise ConfigError([f"{key}: got {given[key]!r}, expected a file that ends in .png or .svg"])
+
+
+def _collect(folders: Sequence[Path], given: Arguments) -> list[Run]:
+    found = collect_runs(folders or [Path("runs")])
+    for problem in found.problems:
+        print(f"seqtrain: warning: {problem}", file=sys.stderr)
+    where = ", ".join(map(str, folders)) or "runs"
+    if not found.runs:
+        raise ConfigError([f"{where}: no run here; train one first, or give another folder"])
+    runs = filter_runs(found.runs, given["where"]) if "where" in given else list(found.runs)
+    if not runs:
+        raise ConfigError([f"where: none of the {len(found.runs)} runs in {where} meets {given['where']}"])
+    return runs
+
+
+def _write_table(runs: Sequence[Run], given: Arguments) -> None:
+    sections = compare_runs(runs, _words(given, "metric"), _words(given, "by"), given.get("sort", ""))
+    text = render(sections, given.get("format", "table"))
+    if "output" in given:
+        write_text(given["output"], text)
+    else:
+        print(text, end="")
+
+
+def _draw(runs: Sequence[Run], given: Arguments) -> None:
+    from seqtrain.runs.report import plots
+
+    metric = given.get("metric", "").partition(",")[0]
+    if "curves" in given:
+        plots.draw_curves(runs, metric, Path(given["curves"]))
+    elif "y" in given:
+        plots.draw_heat_map(runs, metric, given["x"], given["y"], Path(given["plot"]))
+    else:
+        plots.draw_metric(runs, metric, given["x"], Path(given["plot"]))
+
+
+def _words(given: Arguments, key: str) -> list[str]:
+    return [word.strip() for word in given.get(key, "").split(",") if word.strip()]

@@ -1,0 +1,42 @@
+"""What a run is, wherever it lies: its configuration without its places, and a key made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # stand for the folders that a run is free to choose
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with its run folder and its data folder, and paths below them, replaced by words."""
+    places = {str(config["run_dir"]): RUN_DIR, str(config["data_dir"]): DATA_DIR}
+
+    def placed(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            return {key: placed(value) for key, value in node.items()}
+        if isinstance(node, str):
+            for own, common in places.items():
+                if node == own or node.startswith(f"{own}/"):
+                    return f"{common}{node[len(own) :]}"
+        return node
+
+    return {str(key): placed(value) for key, value in config.items()}
+
+
+def content_key(config: Mapping[str, Any]) -> str:
+    """Four hexadecimal digits of the content; equal configurations in different places have equal keys."""
+    text = json.dumps(without_places(config), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:4]
+
+
+def flat(node: Any, path: str = "") -> dict[str, Any]:
+    """The leaves of a tree by dotted key; lists and empty mappings are leaves."""
+    if not isinstance(node, dict) or not node:
+        return {path: node}
+    leaves: dict[str, Any] = {}
+    for key, value in node.items():
+        leaves |= flat(value, f"{path}.{key}" if path else str(key))
+    return leaves

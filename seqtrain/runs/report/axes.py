@@ -1,0 +1,103 @@
+"""The keys in which runs differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from seqtrain.config import ConfigError
+from seqtrain.config.problems import nearest
+
+Config = Mapping[str, Any]  # by dotted key
+
+TARGET = "._target_"
+ABSENT = object()  # the value of a key that a configuration does not have
+
+
+def find_axes(configs: Sequence[Config]) -> list[str]:
+    """The keys in which configurations differ, without the seed and without what another key implies.
+
+    A key that is constant for each class of its node says nothing that the class does not: `bidirectional`
+    where an LSTM is compared with a BiLSTM. A key that varies exactly as an earlier one does is left out
+    too: the peak of a schedule that follows the learning rate.
+    """
+    keys = [key for key in dict.fromkeys(key for config in configs for key in config) if key != "seed"]
+    # Classes first, since they explain the keys of their node, and of these the backbone.
+    keys.sort(key=lambda key: (not key.endswith(TARGET), not key.startswith("model.")))
+    axes: dict[tuple[int, ...], str] = {}
+    for key in keys:
+        partition = _partition(configs, key)
+        if len(set(partition)) > 1 and not _is_implied(configs, key) and partition not in axes:
+            axes[partition] = key
+    return sorted(axes.values(), key=lambda key: (_place(key, configs), not key.endswith(TARGET)))
+
+
+def _place(key: str, configs: Sequence[Config]) -> int:
+    """Where the node of a key stands in a configuration, so that columns keep its order."""
+    nodes = list(dict.fromkeys(each.split(".")[0] for config in configs for each in config))
+    return nodes.index(key.split(".")[0])
+
+
+def _partition(configs: Sequence[Config], key: str) -> tuple[int, ...]:
+    numbers: dict[str, int] = {}
+    return tuple(numbers.setdefault(_comparable(config, key), len(numbers)) for config in configs)
+
+
+def _is_implied(configs: Sequence[Config], key: str) -> bool:
+    """Whether the class of the key's node says what the key says."""
+    if key.endswith(TARGET):
+        return False
+    target = key.rpartition(".")[0] + TARGET
+    values: dict[str, set[str]] = {}
+    for config in configs:
+        values.setdefault(_comparable(config, target), set()).add(_comparable(config, key))
+    return len(values) > 1 and all(len(each) == 1 for each in values.values())
+
+
+def _comparable(config: Config, key: str) -> str:
+    return json.dumps(config[key], default=str) if key in config else "absent"
+
+
+def group_key(config: Config) -> str:
+    """Equal for runs that differ in nothing but their seed."""
+    return json.dumps({key: value for key, value in config.items() if key != "seed"}, default=str)
+
+
+def show_value(config: Config, key: str) -> str:
+    """A value as a column shows it: a class by its name alone, a missing key as a dash."""
+    value = config.get(key, ABSENT)
+    if value is ABSENT:
+        return "-"
+    if key.endswith("_target_"):
+        return str(value).rpartition(".")[2]
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Each key's last word, or all of it where another key ends alike; a class by the name of its node."""
+    whole = {key: key.removesuffix(TARGET) for key in keys}
+    last = {key: name.rpartition(".")[2] for key, name in whole.items()}
+    endings = list(last.values())
+    return {key: last[key] if endings.count(last[key]) == 1 else whole[key] for key in keys}
+
+
+def find_key(name: str, keys: Collection[str], argument: str) -> str:
+    """The dotted key that a person means by `model`, `hidden_size` or `model.hidden_size`.
+
+    Raises:
+        ConfigError: no key or several keys are called so.
+    """
+    for exact in (name, name + TARGET):
+        if exact in keys:
+            return exact
+    ending = [key for key in keys if key.endswith(f".{name}") or key.endswith(f".{name}{TARGET}")]
+    if len(ending) == 1:
+        return ending[0]
+    if ending:
+        raise ConfigError([f"{argument}: {name} could be {' or '.join(sorted(ending))}; give the whole key"])
+    near = nearest(name, [key.removesuffix(TARGET) for key in keys])
+    hint = f"; did you mean {near}?" if near else ""
+    raise ConfigError([f"{argument}: no run has the configuration key {name!r}{hint}"])

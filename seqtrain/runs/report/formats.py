@@ -1,0 +1,95 @@
+"""A report for the terminal, for a page, for a paper and for a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+
+from seqtrain.runs.report.groups import Section
+from seqtrain.runs.report.layout import Table, as_records, lay_out
+
+LATEX_SPECIAL = {"&", "%", "$", "#", "_", "{", "}"}
+
+
+def render(sections: Sequence[Section], form: str) -> str:
+    """The report in one of FORMATS, ending in a newline."""
+    return FORMATS[form](sections)
+
+
+def _terminal(sections: Sequence[Section]) -> str:
+    return "\n\n".join(_plain(lay_out(section)) for section in sections) + "\n"
+
+
+def _plain(table: Table) -> str:
+    marks = ["*" if number in table.best else " " for number in range(len(table.rows))]
+    lines = [" ", *marks]
+    for column in zip(table.head, *table.rows, strict=True):
+        width = max(map(len, column))
+        is_number = all(cell[:1].isdigit() for cell in column[1:])
+        cells = [cell.rjust(width) if is_number else cell.ljust(width) for cell in column]
+        lines = [f"{line}  {cell}" for line, cell in zip(lines, cells, strict=True)]
+    body = [line.rstrip() for line in lines] if table.rows else []
+    return "\n".join([table.title, *body, *table.notes])
+
+
+def _markdown(sections: Sequence[Section]) -> str:
+    parts = []
+    for table in map(lay_out, sections):
+        rows = [
+            [f"**{cell}**" for cell in row] if number in table.best else row
+            for number, row in enumerate(table.rows)
+        ]
+        notes = "\n".join(f"- {note}" for note in table.notes)
+        parts.append(f"## {table.title}\n\n{markdown_table(table.head, rows)}\n\n{notes}\n")
+    return "\n".join(parts)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _latex(sections: Sequence[Section]) -> str:
+    parts = []
+    for table in map(lay_out, sections):
+        lines = [f"% {note}" for note in (table.title, *table.notes)]
+        lines += [f"\\begin{{tabular}}{{{'l' * len(table.head)}}}", "\\hline"]
+        lines += [" & ".join(map(_escape, table.head)) + r" \\", "\\hline"]
+        for number, row in enumerate(table.rows):
+            cells = [
+                rf"\textbf{{{_escape(cell)}}}" if number in table.best else _escape(cell) for cell in row
+            ]
+            lines.append(" & ".join(cells) + r" \\")
+        parts.append("\n".join([*lines, "\\hline", "\\end{tabular}"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _escape(text: str) -> str:
+    escaped = "".join(f"\\{letter}" if letter in LATEX_SPECIAL else letter for letter in text)
+    return escaped.replace("±", r"$\pm$").replace("<=", r"$\leq$")
+
+
+def _csv(sections: Sequence[Section]) -> str:
+    records = [record for section in sections for record in as_records(section)]
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(records)
+    return text.getvalue()
+
+
+def _json(sections: Sequence[Section]) -> str:
+    records = [record for section in sections for record in as_records(section)]
+    return json.dumps(records, indent=2) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Section]], str]] = {
+    "table": _terminal,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "json": _json,
+}

@@ -1,0 +1,170 @@
+"""Runs grouped over their seeds, with means, deviations and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean, stdev
+from typing import Any
+
+from seqtrain.config import ConfigError
+from seqtrain.config.problems import nearest
+from seqtrain.runs.report.axes import find_axes, find_key, group_key, show_value
+from seqtrain.runs.report.collect import Run
+from seqtrain.runs.report.significance import Difference, compare_pairs
+
+COSTS = ("parameters", "seconds")
+# What makes two runs comparable: the task, its metric, and the data.
+COMPARABLE = ("task._target_", "task.monitor", "data._target_", "data.treebank", "data.path")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A mean; `deviation` is the sample standard deviation, None of a single value."""
+
+    mean: float
+    deviation: float | None
+    num: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Statistic:
+        return cls(mean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True)
+class Group:
+    """The finished runs of one configuration, and their metrics over seeds."""
+
+    config: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    statistics: dict[str, Statistic]  # metrics that no run has are missing
+    is_best: bool = False
+    difference: Difference | None = None  # from the best, in the first metric
+
+
+@dataclass(frozen=True)
+class Section:
+    """Groups that can be compared, and the runs that are not finished."""
+
+    title: str
+    axes: tuple[str, ...]
+    metrics: tuple[str, ...]
+    monitor: str
+    groups: tuple[Group, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def open_runs(self) -> list[Run]:
+        return [run for run in self.runs if run.state != "done"]
+
+
+def compare_runs(
+    runs: Sequence[Run], metrics: Sequence[str] = (), by: Sequence[str] = (), sort: str = ""
+) -> list[Section]:
+    """Group runs over their seeds, separately for each task and data set.
+
+    Args:
+        runs: finished or not.
+        metrics: to report; by default the one that the task monitors on the dev and on the test part.
+        by: configuration keys to group by, instead of all in which the runs differ.
+        sort: a metric or a key, with a minus in front for falling order; by default the best first.
+
+    Raises:
+        ConfigError: a metric or key that no run has.
+    """
+    sections: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        sections.setdefault(tuple(show_value(run.config, key) for key in COMPARABLE), []).append(run)
+    _refuse_unknown_metrics(runs, metrics)
+    return [_section(members, metrics, by, sort) for members in sections.values()]
+
+
+def _refuse_unknown_metrics(runs: Sequence[Run], metrics: Sequence[str]) -> None:
+    known = {name for run in runs for name in run.metrics}
+    for metric in metrics:
+        if metric not in known:
+            near = nearest(metric, sorted(known))
+            hint = f"; did you mean {near}?" if near else ""
+            raise ConfigError([f"metric: no finished run has {metric!r}{hint}"])
+
+
+def _section(runs: Sequence[Run], metrics: Sequence[str], by: Sequence[str], sort: str) -> Section:
+    keys = dict.fromkeys(key for run in runs for key in run.config)
+    axes = [find_key(name, keys, "by") for name in by] or find_axes([run.config for run in runs])
+    monitor = str(runs[0].config.get("task.monitor", "val/accuracy"))
+    shown = list(metrics) or [monitor.replace("val/", "test/"), monitor]
+    groups = [_group(members, [*shown, monitor, *COSTS]) for members in _members(runs, axes, bool(by))]
+    maximize = runs[0].config.get("task.mode", "max") == "max"
+    groups = _compare_with_best(groups, shown[0], monitor, maximize)
+    groups = _sorted(groups, sort, keys) if sort else _best_first(groups, monitor, maximize)
+    return Section(_title(runs[0]), tuple(axes), tuple(shown), monitor, tuple(groups), tuple(runs))
+
+
+def _title(run: Run) -> str:
+    path, treebank = (run.config.get(f"data.{key}") for key in ("path", "treebank"))
+    data = show_value(run.config, "data._target_")
+    return f"{show_value(run.config, 'task._target_')} on {data} {path or treebank or ''}".strip()
+
+
+def _members(runs: Sequence[Run], axes: Sequence[str], is_given: bool) -> list[list[Run]]:
+    """The finished runs of each group: those that agree in the given axes, or in all but the seed."""
+    groups: dict[object, list[Run]] = {}
+    for run in runs:
+        key = tuple(show_value(run.config, axis) for axis in axes) if is_given else group_key(run.config)
+        if run.state == "done":
+            groups.setdefault(key, []).append(run)
+    return list(groups.values())
+
+
+def _group(runs: Sequence[Run], metrics: Sequence[str]) -> Group:
+    values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in metrics}
+    statistics = {name: Statistic.of(each) for name, each in values.items() if each}
+    return Group(runs[0].config, tuple(runs), statistics)
+
+
+def _compare_with_best(groups: Sequence[Group], metric: str, monitor: str, maximize: bool) -> list[Group]:
+    candidates = [group for group in groups if monitor in group.statistics]
+    if not candidates:
+        return list(groups)
+    choose = max if maximize else min
+    best = choose(candidates, key=lambda group: group.statistics[monitor].mean)
+    return [
+        replace(group, is_best=True)
+        if group is best
+        else replace(group, difference=compare_pairs(by_seed(group, metric), by_seed(best, metric)))
+        for group in groups
+    ]
+
+
+def by_seed(group: Group, metric: str) -> dict[object, float]:
+    """A metric of each run; the mean where several runs have the same seed."""
+    values: dict[object, list[float]] = {}
+    for run in group.runs:
+        if metric in run.metrics:
+            values.setdefault(run.seed, []).append(run.metrics[metric])
+    return {seed: mean(each) for seed, each in values.items()}
+
+
+def _best_first(groups: Sequence[Group], monitor: str, maximize: bool) -> list[Group]:
+    worst = float("-inf") if maximize else float("inf")
+
+    def value(group: Group) -> float:
+        return group.statistics[monitor].mean if monitor in group.statistics else worst
+
+    return sorted(groups, key=value, reverse=maximize)
+
+
+def _sorted(groups: Sequence[Group], sort: str, keys: Mapping[str, None]) -> list[Group]:
+    name, falls = sort.removeprefix("-"), sort.startswith("-")
+    if any(name in run.metrics for group in groups for run in group.runs):
+        found = {id(group): Statistic.of(list(by_seed(group, name).values()) or [0.0]) for group in groups}
+        return sorted(groups, key=lambda group: found[id(group)].mean, reverse=falls)
+    key = find_key(name, keys, "sort")
+    return sorted(groups, key=lambda group: _order(group.config.get(key)), reverse=falls)
+
+
+def _order(value: object) -> tuple[int, float, str]:
+    """Numbers in their order, before words in theirs."""
+    if isinstance(value, (int, float)):
+        return 0, float(value), ""
+    return 1, 0.0, str(value)

@@ -1,0 +1,137 @@
+"""Pictures of a report: a metric against an axis, a heat map of two axes, learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from seqtrain.config import ConfigError
+from seqtrain.runs.report.axes import find_axes, find_key, short_names, show_value
+from seqtrain.runs.report.collect import Run
+from seqtrain.runs.report.curves import read_curve
+from seqtrain.runs.report.groups import Group, Section, compare_runs
+
+
+def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
+    """A metric against a key, mean and sample standard deviation over seeds, a line for each combination of
+    the other keys that differ.
+
+    Raises:
+        ConfigError: the runs cannot be compared with each other, or matplotlib is missing.
+    """
+    section = _single_section(runs, metric)
+    metric, key = section.metrics[0], _find(section, x, "x")
+    figure, axis = _new_figure()
+    values = sorted({group.config.get(key) for group in section.groups}, key=_order)
+    is_numeric = all(isinstance(value, (int, float)) for value in values)
+    for label, groups in _lines(section, key).items():
+        groups = sorted(groups, key=lambda group: _order(group.config.get(key)))
+        places = [
+            group.config[key] if is_numeric else values.index(group.config.get(key)) for group in groups
+        ]
+        means = [group.statistics[metric].mean for group in groups]
+        spread = [group.statistics[metric].deviation or 0.0 for group in groups]
+        axis.errorbar(places, means, yerr=spread, marker="o", capsize=3, label=label)
+    ticks = values if is_numeric else range(len(values))
+    axis.set_xticks(list(ticks), [show_value({key: value}, key) for value in values])
+    axis.set(xlabel=short_names([key])[key], ylabel=metric, title=section.title)
+    _save(figure, axis, path)
+
+
+def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str, path: Path) -> None:
+    """The mean of a metric for every pair of values of two keys; the other keys are averaged over.
+
+    Raises:
+        ConfigError: see `draw_metric`.
+    """
+    section = _single_section(runs, metric)
+    metric, columns, rows = section.metrics[0], _find(section, x, "x"), _find(section, y, "y")
+    cells: dict[tuple[Any, Any], list[float]] = {}
+    for group in section.groups:
+        place = (group.config.get(rows), group.config.get(columns))
+        cells.setdefault(place, []).append(group.statistics[metric].mean)
+    down, across = (sorted({place[side] for place in cells}, key=_order) for side in (0, 1))
+    table = [
+        [mean(cells[row, column]) if (row, column) in cells else float("nan") for column in across]
+        for row in down
+    ]
+    figure, axis = _new_figure()
+    figure.colorbar(axis.imshow(table, cmap="viridis", aspect="auto"), label=metric)
+    axis.set_xticks(range(len(across)), [show_value({columns: value}, columns) for value in across])
+    axis.set_yticks(range(len(down)), [show_value({rows: value}, rows) for value in down])
+    for (row, column), values in cells.items():
+        text = {"ha": "center", "va": "center", "color": "white", "bbox": {"color": "black", "alpha": 0.4}}
+        axis.text(across.index(column), down.index(row), f"{mean(values):.4f}", **text)
+    names = short_names([columns, rows])
+    axis.set(xlabel=names[columns], ylabel=names[rows], title=section.title)
+    _save(figure, axis, path)
+
+
+def draw_curves(runs: Sequence[Run], metric: str, path: Path) -> None:
+    """The dev metric of each run by optimizer step; runs that differ in their seed alone share a colour.
+
+    Raises:
+        ConfigError: no run logged the metric, or see `draw_metric`.
+    """
+    section = _single_section(runs, "")
+    metric = metric or section.monitor
+    axes = find_axes([run.config for run in runs])
+    figure, axis = _new_figure()
+    colours: dict[str, str] = {}
+    for run in runs:
+        curve = read_curve(run, metric)
+        if curve:
+            label = _label(run.config, axes)
+            style = {"color": colours[label]} if label in colours else {"label": label}
+            (line,) = axis.plot(*zip(*curve, strict=True), **style)
+            colours.setdefault(label, line.get_color())
+    if not colours:
+        raise ConfigError([f"curves: none of {len(runs)} runs logged {metric}"])
+    axis.set(xlabel="optimizer step", ylabel=metric, title=section.title)
+    _save(figure, axis, path)
+
+
+def _single_section(runs: Sequence[Run], metric: str) -> Section:
+    sections = compare_runs(runs, [metric] if metric else [])
+    if len(sections) > 1:
+        titles = ", ".join(section.title for section in sections)
+        raise ConfigError([f"where: the runs are of {titles}; choose one, as in where=task=SequenceTagging"])
+    return sections[0]
+
+
+def _find(section: Section, name: str, argument: str) -> str:
+    return find_key(name, dict.fromkeys(key for run in section.runs for key in run.config), argument)
+
+
+def _lines(section: Section, key: str) -> dict[str, list[Group]]:
+    """The groups of each line: those that differ in `key` alone."""
+    others = [axis for axis in section.axes if axis != key]
+    lines: dict[str, list[Group]] = {}
+    for group in section.groups:
+        if section.metrics[0] in group.statistics:
+            lines.setdefault(_label(group.config, others), []).append(group)
+    return lines
+
+
+def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{name}={show_value(config, key)}" for key, name in short_names(keys).items())
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    is_number = isinstance(value, (int, float))
+    return not is_number, float(value) if isinstance(value, (int, float)) else 0.0, str(value)
+
+
+def _new_figure() -> tuple[Any, Any]:
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _save(figure: Any, axis: Any, path: Path) -> None:
+    if any(axis.get_legend_handles_labels()[1]):
+        axis.legend()
+    figure.savefig(path, dpi=150)

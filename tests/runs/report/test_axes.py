@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from made_up_runs import flat_config
+
+from seqtrain.config import ConfigError
+from seqtrain.runs.report.axes import find_axes, find_key, group_key, short_names, show_value
+
+LSTM, BILSTM = "torch.nn.LSTM", "seqtrain.model.BiLSTM"
+
+
+def test_keys_that_vary_are_axes_and_the_seed_is_not() -> None:
+    configs = [flat_config(seed=seed, model__hidden_size=size) for seed in (0, 1) for size in (32, 64)]
+    assert find_axes(configs) == ["model.hidden_size"]
+
+
+def test_what_the_class_implies_is_no_axis() -> None:
+    bilstm = flat_config(model___target_=BILSTM, model__bidirectional=True, model__cell="lstm")
+    assert find_axes([flat_config(), bilstm]) == ["model._target_"]
+
+
+def test_a_key_that_varies_within_a_class_is_an_axis() -> None:
+    configs = [
+        flat_config(model___target_=target, model__hidden_size=size)
+        for target, size in ((LSTM, 32), (LSTM, 64), (BILSTM, 32))
+    ]
+    assert find_axes(configs) == ["model._target_", "model.hidden_size"]
+
+
+def test_a_key_that_follows_another_is_left_out() -> None:
+    configs = [flat_config(optimizer__lr=lr, schedule__max_lr=lr) for lr in (0.1, 0.2)]
+    assert find_axes(configs) == ["optimizer.lr"]
+
+
+def test_runs_of_one_group_differ_in_their_seed_alone() -> None:
+    assert group_key(flat_config(seed=1)) == group_key(flat_config(seed=2))
+    assert group_key(flat_config(optimizer__lr=1.0)) != group_key(flat_config())
+
+
+def test_names_of_columns() -> None:
+    keys = ["model._target_", "model.hidden_size", "model.dropout", "head.dropout"]
+    assert list(short_names(keys).values()) == ["model", "hidden_size", "model.dropout", "head.dropout"]
+
+
+def test_values_of_cells() -> None:
+    config = {"a._target_": "torch.nn.LSTM", "b": 0.001, "c": None, "d": "rows", "e": True}
+    assert [show_value(config, key) for key in (*config, "f")] == [
+        "LSTM",
+        "0.001",
+        "null",
+        "rows",
+        "true",
+        "-",
+    ]
+
+
+def test_a_key_is_found_by_its_last_word() -> None:
+    keys = flat_config()
+    assert find_key("model", keys, "by") == "model._target_"
+    assert find_key("hidden_size", keys, "by") == "model.hidden_size"
+    assert find_key("optimizer.lr", keys, "by") == "optimizer.lr"
+
+
+def test_a_key_that_could_be_two_or_none_is_refused() -> None:
+    keys = ["model.dropout", "head.dropout"]
+    with pytest.raises(
+        ConfigError, match=r"by: dropout could be head.dropout or model.dropout; give the whole"
+    ):
+        find_key("dropout", keys, "by")
+    with pytest.raises(
+        ConfigError, match=r"by: no run has the configuration key 'model.dropuot'; did you mean"
+    ):
+        find_key("model.dropuot", keys, "by")

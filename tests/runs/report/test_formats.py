@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from made_up_runs import write_run
+
+from seqtrain.runs.report.collect import collect_runs
+from seqtrain.runs.report.formats import render
+from seqtrain.runs.report.groups import Section, compare_runs
+
+
+@pytest.fixture
+def sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Section]:
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        write_run(Path(f"runs/lstm{seed}"), seed, 0.95 + 0.02 * seed)
+        write_run(Path(f"runs/gru{seed}"), seed, 0.85, model___target_="torch.nn.GRU")
+    write_run(Path("runs/open"), 2)
+    return compare_runs(collect_runs([Path("runs")]).runs)
+
+
+def test_terminal(sections: list[Section]) -> None:
+    assert render(sections, "table").splitlines() == [
+        "SequenceClassification on Digits",
+        "   model    test/accuracy     val/accuracy  n  parameters  seconds  difference in test/accuracy",
+        "*  LSTM   0.9600 ± 0.0141  0.9600 ± 0.0141  2       1,000     10.5  best",
+        "   GRU    0.8500 ± 0.0000  0.8500 ± 0.0000  2       1,000     10.5  "
+        "-0.1100, 2 seeds are too few to tell",
+        "5 runs: 4 done, 1 unfinished",
+        "The best is chosen by val/accuracy. Differences from it are means over shared seeds, with p from a "
+        "paired permutation test; fewer than 6 seeds cannot give p <= 0.05.",
+        "unfinished: runs/open",
+    ]
+
+
+def test_markdown_marks_the_best(sections: list[Section]) -> None:
+    lines = render(sections, "markdown").splitlines()
+    assert lines[0] == "## SequenceClassification on Digits"
+    assert lines[4].startswith("| **LSTM** | **0.9600 ± 0.0141** | **0.9600 ± 0.0141** | **2** | **1,000** |")
+    assert lines[5].startswith("| GRU | 0.8500 ± 0.0000 |")
+
+
+def test_latex_is_escaped(sections: list[Section]) -> None:
+    text = render(sections, "latex")
+    assert r"\begin{tabular}{lllllll}" in text
+    assert r"\textbf{LSTM} & \textbf{0.9600 $\pm$ 0.0141} &" in text
+    assert text.count(r"\\") == 3
+
+
+def test_csv_and_json_hold_unrounded_numbers(sections: list[Section]) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(sections, "csv"))))
+    records = json.loads(render(sections, "json"))
+    assert [row["model"] for row in rows] == ["LSTM", "GRU", "LSTM"]
+    assert float(rows[0]["test/accuracy/deviation"]) == records[0]["test/accuracy/deviation"]
+    assert records[0]["test/accuracy"] == pytest.approx(0.96)
+    assert (records[0]["best"], records[0]["n"], records[2]["state"]) == (True, 2, "unfinished")

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_up_runs import write_run
+
+from seqtrain.config import ConfigError
+from seqtrain.runs.report.collect import Run, collect_runs
+from seqtrain.runs.report.plots import draw_curves, draw_heat_map, draw_metric
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    for size in (32, 64):
+        for lr in (0.1, 0.2):
+            for seed in (0, 1):
+                changes = {"model__hidden_size": size, "optimizer__lr": lr}
+                path = write_run(tmp_path / f"{size}-{lr}-{seed}", seed, 0.5 + lr + size / 1000, **changes)
+                (path / "metrics.csv").write_text(f"step,val/accuracy\n1,{lr}\n2,{2 * lr}\n")
+    return list(collect_runs([tmp_path]).runs)
+
+
+def test_a_line_for_each_combination_of_the_other_axes(runs: list[Run], tmp_path: Path) -> None:
+    draw_metric(runs, "", "hidden_size", tmp_path / "metric.svg")
+    text = (tmp_path / "metric.svg").read_text()
+    assert all(f"<!-- {label} -->" in text for label in ("lr=0.1", "lr=0.2", "hidden_size", "test/accuracy"))
+
+
+def test_a_heat_map_shows_each_mean(runs: list[Run], tmp_path: Path) -> None:
+    draw_heat_map(runs, "", "hidden_size", "lr", tmp_path / "map.svg")
+    text = (tmp_path / "map.svg").read_text()
+    assert all(f"<!-- {mean} -->" in text for mean in ("0.6320", "0.6640", "0.7320", "0.7640"))
+
+
+def test_learning_curves_have_one_entry_for_all_seeds(runs: list[Run], tmp_path: Path) -> None:
+    draw_curves(runs, "", tmp_path / "curves.svg")
+    assert (tmp_path / "curves.svg").read_text().count("<!-- hidden_size=32, lr=0.1 -->") == 1
+
+
+def test_nothing_logged_is_said(runs: list[Run], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="curves: none of 8 runs logged val/f1"):
+        draw_curves(runs, "val/f1", tmp_path / "curves.svg")
