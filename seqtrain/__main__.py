@@ -1,4 +1,7 @@
-"""`python -m seqtrain [command] key=value ...`: the first word that is no key=value names the command."""
+"""`seqtrain [command] key=value ...`, the same as `python -m seqtrain`.
+
+The first word that is not key=value names the command; without one it is `train`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,64 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-COMMANDS = ("train", "evaluate", "predict", "report")
+from seqtrain.commands.exit_codes import INTERRUPTED, REFUSED
+
+COMMANDS = {
+    "train": "train a model and write its run folder (the default)",
+    "evaluate": "compute the metrics of a run again",
+    "predict": "tag text or classify images with a trained model",
+    "report": "compare many runs in one table",
+}
+
+USAGE = """\
+Train recurrent sequence models from a configuration, and watch their hidden states.
+
+    seqtrain [command] key=value ...
+
+{commands}
+
+`seqtrain COMMAND --help` describes a command; `seqtrain train --help` lists what can be configured.
+Where a run folder is asked for, `latest` and `latest:pos/bilstm` name the newest finished run.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the first argument names, `train` where it names none; returns the exit code."""
+    """Run the command that the first argument names, `train` if it names none; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    name = given.pop(0) if given and given[0] in COMMANDS else "train"
-    code: int = import_module(f"seqtrain.commands.{name}").main(given)
+    if given[:1] in (["--help"], ["-h"]):
+        print(USAGE.format(commands=_list_commands()), end="")
+        return 0
+    if given == ["--version"]:
+        print(import_module("seqtrain").__version__)
+        return 0
+    name = given.pop(0) if given and _is_word(given[0]) else "train"
+    if name not in COMMANDS:
+        return _refuse(name)
+    try:
+        code: int = import_module(f"seqtrain.commands.{name}").main(given)
+    except KeyboardInterrupt:  # during the import, before the command handles it
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
     return code
+
+
+def _is_word(argument: str) -> bool:
+    """Whether an argument names a command, unlike key=value, ~key and --flag."""
+    return argument.isidentifier()
+
+
+def _list_commands() -> str:
+    width = max(map(len, COMMANDS))
+    return "\n".join(f"  {name:{width}}  {summary}" for name, summary in COMMANDS.items())
+
+
+def _refuse(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+    print(f"seqtrain: {name}: no such command; {hint}", file=sys.stderr)
+    return REFUSED
 
 
 if __name__ == "__main__":

@@ -1,47 +1,125 @@
-"""Predictions of a trained network."""
+"""A trained model, ready to tag sentences or to classify images."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqtrain.data import Dataset, sorted_batches
+from seqtrain.data import Dataset, encode_images, encode_sentences, sorted_batches
+from seqtrain.data.files.images import Images, as_pixels
+from seqtrain.data.sentences import as_sentences
+from seqtrain.errors import DataError
 from seqtrain.model import Ensemble, Network
+from seqtrain.predictions import Answer, Classification, TaggedSentence
 from seqtrain.records import DataSpec
+from seqtrain.runs.find import find_run_folder
+from seqtrain.runs.read import choose_checkpoint, read_config
+from seqtrain.training.network import load_network
 
-BATCH_SIZE = 256  # sequences; what is read is answered in batches of this size
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model answers to one sequence: names of targets, and their probabilities."""
-
-    answers: list[str]
-    confidences: list[float]
+BATCH_SIZE = 256  # sequences
 
 
-def predict(network: Network | Ensemble, spec: DataSpec, dataset: Dataset) -> list[Prediction]:
-    """The network's answers to every sequence, in their order."""
-    network.eval()
-    predictions: dict[int, Prediction] = {}
-    for indices in sorted_batches(dataset.lengths, BATCH_SIZE):
-        batch = dataset.batch(indices)
+def load(
+    run_dir: str | Path = "latest",
+    checkpoint: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    plugins: Collection[str] = (),
+) -> Predictor:
+    """Load the trained model of a run folder; no code from the folder is run.
+
+    Args:
+        run_dir: a run folder; `latest`, the run under runs/ that finished last; or `latest:pos/bilstm`, the
+            one of this task and model that finished last.
+        checkpoint: a file; by default the best checkpoint of the run.
+        device: to predict on.
+        plugins: your own packages whose classes the run was configured with.
+
+    Raises:
+        seqtrain.errors.InputError: there is no such run or checkpoint, or it is refused.
+    """
+    folder = find_run_folder(str(run_dir))
+    path = choose_checkpoint(folder, checkpoint)
+    network, spec = load_network(read_config(folder, plugins), path)
+    return Predictor(network, spec, device)
+
+
+class Predictor:
+    """Predicts with a trained network.
+
+    Args:
+        network: as trained.
+        spec: of the data that it was trained on.
+        device: to predict on.
+    """
+
+    def __init__(
+        self, network: Network | Ensemble, spec: DataSpec, device: str | torch.device = "cpu"
+    ) -> None:
+        self.network = network.to(device).eval()
+        self.spec = spec
+        self.device = torch.device(device)
+
+    def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
+        """Tag sentences, in their order.
+
+        Args:
+            sentences: text, which is split into sentences and tokens; or the tokens of each sentence.
+
+        Raises:
+            seqtrain.errors.DataError: the model does not tag words, or a sentence or a token is empty.
+        """
+        if self.spec.words is None:
+            raise DataError("this model does not tag words; use classify(images)")
+        found = as_sentences(sentences)
+        if not found:
+            return []
+        answers = self.predict(encode_sentences(self.spec, [each.tokens for each in found]))
+        return [
+            TaggedSentence(tuple(sentence.tokens), answer.names, answer.confidences, sentence.spans)
+            for sentence, answer in zip(found, answers, strict=True)
+        ]
+
+    def classify(self, images: Images, resize: bool = False) -> list[Classification]:
+        """Classify images, in their order.
+
+        Args:
+            images: an array (images, height, width) or (height, width), uint8 or floats from 0 (background)
+                to 1 (stroke); or the path of a PNG or npy file, or several.
+            resize: whether to stretch images to the size that the model was trained on.
+
+        Raises:
+            seqtrain.errors.DataError: the model does not classify images, a file cannot be read, or an image
+                is not of the size that the model was trained on.
+        """
+        if self.spec.image_size is None:
+            raise DataError("this model does not classify images; use tag(sentences)")
+        pixels = as_pixels(images, self.spec.image_size, resize)
+        answers = self.predict(encode_images(self.spec, pixels))
+        return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
+
+    def predict(self, dataset: Dataset) -> list[Answer]:
+        """The network's answer to each sequence of a data set, in their order."""
+        answers: dict[int, Answer] = {}
+        for indices in sorted_batches(dataset.lengths, BATCH_SIZE):
+            answers |= zip(indices.tolist(), self._predict_batch(dataset, indices), strict=True)
+        return [answers[index] for index in range(len(answers))]
+
+    def _predict_batch(self, dataset: Dataset, indices: Tensor) -> list[Answer]:
+        batch = dataset.batch(indices).to(self.device)
+        head: Any = self.network.head
         with torch.inference_mode():
-            scores, _ = network(batch)
-            head: Any = network.head
-            answers = head.decode(scores, batch.lengths)
-            confidences = head.confidences(scores, answers, batch.lengths)
-        for row, index in enumerate(indices.tolist()):
-            predictions[index] = _name(answers[row], confidences[row], int(batch.lengths[row]), spec)
-    return [predictions[index] for index in range(len(predictions))]
+            scores, _ = self.network(batch)
+            predicted = head.decode(scores, batch.lengths)
+            confidences = head.confidences(scores, predicted, batch.lengths)
+        # One answer for a sequence, or one for each of its steps.
+        counts = [1] * len(batch) if predicted.ndim == 1 else batch.lengths.tolist()
+        rows = (each.reshape(len(batch), -1).tolist() for each in (predicted, confidences))
+        return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
 
-
-def _name(answers: Tensor, confidences: Tensor, length: int, spec: DataSpec) -> Prediction:
-    # One answer for a whole sequence, or one for each of its steps, padding left out.
-    steps = 1 if answers.ndim == 0 else length
-    numbers = answers.reshape(-1)[:steps].tolist()
-    shares = [round(share, 4) for share in confidences.reshape(-1)[:steps].tolist()]
-    return Prediction([spec.target_names[number] for number in numbers], shares)
+    def _name(self, numbers: list[int], shares: list[float]) -> Answer:
+        names = tuple(self.spec.target_names[number] for number in numbers)
+        return Answer(names, tuple(round(share, 4) for share in shares))

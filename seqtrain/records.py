@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -99,12 +100,17 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.entries) + 2
 
-    @property
+    @cached_property
     def num_counted(self) -> int:
         """How many entries occurred in the training part."""
         return sum(count > 0 for count in self.counts)
 
-    def index(self) -> dict[str, int]:
+    def index(self) -> Mapping[str, int]:
+        """The id of each entry."""
+        return self._index
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
         return {entry: number for number, entry in enumerate(self.entries, start=2)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LAZY = ["seqtrain.telemetry", "seqtrain.training"]
+LAZY = ["seqtrain", "seqtrain.telemetry", "seqtrain.training"]
 
 
 @pytest.mark.parametrize("name", LAZY)

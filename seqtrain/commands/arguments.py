@@ -1,21 +1,32 @@
-"""The `key=value` arguments of evaluate and predict, and the run folder that they name."""
+"""The `key=value` arguments of every command but train, and the run folder that they name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from seqtrain.config import ConfigError, check_config
+from seqtrain.config import ConfigError
 from seqtrain.config.problems import nearest
-from seqtrain.config.resolve import resolve_tree
-from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.find import find_run_folder
+from seqtrain.runs.read import choose_checkpoint, read_config
 
 
 class Arguments(dict[str, str]):
-    """What was given, by key."""
+    """The values by key; of a key given several times the last, with all of them in `all_of`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: dict[str, list[str]] = {}
+
+    def add(self, key: str, value: str) -> None:
+        self[key] = value
+        self._all.setdefault(key, []).append(value)
+
+    def all_of(self, key: str) -> list[str]:
+        """Every value of `key`, in order."""
+        return self._all.get(key, [])
 
     def check_choice(self, key: str, choices: Sequence[str]) -> None:
         """Refuse a value that is none of `choices`."""
@@ -24,15 +35,28 @@ class Arguments(dict[str, str]):
 
 
 def parse_arguments(
-    arguments: Sequence[str], usage: str, required: Sequence[str], optional: Sequence[str]
+    arguments: Sequence[str],
+    usage: str,
+    required: Sequence[str],
+    optional: Sequence[str],
+    plain: str = "run_dir",
+    repeatable: Collection[str] = (),
 ) -> Arguments | None:
     """Read `key=value` arguments.
 
+    Args:
+        arguments: of the command line.
+        usage: the text that `--help` prints.
+        required: the keys that must be given.
+        optional: the keys that may be given.
+        plain: the key of an argument that is not key=value: `seqtrain evaluate runs/pos/lstm/...`.
+        repeatable: the keys that may be given several times.
+
     Returns:
-        The arguments; None after `--help`, which prints `usage`.
+        The arguments; None after `--help`.
 
     Raises:
-        ConfigError: an argument that is no `key=value`, an unknown key, a key twice, or one missing.
+        ConfigError: an unknown key, a key given twice or a required one missing.
     """
     if any(argument in ("--help", "-h") for argument in arguments):
         print(usage, end="")
@@ -40,59 +64,55 @@ def parse_arguments(
     known = [*required, *optional]
     given, problems = Arguments(), []
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals:
-            problems.append(f"{argument}: expected key=value, with a key of {', '.join(known)}")
-        elif key not in known:
-            near = nearest(key, known)
-            hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
-            problems.append(f"{key}: no such argument; {hint}")
-        elif key in given:
+        key, value = _split(argument, known, plain)
+        if key not in known:
+            problems.append(_explain_unknown(key, known))
+        elif key in given and key not in repeatable:
             problems.append(f"{key}: given twice")
         else:
-            given[key] = value
+            given.add(key, value)
     problems += [f"{key}: missing; give {key}=..." for key in required if key not in given]
     if problems:
         raise ConfigError(problems)
     return given
 
 
-def load_run(given: Arguments) -> tuple[DictConfig, Path]:
-    """The checked configuration of a run folder, and the checkpoint to use.
+def _split(argument: str, known: Sequence[str], plain: str) -> tuple[str, str]:
+    """The key and the value of an argument; a path may contain an equals sign."""
+    key, equals, value = argument.partition("=")
+    is_plain = not equals or (key not in known and Path(argument).exists())
+    return (plain, argument) if is_plain and not argument.startswith("-") else (key, value)
 
-    The folder may come from somebody else: packages that its own configuration calls plugins are trusted only
-    where the command line names them too.
+
+def _explain_unknown(key: str, known: Sequence[str]) -> str:
+    if key.startswith("-"):
+        return f"{key}: no such flag; arguments are key=value, with a key of {', '.join(known)}"
+    near = nearest(key, known)
+    hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
+    return f"{key}: no such argument; {hint}"
+
+
+def load_run(given: Arguments) -> tuple[DictConfig, Path]:
+    """The checked configuration of the run folder that the arguments name, and the checkpoint to use.
 
     Raises:
-        ConfigError: the folder is no run folder, lacks the checkpoint, or its configuration is refused.
+        ConfigError: there is no such run folder or checkpoint, or the configuration is refused.
     """
-    folder = RunFolder(given["run_dir"])
-    if not folder.is_begun:
-        raise ConfigError(
-            [f"run_dir: {folder.path} is not a run folder: it has no config.yaml; give a folder of runs/"]
-        )
-    checkpoint = Path(given["checkpoint"]) if "checkpoint" in given else folder.best_checkpoint
-    if not checkpoint.is_file():
-        raise ConfigError([f"checkpoint: {checkpoint} does not exist; train first, or give checkpoint=FILE"])
-    try:
-        cfg = OmegaConf.load(folder.config_file)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{folder.config_file}: cannot be read: {error}"]) from None
-    if not isinstance(cfg, DictConfig):
-        raise ConfigError([f"{folder.config_file}: expected keys and values, found a list"])
-    check_config(cfg, trusted_plugins=_names(given.get("plugins", "")))
-    cfg = OmegaConf.create(resolve_tree(cfg).tree)
+    folder = find_run_folder(given["run_dir"])
+    checkpoint = choose_checkpoint(folder, given.get("checkpoint"))
+    cfg = read_config(folder, parse_names(given.get("plugins", "")))
     if "data_dir" in given:
         _move_data(cfg.data, given["data_dir"])
     return cfg, checkpoint
 
 
+def parse_names(text: str) -> list[str]:
+    """The names in a list such as [mine,theirs], with or without brackets."""
+    return [name.strip() for name in text.strip("[]").split(",") if name.strip()]
+
+
 def _move_data(data: DictConfig, folder: str) -> None:
     key = "data_dir" if data.get("path") is None else "path"  # the one that training looked in
     if key not in data:
-        raise ConfigError(["data_dir: the data of this run lies in no folder; leave it out"])
+        raise ConfigError(["data_dir: the data of this run does not come from a folder; leave it out"])
     data[key] = folder
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.strip("[]").split(",") if name.strip()]

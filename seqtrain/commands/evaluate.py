@@ -1,4 +1,4 @@
-"""`python -m seqtrain.evaluate run_dir=...`: the metrics of a finished run again, from its folder alone."""
+"""`seqtrain evaluate RUN`: the metrics of a finished run again, from its folder alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 
 USAGE = """\
-Evaluate a run's best checkpoint on its validation and test part.
+Evaluate a run's best checkpoint on the dev and test part of its data.
 
-    python -m seqtrain.evaluate run_dir=DIR [checkpoint=FILE] [data_dir=DIR] [format=table|json]
+    seqtrain evaluate RUN [checkpoint=FILE] [data_dir=DIR] [format=table|json]
 
-  run_dir     a run folder: its config.yaml says which data and model
-  checkpoint  another checkpoint than checkpoints/best.ckpt
-  data_dir    where the data lies, if not where it lay in training
+  RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
+              run_dir=RUN is the same
+  checkpoint  a file to use in place of the run's checkpoints/best.ckpt
+  data_dir    the folder of the data, if it has moved since training
   format      table (default), or json: one object
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """

@@ -1,4 +1,4 @@
-"""`python -m seqtrain.predict run_dir=...`: tag text, or name the digits on images, with a finished run."""
+"""`seqtrain predict RUN`: tag text or classify images with a finished run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
 
 if TYPE_CHECKING:
-    from seqtrain.model import Ensemble, Network
-    from seqtrain.predictor import Prediction
-    from seqtrain.records import DataSpec
+    from seqtrain.predictions import TaggedSentence
+    from seqtrain.predictor import Predictor
 
 USAGE = """\
-Predict with a run's best checkpoint.
+Tag text or classify images with a run's best checkpoint.
 
-    python -m seqtrain.predict run_dir=DIR [text="..." | input=FILE] [format=...] [output=FILE]
+    seqtrain predict RUN [text="..." | input=FILE] [format=...] [output=FILE]
 
-  run_dir     a run folder
+  RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
+              run_dir=RUN is the same
   text        one sentence
-  input       a file, or - for standard input (the default): plain text with one sentence a line, CoNLL-U
-              (*.conllu, or text in its columns), or for digits a PNG or npy file
+  input       a file, or - for standard input (the default): plain text with one sentence
+              a line, CoNLL-U (*.conllu, or text in its columns), or for a model of images
+              a PNG or npy file
   format      table (default), json: one object a line, or conllu
   output      a file, or - for standard output (the default)
-  checkpoint  another checkpoint than checkpoints/best.ckpt
+  checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """
 
@@ -53,18 +54,18 @@ def _predict(arguments: Sequence[str]) -> None:
         raise ConfigError(["text, input: give one of the two"])
     cfg, checkpoint = load_run(given)
 
-    from seqtrain.training.build import load_learner
+    from seqtrain.predictor import Predictor
+    from seqtrain.training.network import load_network
 
-    learner = load_learner(cfg, checkpoint)
-    answer = _tag if learner.spec.words is not None else _classify
-    _write(given.get("output", "-"), answer(learner.network, learner.spec, given))
+    predictor = Predictor(*load_network(cfg, checkpoint))
+    answer = _tag if predictor.spec.words is not None else _classify
+    _write(given.get("output", "-"), answer(predictor, given))
 
 
-def _tag(network: Network | Ensemble, spec: DataSpec, given: Arguments) -> Iterator[str]:
+def _tag(predictor: Predictor, given: Arguments) -> Iterator[str]:
     """The lines of the answer to text."""
-    from seqtrain.data import ConlluReader, TagColumn, encode_sentences
+    from seqtrain.data import ConlluReader, DataError, TagColumn
     from seqtrain.data.tokenize import tokenize
-    from seqtrain.predictor import predict
 
     source = given.get("input", "-")
     form = given.get("format", "table")
@@ -78,55 +79,56 @@ def _tag(network: Network | Ensemble, spec: DataSpec, given: Arguments) -> Itera
     else:
         lines = text.removeprefix("\ufeff").splitlines()
         sentences = [words for words in map(tokenize, lines) if words]
-    predictions = predict(network, spec, encode_sentences(spec, sentences))
+    if not sentences:
+        raise DataError("no sentence to tag; expected at least one word")
+    tagged = predictor.tag(sentences)
     if form == "conllu":
-        tags = [prediction.answers for prediction in predictions]
         if not is_conllu:
-            yield "\n".join(map(_conllu_sentence, sentences, tags)) + "\n"
+            yield "\n".join(map(_conllu_sentence, tagged)) + "\n"
             return
-        column = TagColumn.parse(spec.column or "MISC:Tag")
-        yield from (sentence.with_tags(each, column) for sentence, each in zip(parsed, tags, strict=True))
+        column = TagColumn.parse(predictor.spec.column or "MISC:Tag")
+        yield from (old.with_tags(each.tags, column) for old, each in zip(parsed, tagged, strict=True))
         yield reader.tail
         return
-    for words, prediction in zip(sentences, predictions, strict=True):
-        yield _json_sentence(words, prediction) if form == "json" else _table(words, prediction)
+    for each in tagged:
+        yield _json_sentence(each) if form == "json" else _table(each)
 
 
-def _classify(network: Network | Ensemble, spec: DataSpec, given: Arguments) -> Iterator[str]:
+def _classify(predictor: Predictor, given: Arguments) -> Iterator[str]:
     """The lines of the answer to images."""
-    from seqtrain.data import encode_images, read_images
-    from seqtrain.predictor import predict
-
     if "text" in given or given.get("input", "-") == "-":
         raise ConfigError(["input: this run reads images; give input=FILE, a PNG or npy file"])
     if given.get("format") == "conllu":
         raise ConfigError(["format: got 'conllu', which is for text; this run reads images: table or json"])
     source = given["input"]
-    images = read_images(Path(source), spec)
-    names = [source] if len(images) == 1 else [f"{source}[{number}]" for number in range(len(images))]
-    for name, prediction in zip(names, predict(network, spec, encode_images(spec, images)), strict=True):
-        label, confidence = prediction.answers[0], prediction.confidences[0]
+    found = predictor.classify(source)
+    names = [source] if len(found) == 1 else [f"{source}[{number}]" for number in range(len(found))]
+    for name, each in zip(names, found, strict=True):
         if given.get("format") == "json":
-            yield json.dumps({"input": name, "label": label, "confidence": confidence}) + "\n"
+            yield json.dumps({"input": name, "label": each.label, "confidence": each.confidence}) + "\n"
         else:
-            yield f"{name}  {label}  {confidence:.4f}\n"
+            yield f"{name}  {each.label}  {each.confidence:.4f}\n"
 
 
-def _json_sentence(words: list[str], prediction: Prediction) -> str:
-    answer = {"tokens": words, "tags": prediction.answers, "confidences": prediction.confidences}
+def _json_sentence(sentence: TaggedSentence) -> str:
+    answer = {
+        "tokens": sentence.tokens,
+        "tags": sentence.tags,
+        "confidences": sentence.confidences,
+    }
     return json.dumps(answer, ensure_ascii=False) + "\n"
 
 
-def _table(words: list[str], prediction: Prediction) -> str:
-    width = max(len(word) for word in words)
-    rows = zip(words, prediction.answers, prediction.confidences, strict=True)
-    return "".join(f"{word:{width}}  {tag:5}  {share:.4f}\n" for word, tag, share in rows) + "\n"
+def _table(sentence: TaggedSentence) -> str:
+    width = max(map(len, sentence.tokens))
+    rows = zip(sentence.tokens, sentence.tags, sentence.confidences, strict=True)
+    return "".join(f"{token:{width}}  {tag:5}  {share:.4f}\n" for token, tag, share in rows) + "\n"
 
 
-def _conllu_sentence(words: list[str], tags: list[str]) -> str:
-    rows = enumerate(zip(words, tags, strict=True), start=1)
-    lines = ["\t".join((str(number), word, "_", tag, *"______")) for number, (word, tag) in rows]
-    return "\n".join((f"# text = {' '.join(words)}", *lines)) + "\n"
+def _conllu_sentence(sentence: TaggedSentence) -> str:
+    rows = enumerate(zip(sentence.tokens, sentence.tags, strict=True), start=1)
+    lines = ["\t".join((str(number), token, "_", tag, *"______")) for number, (token, tag) in rows]
+    return "\n".join((f"# text = {' '.join(sentence.tokens)}", *lines)) + "\n"
 
 
 def _looks_like_conllu(text: str) -> bool:

@@ -4,6 +4,7 @@ The Lightning data module is imported from `seqtrain.data.datamodule`: predictin
 """
 
 from seqtrain.data.augment import RandomAffine, RandomElastic
+from seqtrain.data.batching.image_dataset import encode_images
 from seqtrain.data.batching.loader import BatchLoader, FixedLoader
 from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
 from seqtrain.data.batching.vector_dataset import VectorDataset
@@ -11,7 +12,7 @@ from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
 from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
 from seqtrain.data.files.columns import TagColumn
 from seqtrain.data.files.conllu import ConlluReader, ConlluSentence
-from seqtrain.data.files.images import encode_images, read_images
+from seqtrain.data.files.images import read_images
 from seqtrain.data.files.text import decode_utf8, read_utf8
 from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
 from seqtrain.data.sources.digits import Digits

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
 _APOSTROPHE = "['\N{RIGHT SINGLE QUOTATION MARK}]"
 
@@ -47,11 +49,19 @@ def tokenize(sentence: str) -> list[str]:
     they begin with a prefix that is no word of its own (non-profit, e-mail), and marks stand alone.
     A sentence whose words are separated by spaces already, marks included, stays as it is.
     """
-    parts = sentence.split()
-    if _is_separated(parts):
-        return parts
-    tokens = (match.group() for match in _TOKEN.finditer(sentence))
-    return [part for token in tokens for part in _CONTRACTION.split(token)]
+    return [sentence[start:end] for start, end in token_spans(sentence)]
+
+
+def token_spans(sentence: str) -> list[tuple[int, int]]:
+    """The start and the end of each word of a sentence; see `tokenize`."""
+    if _is_separated(sentence.split()):
+        return [match.span() for match in re.finditer(r"\S+", sentence)]
+    return [span for match in _TOKEN.finditer(sentence) for span in _split_contraction(match)]
+
+
+def _split_contraction(match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    cuts = [0, *(cut.start() for cut in _CONTRACTION.finditer(match.group())), len(match.group())]
+    return ((match.start() + start, match.start() + end) for start, end in pairwise(cuts))
 
 
 def _is_separated(parts: list[str]) -> bool:

@@ -40,6 +40,25 @@ def test_the_metrics_are_exactly_those_of_the_training(trained: Path, capsys) ->
     assert json.loads(out) == splits_only(kept)
 
 
+def test_the_folder_as_a_plain_argument(trained_digits: Path, tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "seed=0"
+    shutil.copytree(trained_digits, folder)
+    assert main([str(folder), "format=json"]) == 0
+    kept = json.loads((trained_digits / "metrics.json").read_text())
+    assert json.loads(capsys.readouterr().out) == splits_only(kept)
+
+
+def test_the_latest_run(trained_digits: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    shutil.copytree(trained_digits, tmp_path / "runs" / "digits" / "lstm" / "a")
+    monkeypatch.chdir(tmp_path)
+    for name in ("latest", "run_dir=latest:digits/lstm"):
+        assert main([name, "format=json"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert main(["latest:pos"]) == 2
+    assert "there is no finished run under runs/pos; there are digits/lstm" in capsys.readouterr().err
+
+
 def test_another_checkpoint(trained: Path, capsys) -> None:
     assert main([f"run_dir={trained}", f"checkpoint={trained}/checkpoints/last.ckpt", "format=json"]) == 0
     assert (
@@ -78,11 +97,20 @@ def test_help(capsys) -> None:
         ),
         (["run_dir=x", "run_dir=y"], "run_dir: given twice"),
         (["run_dir=x", "format=xml"], "format: got 'xml', expected one of table, json"),
+        (["run_dir=x", "y"], "run_dir: given twice"),
         (
-            ["run_dir=x", "y"],
-            "y: expected key=value, with a key of run_dir, checkpoint, data_dir, format, plugins",
+            ["run_dir=x", "--json"],
+            "--json: no such flag; arguments are key=value, with a key of run_dir, checkpoint, data_dir, "
+            "format, plugins",
         ),
-        (["run_dir=x"], "run_dir: x is not a run folder: it has no config.yaml; give a folder of runs/"),
+        *(
+            (
+                [argument],
+                "run_dir: x is not a run folder: it does not exist; "
+                "give a folder of runs/, or run_dir=latest",
+            )
+            for argument in ("run_dir=x", "x")
+        ),
     ],
 )
 def test_refusals(arguments: list[str], problem: str, capsys) -> None:
@@ -195,5 +223,5 @@ def test_a_folder_of_data_that_has_moved(trained_pos: Path, treebank: Path, tmp_
 
 def test_data_without_a_folder(trained_digits: Path, capsys) -> None:
     assert main([f"run_dir={trained_digits}", "data_dir=elsewhere"]) == 2
-    problem = "data_dir: the data of this run lies in no folder; leave it out"
+    problem = "data_dir: the data of this run does not come from a folder; leave it out"
     assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.errors import DataError
-from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Words, valid_steps
+from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Vocabulary, Words, valid_steps
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,18 @@ class Spellings:
 
     @classmethod
     def encode(cls, forms: Sequence[str], spec: DataSpec, seen: Collection[str] | None = None) -> Spellings:
-        """`seen` are the lower-cased words of the training part; without it, those that are counted."""
+        """`seen` are the lower-cased words of the training part; without it, those that have an embedding."""
         assert spec.words is not None
         assert spec.characters is not None
         words, characters = spec.words.index(), spec.characters.index()
-        seen = set(spec.words.entries[: spec.words.num_counted]) if seen is None else seen
+        word = torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms])
         num_letters = torch.tensor([len(form) for form in forms])
         return cls(
             forms=forms,
-            word=torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms]),
-            unseen=torch.tensor([form.lower() not in seen for form in forms]),
+            word=word,
+            unseen=_lacks_embedding(word, spec.words)
+            if seen is None
+            else torch.tensor([form.lower() not in seen for form in forms]),
             letters=torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form]),
             num_letters=num_letters,
             starts=num_letters.cumsum(0) - num_letters,
@@ -46,6 +48,10 @@ class Spellings:
         valid = valid_steps(numbers, int(numbers.max()))
         places = self.starts[chosen, None] + torch.arange(valid.shape[1])
         return self.letters[torch.where(valid, places, 0)] * valid, numbers
+
+
+def _lacks_embedding(word: Tensor, words: Vocabulary) -> Tensor:
+    return (word == UNKNOWN) | (word >= words.num_counted + 2)
 
 
 class WordDataset:

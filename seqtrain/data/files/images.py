@@ -1,102 +1,165 @@
-"""Images to predict on, from PNG and NumPy files."""
+"""Images to predict on, from PNG and NumPy files and from arrays; needs no torch."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from seqtrain.data.batching.vector_dataset import VectorDataset
-from seqtrain.data.view import View
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
 
 log = logging.getLogger(__name__)
 
-Pixels = npt.NDArray[np.float32]
+Array: TypeAlias = npt.NDArray[Any]
+Pixels: TypeAlias = npt.NDArray[np.float32]
+Images: TypeAlias = "npt.ArrayLike | str | Path | Sequence[str | Path]"
+
 GREY_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # those of 8 bits; others lose values when made grey
+MAX_PIXELS = 2**24  # of a PNG, which may be tiny as a file and huge in memory
+CHUNK = 1024  # images held in memory at a time
+NEEDS_PILLOW = "needs pillow: pip install 'seqtrain[image]'"
 
 
-def read_images(path: Path, spec: DataSpec) -> Tensor:
-    """The image in a PNG file, or the image or images in an .npy file: (images, height, width), 0 to 1.
+def as_pixels(images: Images, size: tuple[int, int], resize: bool = False) -> Pixels:
+    """An array of images, or the images of a file or of several; see `check_images`, `iterate_images`."""
+    if isinstance(images, (str, Path)):
+        return read_images(Path(images), size, resize)
+    paths = (
+        [Path(each) for each in images if isinstance(each, (str, Path))]
+        if isinstance(images, Sequence)
+        else []
+    )
+    if paths:
+        return np.concatenate([read_images(path, size, resize) for path in paths])
+    return check_images(np.asarray(images), size, resize=resize)
+
+
+def read_images(path: Path, size: tuple[int, int], resize: bool = False) -> Pixels:
+    """All images of a file, (images, height, width); see `iterate_images`."""
+    return np.concatenate(list(iterate_images(path, size, resize)))
+
+
+def iterate_images(path: Path, size: tuple[int, int], resize: bool = False) -> Iterator[Pixels]:
+    """The image of a PNG file, or the image or images of an .npy file, in chunks.
+
+    Args:
+        path: of the file.
+        size: the height and the width of the images that the model was trained on.
+        resize: whether to stretch images of another size.
+
+    Yields:
+        (images, height, width) float, from 0 to 1.
 
     Raises:
-        DataError: where it is no such file, or not of the size that the model was trained on.
+        DataError: the file is neither, is damaged, or has images of another size.
     """
-    assert spec.image_size is not None
-    readers = {".npy": _read_npy, ".png": _read_png}
+    readers = {".npy": _open_npy, ".png": _read_png}
     if path.suffix.lower() not in readers:
         raise DataError("cannot read this kind of file; expected .png or .npy", path)
-    try:
-        pixels = readers[path.suffix.lower()](path)
-    except FileNotFoundError:
-        raise DataError("the file is missing", path) from None
-    height, width = spec.image_size
-    if pixels.ndim == 2:
-        pixels = pixels[None]
-    if pixels.shape[1:] != (height, width) or len(pixels) == 0:
-        raise DataError(
-            f"the shape is {pixels.shape[1:] if len(pixels) == 1 else pixels.shape}; the model was trained on"
-            f" images of {height} x {width} pixels: resize the image",
-            path,
-        )
+    if not path.is_file():
+        raise DataError("is a folder; expected a file" if path.is_dir() else "the file is missing", path)
+    values = readers[path.suffix.lower()](path)
+    for start in range(0, len(values), CHUNK):
+        yield check_images(values[start : start + CHUNK], size, path, resize)
+
+
+def check_images(
+    values: Array, size: tuple[int, int], path: Path | None = None, resize: bool = False
+) -> Pixels:
+    """The images of an array, (images, height, width) or (height, width), as floats from 0 to 1.
+
+    Args:
+        values: uint8, or floats from 0 (background) to 1 (stroke).
+        size: the height and the width of the images that the model was trained on.
+        path: of the file that they come from, for messages.
+        resize: whether to stretch images of another size.
+
+    Raises:
+        DataError: the array has another shape, type or range.
+    """
+    pixels = _scale(_as_stack(values, path), path)
+    if pixels.shape[1:] != size:
+        if not resize:
+            shape = pixels.shape[1:] if len(pixels) == 1 else pixels.shape
+            raise DataError(
+                f"the shape is {shape}; the model was trained on images of {size[0]} x {size[1]} pixels: "
+                "give resize=true, or resize the image yourself",
+                path,
+            )
+        pixels = np.stack([_resize(image, size, path) for image in pixels])
     border = np.concatenate([pixels[:, [0, -1]].ravel(), pixels[:, :, [0, -1]].ravel()])
     if border.mean() > 0.5:
-        log.warning("%s: a light ground, but the model knows light strokes on a dark one; invert it", path)
-    return torch.from_numpy(pixels)
+        what = "images" if path is None else path
+        log.warning(
+            "%s: a light background, but the model knows light strokes on a dark one; invert it", what
+        )
+    return pixels
 
 
-def encode_images(spec: DataSpec, images: Tensor) -> VectorDataset:
-    """Images, (num_images, height, width) from 0 to 1, read as those that the model was trained on."""
-    assert spec.view is not None
-    assert spec.image_size is not None
-    view = View(spec.view, *spec.image_size)
-    return VectorDataset(view(images), torch.full((len(images),), view.num_steps))
-
-
-def _read_npy(path: Path) -> Pixels:
-    try:
-        values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"no sound .npy file: {error}", path) from None
-    if values.ndim not in (2, 3):
+def _as_stack(values: Array, path: Path | None) -> Array:
+    if values.ndim not in (2, 3) or values.size == 0:
         raise DataError(
             f"the shape is {values.shape}; expected (height, width) or (images, height, width)", path
         )
+    return values[None] if values.ndim == 2 else values
+
+
+def _scale(values: Array, path: Path | None) -> Pixels:
     if values.dtype == np.uint8:
         return (values / 255).astype(np.float32)
     if not np.issubdtype(values.dtype, np.floating):
         raise DataError(f"values of type {values.dtype}; expected uint8, or floats from 0 to 1", path)
-    if not (values.min(initial=0) >= 0 and values.max(initial=0) <= 1):
+    if not (values.min() >= 0 and values.max() <= 1):
         raise DataError(
-            f"values from {values.min():g} to {values.max():g}; expected 0 (ground) to 1 (stroke):"
-            " divide by the largest value that the scale allows",
+            f"values from {values.min():g} to {values.max():g}; expected 0 (background) to 1 (stroke): "
+            "divide by the largest value that the scale allows",
             path,
         )
     return values.astype(np.float32)
 
 
-def _read_png(path: Path) -> Pixels:
+def _resize(image: Pixels, size: tuple[int, int], path: Path | None) -> Pixels:
     try:
         from PIL import Image
     except ImportError:
-        raise DataError(
-            "reading it needs pillow: pip install 'seqtrain[image]', or give a .npy file", path
-        ) from None
+        raise DataError(f"resizing it {NEEDS_PILLOW}", path) from None
+    # Bilinear with a support that grows as images shrink, so that no pixel is left out.
+    resized = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.float32)
+
+
+def _open_npy(path: Path) -> Array:
+    """The array of a file, mapped into memory: a header cannot ask for more than the file holds."""
     try:
-        with Image.open(path) as image:
+        return _as_stack(np.lib.format.open_memmap(path, mode="r"), path)
+    except (ValueError, EOFError, OSError, OverflowError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"the .npy file is damaged: {error}", path) from None
+
+
+def _read_png(path: Path) -> Array:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise DataError(f"reading it {NEEDS_PILLOW}, or give an .npy file", path) from None
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    f"{image.width} x {image.height} pixels; expected at most {MAX_PIXELS:,}", path
+                )
             if image.mode not in GREY_MODES:
                 raise DataError(f"pixels of mode {image.mode}; save it with 8 bits a channel", path)
             coloured = image.convert("RGBA")
-    except FileNotFoundError:
-        raise
-    except OSError as error:  # of pillow, where the content is no image or half of one
-        raise DataError(f"no sound image: {error}", path) from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"the image is damaged: {error}", path) from None
     if coloured.getchannel("A").getextrema() != (255, 255):
-        raise DataError("parts of the image are transparent; save it on a black ground", path)
-    return (np.asarray(coloured.convert("L")) / 255).astype(np.float32)
+        raise DataError("parts of the image are transparent; save it on a black background", path)
+    return np.asarray(coloured.convert("L"))[None]

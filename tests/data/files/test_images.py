@@ -12,6 +12,7 @@ from PIL import Image
 from seqtrain.data import DataError, View, encode_images, read_images
 from seqtrain.records import DataSpec
 
+SIZE = (4, 3)
 SPEC = DataSpec(tuple("0123456789"), feature_size=3, view="permuted", image_size=(4, 3))
 PIXELS = np.zeros((4, 3), dtype=np.uint8)
 PIXELS[1:3, 1] = [255, 51]
@@ -19,29 +20,31 @@ PIXELS[1:3, 1] = [255, 51]
 
 def refusal(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        read_images(path, SPEC)
+        read_images(path, SIZE)
     return str(caught.value).replace(f"{path.parent}/", "")
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
 def test_a_png_of_any_common_mode(tmp_path: Path, mode: str) -> None:
     Image.fromarray(PIXELS).convert(mode).save(tmp_path / "digit.png")
-    images = read_images(tmp_path / "digit.png", SPEC)
-    torch.testing.assert_close(images[0], torch.from_numpy(PIXELS / 255).float())
+    images = read_images(tmp_path / "digit.png", SIZE)
+    torch.testing.assert_close(torch.from_numpy(images[0]), torch.from_numpy(PIXELS / 255).float())
 
 
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS / 255, (PIXELS / 255).astype(np.float16)])
 def test_an_npy_file_of_one_image(tmp_path: Path, pixels: np.ndarray) -> None:
     np.save(tmp_path / "digit.npy", pixels)
-    images = read_images(tmp_path / "digit.npy", SPEC)
-    assert images.dtype == torch.float32
-    torch.testing.assert_close(images, torch.from_numpy(PIXELS[None] / 255).float(), atol=1e-3, rtol=0)
+    images = read_images(tmp_path / "digit.npy", SIZE)
+    assert images.dtype == np.float32
+    torch.testing.assert_close(
+        torch.from_numpy(images), torch.from_numpy(PIXELS[None] / 255).float(), atol=1e-3, rtol=0
+    )
 
 
 def test_an_npy_file_of_many_images_is_read_as_in_training(tmp_path: Path) -> None:
     pixels = np.random.RandomState(0).rand(5, 4, 3) / 2
     np.save(tmp_path / "digits.npy", pixels)
-    images = read_images(tmp_path / "digits.npy", SPEC)
+    images = read_images(tmp_path / "digits.npy", SIZE)
     batch = encode_images(SPEC, images).batch([4, 0])
     assert torch.equal(batch.inputs, View("permuted", 4, 3)(torch.from_numpy(pixels[[4, 0]]).float()))
     assert batch.lengths.tolist() == [12, 12]
@@ -54,22 +57,24 @@ def test_an_npy_file_of_many_images_is_read_as_in_training(tmp_path: Path) -> No
         (np.zeros(3), "the shape is (3,); expected (height, width) or (images, height, width)"),
         (
             np.zeros((8, 8)),
-            "the shape is (8, 8); the model was trained on images of 4 x 3 pixels: resize the image",
+            "the shape is (8, 8); the model was trained on images of 4 x 3 pixels: "
+            "give resize=true, or resize the image yourself",
         ),
         (
             np.zeros((2, 8, 8)),
-            "the shape is (2, 8, 8); the model was trained on images of 4 x 3 pixels: resize the image",
+            "the shape is (2, 8, 8); the model was trained on images of 4 x 3 pixels: "
+            "give resize=true, or resize the image yourself",
         ),
         (np.zeros((4, 3), int), "values of type int64; expected uint8, or floats from 0 to 1"),
         (
             np.full((4, 3), 16.0),
-            "values from 16 to 16; expected 0 (ground) to 1 (stroke): divide by the largest value that the"
-            " scale allows",
+            "values from 16 to 16; expected 0 (background) to 1 (stroke): divide by the largest "
+            "value that the scale allows",
         ),
         (
             np.full((4, 3), np.nan),
-            "values from nan to nan; expected 0 (ground) to 1 (stroke): divide by the largest value that the"
-            " scale allows",
+            "values from nan to nan; expected 0 (background) to 1 (stroke): divide by the largest "
+            "value that the scale allows",
         ),
     ],
 )
@@ -86,20 +91,22 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert refusal(tmp_path / "digit.npy") == "digit.npy: the file is missing"
     for name in ("digit.png", "digit.npy"):
         (tmp_path / name).write_bytes(b"nothing of the kind")
-    assert refusal(tmp_path / "digit.png").startswith("digit.png: no sound image: cannot identify image file")
-    assert refusal(tmp_path / "digit.npy").startswith("digit.npy: no sound .npy file: ")
+    assert refusal(tmp_path / "digit.png").startswith(
+        "digit.png: the image is damaged: cannot identify image file"
+    )
+    assert refusal(tmp_path / "digit.npy").startswith("digit.npy: the .npy file is damaged: ")
 
 
 def test_an_npy_file_runs_no_code(tmp_path: Path) -> None:
     np.save(tmp_path / "digit.npy", np.array([[print]]), allow_pickle=True)
-    assert refusal(tmp_path / "digit.npy").startswith("digit.npy: no sound .npy file: ")
+    assert refusal(tmp_path / "digit.npy").startswith("digit.npy: the .npy file is damaged: ")
 
 
 def test_a_png_cut_off_in_the_middle(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "digit.png")
     content = (tmp_path / "digit.png").read_bytes()
     (tmp_path / "digit.png").write_bytes(content[:45])
-    assert refusal(tmp_path / "digit.png").startswith("digit.png: no sound image: ")
+    assert refusal(tmp_path / "digit.png").startswith("digit.png: the image is damaged: ")
 
 
 def test_pngs_whose_grey_values_would_change_silently(tmp_path: Path) -> None:
@@ -108,7 +115,7 @@ def test_pngs_whose_grey_values_would_change_silently(tmp_path: Path) -> None:
     transparent = np.zeros((4, 3, 4), dtype=np.uint8)
     Image.fromarray(transparent).save(tmp_path / "clear.png")
     assert refusal(tmp_path / "clear.png") == (
-        "clear.png: parts of the image are transparent; save it on a black ground"
+        "clear.png: parts of the image are transparent; save it on a black background"
     )
 
 
@@ -117,13 +124,14 @@ def test_dark_strokes_on_a_light_ground_are_pointed_out(
 ) -> None:
     Image.fromarray(255 - PIXELS).save(tmp_path / "digit.png")
     with caplog.at_level(logging.WARNING):
-        read_images(tmp_path / "digit.png", SPEC)
-    problem = "a light ground, but the model knows light strokes on a dark one; invert it"
+        read_images(tmp_path / "digit.png", SIZE)
+    problem = "a light background, but the model knows light strokes on a dark one; invert it"
     assert caplog.messages == [f"{tmp_path / 'digit.png'}: {problem}"]
 
 
 def test_without_pillow_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "digit.png")
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert refusal(tmp_path / "digit.png") == (
-        "digit.png: reading it needs pillow: pip install 'seqtrain[image]', or give a .npy file"
+        "digit.png: reading it needs pillow: pip install 'seqtrain[image]', or give an .npy file"
     )

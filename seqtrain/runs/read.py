@@ -1,0 +1,46 @@
+"""Read what a run folder keeps: the checked configuration and the checkpoint to use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+from omegaconf import DictConfig, OmegaConf
+
+from seqtrain.config import ConfigError, check_config
+from seqtrain.config.resolve import resolve_tree
+from seqtrain.runs.folder import RunFolder
+
+
+def read_config(folder: RunFolder, trusted_plugins: Collection[str] = ()) -> DictConfig:
+    """The checked configuration of a run folder, which may come from somebody else.
+
+    Args:
+        folder: of the run.
+        trusted_plugins: packages whose classes the configuration may name; those that it lists itself are
+            not trusted.
+
+    Raises:
+        ConfigError: the configuration cannot be read, or is refused.
+    """
+    try:
+        cfg = OmegaConf.load(folder.config_file)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{folder.config_file}: cannot be read: {error}"]) from None
+    if not isinstance(cfg, DictConfig):
+        raise ConfigError([f"{folder.config_file}: expected keys and values, found a list"])
+    check_config(cfg, trusted_plugins=trusted_plugins)
+    return OmegaConf.create(resolve_tree(cfg).tree)
+
+
+def choose_checkpoint(folder: RunFolder, given: str | Path | None = None) -> Path:
+    """The best checkpoint of a run, or the one that is given.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    checkpoint = folder.best_checkpoint if given is None else Path(given)
+    if not checkpoint.is_file():
+        raise ConfigError([f"checkpoint: {checkpoint} does not exist; train first, or give checkpoint=FILE"])
+    return checkpoint

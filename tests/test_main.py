@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import seqtrain
+from seqtrain.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_lists_every_command(flag: str, capsys) -> None:
+    assert main([flag]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 110
+    listed = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in lines if re.match(r"  \w", line))
+    assert listed == COMMANDS
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"train"}))
+def test_every_command_has_help(name: str, capsys) -> None:
+    assert main([name, "--help"]) == 0
+    assert capsys.readouterr() == (import_module(f"seqtrain.commands.{name}").USAGE, "")
+    assert f"seqtrain {name} " in import_module(f"seqtrain.commands.{name}").USAGE
+
+
+def test_every_module_of_the_commands_is_listed() -> None:
+    shared = {"__init__", "arguments", "exit_codes"}
+    modules = {path.stem for path in (ROOT / "seqtrain" / "commands").glob("*.py")} - shared
+    assert {name for name in modules if hasattr(import_module(f"seqtrain.commands.{name}"), "main")} == set(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("evalute", "did you mean evaluate?"),
+        ("zzz", f"there are {', '.join(COMMANDS)}"),
+    ],
+)
+def test_no_such_command(word: str, hint: str, capsys) -> None:
+    assert main([word, "run_dir=x"]) == 2
+    assert capsys.readouterr() == ("", f"seqtrain: {word}: no such command; {hint}\n")
+
+
+def test_without_a_command_it_trains(capsys) -> None:
+    assert main(["model=bilsm"]) == 2
+    assert "model: got 'bilsm'" in capsys.readouterr().err
+    assert main(["train", "model=bilsm"]) == 2
+    assert "model: got 'bilsm'" in capsys.readouterr().err
+
+
+def test_version(capsys) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{seqtrain.__version__}\n"
+
+
+def test_interrupted_while_importing(monkeypatch, capsys) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seqtrain.__main__.import_module", interrupt)
+    assert main(["predict"]) == 130
+    assert capsys.readouterr() == ("", "Interrupted.\n")
+
+
+def test_the_console_script_is_the_module() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '[project.scripts]\nseqtrain = "seqtrain.__main__:main"\n' in project
+
+
+def test_importing_the_package_imports_no_library() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import seqtrain, json; seqtrain.__version__;"
+        "print(json.dumps(sorted({name.split('.')[0] for name in set(sys.modules) - before})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    outside = {name for name in json.loads(done.stdout) if name not in sys.stdlib_module_names}
+    assert outside == {"seqtrain"}
