@@ -2,11 +2,11 @@
 
     python scripts/soak.py --kills 100
 
-Each configuration is trained once without interruption. Then it is trained again and again in new folders,
-killed with SIGKILL, SIGTERM or SIGINT at random moments, some of them during start-up, validation and the final
-test, and resumed by the same command until it is done. Metrics, weights and confusions must be those of the
-uninterrupted run, bit by bit. The same command is also started twice at once. Prints a table; exit code 1 where
-anything differs.
+Each configuration is trained once without interruption. Then it is trained again and again in new
+folders, killed with SIGKILL, SIGTERM or SIGINT at random moments, some of them during start-up,
+validation and the final test, and resumed by the same command until it is done. Metrics, weights
+and confusions must be those of the uninterrupted run, bit by bit. The same command is also started
+twice at once. Prints a table; exit code 1 where anything differs.
 """
 
 from __future__ import annotations
