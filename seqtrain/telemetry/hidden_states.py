@@ -39,7 +39,7 @@ class HiddenStateTelemetry(pl.Callback):
         sink.histograms(histograms, trainer.global_step)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._validation = FinalStateStatistics()
+        self._validation = FinalStateStatistics(over_split=True)
 
     def on_validation_batch_end(
         self,

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 
-from seqtrain.telemetry.final_states import Histogram
+from seqtrain.telemetry.histogram import Histogram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

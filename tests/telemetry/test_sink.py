@@ -9,7 +9,7 @@ import torch
 from event_files import read_histograms, read_images, read_scalars, read_texts
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from seqtrain.telemetry.final_states import Histogram
+from seqtrain.telemetry.histogram import Histogram
 from seqtrain.telemetry.sink import Sink, sink_of
 
 

@@ -22,7 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from seqtrain.runs.folder import RunFolder
-from seqtrain.telemetry.final_states import HISTOGRAM_EDGES
+from seqtrain.telemetry.histogram import HISTOGRAM_EDGES
 from seqtrain.training import LastCheckpoint
 from seqtrain.training.build import build_data, load_learner
 from seqtrain.training.train import train
@@ -363,9 +363,10 @@ class TestHiddenStates:
         cfg = compose(f"model={model}", "model.num_layers=2", task="pos")
         run(cfg)
         places = {f"{s}/layer{k}/{d}" for s in states for k in (0, 1) for d in directions}
-        tags = {f"{place}/{figure}" for place in places for figure in TAGS}
         for part, steps in (("", {1, 5, 9}), ("validation", {6, 12})):
             scalars, histograms = events(Path(cfg.run_dir) / part)
+            figures = (*TAGS, "dead", "effective_rank") if part else TAGS  # units are judged over a split
+            tags = {f"{place}/{figure}" for place in places for figure in figures}
             assert {tag for tag, _ in scalars if "_n/" in tag} == tags
             assert {tag for tag, _ in histograms} == places
             assert {step for tag, step in scalars if tag in tags} == steps
