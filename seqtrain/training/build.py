@@ -19,6 +19,7 @@ from seqtrain.config.problems import first_line
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import DataSpec
 from seqtrain.telemetry import TrainingCurves
+from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_spec
 from seqtrain.training.construct import construct
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
@@ -49,6 +50,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     trainer: pl.Trainer
     callbacks = [construct(node) for node in cfg.callbacks.values() if node is not None]
     logger = construct(cfg.logger) if cfg.logger else None
+    callbacks.append(Throughput())
     if logger is not None:
         callbacks.append(TrainingCurves(cfg.task.monitor))
     try:

@@ -1,8 +1,8 @@
-"""The learner: a network, a task and an optimizer as one LightningModule."""
+"""The learner: network, task and optimizer as one LightningModule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from seqtrain.model.backbone import Backbone
 from seqtrain.model.ensemble import Ensemble
-from seqtrain.model.network import Head, Network
-from seqtrain.records import DataSpec, FinalState, SequenceBatch, StepOutput
-from seqtrain.training.task import Evaluation, Task
+from seqtrain.model.network import Network
+from seqtrain.records import DataSpec, FinalState, SequenceBatch
+from seqtrain.training.metrics import Metrics
+from seqtrain.training.task import Task
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
 ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]
@@ -25,11 +25,12 @@ class SequenceLearner(pl.LightningModule):
     """Trains and evaluates a network.
 
     Args:
-        network: what learns.
-        task: what counts, and which metric leads.
-        spec: what the data promised; saved with every checkpoint.
-        build_optimizer: parameters to optimizer.
-        build_schedule: optimizer and number of steps to a schedule that moves at every step.
+        network: the network to train.
+        task: computes the loss and the metrics.
+        spec: of the data; saved in every checkpoint.
+        build_optimizer: from parameters to an optimizer.
+        build_schedule: from an optimizer and the number of optimizer steps to a learning-rate schedule, which
+            is advanced at every step.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class SequenceLearner(pl.LightningModule):
         self.spec = spec
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
-        self.evaluations = nn.ModuleDict({"val": Evaluation(spec), "test": Evaluation(spec)})
+        self._metrics = nn.ModuleDict({split: Metrics(spec.target_names) for split in ("val", "test")})
 
     def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
         """Scores, and the final state of each member."""
@@ -54,60 +55,40 @@ class SequenceLearner(pl.LightningModule):
         return scores, final_states
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
-        loss_sum, final_states = self.network.training_loss(batch)
-        output = self._output(loss_sum, batch, final_states)
-        # Lightning needs "loss", and divides it by the number of batches whose gradients are accumulated;
-        # callbacks read the output.
-        return {"loss": loss_sum / output.num_valid, "output": output}
-
-    def on_validation_epoch_start(self) -> None:
-        self.evaluation("val").reset()
-
-    def on_test_epoch_start(self) -> None:
-        self.evaluation("test").reset()
+        loss, output = self.task.training_step(self.network, batch)
+        # Lightning requires "loss", and divides it by the number of accumulated batches; callbacks read the
+        # output.
+        return {"loss": loss, "output": output}
 
     # These two return a StepOutput, which Lightning's annotation does not allow for.
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> Any:
-        return self._evaluation_step("val", batch)
+        return self.task.evaluation_step(self.network, batch, self.metrics("val"))
 
     def test_step(self, batch: SequenceBatch, batch_idx: int) -> Any:
-        return self._evaluation_step("test", batch)
+        return self.task.evaluation_step(self.network, batch, self.metrics("test"))
+
+    def on_validation_epoch_start(self) -> None:
+        self.metrics("val").reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.metrics("test").reset()
 
     def on_validation_epoch_end(self) -> None:
-        self._log_evaluation("val")
+        self._log_metrics("val")
 
     def on_test_epoch_end(self) -> None:
-        self._log_evaluation("test")
+        self._log_metrics("test")
 
-    def _evaluation_step(self, split: str, batch: SequenceBatch) -> StepOutput:
-        scores, final_states = self.network(batch)
-        loss_sum = self.network.loss_sum(scores, batch)
-        answers = cast(Head, self.network.head).decode(scores, batch.lengths)
-        self.evaluation(split).update(self.task, batch, loss_sum, answers)
-        return self._output(loss_sum, batch, final_states)
+    def metrics(self, split: str) -> Metrics:
+        """The metrics of the last pass over `val` or `test`."""
+        return cast(Metrics, self._metrics[split])
 
-    def _output(
-        self, loss_sum: Tensor, batch: SequenceBatch, final_states: Sequence[FinalState]
-    ) -> StepOutput:
-        return StepOutput(
-            loss_sum=loss_sum.detach(),
-            num_valid=self.task.num_valid(batch),
-            final_states=tuple(final_states),
-            num_directions=cast(Backbone, self.network.backbone).num_directions,
-        )
-
-    def _log_evaluation(self, split: str) -> None:
-        metrics = {f"{split}/{name}": value for name, value in self.evaluation(split).compute().items()}
+    def _log_metrics(self, split: str) -> None:
+        metrics = {f"{split}/{name}": value for name, value in self.metrics(split).compute().items()}
         if self.trainer.state.fn == TrainerFn.FITTING:
-            # A curve for every single class would bury the others; the table at the end has them.
+            # A curve for every class would bury the others; the final table has them all.
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
         self.log_dict(metrics, logger=False, sync_dist=True)
-
-    def evaluation(self, split: str) -> Evaluation:
-        """The metrics of the last pass over `val` or `test`."""
-        evaluation = self.evaluations[split]
-        assert isinstance(evaluation, Evaluation)
-        return evaluation
 
     def configure_optimizers(self) -> Any:
         optimizer = self.build_optimizer(p for p in self.parameters() if p.requires_grad)
@@ -118,8 +99,8 @@ class SequenceLearner(pl.LightningModule):
         checkpoint["spec"] = self.spec.to_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # A checkpoint says how far a one-cycle schedule is; how long it is, this training says, which may
-        # be longer than that of the checkpoint.
+        # The position in a one-cycle schedule comes from the checkpoint, its length from this configuration,
+        # which may ask for a longer training.
         for schedule in checkpoint.get("lr_schedulers", []):
             for key in ("total_steps", "_schedule_phases"):
                 schedule.pop(key, None)

@@ -1,128 +1,102 @@
-"""Tasks: targets against scores, over valid positions only."""
+"""Tasks: which positions of a batch are valid, the loss over them, and what the metrics are computed from."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import cast
+
 import torch
-from torch import Tensor, nn
-from torchmetrics import SumMetric
-from torchmetrics.classification import MulticlassConfusionMatrix
+from torch import Tensor
 
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.model.backbone import Backbone
+from seqtrain.model.ensemble import Ensemble
+from seqtrain.model.network import Head, Network
+from seqtrain.records import IGNORED, FinalState, SequenceBatch, StepOutput
+from seqtrain.training.metrics import Metrics
 
 
-class SequenceClassification:
-    """One class per sequence.
+class Task(ABC):
+    """The only place that decides which positions count, in the loss and in the metrics.
+
+    A task of your own defines `unit`, `valid` and `num_valid`.
 
     Args:
-        monitor: the metric that checkpoints, early stopping and sweeps look at.
-        mode: `max` where more of it is better, else `min`.
+        monitor: the metric that checkpoints, early stopping and sweeps compare.
+        mode: `max` if higher is better, else `min`.
     """
 
-    unit = "sequences"  # what is counted
+    unit: str  # plural noun for the positions, as in `words_per_second`
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
         self.mode = mode
 
+    @abstractmethod
     def valid(self, batch: SequenceBatch) -> Tensor:
-        """(batch,) bool: the positions that count; here every sequence."""
-        return torch.ones(len(batch), dtype=torch.bool, device=_targets(batch).device)
+        """Bool, shaped like the batch's targets: the positions that count."""
+
+    @abstractmethod
+    def num_valid(self, batch: SequenceBatch) -> int:
+        """The number of valid positions, computed on the CPU so that the device need not be synchronized."""
+
+    def training_step(self, network: Network | Ensemble, batch: SequenceBatch) -> tuple[Tensor, StepOutput]:
+        """The loss to minimize, a mean over the valid positions of the batch, and the record of the step.
+
+        Raises:
+            ValueError: the batch has no targets.
+        """
+        loss_sum, final_states = network.training_loss(batch)
+        output = self._output(network, batch, loss_sum, final_states)
+        return loss_sum / output.num_valid, output
+
+    def evaluation_step(
+        self, network: Network | Ensemble, batch: SequenceBatch, metrics: Metrics
+    ) -> StepOutput:
+        """Add the predictions for a batch to `metrics`.
+
+        Raises:
+            ValueError: the batch has no targets.
+        """
+        scores, final_states = network(batch)
+        loss_sum = network.loss_sum(scores, batch)
+        predictions = cast(Head, network.head).decode(scores, batch.lengths)
+        valid = self.valid(batch)
+        unseen = None if batch.unseen is None else batch.unseen[valid]
+        metrics.update(predictions[valid], cast(Tensor, batch.targets)[valid], loss_sum, unseen)
+        return self._output(network, batch, loss_sum, final_states)
+
+    def _output(
+        self,
+        network: Network | Ensemble,
+        batch: SequenceBatch,
+        loss_sum: Tensor,
+        final_states: tuple[FinalState, ...],
+    ) -> StepOutput:
+        num_directions = cast(Backbone, network.backbone).num_directions
+        return StepOutput(loss_sum.detach(), self.num_valid(batch), final_states, num_directions)
+
+
+class SequenceClassification(Task):
+    """One class per sequence."""
+
+    unit = "sequences"
+
+    def valid(self, batch: SequenceBatch) -> Tensor:
+        """(batch,) bool: every sequence counts."""
+        return torch.ones_like(cast(Tensor, batch.targets), dtype=torch.bool)
 
     def num_valid(self, batch: SequenceBatch) -> int:
-        """How many positions count, known without a look at the device."""
         return len(batch)
 
 
-class SequenceTagging:
-    """A tag per step.
+class SequenceTagging(Task):
+    """One tag per time step."""
 
-    Args:
-        monitor: the metric that checkpoints, early stopping and sweeps look at.
-        mode: `max` where more of it is better, else `min`.
-    """
-
-    unit = "words"  # what is counted
-
-    def __init__(self, monitor: str, mode: str) -> None:
-        self.monitor = monitor
-        self.mode = mode
+    unit = "words"
 
     def valid(self, batch: SequenceBatch) -> Tensor:
-        """(batch, time) bool: the positions that count; padding does not."""
-        return _targets(batch) != IGNORED
+        """(batch, time) bool: every step counts, except for padding."""
+        return cast(Tensor, batch.targets) != IGNORED
 
     def num_valid(self, batch: SequenceBatch) -> int:
-        """How many positions count, known without a look at the device."""
         return int(batch.lengths.sum())
-
-
-Task = SequenceClassification | SequenceTagging
-
-
-class Evaluation(nn.Module):
-    """The metrics of one pass over a split, as sums over valid positions.
-
-    Args:
-        spec: names the targets.
-    """
-
-    def __init__(self, spec: DataSpec) -> None:
-        super().__init__()
-        self.target_names = spec.target_names
-        num = spec.num_targets
-        # Not a MeanMetric: where it lets a nan through, it takes no weights.
-        self.loss_sum = SumMetric(nan_strategy="disable")
-        self.num_valid = SumMetric(nan_strategy="disable")
-        self.confusion = MulticlassConfusionMatrix(num, validate_args=False)
-        self.num_unseen = SumMetric(nan_strategy="disable")
-        self.num_unseen_right = SumMetric(nan_strategy="disable")
-
-    def update(self, task: Task, batch: SequenceBatch, loss_sum: Tensor, answers: Tensor) -> None:
-        """Count one batch.
-
-        Args:
-            task: says which positions are valid.
-            batch: with targets.
-            loss_sum: the loss summed over valid positions.
-            answers: the targets that the model chose, shaped like the batch's.
-        """
-        valid = task.valid(batch)
-        targets = _targets(batch)[valid]
-        answers = answers[valid]
-        self.loss_sum.update(loss_sum)
-        self.num_valid.update(task.num_valid(batch))
-        self.confusion.update(answers, targets)
-        unseen = torch.zeros_like(targets, dtype=torch.bool) if batch.unseen is None else batch.unseen[valid]
-        self.num_unseen.update(unseen.sum())
-        self.num_unseen_right.update((unseen & (answers == targets)).sum())
-
-    def compute(self) -> dict[str, float]:
-        """`loss`, `accuracy`, `macro_f1`, each `f1/<target>`; `accuracy_unseen` if there are such words."""
-        counts = self.confusion.compute().cpu().double()
-        right, there, given = counts.diagonal(), counts.sum(dim=1), counts.sum(dim=0)
-        f1 = 2 * right / (there + given).clamp(min=1)
-        metrics = {
-            "loss": float(self.loss_sum.compute()) / float(self.num_valid.compute()),
-            "accuracy": float(right.sum() / counts.sum()),
-            # Of the targets that were there or given: one that is rare may be missing from a small split.
-            "macro_f1": float(f1[there + given > 0].mean()),
-        }
-        if num_unseen := float(self.num_unseen.compute()):
-            metrics["accuracy_unseen"] = float(self.num_unseen_right.compute()) / num_unseen
-        per_target = f1.tolist()
-        return metrics | {f"f1/{name}": f1 for name, f1 in zip(self.target_names, per_target, strict=True)}
-
-    def confusions(self) -> list[list[int]]:
-        """How often a position of each target (row) was given each target (column)."""
-        counts: list[list[int]] = self.confusion.compute().tolist()
-        return counts
-
-    def reset(self) -> None:
-        for metric in self.children():
-            metric.reset()  # type: ignore[operator]
-
-
-def _targets(batch: SequenceBatch) -> Tensor:
-    if batch.targets is None:
-        raise ValueError("the batch has no targets to compare with")
-    return batch.targets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -16,7 +15,7 @@ from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
 from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows
-from seqtrain.training.callbacks import LastCheckpoint
+from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_spec
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.measure import measure
@@ -60,14 +59,14 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
                 folder.write_environment(summary.environment(trainer))
             keep_rows(trainer)
             summary.log_start(trainer, data, learner, folder)
-            started_at = time.monotonic()
             _fit(trainer, learner, data, checkpoint)
             if not folder.leads:
                 return {}
-            costs = _costs(trainer, learner, time.monotonic() - started_at)
+            costs = _costs(trainer, learner)
             metrics = _measure_best(cfg, trainer, learner, data, folder) | costs
-            if "test/accuracy" in metrics:  # not where limit_test_batches=0 left nothing to count
-                folder.write_confusions(learner.spec.target_names, learner.evaluation("test").confusions())
+            test = learner.metrics("test")
+            if not test.is_empty:  # as with limit_test_batches=0
+                folder.write_confusions(test.target_names, test.confusions())
             folder.write_metrics(metrics)
             summary.log_end(metrics, trainer, folder)
         except Exception as error:
@@ -121,19 +120,17 @@ def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
     return None if cfg.checkpoint is None else Path(cfg.checkpoint)
 
 
-def _costs(trainer: pl.Trainer, learner: SequenceLearner, seconds: float) -> dict[str, float]:
-    """What the training took; `seconds` is the time of this attempt, all there is without LastCheckpoint."""
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
+    """The size of the network, and the time and throughput of its training."""
     costs: dict[str, float] = {
         "parameters": learner.network.num_parameters,
         "epochs": trainer.current_epoch,
-        "seconds": round(seconds, 1),
     }
-    for clock in callbacks:
-        if isinstance(clock, LastCheckpoint):
-            costs["seconds"] = round(clock.seconds, 1)
-            if clock.num_trained is not None:
-                # Validations and checkpoints take part of the time; processes have equal shares of the data.
-                unit = getattr(learner.task, "unit", "positions")  # a task of the user's may name none
-                costs[f"{unit}_per_second"] = round(clock.num_trained * trainer.world_size / clock.seconds)
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    for throughput in callbacks:
+        if isinstance(throughput, Throughput):
+            costs["seconds"] = round(throughput.seconds, 1)
+            per_second = throughput.per_second(trainer.world_size)
+            if per_second is not None:
+                costs[f"{learner.task.unit}_per_second"] = round(per_second)
     return costs

@@ -85,7 +85,7 @@ class TestOneRun:
         assert not RunFolder(folder).is_done
         assert RunFolder(folder).last_checkpoint.exists()
         err = capfd.readouterr().err
-        assert "Stopping after this step; once more to stop at once.\n" in err
+        assert "Stopping after this step; interrupt again to stop at once.\n" in err
         assert err.endswith("Interrupted. The same command goes on from the last checkpoint.\n")
         assert "Traceback" not in err
         assert command("seed=1") == 0  # another command

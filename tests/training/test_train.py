@@ -148,7 +148,7 @@ class TestRunFolder:
         cfg = compose("trainer.limit_train_batches=1.0")
         metrics = run(cfg)
         last = torch.load(Path(cfg.run_dir) / "checkpoints" / "last.ckpt", weights_only=True)
-        clock = last["callbacks"]["LastCheckpoint"]
+        clock = last["callbacks"]["Throughput"]
         assert clock["num_trained"] == 2 * 1257
         # The seconds of metrics.json are rounded to a tenth.
         for seconds in (metrics["seconds"] - 0.06, metrics["seconds"] + 0.06):

@@ -1,4 +1,4 @@
-"""The checkpoint from which an interrupted run goes on."""
+"""The checkpoint from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -13,54 +13,42 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seqtrain.telemetry.steps import has_stepped, step_output
+from seqtrain.telemetry.steps import has_stepped
 
 log = logging.getLogger("seqtrain")
 
 
 class LastCheckpoint(pl.callbacks.Checkpoint):
-    """Keeps `last.ckpt`, from which a run that was interrupted goes on with the same numbers; and its clock.
+    """Writes `last.ckpt`, from which an interrupted run resumes with the numbers it would have had.
 
-    It is written at the end of every epoch, every few minutes within one, and after the step in progress
-    when SIGINT (Ctrl-C) or SIGTERM asks the run to stop; where that is an epoch's last step, after the
-    validation that follows. A file is replaced in one move, so that a kill in the middle of writing leaves
-    the one before.
+    It is written at the end of every epoch, every few minutes within one, and when SIGINT (Ctrl-C) or SIGTERM
+    asks the run to stop: after the current step, or if that ends an epoch, after its validation.
 
-    The trainer calls a Checkpoint's hooks after those of all other callbacks: their sums, the best metric
-    and the decision to stop early are up to date in what is saved.
+    The trainer calls the hooks of a Checkpoint after those of all other callbacks, so that their sums, the
+    best metric and the decision to stop early are up to date in the file.
 
     Args:
         path: of the file.
-        every_minutes: between two checkpoints within an epoch.
+        every_minutes: time between two checkpoints within an epoch.
     """
 
     def __init__(self, path: str, every_minutes: float) -> None:
         self.path = Path(path)
         self.every_minutes = every_minutes
-        self._saved_at = self._started_at = time.monotonic()
-        self._earlier_seconds = 0.0
-        # Valid positions that this process trained on; None where an earlier version did not count them.
-        self.num_trained: int | None = 0
+        self._saved_at = time.monotonic()
         self._trainer: pl.Trainer | None = None
         self._resumed: dict[str, Any] | None = None
         self._signal: int | None = None
 
-    @property
-    def seconds(self) -> float:
-        """Wall-clock time of the training, that of interrupted attempts up to their checkpoint included."""
-        return self._earlier_seconds + time.monotonic() - self._started_at
-
     def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers, which dropout goes on from, and what else Lightning forgets.
+        """What Lightning does not save: the random number generators, and the decision to stop early.
 
-        That is early stopping's decision, and the place in the data: it restores that of a loader only where
-        no learner asked for the number of steps, as ours does for its schedule.
+        Nor does it restore the position in the data if the learner has asked for the number of steps before,
+        as ours does for its learning-rate schedule.
         """
         assert self._trainer is not None
         loader: Any = self._trainer.train_dataloader
         state = {
-            "seconds": self.seconds,
-            "num_trained": self.num_trained,
             "should_stop": self._trainer.should_stop,
             "batches": loader.state_dict() if hasattr(loader, "state_dict") else None,
             "random_cpu": torch.get_rng_state(),
@@ -71,18 +59,16 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._resumed = state_dict
-        self._earlier_seconds = state_dict["seconds"]
-        self.num_trained = state_dict.get("num_trained")
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._trainer = trainer
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
-            # Here, since the trainer has set its own by now; it puts back those from before when it is done.
+            # Not earlier: the trainer installs its own first, and restores the original ones at the end.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._ask_to_stop)
-        self._saved_at = self._started_at = time.monotonic()
+        self._saved_at = time.monotonic()
         if self._resumed is None:
             return
         trainer.should_stop = self._resumed["should_stop"]
@@ -96,10 +82,8 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.num_trained is not None:
-            self.num_trained += step_output(outputs).num_valid
         if trainer.is_last_batch or not has_stepped(trainer, batch_idx):
-            return  # the epoch's end saves soon; and gradients in the making are in no checkpoint
+            return  # the end of the epoch saves soon, and accumulated gradients are not checkpointed
         if self._signal is not None:
             self._save(trainer)
             raise KeyboardInterrupt
@@ -113,9 +97,9 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._signal is not None:
-            raise KeyboardInterrupt  # asked twice: stop at once
+            raise KeyboardInterrupt  # the second signal stops at once
         self._signal = number
-        log.info("Stopping after this step; once more to stop at once.")
+        log.info("Stopping after this step; interrupt again to stop at once.")
 
     def _save(self, trainer: pl.Trainer) -> None:
         partial = self.path.with_suffix(".partial")

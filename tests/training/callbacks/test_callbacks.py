@@ -233,7 +233,7 @@ class TestResume:
                 run(cfg)
         metrics = run(cfg)
         assert_same_run(whole_runs("digits", *LIVELY), cfg)
-        assert metrics["seconds"] >= round(checkpoint(cfg)["callbacks"]["LastCheckpoint"]["seconds"], 1)
+        assert metrics["seconds"] >= round(checkpoint(cfg)["callbacks"]["Throughput"]["seconds"], 1)
 
     def test_a_second_signal_stops_at_once(self, compose, disturbed) -> None:
         def twice() -> None:

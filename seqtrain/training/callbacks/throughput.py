@@ -1,0 +1,55 @@
+"""How long the training has taken, and how much data it has seen in that time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+
+from seqtrain.telemetry.steps import step_output
+
+
+class Throughput(pl.Callback):
+    """Measures the wall-clock time of training and counts the valid positions trained on.
+
+    Validation and checkpoints are part of the time. Both numbers are kept in checkpoints, so that they cover
+    every attempt of an interrupted run up to its last checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self._started_at: float | None = None
+        self._earlier_seconds = 0.0
+        self._num_trained: int | None = 0  # None: resumed from a version that did not count
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the training so far."""
+        if self._started_at is None:
+            return self._earlier_seconds
+        return self._earlier_seconds + time.monotonic() - self._started_at
+
+    def per_second(self, num_processes: int) -> float | None:
+        """Valid positions per second over all processes, which train on equal shares of the data."""
+        if self._num_trained is None or self.seconds == 0:
+            return None
+        return self._num_trained * num_processes / self.seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "num_trained": self._num_trained}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._earlier_seconds = state_dict["seconds"]
+        self._num_trained = state_dict["num_trained"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started_at = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._num_trained is not None:
+            self._num_trained += step_output(outputs).num_valid
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._earlier_seconds, self._started_at = self.seconds, None

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from seqtrain.training.metrics import Metrics
+
+Batch = tuple[list[int], list[int], float]  # predictions, targets, loss
+
+
+def computed(*batches: Batch) -> dict[str, float]:
+    metrics = Metrics(("A", "B", "C"))
+    for predictions, targets, loss_sum in batches:
+        metrics.update(torch.tensor(predictions), torch.tensor(targets), torch.tensor(loss_sum))
+    return metrics.compute()
+
+
+def test_metrics_by_eye() -> None:
+    # A: two correct, one missed. B: one correct, one predicted wrongly. C: neither target nor prediction.
+    assert computed(([0, 0, 1, 1], [0, 0, 0, 1], 6.0)) == pytest.approx(
+        {
+            "loss": 1.5,
+            "accuracy": 0.75,
+            "f1/A": 0.8,  # 2 * 2 / (2 * 2 + 0 + 1)
+            "f1/B": 2 / 3,  # 2 * 1 / (2 * 1 + 1 + 0)
+            "f1/C": 0.0,
+            "macro_f1": (0.8 + 2 / 3) / 2,  # over the classes that occur
+        }
+    )
+
+
+def test_a_short_last_batch_shifts_nothing() -> None:
+    whole = computed(([0, 1, 1, 0, 0], [0, 1, 2, 0, 1], 10.0))
+    parts = computed(([0, 1, 1, 0], [0, 1, 2, 0], 3.0), ([0], [1], 7.0))
+    assert parts == pytest.approx(whole)
+    assert parts["loss"] == pytest.approx(2.0)  # the mean of the batches' means would be (3/4 + 7) / 2
+
+
+def test_accuracy_on_unseen_words() -> None:
+    metrics = Metrics(("A", "B", "C"))
+    unseen = torch.tensor([True, False, True, False, True])
+    metrics.update(torch.tensor([0, 0, 1, 0, 1]), torch.tensor([0, 1, 2, 2, 1]), torch.tensor(0.0), unseen)
+    assert metrics.compute()["accuracy_unseen"] == pytest.approx(2 / 3)
+    assert metrics.compute()["accuracy"] == pytest.approx(2 / 5)
+
+
+def test_without_unseen_words_there_is_no_accuracy_on_them() -> None:
+    metrics = Metrics(("A", "B", "C"))
+    metrics.update(torch.tensor([0]), torch.tensor([0]), torch.tensor(0.0), torch.tensor([False]))
+    assert "accuracy_unseen" not in metrics.compute()
+
+
+def test_confusions_by_eye() -> None:
+    metrics = Metrics(("A", "B", "C"))
+    metrics.update(torch.tensor([0, 0, 2, 1, 2]), torch.tensor([0, 1, 2, 2, 2]), torch.tensor(0.0))
+    assert metrics.confusions() == [[1, 0, 0], [1, 0, 0], [0, 1, 2]]
+
+
+def test_reset_forgets_everything() -> None:
+    metrics = Metrics(("A", "B", "C"))
+    assert metrics.is_empty
+    metrics.update(torch.tensor([1]), torch.tensor([0]), torch.tensor(1.0), torch.tensor([True]))
+    assert not metrics.is_empty
+    metrics.reset()
+    assert metrics.is_empty
+    metrics.update(torch.tensor([2]), torch.tensor([2]), torch.tensor(3.0))
+    assert metrics.compute() == pytest.approx(
+        {"loss": 3.0, "accuracy": 1.0, "macro_f1": 1.0, "f1/A": 0.0, "f1/B": 0.0, "f1/C": 1.0}
+    )
+
+
+def test_a_loss_that_is_not_a_number_shows() -> None:
+    assert math.isnan(computed(([0], [0], float("nan")))["loss"])
