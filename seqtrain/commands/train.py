@@ -1,4 +1,4 @@
-"""What `python -m seqtrain` does around a training: refuse early, choose the folder, give an exit code."""
+"""What `python -m seqtrain` does around a training: refuse early, choose the folder, return an exit code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
-from seqtrain.config import CONFIG_DIR, check_command_line, check_config
-from seqtrain.config.resolve import resolve_tree
+from seqtrain.config import CONFIG_DIR, Composition, HydraCall, SingleRun, check_command_line
+from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.runs.folder import RunFolder, choose_run_folder
 
 RUN_DIR = "SEQTRAIN_RUN_DIR"  # tells the processes that a run starts which folder is theirs
@@ -29,42 +28,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _launch(arguments: list[str]) -> None:
-    sys.argv[1:] = check_command_line(arguments)
-    raised: list[BaseException] = []
+    checked = check_command_line(arguments)
+    if isinstance(checked, SingleRun):
+        sys.argv[1:] = arguments  # with which Lightning starts further processes
+        _run_single(checked)
+    else:
+        _call_hydra(checked)
+
+
+def _run_single(run: SingleRun) -> None:
+    leader = _leaders_folder()
+    with hydra_config_of(run.composition.base):
+        folder = leader or choose_run_folder(run.composition.cfg, run.is_folder_given)
+    try:
+        cfg = run.composition.config_in(folder.path)
+        if leader is None:
+            _announce(run.composition, folder)
+        _run(cfg, folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on from the last checkpoint.") from None
+    finally:
+        folder.discard_if_empty()
+
+
+def _announce(composition: Composition, folder: RunFolder) -> None:
+    """Say what is about to happen, before the seconds that it takes to import torch."""
+    choices = composition.choices
+    verb = "Resuming" if folder.is_begun else "Training"
+    print(f"{verb} {choices['model']} on {choices['data']} in {folder.path}", file=sys.stderr, flush=True)
+
+
+def _call_hydra(call: HydraCall) -> None:
+    """Let Hydra run a sweep, or show what a flag asks for."""
 
     @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
-    def job(cfg: DictConfig) -> float | None:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            return _sweep_job(cfg)
-        try:
-            return _run(cfg, _leaders_folder() or choose_run_folder(cfg, _is_overridden("run_dir")))
-        except KeyboardInterrupt:
-            raised.append(KeyboardInterrupt("The same command goes on from the last checkpoint."))
-            return None
-        except BaseException as error:
-            # Hydra would end the process with a shortened traceback and a code of its own.
-            raised.append(error)
-            return None
+    def job(cfg: DictConfig) -> float:
+        return _sweep_job(Composition.of_job(cfg, call.plugins))
 
+    sys.argv[1:] = call.arguments
     job()
-    if raised:
-        raise raised[0]
 
 
-def _sweep_job(cfg: DictConfig) -> float:
+def _sweep_job(composition: Composition) -> float:
     """One job of a sweep, in the folder that Hydra gives it; the others go on if it fails."""
     hydra_config = HydraConfig.get()
-    cfg.run_dir = hydra_config.runtime.output_dir
-    print(f"job {hydra_config.job.num}  {' '.join(hydra_config.overrides.task)}", file=sys.stderr)
+    overrides, folder = hydra_config.overrides.task, RunFolder(hydra_config.runtime.output_dir)
+    print(f"job {hydra_config.job.num}  {' '.join(overrides)}", file=sys.stderr)
     try:
-        check_config(cfg)  # sweepers may draw values that were not known before
-        return _run(cfg, RunFolder(cfg.run_dir))
+        # Sweepers may draw values that were not known when the sweep was checked.
+        return _run(composition.config_in(folder.path), folder)
     except KeyboardInterrupt:
-        overrides = " ".join([*hydra_config.overrides.task, f"run_dir={cfg.run_dir}"])
-        raise KeyboardInterrupt(f"This job goes on with: python -m seqtrain {overrides}") from None
+        command = " ".join([*overrides, f"run_dir={folder.path}"])
+        raise KeyboardInterrupt(f"This job goes on with: python -m seqtrain {command}") from None
     except Exception as error:
         print(f"job {hydra_config.job.num} failed: {error}", file=sys.stderr)
         raise
+    finally:
+        folder.discard_if_empty()
 
 
 def _run(cfg: DictConfig, folder: RunFolder) -> float:
@@ -72,21 +92,11 @@ def _run(cfg: DictConfig, folder: RunFolder) -> float:
     # Only now: torch takes seconds to import, and a refusal or --help should not.
     from seqtrain.training.train import train
 
-    cfg.run_dir = str(folder.path)
-    cfg = OmegaConf.create(resolve_tree(cfg).tree)
-    try:
-        os.environ[RUN_DIR] = str(folder.path)
-        return train(cfg, folder).get(cfg.task.monitor, float("nan"))
-    except BaseException:
-        folder.discard_if_empty()
-        raise
+    os.environ[RUN_DIR] = str(folder.path)
+    return train(cfg, folder).get(cfg.task.monitor, float("nan"))
 
 
 def _leaders_folder() -> RunFolder | None:
     """The run folder of the process that Lightning started this one to help; None where this one leads."""
     is_helper = os.environ.get("LOCAL_RANK", "0") != "0" and RUN_DIR in os.environ
     return RunFolder(os.environ[RUN_DIR], leads=False) if is_helper else None
-
-
-def _is_overridden(key: str) -> bool:
-    return any(override.lstrip("+").startswith(f"{key}=") for override in HydraConfig.get().overrides.task)

@@ -1,9 +1,18 @@
-"""The configuration: composed by Hydra, checked before torch is imported or data is read."""
+"""The configuration: composed by Hydra, and checked before torch is imported or data is read."""
 
 from seqtrain.config.check import check_config
-from seqtrain.config.command_line import check_command_line
-from seqtrain.config.compose import compose_config
+from seqtrain.config.command_line import HydraCall, SingleRun, check_command_line
+from seqtrain.config.compose import Composition, compose_config
 from seqtrain.config.files import CONFIG_DIR
 from seqtrain.config.problems import ConfigError
 
-__all__ = ["CONFIG_DIR", "ConfigError", "check_command_line", "check_config", "compose_config"]
+__all__ = [
+    "CONFIG_DIR",
+    "Composition",
+    "ConfigError",
+    "HydraCall",
+    "SingleRun",
+    "check_command_line",
+    "check_config",
+    "compose_config",
+]

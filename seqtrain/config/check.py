@@ -31,12 +31,16 @@ class Place:
         return f"{self.path}.{key}" if self.path else str(key)
 
 
-def check_config(cfg: DictConfig, trusted_plugins: Collection[str] | None = None) -> None:
-    """Raise one ConfigError with all problems of a composed configuration; return where there is none.
+def check_config(cfg: DictConfig, trusted_plugins: Collection[str] = ()) -> None:
+    """Check a composed configuration.
 
-    `trusted_plugins` are the packages that `_target_` may name beside the built-in ones. None trusts those
-    that the configuration itself names: right for a user's own command, wrong for a file that came
-    from somebody else.
+    Args:
+        cfg: interpolations are resolved for the check.
+        trusted_plugins: packages that `_target_` may name besides the built-in ones. What the configuration
+            itself lists under `plugins` is not trusted: it may come from somebody else.
+
+    Raises:
+        ConfigError: with all problems.
     """
     problems = find_problems(resolve_tree(cfg), trusted_plugins)
     if problems:
@@ -44,16 +48,16 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] | None = None
 
 
 def find_problems(
-    resolved: Resolved,
-    trusted_plugins: Collection[str] | None = None,
-    choices: Mapping[str, Any] | None = None,
+    resolved: Resolved, plugins: Collection[str], choices: Mapping[str, Any] | None = None
 ) -> list[str]:
     """Everything wrong with a configuration, as "path: problem".
 
-    `choices` are what was chosen for each group, where it is known, to call things by their names.
+    Args:
+        resolved: the configuration.
+        plugins: packages that `_target_` may name besides the built-in ones.
+        choices: the file chosen in each group, where known; messages then use these names.
     """
     tree = resolved.tree
-    plugins = plugins_of(tree) if trusted_plugins is None else trusted_plugins
     schemas, problems = {"": ROOT}, [*resolved.problems, *_special_keys(tree, "")]
     places = [Place("", "root", tree), *_places(tree)]
     for place in places[1:]:
@@ -73,12 +77,6 @@ def _without_echoes(problems: list[str], borrowed: Collection[str]) -> list[str]
     parts = [problem.partition(": ") for problem in problems]
     own = {text for path, _, text in parts if path not in borrowed}
     return [f"{path}: {text}" for path, _, text in parts if path not in borrowed or text not in own]
-
-
-def plugins_of(tree: Tree) -> list[str]:
-    """The packages that a configuration calls the user's own."""
-    named = tree.get("plugins")
-    return [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
 
 
 def _places(tree: Tree) -> Iterator[Place]:

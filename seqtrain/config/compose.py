@@ -1,25 +1,25 @@
-"""Compose and check a configuration.
+"""Compose a configuration once, then resolve and check it for the folder that it runs in.
 
-Hydra stops at its first error. Here the choices of groups are checked first, Hydra composes the
-files, the values are laid over them one by one, and the schemas judge what came out, so that all
-problems are known at once.
+Hydra stops at its first error. Here the choices of groups are checked first, Hydra composes the files, the
+overrides of single values are applied one by one, and the schemas check the result, so that all problems are
+reported together.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from seqtrain.config.check import find_problems, plugins_of
+from seqtrain.config.check import find_problems
 from seqtrain.config.files import ConfigFiles
-from seqtrain.config.hydra_node import find_foreign_code
+from seqtrain.config.hydra_node import find_foreign_code, hydra_config_of, without_hydra
 from seqtrain.config.overrides import (
     find_sweep_problems,
     find_value,
@@ -28,7 +28,7 @@ from seqtrain.config.overrides import (
     without_sweeps,
 )
 from seqtrain.config.problems import ConfigError, nearest, not_among
-from seqtrain.config.resolve import Tree, hydra_config_of, resolve_tree
+from seqtrain.config.resolve import Tree, resolve_tree
 
 
 def compose_config(
@@ -38,58 +38,126 @@ def compose_config(
 ) -> DictConfig:
     """The checked configuration of one run, with every interpolation resolved.
 
-    `config_dirs` are folders of the user's own, searched after the shipped one. Raises ConfigError with
-    all problems.
+    Args:
+        overrides: as on the command line. Packages whose classes may be built are taken from `plugins=[...]`
+            here, never from a file.
+        config_dirs: the user's own folders of configuration files, searched after the shipped one.
+        return_hydra_config: keep Hydra's own node, under `hydra`.
+
+    Raises:
+        ConfigError: with all problems.
     """
     parsed, problems = parse_overrides(overrides)
-    composed = Composer(ConfigFiles(config_dirs)).compose(without_sweeps(parsed))
-    problems += find_sweep_problems(parsed) + composed.problems
+    single = without_sweeps(parsed)
+    composition = Composer(ConfigFiles(config_dirs), plugins_among(single)).compose(single)
+    checked = composition.check()
+    problems += find_sweep_problems(parsed) + list(checked.problems)
     if problems:
         raise ConfigError(problems)
-    cfg = OmegaConf.create(composed.tree)
+    cfg = OmegaConf.create(checked.tree)
     if return_hydra_config:
-        cfg.hydra = composed.hydra
+        cfg.hydra = composition.base.hydra
     return cfg
 
 
+def plugins_among(overrides: Sequence[Override]) -> tuple[str, ...]:
+    """The packages that `plugins=[...]` names, which its user trusts to build classes from."""
+    values = [each.value() for each in overrides if each.key_or_group == "plugins" and not each.is_delete()]
+    names = values[-1] if values and isinstance(values[-1], list) else []
+    return tuple(name for name in names if isinstance(name, str))
+
+
 @dataclass(frozen=True)
-class Composed:
-    """A resolved configuration, Hydra's own node, and what is wrong."""
+class Checked:
+    """A resolved configuration and everything that is wrong with it."""
 
     tree: Tree
-    hydra: DictConfig
-    problems: list[str]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The configuration of one run, composed but not yet resolved.
+
+    Args:
+        cfg: without Hydra's own node.
+        base: what Hydra composed, its own node included; `${hydra:...}` refers to it.
+        plugins: packages that classes may be built from besides the built-in ones.
+        problems: those found while composing.
+        is_as_meant: False where an unknown choice left out a file, so that more problems would mislead.
+    """
+
+    cfg: DictConfig
+    base: DictConfig
+    plugins: Collection[str]
+    problems: Sequence[str] = ()
+    is_as_meant: bool = True
+
+    @classmethod
+    def of_job(cls, cfg: DictConfig, plugins: Collection[str]) -> Composition:
+        """What Hydra composed for the job of a sweep that runs now."""
+        return cls(without_hydra(cfg), HydraConfig.instance().cfg, plugins)  # type: ignore[arg-type]
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The file chosen in each group."""
+        return dict(self.base.hydra.runtime.choices)
+
+    def config_in(self, run_dir: str | Path) -> DictConfig:
+        """The resolved and checked configuration of this run in a given folder.
+
+        Raises:
+            ConfigError: with all problems.
+        """
+        checked = self.check(run_dir)
+        if checked.problems:
+            raise ConfigError(checked.problems)
+        return OmegaConf.create(checked.tree)
+
+    def check(self, run_dir: str | Path | None = None) -> Checked:
+        """Resolve and check; without `run_dir`, in the folder that the configuration itself names."""
+        cfg = self.cfg
+        if run_dir is not None:
+            cfg = cfg.copy()
+            cfg.run_dir = str(run_dir)
+        with hydra_config_of(self.base):
+            resolved = resolve_tree(cfg)
+        problems = [*self.problems, *find_foreign_code(self.base.hydra, self.plugins)]
+        if self.is_as_meant:
+            problems += find_problems(resolved, self.plugins, self.choices)
+        return Checked(resolved.tree, tuple(problems))
 
 
 class Composer:
-    """Composes runs from the same files, whose composition is kept from run to run."""
+    """Composes runs from the same files, and keeps what the files alone say from one run to the next.
 
-    def __init__(self, files: ConfigFiles) -> None:
+    Args:
+        files: the shipped files and the user's.
+        plugins: packages that classes may be built from besides the built-in ones.
+    """
+
+    def __init__(self, files: ConfigFiles, plugins: Collection[str] = ()) -> None:
         self.files = files
-        self._bases: dict[tuple[str, ...], DictConfig] = {}  # what the files alone say, by choices
+        self.plugins = plugins
+        self._bases: dict[tuple[str, ...], DictConfig] = {}  # by the choices of groups
 
-    def compose(self, overrides: Sequence[Override]) -> Composed:
-        """One run, from overrides without sweeps. Raises ConfigError where Hydra composes nothing."""
-        chosen, is_known, problems = self._choose(overrides)
+    def compose(self, overrides: Sequence[Override]) -> Composition:
+        """One run, from overrides without sweeps. Raises ConfigError where Hydra cannot compose at all."""
+        chosen, is_as_meant, problems = self._choose(overrides)
         key = (*chosen, *_of_hydra(overrides))
         if key not in self._bases:
             self._bases[key] = self.files.load(key)
         base = self._bases[key]
-        cfg = _without_hydra(base)
+        cfg = without_hydra(base)
         for override in overrides:
             if override.key_or_group == "hydra.searchpath":
                 problems.append("hydra.searchpath: not set here; --config-dir=FOLDER adds files of your own")
             elif not override.is_hydra_override() and not self._is_group(override):
                 problems += lay_over(cfg, override)
-        with hydra_config_of(base):
-            resolved = resolve_tree(cfg)
-        problems += find_foreign_code(base.hydra, plugins_of(resolved.tree))
-        if is_known:  # else this is another configuration than the one that was meant
-            problems += find_problems(resolved, choices=base.hydra.runtime.choices)
-        return Composed(resolved.tree, base.hydra, problems)
+        return Composition(cfg, base, self.plugins, problems, is_as_meant)
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
-        """What the files say before a sweep, with Hydra's node."""
+        """What the files say about a sweep as a whole, Hydra's own node included."""
         return self.files.load([*self._choose(overrides)[0], *_of_hydra(overrides)], RunMode.MULTIRUN)
 
     def spell(self, override: Override) -> str:
@@ -111,11 +179,11 @@ class Composer:
         return not is_value and bool(self.files.choices(key))
 
     def _choose(self, overrides: Sequence[Override]) -> tuple[list[str], bool, list[str]]:
-        """The choices of groups as Hydra takes them, whether all are known, and the problems.
+        """The choices of groups as Hydra expects them, whether all are as meant, and the problems.
 
         An unknown choice is replaced by the nearest one, so that the other problems can be found too.
         """
-        chosen, is_known, problems = [], True, []
+        chosen, is_as_meant, problems = [], True, []
         for override in filter(self._is_group, overrides):
             group, value = override.key_or_group, override.value()
             options = self.files.choices(group)
@@ -125,17 +193,9 @@ class Composer:
                 continue
             problems += [f"{group}: {not_among(each, options)}" for each in wrong]
             meant = nearest(str(wrong[0]), options)
-            is_known = is_known and meant is not None
+            is_as_meant = is_as_meant and meant is not None
             chosen += [f"{group}={meant}"] if meant else []
-        return chosen, is_known, problems
-
-
-def _without_hydra(cfg: DictConfig) -> DictConfig:
-    """A copy to change, open to new keys."""
-    keys: list[Any] = [key for key in cfg if key != "hydra"]
-    mine = copy.deepcopy(OmegaConf.masked_copy(cfg, keys))
-    OmegaConf.set_struct(mine, False)
-    return mine
+        return chosen, is_as_meant, problems
 
 
 def _of_hydra(overrides: Sequence[Override]) -> list[str]:

@@ -1,16 +1,43 @@
-"""Hydra's own node: files may set it, but name no code outside Hydra, its plugins and the user's own."""
+"""Hydra's own node: dropped from what a run is given, and searched for code that it must not run."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 # Launchers, sweepers and callbacks as they come with Hydra, and the classes that its logging is made of.
 BUILT = ("hydra._internal.core_plugins", "hydra.experimental.callbacks", "hydra_plugins", "optuna")
 LOGGED = ("logging", "colorlog")
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
+
+
+def keys_of_run(cfg: DictConfig) -> list[Any]:
+    """The keys that belong to the run and not to Hydra."""
+    return [key for key in cfg if key != "hydra"]
+
+
+def without_hydra(cfg: DictConfig) -> DictConfig:
+    """A copy without Hydra's node, to change; it accepts new keys."""
+    mine = copy.deepcopy(OmegaConf.masked_copy(cfg, keys_of_run(cfg)))
+    OmegaConf.set_struct(mine, False)
+    return mine
+
+
+@contextmanager
+def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
+    """Within it, `${hydra:...}` refers to the `hydra` node of `cfg`."""
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    instance.set_config(cfg)
+    try:
+        yield
+    finally:
+        instance.cfg = before
 
 
 def find_foreign_code(hydra: DictConfig, plugins: Collection[str]) -> Iterator[str]:

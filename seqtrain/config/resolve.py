@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seqtrain.config.aliases import MOVED
-from seqtrain.config.problems import first_line
+from seqtrain.config.hydra_node import keys_of_run
+from seqtrain.config.problems import first_line, show
 
 Tree: TypeAlias = dict[Any, Any]
 
@@ -38,21 +36,8 @@ class Resolved:
 
 def resolve_tree(cfg: DictConfig) -> Resolved:
     resolved = Resolved()
-    keys: list[Any] = [key for key in cfg if key != "hydra"]
-    resolved.tree = {key: _resolve(cfg, key, str(key), resolved) for key in keys}
+    resolved.tree = {key: _resolve(cfg, key, str(key), resolved) for key in keys_of_run(cfg)}
     return resolved
-
-
-@contextmanager
-def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
-    """Let `${hydra:...}` mean what the `hydra` node of `cfg` says."""
-    instance = HydraConfig.instance()
-    before = instance.cfg
-    instance.set_config(cfg)
-    try:
-        yield
-    finally:
-        instance.cfg = before
 
 
 def _resolve(parent: DictConfig | ListConfig, key: Any, path: str, resolved: Resolved) -> Any:
@@ -71,6 +56,10 @@ def _resolve(parent: DictConfig | ListConfig, key: Any, path: str, resolved: Res
         return {each: _resolve(value, each, f"{path}.{each}", resolved) for each in keys}
     if isinstance(value, ListConfig):
         return [_resolve(value, each, f"{path}[{each}]", resolved) for each in range(len(value))]
+    if isinstance(value, str) and "${" in value:
+        # An escaped one: written to a file and read again, it would be resolved after all.
+        resolved.problems.append(f"{path}: got {show(value)}, expected a value without ${{")
+        return UNKNOWN
     return MOVED.get(value, value) if key == "_target_" else value
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
 from small_runs import small_overrides, without_times
 
 from seqtrain.commands.train import main
@@ -124,6 +125,62 @@ class TestOneRun:
             codes.append(command())
         assert codes == [0, 0]
         assert [RunFolder(folder).is_done for folder in folders()] == [True, True]
+
+
+class TestAnnouncement:
+    def test_the_first_line_says_what_runs_where(self, command: Command, capfd) -> None:
+        assert command("run_dir=here") == 0
+        assert capfd.readouterr().err.splitlines()[0] == "Training lstm on digits in here"
+
+    def test_a_resumed_run(self, command: Command, capfd) -> None:
+        with at_step(5, interrupt):
+            assert command() == 130
+        capfd.readouterr()
+        assert command() == 0
+        (folder,) = folders()
+        first = capfd.readouterr().err.splitlines()[0]
+        assert first == f"Resuming lstm on digits in {folder.relative_to(Path.cwd())}"
+
+    def test_it_comes_before_torch_is_imported(self) -> None:
+        """Importing torch takes seconds, in which the terminal should not be empty."""
+        program = (
+            "import sys, builtins; from seqtrain.commands import train; train._run = "
+            "lambda cfg, folder: print('torch' in sys.modules); sys.exit(train.main())"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-c", program, "run_dir=here"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (
+            0,
+            "False\n",
+            "Training lstm on digits in here\n",
+        )
+
+
+class TestOneComposition:
+    def test_the_tree_that_was_checked_is_the_tree_that_runs(self, command: Command, monkeypatch) -> None:
+        """An interpolation that changes its mind after the check, as a hostile file would have it."""
+        monkeypatch.setenv("CHOSEN", "torch.nn.GRU")
+        ran = []
+
+        def run(cfg: DictConfig, _: RunFolder) -> float:
+            os.environ["CHOSEN"] = "os.system"
+            ran.append((cfg.model._target_, OmegaConf.to_container(cfg, resolve=False)["model"]["_target_"]))
+            return 0.0
+
+        monkeypatch.setattr("seqtrain.commands.train._run", run)
+        assert command("model._target_='${oc.env:CHOSEN}'") == 0
+        assert ran == [("torch.nn.GRU", "torch.nn.GRU")]
+
+    def test_a_job_of_a_sweep_is_resolved_too(self, command: Command, monkeypatch) -> None:
+        ran = []
+        monkeypatch.setattr("seqtrain.commands.train._run", lambda cfg, _: ran.append(cfg) or 0.0)
+        assert command("-m", "seed=3,4", "hydra.sweep.dir=here") == 0
+        assert [(cfg.seed, cfg.run_dir, cfg.callbacks.best.dirpath) for cfg in ran] == [
+            (seed, str(Path.cwd() / "here" / number), str(Path.cwd() / "here" / number / "checkpoints"))
+            for seed, number in ((3, "0"), (4, "1"))
+        ]
+        assert all("${" not in OmegaConf.to_yaml(cfg, resolve=False) for cfg in ran)
 
 
 class TestRefusal:

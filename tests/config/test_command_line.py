@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from seqtrain.config import CONFIG_DIR, ConfigError, check_command_line
+from seqtrain.config import CONFIG_DIR, ConfigError, HydraCall, SingleRun, check_command_line
 
 
 def problems_of(arguments: str) -> tuple[str, ...]:
@@ -19,13 +20,6 @@ def problems_of(arguments: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("arguments", "handed_on"),
     [
-        ("", ""),
-        ("model=rnn model.nonlinearity=relu", "model=rnn model.nonlinearity=relu"),
-        ("optimizer.amsgrad=true", "++optimizer.amsgrad=true"),
-        ("+model.bias=false ++model=gru", "model.bias=false model=gru"),
-        ("optimizer={amsgrad:true}", "++optimizer={amsgrad:true}"),
-        ("~model.dropout ~logger", "~model.dropout ~logger"),
-        ("run_dir='a=b'", "run_dir='a=b'"),
         ("model=lstm -m seed=0,1", "--multirun model=lstm seed=0,1"),
         (
             "-m optimizer=adam,sgd optimizer.fused=true",
@@ -37,14 +31,48 @@ def problems_of(arguments: str) -> tuple[str, ...]:
             "--multirun model=glob(*) model.hidden_size=range(8,33,8)",
         ),
         ("-m search=compare task=pos", "--multirun search=compare task=pos"),
+        ("-m seed=0,1 +model.bias=false ++model=gru", "--multirun seed=0,1 model.bias=false model=gru"),
+        ("-m seed=0,1 optimizer={amsgrad:true}", "--multirun seed=0,1 ++optimizer={amsgrad:true}"),
+        ("-m seed=0,1 ~model.dropout ~logger", "--multirun seed=0,1 ~model.dropout ~logger"),
+        ("-m seed=0,1 run_dir='a=b'", "--multirun seed=0,1 run_dir='a=b'"),
         ("--help", "--help"),
         ("--cfg job model.hiden_size=3", "--cfg job model.hiden_size=3"),
         ("--info defaults", "--info defaults"),
         ("--hydra-help", "--hydra-help"),
     ],
 )
-def test_what_is_handed_on(arguments: str, handed_on: str) -> None:
-    assert check_command_line(arguments.split()) == handed_on.split()
+def test_what_is_left_to_hydra(arguments: str, handed_on: str) -> None:
+    checked = check_command_line(arguments.split())
+    assert isinstance(checked, HydraCall)
+    assert checked.arguments == handed_on.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "value"),
+    [
+        ("model=rnn model.nonlinearity=relu", "model.nonlinearity", "relu"),
+        ("optimizer.amsgrad=true", "optimizer.amsgrad", True),
+        ("optimizer={amsgrad:true}", "optimizer.amsgrad", True),
+        ("+model.bias=false ++model=gru", "model.bias", False),
+        ("run_dir='a=b'", "callbacks.best.dirpath", "here/checkpoints"),
+        ("hydra.mode=RUN seed=3", "seed", 3),
+    ],
+)
+def test_a_single_run_is_composed_here(arguments: str, key: str, value: object) -> None:
+    checked = check_command_line(arguments.split())
+    assert isinstance(checked, SingleRun)
+    assert checked.is_folder_given is ("run_dir" in arguments)
+    assert OmegaConf.select(checked.composition.config_in("here"), key) == value
+
+
+def test_a_sweep_trusts_the_packages_of_its_command_line_alone(tmp_path: Path) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "theirs.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      plugins: '[sympy]'\n", encoding="utf-8"
+    )
+    own = ["-m", f"--config-dir={tmp_path}", "search=theirs"]
+    assert check_command_line(own).plugins == ()
+    assert check_command_line([*own, "plugins=[mine]"]).plugins == ("mine",)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +103,8 @@ def test_what_is_handed_on(arguments: str, handed_on: str) -> None:
             "optimizer.lr=interval(0,1): intervals are for other sweepers; "
             "Hydra's own takes optimizer.lr=1,2",
         ),
+        ("hydra.verbose=true", "hydra.verbose: Hydra's own settings are for sweeps; add -m"),
+        ("hydra/launcher=basic", "hydra/launcher: Hydra's own settings are for sweeps; add -m"),
         ("--fast", "arguments: unrecognized arguments: --fast"),
         ("-m -r", "arguments: --run and --multirun exclude each other"),
         (
@@ -95,11 +125,19 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "model" / "mine.yaml").write_text(
         "_target_: torch.nn.GRU\nhidden_size: 3\n", encoding="utf-8"
     )
-    assert check_command_line(["--config-dir", str(tmp_path), "model=mine", "model.num_layers=2"]) == [
+    checked = check_command_line(["--config-dir", str(tmp_path), "model=mine", "model.num_layers=2"])
+    assert checked.composition.config_in("here").model == {
+        "_target_": "torch.nn.GRU",
+        "hidden_size": 3,
+        "num_layers": 2,
+    }
+    checked = check_command_line(["--config-dir", str(tmp_path), "model=mine", "-m", "model.num_layers=2,3"])
+    assert checked.arguments == [
+        "--multirun",
         "--config-dir",
         str(tmp_path),
         "model=mine",
-        "++model.num_layers=2",
+        "++model.num_layers=2,3",
     ]
 
 

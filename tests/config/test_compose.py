@@ -63,7 +63,7 @@ def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
 
 def test_the_resolved_configuration_passes_again_and_can_be_run_again() -> None:
     cfg = OmegaConf.create(OmegaConf.to_yaml(compose_config(["task=pos", "logger=none"])))
-    check_config(cfg, trusted_plugins=[])
+    check_config(cfg)
 
 
 def test_data_on_the_command_line_wins_over_the_task() -> None:
@@ -140,6 +140,7 @@ def test_data_on_the_command_line_wins_over_the_task() -> None:
             "hydra.searchpath: not set here; --config-dir=FOLDER adds files of your own",
         ),
         ("seed=${nope}", "seed: ${nope} names a key that does not exist"),
+        (r"data_dir='\${oc.env:HOME}'", "data_dir: got '${oc.env:HOME}', expected a value without ${"),
         ("plugins=mine", "plugins: got 'mine', expected a list, each item a text"),
     ],
 )

@@ -178,14 +178,23 @@ def test_parts_of_a_library_class_are_bound_to_its_signature() -> None:
     compose_config(["trainer.profiler={_target_:pytorch_lightning.profilers.SimpleProfiler}"])
 
 
-def test_a_file_from_somebody_else_is_not_asked_whom_to_trust(mine: Path) -> None:
+def test_a_file_does_not_say_whom_to_trust(mine: Path) -> None:
     cfg = compose_config(["plugins=[mine]", "model=net"], [mine])
-    check_config(cfg)
+    assert cfg.plugins == ["mine"]
     sys.modules.pop("mine")
     with pytest.raises(ConfigError, match=r"mine\.Net is outside"):
-        check_config(cfg, trusted_plugins=[])
+        check_config(cfg)
     assert "mine" not in sys.modules
     check_config(cfg, trusted_plugins=["mine"])
+
+
+def test_plugins_of_a_configuration_folder_are_not_trusted(mine: Path) -> None:
+    (mine / "model" / "theirs.yaml").write_text(
+        "# @package _global_\nplugins: [mine]\nmodel:\n  _target_: mine.Net\n  width: 3\n", encoding="utf-8"
+    )
+    (told,) = problems_of("model=theirs", folder=mine)
+    assert told.startswith("model._target_: mine.Net is outside the packages that may be built from")
+    assert "mine" not in sys.modules
 
 
 def test_a_file_from_somebody_else_may_be_anything() -> None:
@@ -199,4 +208,4 @@ def test_a_file_from_somebody_else_may_be_anything() -> None:
         "plugins: x",
     ):
         with pytest.raises(ConfigError):
-            check_config(OmegaConf.create(text), trusted_plugins=[])
+            check_config(OmegaConf.create(text))
