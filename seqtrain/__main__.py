@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "compute the metrics of a run again",
     "predict": "tag text or classify images with a trained model",
     "report": "compare many runs in one table",
+    "check_data": "describe a data set before training on it",
 }
 
 USAGE = """\

@@ -1,4 +1,4 @@
-"""`python -m seqtrain report [FOLDER ...]`: a table, or a picture, of many runs."""
+"""`seqtrain report [FOLDER ...]`: a table, or a picture, of many runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from seqtrain.runs.report.groups import compare_runs
 USAGE = """\
 Compare runs: means and sample standard deviations over seeds, one table for each task and data set.
 
-    python -m seqtrain report [FOLDER ...] [metric=...] [by=...] [where=...] [sort=...]
-                              [format=...] [output=FILE]
-    python -m seqtrain report [FOLDER ...] plot=FILE x=KEY [y=KEY]
-    python -m seqtrain report [FOLDER ...] curves=FILE
+    seqtrain report [FOLDER ...] [metric=...] [by=...] [where=...] [sort=...] [format=...] [output=FILE]
+    seqtrain report [FOLDER ...] plot=FILE x=KEY [y=KEY]
+    seqtrain report [FOLDER ...] curves=FILE
 
   FOLDER   folders in which to look for runs (default: runs)
   metric   metrics to show, as in metric=test/accuracy,val/loss; the first is tested and plotted
@@ -35,7 +34,7 @@ Compare runs: means and sample standard deviations over seeds, one table for eac
 
 The best configuration is the one with the best mean of the metric that the task monitors on the dev part.
 """
-OPTIONS = ("metric", "by", "where", "sort", "format", "output", "plot", "x", "y", "curves")
+OPTIONS = ("folder", "metric", "by", "where", "sort", "format", "output", "plot", "x", "y", "curves")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,14 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(arguments: list[str]) -> None:
-    folders = [Path(each) for each in arguments if "=" not in each and not each.startswith("-")]
-    rest = [each for each in arguments if "=" in each or each.startswith("-")]
-    given = parse_arguments(rest, USAGE, required=(), optional=OPTIONS)
+    given = parse_arguments(arguments, USAGE, (), OPTIONS, plain="folder", repeatable=("folder",))
     if given is None:
         return
     given.check_choice("format", list(FORMATS))
     _check_pictures(given)
-    runs = _collect(folders, given)
+    runs = _collect([Path(folder) for folder in given.all_of("folder")], given)
     if "plot" in given or "curves" in given:
         _draw(runs, given)
     else:

@@ -1,0 +1,97 @@
+"""`seqtrain check_data data=...`: what is in a data set, before training on it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from seqtrain.commands.exit_codes import exit_code
+from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seqtrain.data import Corpus
+
+USAGE = """\
+Describe a data set: sizes, lengths, targets, unknown and ambiguous words, sequences that the splits share,
+padding, and the memory of the largest training batch.
+
+    seqtrain check_data data=... [data.path=...] [key=value ...] [page=FILE] [--config-dir=FOLDER]
+
+  data       a data set, as in training; the task that goes with it is found
+  page       a PNG, SVG or PDF file for the same in pictures
+  key=value  any other setting of a training: data.batch_size=64, model=bilstm, ...
+
+Nothing is trained and no run folder is made.
+"""
+PAGES = (".png", ".svg", ".pdf")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the summary; returns the exit code."""
+    return exit_code(lambda: _check_data(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _check_data(arguments: list[str]) -> None:
+    if any(argument in ("--help", "-h") for argument in arguments):
+        print(USAGE, end="")
+        return
+    page = _take(arguments, "page=")
+    if page is not None and Path(page).suffix not in PAGES:
+        raise ConfigError([f"page: got {page!r}, expected a file that ends in {', '.join(PAGES)}"])
+    folder = _take(arguments, "--config-dir=")
+    cfg = _compose(arguments, [] if folder is None else [folder])
+
+    from seqtrain.data.check.page import draw_page
+    from seqtrain.data.check.summary import summarize
+    from seqtrain.data.check.text import render_summary
+    from seqtrain.training.construct import construct
+
+    source = construct(cfg.data)
+    corpus = source.load()
+    summary = summarize(corpus, source.batching, cfg.seed)
+    print(render_summary(summary))
+    print(f"\n{_describe_memory(cfg, corpus, summary.padding.largest)}")
+    if page is not None:
+        draw_page(summary, corpus.describe(), Path(page))
+
+
+def _take(arguments: list[str], prefix: str) -> str | None:
+    """Remove an argument that is no part of the configuration, and return its value."""
+    values = [argument.removeprefix(prefix) for argument in arguments if argument.startswith(prefix)]
+    arguments[:] = [argument for argument in arguments if not argument.startswith(prefix)]
+    return values[-1] if values else None
+
+
+def _compose(overrides: Sequence[str], config_dirs: Sequence[str]) -> DictConfig:
+    """The configuration of a training on this data; of the task that it goes with, if none is given."""
+    try:
+        return compose_config(overrides, config_dirs)
+    except ConfigError:
+        if any(override.startswith("task=") for override in overrides):
+            raise
+        for task in sorted(path.stem for path in (CONFIG_DIR / "task").glob("*.yaml")):
+            try:
+                return compose_config([f"task={task}", *overrides], config_dirs)
+            except ConfigError:
+                continue
+        raise
+
+
+def _describe_memory(cfg: DictConfig, corpus: Corpus, largest: Tensor) -> str:
+    from seqtrain.training.memory import measure_memory
+    from seqtrain.training.network import build_network
+
+    batch = corpus.splits["train"].batch(largest)
+    memory = measure_memory(build_network(cfg, corpus.spec, corpus.vectors), batch)
+    steps = int(batch.lengths.max())
+    return (
+        f"the largest training batch ({len(batch)} sequences of up to {steps} steps) needs about "
+        f"{memory.total / 1e6:,.0f} MB with this model: {memory.weights / 1e6:,.0f} MB for weights, "
+        f"gradients and optimizer, {memory.activations / 1e6:,.0f} MB for what the backward pass needs"
+    )

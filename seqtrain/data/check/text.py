@@ -1,0 +1,121 @@
+"""A data summary for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from seqtrain.data.check.splits import SplitSummary
+from seqtrain.data.check.summary import DataSummary
+from seqtrain.data.check.words import AmbiguousWords, UnknownWords
+
+BAR = 40  # characters of the longest bar
+NUM_BINS = 10
+
+
+def render_summary(summary: DataSummary) -> str:
+    """The whole summary, a paragraph for each question."""
+    sequences = "sentences" if summary.is_words else "sequences"
+    parts = [_sizes(summary, sequences), _histogram(summary.splits[0], sequences), _targets(summary)]
+    unknown = [_unknown(name, counts) for name, counts in summary.unknown.items()]
+    parts.append("\n".join([*_oddities(summary, sequences), *unknown]))
+    if summary.ambiguous is not None:
+        parts.append(_ambiguous(summary.ambiguous))
+    parts.append(_padding(summary))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _sizes(summary: DataSummary, sequences: str) -> str:
+    steps = "words" if summary.is_words else "steps"
+    head = ["", sequences, steps, "shortest", "median", "95 %", "longest"]
+    rows = [
+        [
+            split.name,
+            f"{split.num_sequences:,}",
+            f"{split.num_steps:,}",
+            *(str(split.length_quantile(share)) for share in (0, 0.5, 0.95, 1)),
+        ]
+        for split in summary.splits
+    ]
+    return _aligned([head, *rows])
+
+
+def _histogram(train: SplitSummary, sequences: str) -> str:
+    low, high = int(train.lengths.min()), int(train.lengths.max())
+    if low == high:
+        return f"all {sequences} of train have {low} steps"
+    width = -(-(high - low + 1) // NUM_BINS)
+    counts = ((train.lengths - low) // width).bincount().tolist()
+    largest = max(counts)
+    rows = [
+        [f"{low + width * place} to {low + width * (place + 1) - 1}", f"{count:,}", _bar(count / largest)]
+        for place, count in enumerate(counts)
+    ]
+    return f"lengths of the {sequences} of train\n{_aligned(rows)}"
+
+
+def _targets(summary: DataSummary) -> str:
+    shares = [
+        (split.target_counts / split.target_counts.sum().clamp(min=1)).tolist() for split in summary.splits
+    ]
+    order = sorted(range(len(summary.target_names)), key=lambda number: -shares[0][number])
+    rows = [["target", *(f"{split.name}, %" for split in summary.splits), ""]]
+    largest = max(shares[0]) or 1
+    for number in order:
+        cells = [f"{100 * share[number]:.2f}" for share in shares]
+        rows.append([summary.target_names[number], *cells, _bar(shares[0][number] / largest)])
+    return _aligned(rows)
+
+
+def _oddities(summary: DataSummary, sequences: str) -> Iterator[str]:
+    """What may be wrong: sequences of train in the other splits, targets that train lacks, notes."""
+    for name, shared in summary.shared.items():
+        if shared is not None:
+            size = next(split.num_sequences for split in summary.splits if split.name == name)
+            yield f"{shared:,} of {size:,} {sequences} of {name} ({shared / size:.1%}) are in train too"
+    for name, targets in summary.missing_targets.items():
+        listed = ", ".join(f"{target} {count:,}" for target, count in targets.items())
+        yield f"targets of {name} that train lacks: {listed}"
+    yield from (f"note: {note}" for note in summary.notes)
+
+
+def _unknown(name: str, unknown: UnknownWords) -> str:
+    return (
+        f"{unknown.num_unseen / unknown.num_words:.1%} of the words of {name} do not occur in train, "
+        f"{unknown.num_unknown / unknown.num_words:.1%} are unknown to the model"
+    )
+
+
+def _ambiguous(ambiguous: AmbiguousWords) -> str:
+    lines = [
+        f"{ambiguous.num_ambiguous:,} of {ambiguous.num_distinct:,} different words of train "
+        f"({ambiguous.share_of_words:.1%} of all words) have more than one tag; the most frequent tag of "
+        f"each word is right for {ambiguous.baseline:.1%}"
+    ]
+    for word, tags in ambiguous.examples:
+        lines.append(f"  {word}: " + ", ".join(f"{tag} {count:,}" for tag, count in tags.items()))
+    return "\n".join(lines)
+
+
+def _padding(summary: DataSummary) -> str:
+    padding, batching = summary.padding, summary.batching
+    limit = f" and {batching.max_tokens:,} steps" if batching.max_tokens else ""
+    return (
+        f"{padding.num_batches:,} training batches of at most {batching.batch_size} sequences{limit}: "
+        f"{padding.with_buckets:.1%} padding; {padding.shuffled:.1%} if lengths were mixed"
+    )
+
+
+def _bar(share: float) -> str:
+    return "#" * round(BAR * share)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [
+            cell.ljust(width) if set(cell) <= {"#"} else cell.rjust(width)
+            for cell, width in zip(rest, widths[1:], strict=True)
+        ]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""How much memory a training step takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqtrain.model import Ensemble, Network
+from seqtrain.records import SequenceBatch
+
+COPIES = 4  # of every weight: itself, its gradient, and the two moments that Adam keeps
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes of a training step: weights, gradients and optimizer; and what is kept for the backward pass."""
+
+    weights: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.activations
+
+
+def measure_memory(network: Network | Ensemble, batch: SequenceBatch) -> StepMemory:
+    """Run the forward pass of one batch, and count each tensor that it keeps for the backward pass once.
+
+    Temporary tensors of single operators come on top, as does what the allocator keeps in reserve.
+    """
+    parameters = list(network.parameters())
+    weights = {each.untyped_storage().data_ptr() for each in parameters}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    network.train()
+    with torch.autograd.graph.saved_tensors_hooks(keep, _unchanged):
+        loss_sum, *_ = network.training_loss(batch)
+    del loss_sum
+    trained = sum(each.numel() * each.element_size() for each in parameters if each.requires_grad)
+    frozen = sum(each.numel() * each.element_size() for each in parameters if not each.requires_grad)
+    return StepMemory(COPIES * trained + frozen, sum(kept.values()))
+
+
+def _unchanged(tensor: Any) -> Any:
+    return tensor

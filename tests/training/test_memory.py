@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import torch
+
+from seqtrain.model import LabelHead, Network, RecurrentBackbone, VectorEncoder
+from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.training.memory import measure_memory
+
+
+def network(hidden_size: int) -> Network:
+    spec = DataSpec(("a", "b"), feature_size=3)
+    encoder = VectorEncoder(spec=spec)
+    backbone = RecurrentBackbone(torch.nn.LSTM(3, hidden_size, batch_first=True))
+    head = LabelHead(input_size=hidden_size, num_targets=2, pooling="last", dropout=0.0, label_smoothing=0.0)
+    return Network(encoder, backbone, head)
+
+
+def batch(num: int, steps: int) -> SequenceBatch:
+    inputs, targets = torch.zeros(num, steps, 3), torch.zeros(num, dtype=torch.int64)
+    return SequenceBatch(inputs, torch.full((num,), steps), targets)
+
+
+def test_weights_gradients_and_two_moments() -> None:
+    model = network(5)
+    num = sum(each.numel() for each in model.parameters())
+    assert measure_memory(model, batch(2, 4)).weights == 4 * 4 * num
+
+
+def test_activations_grow_with_the_steps_of_the_batch() -> None:
+    few, many = (measure_memory(network(16), batch(8, steps)).activations for steps in (10, 40))
+    assert 3 * few < many < 5 * few
