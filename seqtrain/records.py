@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 Move: TypeAlias = Callable[[Tensor], Tensor]
+TagScheme: TypeAlias = Literal["bio", "iob"]  # see `DataSpec.tag_scheme`
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ class DataSpec:
     characters: Vocabulary | None = None
     vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
     column: str | None = None  # of CoNLL-U, where the tags are from
+    # Tags that mark spans: "bio" if in train I-X only ever continues a span of the type X, else "iob".
+    tag_scheme: TagScheme | None = None
 
     @property
     def num_targets(self) -> int:
@@ -150,6 +153,7 @@ class DataSpec:
             # Earlier checkpoints lack the keys that follow.
             vector_size=plain.get("vector_size"),
             column=plain.get("column", None if plain["words"] is None else "UPOS"),
+            tag_scheme=plain.get("tag_scheme"),
         )
 
 

@@ -16,6 +16,7 @@ GOES_WITH = {
     "seqtrain.model.LabelHead": "digits",
     "seqtrain.training.SequenceTagging": "pos",
     "seqtrain.data.Treebank": "pos",
+    "seqtrain.data.Tagged": "pos",
     "seqtrain.model.WordEncoder": "pos",
     "seqtrain.model.TagHead": "pos",
     "seqtrain.model.CRFHead": "pos",
@@ -24,7 +25,7 @@ GOES_WITH = {
 # What each task needs, as it is written on the command line.
 NEEDS = {
     "digits": {"data": "digits|mnist", "encoder": "vectors", "head": "label"},
-    "pos": {"data": "pos_sample|ud", "encoder": "words", "head": "tags|crf"},
+    "pos": {"data": "pos_sample|ud|tagged", "encoder": "words", "head": "tags|crf"},
 }
 
 RECURRENT = ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "seqtrain.model.BiLSTM")

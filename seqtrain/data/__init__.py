@@ -18,6 +18,7 @@ from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
 from seqtrain.data.sources.digits import Digits
 from seqtrain.data.sources.mnist import Mnist
 from seqtrain.data.sources.samples import sample_dir
+from seqtrain.data.sources.tagged import Tagged
 from seqtrain.data.sources.treebank import Treebank
 from seqtrain.data.view import View
 from seqtrain.errors import DataError
@@ -38,6 +39,7 @@ __all__ = [
     "RandomElastic",
     "Source",
     "TagColumn",
+    "Tagged",
     "Treebank",
     "VectorDataset",
     "View",

@@ -9,7 +9,8 @@ import torch
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.model import Ensemble, Network, RecurrentBackbone
+from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
+from seqtrain.model.heads.bio import illegal_bio
 from seqtrain.records import DataSpec
 from seqtrain.training.checkpoint import load_network_weights, read_spec
 from seqtrain.training.construct import construct
@@ -73,6 +74,8 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
     if not hasattr(backbone, "output_size"):
         backbone = RecurrentBackbone(backbone)
     head = construct(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+    if spec.tag_scheme == "bio" and isinstance(head, CRFHead):
+        head.forbid(*illegal_bio(spec.target_names))
     return Network(encoder, backbone, head)
 
 

@@ -57,8 +57,10 @@ def test_interpolations_are_resolved_and_hydra_is_left_out() -> None:
     [(group, path.stem) for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml")],
 )
 def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
-    words = name in ("ud", "pos_sample", "words", "tags", "crf")
-    assert isinstance(compose_config([f"{group}={name}", *(["task=pos"] if words else [])]), DictConfig)
+    words = name in ("ud", "pos_sample", "tagged", "words", "tags", "crf")
+    own = name == "tagged"
+    needed = ["task=pos"] * words + ["data.path=mine"] * own
+    assert isinstance(compose_config([f"{group}={name}", *needed]), DictConfig)
 
 
 def test_the_resolved_configuration_passes_again_and_can_be_run_again() -> None:

@@ -9,6 +9,7 @@ from seqtrain.config.schemas.values import Count, Natural, Node, NonNegative, Pa
 from seqtrain.names import ViewName
 
 Group: TypeAlias = dict[str, Any]
+ColumnNumber: TypeAlias = Annotated[int, Range(1)] | Literal[-1]
 TagColumn: TypeAlias = Annotated[
     str, Pattern(r"UPOS|XPOS|FEATS|DEPREL|MISC:[^=|\s]+", "UPOS, XPOS, FEATS, DEPREL or MISC:Key")
 ]
@@ -57,16 +58,26 @@ class Mnist(Batching):
     augment: Node | None = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Treebank")
-class Treebank(Batching):
-    data_dir: str
-    treebank: str
-    column: TagColumn = OPTIONAL
-    path: str | None = OPTIONAL
+class WordSource(Batching):
     min_count: Count = OPTIONAL
     vectors: str | None = OPTIONAL
     max_vectors: Natural | None = OPTIONAL
     cache_dir: str | None = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Treebank")
+class Treebank(WordSource):
+    data_dir: str
+    treebank: str
+    column: TagColumn = OPTIONAL
+    path: str | None = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Tagged")
+class Tagged(WordSource):
+    path: str
+    word_column: ColumnNumber = OPTIONAL
+    tag_column: ColumnNumber = OPTIONAL
 
 
 @describes("part", "seqtrain.data.RandomAffine")

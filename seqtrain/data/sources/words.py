@@ -16,6 +16,7 @@ from seqtrain.data.files.columns import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.files.word_vectors import read_word_vectors
 from seqtrain.data.sources.splits import hold_out
+from seqtrain.data.tag_scheme import tag_scheme
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
 from seqtrain.errors import DataError
 from seqtrain.records import DataSpec, Vocabulary
@@ -83,6 +84,7 @@ def build_word_corpus(
         characters=build_vocabulary(count_characters(train.form_counts())),
         vector_size=vector_size,
         column=column,
+        tag_scheme=tag_scheme(train.tags, train.tag, train.lengths),
     )
     splits: dict[str, Dataset] = {split: _encode(file, spec, counts) for split, file in files.items()}
     return Corpus(spec, splits, vectors, tuple(notes))

@@ -29,6 +29,20 @@ class CRFHead(nn.Module):
         self.transition = nn.Parameter(torch.zeros(num_targets, num_targets))
         self.start = nn.Parameter(torch.zeros(num_targets))
         self.end = nn.Parameter(torch.zeros(num_targets))
+        # What the search for the best tags adds to them: -inf for what is not allowed.
+        self.register_buffer("_allowed_transition", torch.zeros(num_targets, num_targets), persistent=False)
+        self.register_buffer("_allowed_start", torch.zeros(num_targets), persistent=False)
+
+    def forbid(self, transitions: Tensor, starts: Tensor) -> None:
+        """Exclude tag sequences from `decode`.
+
+        Args:
+            transitions: (num_targets, num_targets) bool, true where the tag of the column must not follow the
+                tag of the row.
+            starts: (num_targets,) bool, true for tags that must not come first.
+        """
+        self._allowed_transition = torch.zeros_like(self.transition).masked_fill(transitions, -torch.inf)
+        self._allowed_start = torch.zeros_like(self.start).masked_fill(starts, -torch.inf)
 
     def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) to emission scores (batch, time, num_targets)."""
@@ -67,13 +81,14 @@ class CRFHead(nn.Module):
         return torch.logsumexp(alpha + self.end, dim=1)
 
     def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time) the likeliest sequence of tags (Viterbi)."""
+        """(batch, time) the most likely sequence of tags that is allowed (Viterbi)."""
         valid = _valid(scores, lengths)
-        best = self.start + scores[:, 0]
+        transition = self.transition + self._allowed_transition
+        best = self.start + self._allowed_start + scores[:, 0]
         stay = torch.arange(scores.shape[2], device=scores.device).expand_as(best)
         origins = []
         for step in range(1, scores.shape[1]):
-            value, origin = (best[:, :, None] + self.transition).max(dim=1)
+            value, origin = (best[:, :, None] + transition).max(dim=1)
             alive = valid[:, step, None]
             best = torch.where(alive, value + scores[:, step], best)
             # Beyond a sequence's end the way back stays where it is.

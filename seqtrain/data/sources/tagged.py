@@ -1,0 +1,99 @@
+"""Tagged sentences in columns: a word and its tag on each line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqtrain.data.corpus import SPLITS, Batching, Corpus
+from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
+from seqtrain.data.files.two_column import TwoColumnReader
+from seqtrain.data.sources.words import KnownWords, build_word_corpus
+from seqtrain.errors import DataError
+from seqtrain.records import DataSpec
+
+CACHE_VERSION = 1  # increase it whenever the same file is to be read differently
+
+# Parts of file names, between punctuation: train.txt, eng.testa, wnut17-dev.conll.
+NAMES = {
+    "train": {"train", "training"},
+    "dev": {"dev", "valid", "val", "validation", "testa"},
+    "test": {"test", "testb"},
+}
+
+
+class Tagged:
+    """Sentences with a word and its tag on each line, and blank lines between them.
+
+    Args:
+        path: a folder with one file for each part (train, dev or valid, test in its name), or a single file.
+            Parts without a file are taken from train: every tenth sentence each.
+        word_column: where the word is, counted from 1; -1 is the last column.
+        tag_column: where the tag is, likewise.
+        min_count: words that occur less often in train are unknown.
+        vectors: a file of pretrained word vectors, see `KnownWords`.
+        max_vectors: see `KnownWords`.
+        cache_dir: where parsed files are cached; None for the user's cache folder.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str | Path,
+        batch_size: int,
+        eval_batch_size: int,
+        max_tokens: int | None = None,
+        word_column: int = 1,
+        tag_column: int = -1,
+        min_count: int = 1,
+        vectors: str | Path | None = None,
+        max_vectors: int | None = 100_000,
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        for name, column in (("word_column", word_column), ("tag_column", tag_column)):
+            if column == 0:
+                raise ValueError(f"{name} must be 1 or more, or -1 for the last column, got 0")
+        self.batching = Batching(batch_size, max_tokens, eval_batch_size)
+        self._path, self._cache_dir = Path(path), cache_dir
+        self._columns = (word_column, tag_column)
+        self._known = KnownWords(min_count, vectors, max_vectors)
+        self._recalled: DataSpec | None = None
+
+    def recall(self, spec: DataSpec) -> None:
+        """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
+        if spec.words is not None and spec.vector_size is not None:
+            self._recalled = spec
+
+    def load(self) -> Corpus:
+        files = {split: self._read(path) for split, path in find_parts(self._path).items()}
+        return build_word_corpus(files, self._known, self._recalled)
+
+    def _read(self, path: Path) -> TaggedFile:
+        def parse(lines: Iterator[str]) -> TwoColumnReader:
+            return TwoColumnReader(lines, path, *self._columns)
+
+        options = "{} {}".format(*self._columns)
+        return read_tagged_file(path, f"columns-{CACHE_VERSION}", parse, self._cache_dir, options)
+
+
+def find_parts(path: Path) -> dict[str, Path]:
+    """The file of each part in a folder; a single file is train.
+
+    Raises:
+        DataError: there is no such path, no file of train, or several files of one part.
+    """
+    if not path.is_dir():
+        return {"train": path}
+    found: dict[str, Path] = {}
+    for file in sorted(each for each in path.iterdir() if not each.name.startswith(".")):
+        words = set(re.split(r"[\W_]+", file.name.lower()))
+        for split in SPLITS:
+            if not words & NAMES[split]:
+                continue
+            if split in found:
+                raise DataError(f"two files of {split}: {found[split].name}, {file.name}; keep one", path)
+            found[split] = file
+    if "train" not in found:
+        raise DataError("no file with train in its name, as in train.txt; dev and test may be missing", path)
+    return found

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqtrain.data import DataError, Tagged
+from seqtrain.data.sources.tagged import find_parts
+
+TRAIN = "the B-NP\ndog I-NP\nruns O\n\nruns O\n\na B-NP\ncat I-NP\n"
+
+
+def source(path: Path, **options: Any) -> Tagged:
+    return Tagged(path=path, batch_size=2, eval_batch_size=2, cache_dir=path.parent / "cache", **options)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "chunks"
+    folder.mkdir()
+    (folder / "chunks.train.txt").write_text(TRAIN)
+    (folder / "chunks.valid.txt").write_text("the B-NP\n")
+    (folder / "README.md").write_text("Nothing to read.")
+    return folder
+
+
+def test_a_folder_without_a_test_file(folder: Path) -> None:
+    corpus = source(folder).load()
+    assert corpus.spec.target_names == ("B-NP", "I-NP", "O")
+    assert (corpus.spec.tag_scheme, corpus.spec.column) == ("bio", None)
+    assert {name: split.lengths.tolist() for name, split in corpus.splits.items()} == {
+        "train": [3, 1],
+        "dev": [1],
+        "test": [2],
+    }
+    assert corpus.notes == (
+        "no test file: every tenth sentence of chunks.train.txt, 1 in all, is used as test and not for"
+        " training",
+    )
+
+
+def test_a_single_file(folder: Path) -> None:
+    corpus = source(folder / "chunks.train.txt").load()
+    assert [split.lengths.tolist() for split in corpus.splits.values()] == [[3], [2], [1]]
+
+
+def test_columns_are_chosen_by_number_and_cached_apart(folder: Path) -> None:
+    text = "\n".join(f"x{number} {line}" if line else "" for number, line in enumerate(TRAIN.split("\n")))
+    (folder / "chunks.train.txt").write_text(text)
+    for column, words in ((2, {"the", "dog", "runs"}), (1, {"x0", "x1", "x2"})):
+        spec = source(folder / "chunks.train.txt", word_column=column).load().spec
+        assert set(spec.words.entries) == words
+    with pytest.raises(ValueError, match=r"^tag_column must be 1 or more, or -1 for the last column, got 0$"):
+        source(folder, tag_column=0)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("eng.train", "eng.testa", "eng.testb"),
+        ("train.tsv", "dev.tsv", "test.tsv"),
+        ("a_training.conll", "a-val.conll", "a_Test.conll"),
+    ],
+)
+def test_the_parts_are_found_by_their_names(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in (*names, ".train.swp", "contest.txt"):
+        (tmp_path / name).touch()
+    found = find_parts(tmp_path)
+    assert tuple(found[split].name for split in ("train", "dev", "test")) == names
+
+
+def test_a_folder_that_does_not_say_which_part_is_which(folder: Path) -> None:
+    (folder / "b.train.txt").write_text(TRAIN)
+    with pytest.raises(DataError, match=r"two files of train: b.train.txt, chunks.train.txt; keep one$"):
+        source(folder).load()
+    for file in folder.glob("*train*"):
+        file.unlink()
+    with pytest.raises(DataError, match=r"no file with train in its name, as in train.txt; dev and test may"):
+        source(folder).load()
+    with pytest.raises(DataError, match=r"nothing/here: the file is missing$"):
+        source(folder / "nothing" / "here").load()
