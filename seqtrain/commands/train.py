@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import CONFIG_DIR, Composition, HydraCall, SingleRun, check_command_line
 from seqtrain.config.hydra_node import hydra_config_of
-from seqtrain.runs.folder import RunFolder, choose_run_folder
+from seqtrain.runs.choose import choose_run_folder
+from seqtrain.runs.folder import RunFolder
 
 RUN_DIR = "SEQTRAIN_RUN_DIR"  # tells the processes that a run starts which folder is theirs
 
@@ -89,11 +90,12 @@ def _sweep_job(composition: Composition) -> float:
 
 def _run(cfg: DictConfig, folder: RunFolder) -> float:
     """Train in `folder`; returns the metric that sweeps look at."""
-    # Only now: torch takes seconds to import, and a refusal or --help should not.
-    from seqtrain.training.train import train
+    with folder.held(cfg):
+        # Only now: torch takes seconds to import, and a refusal or --help should not.
+        from seqtrain.training.train import train
 
-    os.environ[RUN_DIR] = str(folder.path)
-    return train(cfg, folder).get(cfg.task.monitor, float("nan"))
+        os.environ[RUN_DIR] = str(folder.path)
+        return train(cfg, folder).get(cfg.task.monitor, float("nan"))
 
 
 def _leaders_folder() -> RunFolder | None:

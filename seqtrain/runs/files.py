@@ -39,6 +39,11 @@ def atomic_write(path: str | Path, shared: bool = False) -> Iterator[BinaryIO]:
     _flush_folder(path.parent)
 
 
+def exists(path: Path) -> bool:
+    """Whether there is a file or folder; False, too, for a name that the file system refuses as too long."""
+    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises on such a name)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqtrain.config import ConfigError
+from seqtrain.runs.files import exists
 from seqtrain.runs.folder import RunFolder
 
 RUNS = Path("runs")
@@ -63,7 +64,7 @@ def _group_of(path: Path) -> str:
 
 def _explain(path: Path) -> str:
     """Why `path` is not a run folder, and what to do about it."""
-    if not path.exists():
+    if not exists(path):
         return "it does not exist; give a folder of runs/, or run_dir=latest"
     if not path.is_dir():
         return "it is a file; give the folder that holds config.yaml"

@@ -1,4 +1,4 @@
-"""The run folder: whether a run is new, half done or done, and what it keeps."""
+"""The run folder: whether a run is new, unfinished or done, and the files that it keeps."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ import io
 import json
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqtrain.config import ConfigError
+from seqtrain.config.problems import first_line
 from seqtrain.config.resolve import resolve_tree
-from seqtrain.runs.files import write_text
+from seqtrain.runs.files import exists, write_text
 from seqtrain.runs.identity import flat
+
+# What a folder may hold without config.yaml if the process that made it was killed.
+LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
 
 
 class RunFolder:
-    """One run's folder; what lies in it says how far the run is.
+    """The folder of one run; its files tell how far the run is.
 
-    Without `config.yaml` nothing has begun; with it the run is half done; `metrics.json`, written last and in
-    one move, means that it is done.
+    Without `config.yaml` the run has not begun; with it, it is unfinished; `metrics.json`, which is written
+    last and atomically, means that it is done.
 
     Args:
         path: of the folder; it need not exist.
-        leads: whether this process writes it; of several that train together, one does.
+        leads: whether this process writes the folder; of several that train together, one does.
     """
 
     def __init__(self, path: str | Path, leads: bool = True) -> None:
@@ -47,51 +53,106 @@ class RunFolder:
 
     @property
     def is_begun(self) -> bool:
-        return self.config_file.exists()
+        return exists(self.config_file)
 
     @property
     def is_done(self) -> bool:
-        return self.metrics_file.exists()
+        return exists(self.metrics_file)
 
-    def can_resume(self, cfg: DictConfig) -> bool:
-        """Whether this folder holds the unfinished run of the same configuration, and nobody runs it now."""
-        is_unfinished = self.is_begun and not self.is_done
-        return is_unfinished and self.differences(cfg) == [] and not self.is_held_elsewhere()
+    def load_config(self) -> DictConfig:
+        """The configuration that the folder keeps, unchecked.
+
+        Raises:
+            ConfigError: the file cannot be read, or holds something else.
+        """
+        try:
+            cfg = OmegaConf.load(self.config_file)
+        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+            raise ConfigError([f"{self.config_file}: cannot be read: {first_line(error)}"]) from None
+        if not isinstance(cfg, DictConfig):
+            raise ConfigError([f"{self.config_file}: expected keys and values, found a list"])
+        return cfg
 
     def differences(self, cfg: DictConfig) -> list[str]:
-        """The dotted keys in which the configuration of this folder differs from `cfg` run here."""
+        """The dotted keys in which the configuration of this folder differs from `cfg` run here.
+
+        Raises:
+            ConfigError: see `load_config`.
+        """
         here = cfg.copy()
         here.run_dir = str(self.path)
-        theirs = resolved(cast(DictConfig, OmegaConf.load(self.config_file)))
-        mine, theirs = flat(resolved(here)), flat(theirs)
+        mine, theirs = flat(resolved(here)), flat(resolved(self.load_config()))
         return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
 
+    def refuse_other_run(self, cfg: DictConfig) -> None:
+        """Refuse a folder that holds anything but the unfinished run of this configuration, or nothing.
+
+        Raises:
+            ConfigError: says what the folder holds.
+        """
+        problem = self._find_problem(cfg)
+        if problem:
+            raise ConfigError([f"run_dir: {self.path} {problem}"])
+
+    def _find_problem(self, cfg: DictConfig) -> str:
+        if self.is_done:
+            return (
+                "holds a finished run; give another folder, or evaluate this one with "
+                f"`seqtrain evaluate {self.path}`"
+            )
+        if self.is_begun:
+            return self._explain_differences(self.differences(cfg))
+        if self.path.is_dir() and {path.name for path in self.path.iterdir()} <= LEFT_BY_A_KILL:
+            return ""
+        return "exists and is not a run folder; give another one" if exists(self.path) else ""
+
+    def _explain_differences(self, keys: Sequence[str]) -> str:
+        if not keys:
+            return ""
+        return (
+            f"holds an unfinished run of another configuration (it differs in {', '.join(keys)}); "
+            "repeat its command to resume it, or give another folder"
+        )
+
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, cfg: DictConfig | None = None) -> Iterator[None]:
         """Keep other processes from running in this folder; may be nested.
 
         The operating system releases the lock when the process ends, however it ends. The lock file of an
         unfinished run stays: if it were removed, two processes could each lock a file of this name.
 
+        Args:
+            cfg: the configuration of the run that is to go on here; what the folder holds is looked at again
+                once it is locked, since another process may have finished the run in the meantime.
+
         Raises:
-            ConfigError: another process holds the folder, or it cannot be made.
+            ConfigError: another process holds the folder, it cannot be written, or it holds another run.
         """
         if not self.leads:
             yield
             return
-        if not self.path.is_dir():
-            self.make()
+        self._acquire()
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ConfigError([f"run_dir: {self.path} is being written by another process"]) from None
-        try:
+            if cfg is not None:
+                self.refuse_other_run(cfg)
             yield
         finally:
             is_outermost = self._lock.lock_counter == 1
             if is_outermost and (self.is_done or not self.is_begun):
                 Path(self._lock.lock_file).unlink(missing_ok=True)
             self._lock.release()
+
+    def _acquire(self) -> None:
+        if not self.path.is_dir():
+            self.make()
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError([f"run_dir: {self.path} is being written by another process"]) from None
+        except OSError as error:
+            raise ConfigError(
+                [f"run_dir: {self._lock.lock_file} cannot be locked: {error.strerror}"]
+            ) from None
 
     def is_held_elsewhere(self) -> bool:
         """Whether another process runs in this folder now."""
@@ -112,12 +173,12 @@ class RunFolder:
             FileExistsError: it exists already.
             ConfigError: it cannot be made.
         """
-        missing = [path for path in self.path.parents if not path.exists()]
+        missing = [path for path in self.path.parents if not exists(path)]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.mkdir()
         except OSError as error:
-            if self.path.exists():
+            if exists(self.path):
                 raise
             raise ConfigError([f"run_dir: {self.path} cannot be made: {error.strerror}"]) from None
         self._made = [self.path, *missing]
@@ -160,61 +221,9 @@ class RunFolder:
         return lines[-1] if lines else "unknown error"
 
     def write_failure(self, error: BaseException) -> None:
-        """Keep the traceback of the error that ended this attempt."""
-        write_text(self.failure_file, "".join(traceback.format_exception(error)))
-
-
-def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:
-    """The folder of this command's unfinished run, if there is one, else a new one.
-
-    Args:
-        cfg: the composed configuration, its `run_dir` the folder given or the one for a new run.
-        is_given: whether `run_dir` was given on the command line.
-
-    Raises:
-        ConfigError: the folder that was given is done, or holds something else.
-    """
-    folder = RunFolder(cfg.run_dir)
-    if is_given:
-        _refuse_foreign_folder(folder, cfg)
-        return folder
-    if cfg.checkpoint is None:
-        for sibling in sorted(folder.path.parent.glob("*/config.yaml"), reverse=True):
-            earlier = RunFolder(sibling.parent)
-            if earlier.can_resume(cfg):
-                return earlier
-    return _new_folder(folder.path)
-
-
-def _refuse_foreign_folder(folder: RunFolder, cfg: DictConfig) -> None:
-    if folder.is_done:
-        problem = "holds a finished run; give another folder, or evaluate this one with `seqtrain evaluate`"
-    elif folder.is_begun:
-        keys = folder.differences(cfg)
-        if not keys:
-            return
-        problem = (
-            f"holds an unfinished run of another configuration (it differs in {', '.join(keys)}); "
-            "repeat its command to resume it, or give another folder"
-        )
-    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        problem = "exists and is not a run folder; give another one"
-    else:
-        return
-    raise ConfigError([f"run_dir: {folder.path} {problem}"])
-
-
-def _new_folder(path: Path) -> RunFolder:
-    """Make the folder, with a number behind its name where another run began in the same second."""
-    folder, number = RunFolder(path), 1
-    while True:
-        try:
-            folder.make()
-        except FileExistsError:
-            number += 1
-            folder = RunFolder(path.with_name(f"{path.name}_{number}"))
-        else:
-            return folder
+        """Keep the traceback of the error that ended this attempt, unless it cannot be written."""
+        with suppress(OSError):  # the error itself matters more, and may be that the disk is full
+            write_text(self.failure_file, "".join(traceback.format_exception(error)))
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

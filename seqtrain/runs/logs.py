@@ -1,4 +1,4 @@
-"""Where it goes what a run says."""
+"""Logging of a run, to the terminal and to train.log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RunFolder
 
 log = logging.getLogger("seqtrain")
@@ -15,7 +17,11 @@ log = logging.getLogger("seqtrain")
 
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
-    """Send what this package says to the terminal and to train.log, and warnings to train.log."""
+    """Log messages of this package to the terminal and to train.log, and warnings to train.log.
+
+    Raises:
+        ConfigError: train.log cannot be written.
+    """
     if not folder.leads:
         quiet_lightning()
         log.propagate = False
@@ -23,10 +29,9 @@ def logged(folder: RunFolder) -> Iterator[None]:
         return
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
-    # Whoever catches an error shows it there, and the final table goes to standard output.
+    # Errors are printed by the command, and the final table goes to standard output.
     terminal.addFilter(lambda record: record.exc_info is None and not getattr(record, "is_result", False))
-    file = logging.FileHandler(folder.log_file, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    file = _open_log(folder.log_file)
     log.setLevel(logging.INFO)
     log.propagate = False
     lightning = quiet_lightning()
@@ -41,22 +46,39 @@ def logged(folder: RunFolder) -> Iterator[None]:
         logging.captureWarnings(False)
         for logger, handler in handlers:
             logger.removeHandler(handler)
-        file.close()
+        with suppress(OSError):
+            file.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that is silent about its own errors: a full disk is reported by what matters more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
+def _open_log(path: Path) -> logging.Handler:
+    try:
+        file = _LogFile(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError([f"run_dir: {path} cannot be written: {error.strerror}"]) from None
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    return file
 
 
 def quiet_lightning() -> logging.Logger:
-    """Silence what Lightning says below a warning: it repeats our lines, and one of them advertises."""
+    """Silence Lightning's messages below the level of warnings: they repeat ours, and one advertises."""
     lightning = logging.getLogger("pytorch_lightning")
     lightning.setLevel(logging.WARNING)
     lightning.propagate = False
-    # A resumed run writes where the interrupted one wrote.
+    # A resumed run writes to the folders of the interrupted one.
     warnings.filterwarnings("ignore", message=r"(Checkpoint|Experiment logs) directory .* is not empty")
-    # A run that starts from another run's checkpoint looks for a best one of its own.
+    # A run that starts from another run's checkpoint keeps best checkpoints of its own.
     warnings.filterwarnings("ignore", message=r"The dirpath has changed from")
-    # Our curves have a point at the end of every epoch, however short.
+    # Our curves have a point at the end of every epoch, however short it is.
     warnings.filterwarnings(
         "ignore", message=r"The number of training batches .* is smaller than the logging"
     )
-    # Lightning 2.6 asks torch 2.13 about its pytrees in a way that is out of date.
+    # Lightning 2.6 uses a pytree function that torch 2.13 has deprecated.
     warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
     return lightning

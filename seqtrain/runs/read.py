@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError, check_config
@@ -24,12 +23,7 @@ def read_config(folder: RunFolder, trusted_plugins: Collection[str] = ()) -> Dic
     Raises:
         ConfigError: the configuration cannot be read, or is refused.
     """
-    try:
-        cfg = OmegaConf.load(folder.config_file)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{folder.config_file}: cannot be read: {error}"]) from None
-    if not isinstance(cfg, DictConfig):
-        raise ConfigError([f"{folder.config_file}: expected keys and values, found a list"])
+    cfg = folder.load_config()
     check_config(cfg, trusted_plugins=trusted_plugins)
     return OmegaConf.create(resolve_tree(cfg).tree)
 

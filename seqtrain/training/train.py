@@ -52,7 +52,7 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
     quiet_lightning()
     trainer = build_trainer(cfg)
-    with folder.held(), logged(folder):
+    with folder.held(cfg), logged(folder):
         try:
             if folder.leads:
                 folder.write_config(cfg)

@@ -105,7 +105,7 @@ class TestOneRun:
         assert capfd.readouterr().err == (
             "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n"
             "  run_dir: here/it/is holds a finished run; give another folder, or evaluate this one with "
-            "`seqtrain evaluate`\n"
+            "`seqtrain evaluate here/it/is`\n"
         )
 
     def test_a_failure_shows_its_traceback_once(self, command: Command, capfd) -> None:
@@ -222,6 +222,14 @@ class TestSweep:
         parameters = [json.loads(job.read_text())["parameters"] for job in jobs]
         assert len(set(parameters)) == 4
         assert "job 3  " in capfd.readouterr().err
+
+    def test_a_folder_of_another_sweep_is_not_touched(self, command: Command, capfd) -> None:
+        assert command("-m", "seed=0", "hydra.sweep.dir=here") == 0
+        before = {path: path.read_bytes() for path in folders("here/0/*.*")}
+        assert Path.cwd() / "here/0/metrics.json" in before
+        assert command("-m", "seed=1", "hydra.sweep.dir=here") == 1
+        assert "here/0 holds a finished run; give another folder" in capfd.readouterr().err
+        assert {path: path.read_bytes() for path in folders("here/0/*.*")} == before
 
     def test_a_failing_job_does_not_end_the_others(self, command: Command, monkeypatch, capfd) -> None:
         """Here a class of the user's own fails."""

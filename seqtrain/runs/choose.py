@@ -1,0 +1,62 @@
+"""Choose the folder of a run: that of this command's unfinished run, or a new one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from seqtrain.config import ConfigError
+from seqtrain.runs.folder import RunFolder
+
+log = logging.getLogger("seqtrain")
+
+
+def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:
+    """The folder of this command's unfinished run, if there is one, else a new one.
+
+    Args:
+        cfg: the composed configuration; its `run_dir` is the folder given, or the one for a new run.
+        is_given: whether `run_dir` was given on the command line.
+
+    Raises:
+        ConfigError: the folder that was given holds another run, a finished one or something else.
+    """
+    folder = RunFolder(cfg.run_dir)
+    if is_given:
+        folder.refuse_other_run(cfg)
+        return folder
+    if cfg.checkpoint is None:
+        for earlier in _unfinished_runs(folder.path.parent):
+            if _is_run_of(earlier, cfg) and not earlier.is_held_elsewhere():
+                return earlier
+    return _make_new_folder(folder.path)
+
+
+def _unfinished_runs(parent: Path) -> Iterator[RunFolder]:
+    """The unfinished runs in a folder, the newest by name first."""
+    runs = (RunFolder(path.parent) for path in sorted(parent.glob("*/config.yaml"), reverse=True))
+    return (run for run in runs if not run.is_done)
+
+
+def _is_run_of(folder: RunFolder, cfg: DictConfig) -> bool:
+    try:
+        return folder.differences(cfg) == []
+    except ConfigError as error:
+        log.warning("seqtrain: warning: not looked at for a run to resume: %s", error.problems[0])
+        return False
+
+
+def _make_new_folder(path: Path) -> RunFolder:
+    """Make the folder; its name gets a number if another run began in the same second."""
+    folder, number = RunFolder(path), 1
+    while True:
+        try:
+            folder.make()
+        except FileExistsError:
+            number += 1
+            folder = RunFolder(path.with_name(f"{path.name}_{number}"))
+        else:
+            return folder

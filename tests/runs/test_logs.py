@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+
+import pytest
+from omegaconf import DictConfig
+
+from seqtrain.config import ConfigError
+from seqtrain.runs.choose import choose_run_folder
+from seqtrain.runs.logs import logged
+
+
+class TestLogged:
+    def test_lines_go_to_the_terminal_and_the_file_once(self, cfg: DictConfig, capsys) -> None:
+        folder = choose_run_folder(cfg, is_given=False)
+        log = logging.getLogger("seqtrain")
+        for _ in range(2):
+            with logged(folder):
+                log.info("said")
+                logging.getLogger("pytorch_lightning").info("an advertisement")
+        log.info("said to nobody")
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err) == ("", "said\nsaid\n")
+        lines = folder.log_file.read_text().splitlines()
+        assert [line.split(" ", 2)[2] for line in lines] == ["INFO said", "INFO said"]
+
+    def test_a_traceback_goes_to_the_file(self, cfg: DictConfig, capsys) -> None:
+        folder = choose_run_folder(cfg, is_given=False)
+        with logged(folder):
+            try:
+                raise RuntimeError("broken")
+            except RuntimeError:
+                logging.getLogger("seqtrain").exception("The run failed.")
+        assert capsys.readouterr().err == ""  # the caller prints it
+        text = folder.log_file.read_text()
+        assert "ERROR The run failed.\nTraceback (most recent call last):\n" in text
+        assert text.endswith("RuntimeError: broken\n")
+
+    def test_warnings_go_to_the_file(self, cfg: DictConfig, capsys) -> None:
+        folder = choose_run_folder(cfg, is_given=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            with logged(folder):
+                warnings.warn("odd", UserWarning, stacklevel=1)
+                logging.getLogger("pytorch_lightning").warning("odder")
+        assert capsys.readouterr().err == ""
+        text = folder.log_file.read_text()
+        assert "WARNING" in text
+        assert "UserWarning: odd\n" in text
+        assert "WARNING odder\n" in text
+
+    def test_a_log_that_cannot_be_opened(self, cfg: DictConfig) -> None:
+        folder = choose_run_folder(cfg, is_given=False)
+        folder.log_file.mkdir()
+        message = f"run_dir: {folder.log_file} cannot be written: Is a directory"
+        with pytest.raises(ConfigError, match=re.escape(message)), logged(folder):
+            pass
+
+    def test_a_log_that_cannot_be_written_says_nothing_itself(self, cfg: DictConfig, capsys) -> None:
+        folder = choose_run_folder(cfg, is_given=False)
+        folder.log_file.symlink_to("/dev/full")
+        with logged(folder):
+            logging.getLogger("seqtrain").info("said")
+        assert capsys.readouterr().err == "said\n"
