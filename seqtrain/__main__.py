@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model and write its run folder (the default)",
     "evaluate": "compute the metrics of a run again",
     "predict": "tag text or classify images with a trained model",
+    "inspect": "show what the recurrent layers do, in one HTML page",
     "report": "compare many runs in one table",
     "check_data": "describe a data set before training on it",
 }

@@ -27,6 +27,7 @@ ROOMS = [
     "telemetry",
     "training",
     "predictor",
+    "inspection",
     "commands",
     "__main__",
     # `python -m seqtrain.evaluate` and `python -m seqtrain.predict`, from before there were commands

@@ -50,3 +50,20 @@ class View:
             return images.transpose(1, 2)
         pixels = images.flatten(1)
         return (pixels[:, self._order] if self.name == "permuted" else pixels).unsqueeze(2)
+
+    def to_images(self, sequences: Tensor) -> Tensor:
+        """(batch, time, features) -> (batch, height, width): the images that were read as these sequences."""
+        if self.name == "rows":
+            return sequences
+        if self.name == "columns":
+            return sequences.transpose(1, 2)
+        pixels = sequences.squeeze(2)
+        if self.name == "permuted":
+            pixels = torch.empty_like(pixels).index_copy_(1, self._order, pixels)
+        return pixels.view(-1, self.height, self.width)
+
+    @property
+    def pixels_of_steps(self) -> list[list[int]]:
+        """For each step the pixels that it reads, counted line by line from 0."""
+        places = torch.arange(self.height * self.width, dtype=torch.float64).view(1, self.height, self.width)
+        return [[int(place) for place in step] for step in self(places)[0].tolist()]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqtrain.data import View
+from seqtrain.data.view import VIEWS
 
 IMAGES = torch.arange(12.0).view(2, 2, 3)
 
@@ -23,6 +24,24 @@ def test_what_is_a_step(name: str, expected: list[list[int]]) -> None:
     assert sequences[0].tolist() == expected
     assert torch.equal(sequences[1], sequences[0] + 6)
     assert sequences.shape[1:] == (view.num_steps, view.feature_size)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_sequences_back_to_images(name: str) -> None:
+    view = View(name, height=2, width=3)
+    assert torch.equal(view.to_images(view(IMAGES)), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rows", [[0, 1, 2], [3, 4, 5]]),
+        ("columns", [[0, 3], [1, 4], [2, 5]]),
+        ("permuted", [[5], [2], [1], [3], [0], [4]]),
+    ],
+)
+def test_the_pixels_of_each_step(name: str, expected: list[list[int]]) -> None:
+    assert View(name, height=2, width=3).pixels_of_steps == expected
 
 
 def test_the_permutation_of_28x28_never_changes() -> None:

@@ -1,0 +1,154 @@
+"""`seqtrain inspect RUN`: one page that shows what the recurrent layers of a run do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
+from seqtrain.commands.exit_codes import exit_code
+from seqtrain.config import ConfigError
+from seqtrain.runs.find import find_run_folder
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from seqtrain.data import Dataset
+    from seqtrain.inspection.examine import Example
+    from seqtrain.inspection.report import Report
+    from seqtrain.model import Network
+    from seqtrain.records import DataSpec
+
+NUM_EXAMPLES = 200
+
+USAGE = f"""\
+Show what the recurrent layers of a trained network do at every step, in one HTML file.
+
+    seqtrain inspect RUN [text="..." | input=FILE] [examples=N] [output=FILE.html | output=FOLDER/]
+
+  RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
+              run_dir=RUN is the same
+  text        sentences of your own, shown before the examples
+  input       a file of your own, shown before the examples: plain text, or CoNLL-U (*.conllu),
+              or for a model of images a PNG or npy file
+  examples    how many sequences of the validation data to show and to search (default {NUM_EXAMPLES});
+              with 0 the data is not read
+  output      the page, by default inspect.html in the run folder; with a / at its end, a folder
+              for the same as pictures (PNG) and numbers (JSON)
+  checkpoint  a file to use in place of the run's checkpoints/best.ckpt
+  data_dir    where the data is, if it has moved since the training
+  plugins     packages whose classes the configuration may name, as in plugins=[mine]
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page or the pictures; returns the exit code."""
+    return exit_code(lambda: _inspect(sys.argv[1:] if arguments is None else arguments))
+
+
+def _inspect(arguments: Sequence[str]) -> None:
+    given = parse_arguments(
+        arguments,
+        USAGE,
+        required=("run_dir",),
+        optional=("text", "input", "examples", "output", "checkpoint", "data_dir", "plugins"),
+    )
+    if given is None:
+        return
+    num_examples = _read_number(given)
+    folder = find_run_folder(given["run_dir"])
+    given["run_dir"] = str(folder.path)  # of `latest`, another run could finish meanwhile
+    cfg, checkpoint = load_run(given)
+    output = given.get("output", str(folder.path / "inspect.html"))
+    _check_output(output)
+
+    from seqtrain.inspection.facts import describe_run, first_member
+    from seqtrain.inspection.report import build_report
+    from seqtrain.training.network import load_network
+
+    network, spec = load_network(cfg, checkpoint)
+    examples = _examine(first_member(network), spec, cfg, given, num_examples)
+    facts = describe_run(network, cfg.data._target_.rpartition(".")[2], len(examples))
+    print(_write(build_report(folder, facts, spec, examples), output))
+
+
+def _read_number(given: Arguments) -> int:
+    if "text" in given and "input" in given:
+        raise ConfigError(["text, input: give one of the two"])
+    text = given.get("examples", str(NUM_EXAMPLES))
+    if not text.isdecimal():
+        raise ConfigError([f"examples: got {text!r}, expected a number of sequences"])
+    if int(text) == 0 and "text" not in given and "input" not in given:
+        raise ConfigError(["examples: got 0, and neither text nor input, so there is nothing to show"])
+    return int(text)
+
+
+def _check_output(output: str) -> None:
+    """Refuse, before the work, a place that cannot be written to."""
+    path = Path(output)
+    if output.endswith("/"):
+        if path.exists() and not path.is_dir():
+            raise ConfigError([f"output: {path} is a file; give another folder"])
+    elif path.is_dir():
+        raise ConfigError([f"output: {path} is a folder; give {path}/ for pictures, or the name of a file"])
+    elif not path.parent.is_dir():
+        raise ConfigError([f"output: {path.parent} does not exist; make it, or give another place"])
+
+
+def _examine(
+    network: Network, spec: DataSpec, cfg: DictConfig, given: Arguments, num_examples: int
+) -> list[Example]:
+    """The sequences that were given, then those of the validation data."""
+    from seqtrain.inspection.examine import examine
+    from seqtrain.inspection.sample import load_dev, spread
+    from seqtrain.training.construct import construct
+
+    own = _read_own(spec, given)
+    dev = load_dev(construct(cfg.data), spec) if num_examples else None
+    examples: list[Example] = []
+    if own is not None:
+        examples += examine(network, spec, own, range(len(own.lengths)), "yours")
+    if dev is not None:
+        examples += examine(network, spec, dev, spread(len(dev.lengths), num_examples), "dev")
+    return examples
+
+
+def _read_own(spec: DataSpec, given: Arguments) -> Dataset | None:
+    from seqtrain.data import encode_images, encode_sentences, read_images
+
+    if "text" not in given and "input" not in given:
+        return None
+    if spec.words is not None:
+        return encode_sentences(spec, _read_sentences(given))
+    if "text" in given:
+        raise ConfigError(["text: this run reads images; give input=FILE, a PNG or npy file"])
+    if spec.image_size is None:
+        raise ConfigError(["input: this run reads neither words nor images; leave it out"])
+    return encode_images(spec, read_images(Path(given["input"]), spec.image_size))
+
+
+def _read_sentences(given: Arguments) -> list[Sequence[str]]:
+    from seqtrain.data import ConlluReader, read_utf8
+    from seqtrain.data.sentences import split_sentences
+
+    text = given["text"] if "text" in given else read_utf8(Path(given["input"]))
+    if given.get("input", "").endswith(".conllu"):
+        return [sentence.words for sentence in ConlluReader(text.splitlines(keepends=True), given["input"])]
+    return [sentence.tokens for sentence in split_sentences(text)]
+
+
+def _write(report: Report, output: str) -> str:
+    """Write the page or the pictures; returns a line that says so."""
+    if output.endswith("/"):
+        from seqtrain.inspection.pictures import write_pictures
+
+        return f"{output}  ({len(write_pictures(report, Path(output)))} files)"
+
+    from seqtrain.inspection.page import render_page
+    from seqtrain.runs.files import write_text
+
+    page, num_shown = render_page(report)
+    write_text(output, page)
+    return f"{output}  ({len(page.encode()) / 1e6:.1f} MB, {num_shown} of {len(report.examples)} examples)"

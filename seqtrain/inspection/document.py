@@ -1,0 +1,97 @@
+"""A report as plain values, for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqtrain.data import View
+from seqtrain.inspection.encode import encode_image, encode_parts
+from seqtrain.inspection.examine import Example
+from seqtrain.inspection.report import DIRECTIONS, Report
+
+Document = dict[str, Any]
+
+
+def run_document(report: Report) -> Document:
+    """What is said of the run and its sample as a whole."""
+    num_layers, num_directions, _, num_units = report.examples[0].parts["h"].shape
+    return {
+        "name": report.name,
+        "facts": [list(fact) for fact in report.facts],
+        "metrics": report.metrics,
+        "targets": list(report.spec.target_names),
+        "perStep": report.has_target_per_step,
+        "layers": num_layers,
+        "directions": list(DIRECTIONS[:num_directions]),
+        "units": num_units,
+        "parts": list(report.parts),
+        "view": _view(report),
+        "selectivity": plain(report.selectivity, digits=3),
+        "gradientThroughTime": plain(report.gradient_through_time, digits=None),
+        "confusions": report.confusions,
+        "curves": [
+            {"tag": curve.tag, "split": curve.split, "steps": curve.steps, "values": plain(curve.values)}
+            for curve in report.curves
+        ],
+    }
+
+
+def example_document(example: Example) -> Document:
+    """One example without what its recurrence does."""
+    return {
+        "name": example.name,
+        "words": example.words,
+        "image": None if example.image is None else encode_image(example.image),
+        "steps": example.num_steps,
+        "targets": example.targets,
+        "predictions": example.predictions,
+        "confidences": [round(confidence, 4) for confidence in example.confidences],
+    }
+
+
+def example_documents(examples: Sequence[Example], max_characters: int) -> list[Document]:
+    """Examples with their states, and with everything else for as many of the first as there is room for.
+
+    States ("h") are what is searched across the sample, so every example that is kept has them. Examples that
+    do not fit even so are left out.
+    """
+    documents: list[Document] = []
+    room = max_characters
+    for example in examples:
+        states = encode_parts([example.parts["h"]])
+        room -= len(states) + 1000  # and its words, tags and confidences
+        if room < 0 and documents:
+            break
+        documents.append(example_document(example) | {"h": states})
+    for example, document in zip(examples, documents, strict=False):
+        details = encode_parts([values for name, values in example.parts.items() if name != "h"])
+        room -= len(details)
+        if room < 0:
+            break
+        document["details"] = details
+    return documents
+
+
+def plain(values: Any, digits: int | None = 6) -> Any:
+    """Nested lists of numbers, rounded to `digits` decimals, or to 4 significant digits; None for what is not
+    finite, which JSON cannot say."""
+    if isinstance(values, np.ndarray):
+        return plain(values.tolist(), digits)
+    if isinstance(values, (list, tuple)):
+        return [plain(value, digits) for value in values]
+    if not math.isfinite(values):
+        return None
+    return round(values, digits) if digits is not None else float(f"{values:.4g}")
+
+
+def _view(report: Report) -> Document | None:
+    spec = report.spec
+    if spec.view is None or spec.image_size is None:
+        return None
+    height, width = spec.image_size
+    pixels = View(spec.view, height, width).pixels_of_steps
+    return {"name": spec.view, "height": height, "width": width, "pixels": pixels}

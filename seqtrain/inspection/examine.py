@@ -1,0 +1,144 @@
+"""A trained network over a dataset: what it predicts, and what its recurrence does at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from seqtrain.data import Dataset, View, WordDataset, sorted_batches
+from seqtrain.errors import InputError
+from seqtrain.model import Network
+from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.recurrence.trace import StateGradients, Trace, trace
+
+Array: TypeAlias = npt.NDArray[np.float32]
+
+BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sequence.
+
+    `parts` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h", "c" where
+    there is one, the gates, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions where
+    the targets are unknown. `targets`, `predictions` and `confidences` have an entry for each step, or a
+    single one for the whole sequence.
+    """
+
+    name: str
+    words: tuple[str, ...] | None
+    image: Array | None  # (height, width), 0 to 1
+    targets: tuple[int, ...] | None
+    predictions: tuple[int, ...]
+    confidences: tuple[float, ...]
+    parts: dict[str, Array]
+
+    @property
+    def num_steps(self) -> int:
+        return int(self.parts["h"].shape[2])
+
+
+@dataclass(frozen=True)
+class _Observation:
+    """A batch's trace, with predictions as the head gives them."""
+
+    traced: Trace
+    gradients: tuple[tuple[StateGradients, ...], ...]
+    predictions: Tensor
+    confidences: Tensor
+
+
+def examine(
+    network: Network, spec: DataSpec, dataset: Dataset, indices: Sequence[int], origin: str
+) -> list[Example]:
+    """Run the network, in evaluation mode, over the sequences at `indices`.
+
+    Args:
+        network: its backbone is a recurrent module that can be traced.
+        spec: of the data that the network was trained on.
+        dataset: the sequences, with or without targets.
+        indices: which of them, in the order of the answer.
+        origin: what the dataset is called in the examples' names.
+    """
+    network.eval()
+    examples: dict[int, Example] = {}
+    for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
+        places = [indices[place] for place in chosen.tolist()]
+        batch = dataset.batch(places)
+        parts = _stack_parts(observation := _observe(network, batch))
+        for row, index in enumerate(places):
+            own = {name: values[:, :, row, : int(batch.lengths[row])] for name, values in parts.items()}
+            words = tuple(dataset.words(index)) if isinstance(dataset, WordDataset) else None
+            image = None if words else _image_of(spec, batch, row)
+            name = f"{origin} {index + 1}"
+            examples[index] = Example(name, words, image, *_answers(batch, observation, row), own)
+    return [examples[index] for index in indices]
+
+
+def _observe(network: Network, batch: SequenceBatch) -> _Observation:
+    head: Any = network.head
+    with torch.enable_grad():
+        features = network.encoder(batch.inputs)
+        traced = trace(_recurrent_module(network), features, batch.lengths)
+        scores = head(traced.output, traced.final_state, batch.lengths)
+        predictions = head.decode(scores, batch.lengths)
+        targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
+        gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))
+    confidences = head.confidences(scores.detach(), predictions, batch.lengths)
+    return _Observation(traced, gradients, predictions, confidences)
+
+
+def _recurrent_module(network: Network) -> torch.nn.Module:
+    rnn = getattr(network.backbone, "rnn", None)
+    if not isinstance(rnn, torch.nn.Module):
+        raise InputError(
+            f"model: cannot look inside {type(network.backbone).__name__}; inspect shows torch.nn.RNN, LSTM "
+            "and GRU, and seqtrain.model.BiLSTM"
+        )
+    return rnn
+
+
+def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:
+    if predictions.ndim == 1:
+        return predictions
+    beyond = torch.arange(predictions.shape[1]) >= batch.lengths[:, None]
+    return predictions.masked_fill(beyond, IGNORED)
+
+
+def _stack_parts(observation: _Observation) -> dict[str, Array]:
+    """(layers, directions, batch, time, hidden) each."""
+    layers = observation.traced.layers
+    parts = {"h": [[each.h for each in layer] for layer in layers]}
+    if layers[0][0].c is not None:
+        parts["c"] = [[each.c for each in layer if each.c is not None] for layer in layers]
+    for gate in layers[0][0].gates:
+        parts[gate] = [[each.gates[gate] for each in layer] for layer in layers]
+    parts["gradient"] = [[each.h for each in layer] for layer in observation.gradients]
+    return {
+        name: torch.stack([torch.stack(layer) for layer in values]).detach().float().numpy()
+        for name, values in parts.items()
+    }
+
+
+def _answers(
+    batch: SequenceBatch, observation: _Observation, row: int
+) -> tuple[tuple[int, ...] | None, tuple[int, ...], tuple[float, ...]]:
+    def read(values: Tensor) -> list[Any]:
+        return values[row].reshape(-1)[: int(batch.lengths[row])].tolist()
+
+    targets = None if batch.targets is None else tuple(read(batch.targets))
+    return targets, tuple(read(observation.predictions)), tuple(read(observation.confidences))
+
+
+def _image_of(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:
+    if spec.view is None or spec.image_size is None or not isinstance(batch.inputs, Tensor):
+        return None
+    image: Array = View(spec.view, *spec.image_size).to_images(batch.inputs[row : row + 1])[0].numpy()
+    return image

@@ -1,0 +1,46 @@
+"""Chromium for tests that look at pages, without a display and without a network."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def skip_without_chromium() -> str:
+    """The path of Chromium; skips the test where it, or Playwright, is missing."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("no Chromium: install the package chromium (Debian) or chromium-browser (Ubuntu)")
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("no Playwright: pip install 'seqtrain[browser]'")
+    return path
+
+
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """A headless Chromium, driven by Playwright."""
+    path = skip_without_chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqtrain.commands.inspect import main
+
+
+@pytest.fixture
+def pos(trained_pos: Path, tmp_path: Path) -> Path:
+    """A copy of the run folder of a tagger."""
+    return Path(shutil.copytree(trained_pos, tmp_path / "pos"))
+
+
+def shown(path: Path) -> list[dict]:
+    found = re.search(r'id="sample">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])["examples"]
+
+
+def test_the_page_lies_in_the_run_folder(pos: Path, capsys) -> None:
+    assert main([str(pos), "examples=5"]) == 0
+    page = pos / "inspect.html"
+    assert re.fullmatch(rf"{re.escape(str(page))}  \(\d\.\d MB, 5 of 5 examples\)\n", capsys.readouterr().out)
+    assert [example["name"] for example in shown(page)] == ["dev 1", "dev 5", "dev 10", "dev 15", "dev 20"]
+
+
+def test_text_comes_first(pos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "page.html"
+    assert main([f"run_dir={pos}", "text=The dog will run. A cat!", "examples=2", f"output={output}"]) == 0
+    examples = shown(output)
+    assert [example["name"] for example in examples] == ["yours 1", "yours 2", "dev 1", "dev 13"]
+    assert examples[0]["words"] == ["The", "dog", "will", "run", "."]
+    assert examples[0]["targets"] is None
+    assert not (pos / "inspect.html").exists()
+
+
+def test_without_the_data(pos: Path, treebank: Path, tmp_path: Path) -> None:
+    config = pos / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace(str(treebank), str(tmp_path / "gone")))
+    assert main([str(pos), "text=A dog", "examples=0"]) == 0
+    assert [example["words"] for example in shown(pos / "inspect.html")] == [["A", "dog"]]
+
+
+def test_a_conllu_file(pos: Path, treebank: Path) -> None:
+    source = treebank / "made_up-ud-test.conllu"
+    assert main([str(pos), f"input={source}", "examples=0"]) == 0
+    assert len(shown(pos / "inspect.html")) == 24
+
+
+def test_images(trained_digits: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "two.npy", np.zeros((2, 8, 8), np.uint8))
+    output = tmp_path / "page.html"
+    assert main([str(trained_digits), f"input={tmp_path / 'two.npy'}", "examples=3", f"output={output}"]) == 0
+    assert [example["name"] for example in shown(output)] == [
+        "yours 1",
+        "yours 2",
+        "dev 1",
+        "dev 61",
+        "dev 121",
+    ]
+
+
+def test_a_folder_of_pictures(pos: Path, tmp_path: Path, capsys) -> None:
+    assert main([str(pos), "examples=4", f"output={tmp_path}/new/pictures/"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/new/pictures/  (9 files)\n"
+    assert (tmp_path / "new" / "pictures" / "states.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["text=a", "input=b"], "text, input: give one of the two"),
+        (["examples=many"], "examples: got 'many', expected a number of sequences"),
+        (["examples=0"], "examples: got 0, and neither text nor input, so there is nothing to show"),
+        (["output={run}"], "output: {run} is a folder; give {run}/ for pictures, or the name of a file"),
+        (["output={run}/no/page.html"], "output: {run}/no does not exist; make it, or give another place"),
+        (["output={run}/config.yaml/"], "output: {run}/config.yaml is a file; give another folder"),
+    ],
+)
+def test_what_is_refused(arguments: list[str], message: str, pos: Path, capsys) -> None:
+    before = sorted(pos.rglob("*"))
+    assert main([str(pos), *(argument.format(run=pos) for argument in arguments)]) == 2
+    assert message.format(run=pos) in capsys.readouterr().err
+    assert sorted(pos.rglob("*")) == before
+
+
+def test_text_for_a_model_of_images_is_refused(trained_digits: Path, capsys) -> None:
+    assert main([str(trained_digits), "text=seven"]) == 2
+    assert "text: this run reads images; give input=FILE, a PNG or npy file" in capsys.readouterr().err
+
+
+def test_data_that_has_changed_is_refused(pos: Path, tmp_path: Path, treebank: Path, capsys) -> None:
+    other = Path(shutil.copytree(treebank, tmp_path / "other"))
+    train = other / "made_up-ud-train.conllu"
+    train.write_text(
+        "1\tnew\t_\tX\t_\t_\t_\t_\t_\t_\n\n" + train.read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    assert main([str(pos), f"data_dir={other}"]) == 2
+    assert "data: it has changed since the training" in capsys.readouterr().err

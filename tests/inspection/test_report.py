@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqtrain.inspection.document import example_documents, plain, run_document
+from seqtrain.inspection.examine import Example
+from seqtrain.inspection.report import Report
+from seqtrain.records import DataSpec
+
+
+def example(gradient: list[list[float]]) -> Example:
+    """One layer with a unit in each direction, whose gradients by step are given."""
+    values = np.array(gradient, np.float32)[None, :, :, None]
+    return Example("dev 1", None, None, (0,), (0,), (1.0,), {"h": values, "gradient": values})
+
+
+def report(*examples: Example) -> Report:
+    return Report("run", (), DataSpec(("a", "b")), examples, (), {}, None)
+
+
+def test_gradients_are_lined_up_where_each_direction_ends() -> None:
+    found = report(example([[1, 2, 4], [4, 2, 1]]), example([[3, 16], [16, 3]])).gradient_through_time
+    np.testing.assert_allclose(found, [[[8, 6**0.5, 1], [8, 6**0.5, 1]]], rtol=1e-6)
+
+
+def test_steps_without_a_gradient_are_left_out_of_the_mean() -> None:
+    found = report(example([[0, 2, 4]]), example([[5, 2, 4]])).gradient_through_time
+    np.testing.assert_allclose(found, [[[4, 2, 5]]], rtol=1e-6)
+    nothing = report(example([[0, 2]])).gradient_through_time
+    assert nothing[0, 0, 0] == pytest.approx(2)
+    assert np.isnan(nothing[0, 0, 1])
+
+
+def test_the_run_folder_gives_metrics_curves_and_confusions(tagger_report: Report) -> None:
+    assert tagger_report.metrics["val/accuracy"] > 0.5
+    assert {"train/loss", "val/loss", "val/accuracy"} <= {curve.tag for curve in tagger_report.curves}
+    assert tagger_report.confusions is not None
+    assert len(tagger_report.confusions) == tagger_report.spec.num_targets
+
+
+def test_a_tagger_has_a_target_per_step(tagger_report: Report, classifier_report: Report) -> None:
+    assert tagger_report.has_target_per_step
+    assert not classifier_report.has_target_per_step
+
+
+def test_the_run_in_plain_values(tagger_report: Report, classifier_report: Report) -> None:
+    run = run_document(tagger_report)
+    assert (run["layers"], run["directions"], run["units"]) == (1, ["forward", "backward"], 12)
+    assert run["facts"][0] == ["model", "BiLSTM, 1 layer of 12 units, forward and backward"]
+    assert run["view"] is None
+    view = run_document(classifier_report)["view"]
+    assert (view["name"], view["pixels"][1]) == ("rows", [8, 9, 10, 11, 12, 13, 14, 15])
+
+
+def test_states_of_all_come_before_details_of_any(tagger_report: Report) -> None:
+    everything = example_documents(tagger_report.examples, 10**9)
+    assert all("details" in document for document in everything)
+    states = sum(len(document["h"]) + 1000 for document in everything)
+    some = example_documents(tagger_report.examples, states + len(everything[0]["details"]))
+    assert ["details" in document for document in some] == [True] + [False] * (len(some) - 1)
+    fewer = example_documents(tagger_report.examples, states - 1)
+    assert len(fewer) == len(everything) - 1
+    assert len(example_documents(tagger_report.examples, 0)) == 1  # a page without any would show nothing
+
+
+def test_numbers_that_json_lacks() -> None:
+    assert plain(np.array([0.12345678, np.nan, np.inf])) == [0.123457, None, None]
+    assert plain([1.23456e-9], digits=None) == [1.235e-9]
