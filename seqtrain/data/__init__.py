@@ -1,27 +1,35 @@
 """From files to padded batches: sources, vocabularies and samplers.
 
-The Lightning data module is imported from `seqtrain.data.datamodule`: predicting needs the rest alone.
+Public names are imported on first use: reading text needs no torch. The Lightning data module is in
+`seqtrain.data.datamodule`.
 """
 
-from seqtrain.data.augment import RandomAffine, RandomElastic
-from seqtrain.data.batching.image_dataset import encode_images
-from seqtrain.data.batching.loader import BatchLoader, FixedLoader
-from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
-from seqtrain.data.batching.vector_dataset import VectorDataset
-from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
-from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
-from seqtrain.data.files.columns import TagColumn
-from seqtrain.data.files.conllu import ConlluReader, ConlluSentence
-from seqtrain.data.files.images import read_images
-from seqtrain.data.files.text import decode_utf8, read_utf8
-from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
-from seqtrain.data.sources.digits import Digits
-from seqtrain.data.sources.mnist import Mnist
-from seqtrain.data.sources.samples import sample_dir
-from seqtrain.data.sources.tagged import Tagged
-from seqtrain.data.sources.treebank import Treebank
-from seqtrain.data.view import View
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from seqtrain.errors import DataError
+from seqtrain.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from seqtrain.data.augment import RandomAffine, RandomElastic
+    from seqtrain.data.batching.image_dataset import encode_images
+    from seqtrain.data.batching.loader import BatchLoader, FixedLoader
+    from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
+    from seqtrain.data.batching.vector_dataset import VectorDataset
+    from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
+    from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
+    from seqtrain.data.files.columns import TagColumn
+    from seqtrain.data.files.conllu import ConlluReader, ConlluSentence
+    from seqtrain.data.files.images import read_images
+    from seqtrain.data.files.text import decode_utf8, read_utf8
+    from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
+    from seqtrain.data.sources.digits import Digits
+    from seqtrain.data.sources.mnist import Mnist
+    from seqtrain.data.sources.samples import sample_dir
+    from seqtrain.data.sources.tagged import Tagged
+    from seqtrain.data.sources.treebank import Treebank
+    from seqtrain.data.view import View
 
 __all__ = [
     "BatchLoader",
@@ -54,3 +62,37 @@ __all__ = [
     "sample_dir",
     "sorted_batches",
 ]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "BatchLoader": "batching.loader",
+        "BatchSampler": "batching.sampler",
+        "Batching": "corpus",
+        "ConlluReader": "files.conllu",
+        "ConlluSentence": "files.conllu",
+        "Corpus": "corpus",
+        "Dataset": "corpus",
+        "Digits": "sources.digits",
+        "FixedLoader": "batching.loader",
+        "Mnist": "sources.mnist",
+        "RandomAffine": "augment",
+        "RandomElastic": "augment",
+        "Source": "corpus",
+        "TagColumn": "files.columns",
+        "Tagged": "sources.tagged",
+        "Treebank": "sources.treebank",
+        "VectorDataset": "batching.vector_dataset",
+        "View": "view",
+        "WordDataset": "batching.word_dataset",
+        "WordVectors": "files.word_vectors",
+        "decode_utf8": "files.text",
+        "encode_images": "batching.image_dataset",
+        "encode_sentences": "batching.word_dataset",
+        "read_images": "files.images",
+        "read_utf8": "files.text",
+        "read_word_vectors": "files.word_vectors",
+        "sample_dir": "sources.samples",
+        "sorted_batches": "batching.sampler",
+    },
+)
