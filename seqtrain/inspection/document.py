@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -53,26 +54,28 @@ def example_document(example: Example) -> Document:
     }
 
 
-def example_documents(examples: Sequence[Example], max_characters: int) -> list[Document]:
-    """Examples with their states, and with everything else for as many of the first as there is room for.
+def example_documents(examples: Sequence[Example], max_size: int) -> list[Document]:
+    """Examples with their states, and as many of the first as fit into `max_size` bytes with everything.
 
     States ("h") are what is searched across the sample, so every example that is kept has them. Examples that
     do not fit even so are left out.
     """
     documents: list[Document] = []
-    room = max_characters
+    room = max_size
     for example in examples:
-        states = encode_parts([example.parts["h"]])
-        room -= len(states) + 1000  # and its words, tags and confidences
+        document = example_document(example) | {"h": encode_parts([example.parts["h"]])}
+        room -= len(json.dumps(document, ensure_ascii=False).encode())
         if room < 0 and documents:
             break
-        documents.append(example_document(example) | {"h": states})
+        documents.append(document)
     for example, document in zip(examples, documents, strict=False):
-        details = encode_parts([values for name, values in example.parts.items() if name != "h"])
-        room -= len(details)
+        details = {"details": encode_parts([part for name, part in example.parts.items() if name != "h"])}
+        if example.reach is not None:
+            details["reach"] = encode_parts([example.reach])
+        room -= sum(map(len, details.values()))
         if room < 0:
             break
-        document["details"] = details
+        document |= details
     return documents
 
 

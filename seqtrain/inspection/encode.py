@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqtrain.inspection.examine import Array
+from seqtrain.inspection.arrays import Array
 
 
 def encode_parts(parts: Sequence[Array]) -> str:

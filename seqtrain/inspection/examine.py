@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from seqtrain.data import Dataset, View, WordDataset, sorted_batches
 from seqtrain.errors import InputError
+from seqtrain.inspection.arrays import Array
+from seqtrain.inspection.reach import reach
 from seqtrain.model import Network
 from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
-
-Array: TypeAlias = npt.NDArray[np.float32]
 
 BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 
@@ -29,7 +27,8 @@ class Example:
     `parts` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h", "c" where
     there is one, the gates, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions where
     the targets are unknown. `targets`, `predictions` and `confidences` have an entry for each step, or a
-    single one for the whole sequence.
+    single one for the whole sequence. `reach` (layers, directions, time, time) is given for a target per
+    step, unless the sequence is very long; see `seqtrain.inspection.reach`.
     """
 
     name: str
@@ -39,6 +38,7 @@ class Example:
     predictions: tuple[int, ...]
     confidences: tuple[float, ...]
     parts: dict[str, Array]
+    reach: Array | None = None
 
     @property
     def num_steps(self) -> int:
@@ -53,6 +53,7 @@ class _Observation:
     gradients: tuple[tuple[StateGradients, ...], ...]
     predictions: Tensor
     confidences: Tensor
+    reach: Array | None
 
 
 def examine(
@@ -72,13 +73,19 @@ def examine(
     for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
         places = [indices[place] for place in chosen.tolist()]
         batch = dataset.batch(places)
-        parts = _stack_parts(observation := _observe(network, batch))
+        observation = _observe(network, batch)
+        parts = _stack_parts(observation)
         for row, index in enumerate(places):
-            own = {name: values[:, :, row, : int(batch.lengths[row])] for name, values in parts.items()}
+            steps = int(batch.lengths[row])
             words = tuple(dataset.words(index)) if isinstance(dataset, WordDataset) else None
-            image = None if words else _image_of(spec, batch, row)
-            name = f"{origin} {index + 1}"
-            examples[index] = Example(name, words, image, *_answers(batch, observation, row), own)
+            examples[index] = Example(
+                f"{origin} {index + 1}",
+                words,
+                None if words else _image_of(spec, batch, row),
+                *_answers(batch, observation, row),
+                parts={name: values[:, :, row, :steps] for name, values in parts.items()},
+                reach=None if observation.reach is None else observation.reach[row, :, :, :steps, :steps],
+            )
     return [examples[index] for index in indices]
 
 
@@ -91,8 +98,9 @@ def _observe(network: Network, batch: SequenceBatch) -> _Observation:
         predictions = head.decode(scores, batch.lengths)
         targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
         gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))
+        reached = reach(traced, scores, targets) if targets.ndim == 2 else None
     confidences = head.confidences(scores.detach(), predictions, batch.lengths)
-    return _Observation(traced, gradients, predictions, confidences)
+    return _Observation(traced, gradients, predictions, confidences, reached)
 
 
 def _recurrent_module(network: Network) -> torch.nn.Module:

@@ -28,6 +28,7 @@ SCRIPTS = (
     "colour.js",
     "sequence.js",
     "charts.js",
+    "maps.js",
     "units.js",
     "example.js",
     "matching.js",

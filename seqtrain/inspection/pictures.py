@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.document import example_document, run_document
-from seqtrain.inspection.examine import Array, Example
+from seqtrain.inspection.examine import Example
 from seqtrain.inspection.report import DIRECTIONS, Report
 from seqtrain.runs.files import write_text
 

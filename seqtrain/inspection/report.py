@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.curves import Curve, read_curves
-from seqtrain.inspection.examine import Array, Example
+from seqtrain.inspection.examine import Example
 from seqtrain.inspection.selectivity import selectivity
 from seqtrain.records import DataSpec
 from seqtrain.runs.folder import RunFolder
@@ -49,19 +50,20 @@ class Report:
 
     @cached_property
     def gradient_through_time(self) -> Array:
-        """The norm of dL/dh_t by distance from the end of the walk, (layers, directions, time).
+        """The norm of dL/dh_t by the number of steps from t to the loss, (layers, directions, time).
 
-        The geometric mean over the examples, of the gradient norm at 0, 1, ... steps from where the direction
-        ends; NaN where no example has one above zero.
+        With a target for each step L is the loss of a single step, and the mean is over all pairs of a step
+        and an earlier one; else it is the loss of the sequence, at the end of the direction's walk. Geometric
+        means over the sample; NaN where nothing is above zero.
         """
         longest = max(example.num_steps for example in self.examples)
-        shape = (*self.examples[0].parts["gradient"].shape[:2], longest)
+        shape = (*self.examples[0].parts["h"].shape[:2], longest)
         logs, counts = np.zeros(shape), np.zeros(shape)
         for example in self.examples:
-            norms = _from_the_end(np.linalg.norm(example.parts["gradient"], axis=-1))
-            there = norms > 0
-            logs[..., : example.num_steps] += np.log(norms, out=np.zeros_like(norms), where=there)
-            counts[..., : example.num_steps] += there
+            for direction, distance, norms in _norms_by_distance(example):
+                there = norms > 0
+                logs[:, direction, distance] += np.log(norms, out=np.zeros_like(norms), where=there).sum(-1)
+                counts[:, direction, distance] += there.sum(-1)
         mean = np.divide(logs, counts, out=np.full(shape, np.nan), where=counts > 0)
         return np.exp(mean).astype(np.float32)
 
@@ -89,6 +91,13 @@ def _read_confusions(path: Path) -> tuple[tuple[int, ...], ...] | None:
     return tuple(tuple(int(count) for count in row[1:]) for row in rows)
 
 
-def _from_the_end(norms: Array) -> Array:
-    """(layers, directions, time) with time counted from where each direction ends its walk."""
-    return np.stack([norms[:, 0, ::-1], *(norms[:, direction] for direction in range(1, norms.shape[1]))], 1)
+def _norms_by_distance(example: Example) -> Iterator[tuple[int, int, Array]]:
+    """Direction, steps to the loss, and the gradients' norms at that distance, (layers, pairs)."""
+    norms = np.linalg.norm(example.parts["gradient"], axis=-1)
+    for direction, distance in np.ndindex(norms.shape[1], example.num_steps):
+        if example.reach is not None:  # time of the loss before time of the state
+            offset = distance if direction else -distance
+            yield direction, distance, example.reach[:, direction].diagonal(offset, axis1=1, axis2=2)
+        elif len(example.predictions) == 1:
+            time = distance if direction else example.num_steps - 1 - distance
+            yield direction, distance, norms[:, direction, time : time + 1]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from seqtrain.inspection.examine import Array, Example
+from seqtrain.inspection.arrays import Array
+from seqtrain.inspection.examine import Example
 
 MIN_COUNT = 5  # of each side, below which a share of pairs says nothing
 

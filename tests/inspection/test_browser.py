@@ -126,9 +126,9 @@ def test_gates_cell_and_gradient_of_an_example(reader: Reader, tagger_page: Path
     reader.page.click('[data-key="open-2"]')
     reader.page.wait_for_selector("text=Norm of dL/dh over all units")
     assert "dev 3" in reader.text("main")
-    for name in ("State h and cell c", "Gates", "dL/dh of unit"):
-        assert reader.count(f'figure:has-text("{name}") svg') >= 1
-    reader.page.locator("canvas.map").click(position={"x": 5, "y": 5})
+    for name in ("State h and cell c", "Gates", "dL/dh of unit", "What each loss depends on"):
+        assert reader.count(f'figure:has-text("{name}") :is(svg, canvas)') >= 1
+    reader.page.locator("canvas.choosable").click(position={"x": 5, "y": 5})
     assert "view=example" in reader.page.url
 
 
@@ -162,17 +162,23 @@ def test_a_stretch_by_the_mouse(chromium: Any, tagger_page: Path) -> None:
     assert reader.troubles == []
 
 
-def test_the_run(reader: Reader, tagger_page: Path, tagger_report: Report) -> None:
+def test_the_run(reader: Reader, tagger_page: Path) -> None:
     reader.open(tagger_page, "#view=run")
     for name in ("loss", "accuracy", "Norm of dL/dh"):
         assert reader.count(f'figure:has-text("{name}") svg') >= 1
     assert reader.page.locator('svg[aria-label="confusion matrix"]').count() == 1
-    num_wrong = sum(
-        target != prediction
-        for example in tagger_report.examples
-        for target, prediction in zip(example.targets or (), example.predictions, strict=True)
-    )
-    assert f"{num_wrong} of {num_wrong}, the most confident first" in reader.text("main")
+
+
+def test_mistakes_lead_to_their_example(
+    reader: Reader, classifier_page: Path, classifier_report: Report
+) -> None:
+    wrong = [each for each in classifier_report.examples if each.targets != each.predictions]
+    assert len(wrong) > 1
+    reader.open(classifier_page, "#view=run")
+    assert f"{len(wrong)} of {len(wrong)}, the most confident first" in reader.text("main")
+    first = max(wrong, key=lambda example: example.confidences[0])
+    reader.page.locator(".digits .open").first.click()
+    assert reader.text("main h2") == first.name
 
 
 def test_digits(reader: Reader, classifier_page: Path) -> None:

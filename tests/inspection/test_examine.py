@@ -12,6 +12,7 @@ from seqtrain.inspection.examine import Example, examine
 from seqtrain.inspection.sample import load_dev
 from seqtrain.model import Network
 from seqtrain.predictor import Predictor
+from seqtrain.recurrence.trace import trace
 from seqtrain.training.construct import construct
 
 
@@ -63,6 +64,26 @@ def test_the_gradient_is_that_of_the_sequences_own_loss(classifier: Any, classif
     loss = torch.nn.functional.cross_entropy(scores, torch.tensor(example.targets[0]))
     (expected,) = torch.autograd.grad(loss, h)
     np.testing.assert_allclose(example.parts["gradient"][0, 0, -1], expected.numpy(), rtol=0, atol=1e-6)
+
+
+def test_the_reach_of_a_loss_is_the_gradient_of_that_loss_alone(tagger: Any, tagged: list[Example]) -> None:
+    _, network, _ = tagger
+    index = max(range(len(tagged)), key=lambda place: tagged[place].num_steps)
+    batch = dev_of(tagger).batch([index])
+    traced = trace(network.backbone.rnn, network.encoder(batch.inputs), batch.lengths)
+    scores = network.head(traced.output, traced.final_state, batch.lengths)
+    assert batch.targets is not None
+    loss = torch.nn.functional.cross_entropy(scores[0, 2], batch.targets[0, 2])
+    expected = [direction.h[0].norm(dim=-1).numpy() for direction in traced.state_gradients(loss)[0]]
+    reach = tagged[index].reach
+    assert reach is not None
+    np.testing.assert_allclose(reach[0, :, 2], np.stack(expected), rtol=1e-4, atol=1e-8)
+    assert (reach[0, 0, 2, 3:] == 0).all()  # forward, nothing after the loss matters to it
+    assert (reach[0, 1, 2, :2] == 0).all()
+
+
+def test_no_reach_without_a_loss_at_each_step(classified: list[Example]) -> None:
+    assert classified[0].reach is None
 
 
 def test_a_digit_keeps_its_image(classifier: Any, classified: list[Example]) -> None:

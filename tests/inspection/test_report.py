@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +25,15 @@ def report(*examples: Example) -> Report:
 def test_gradients_are_lined_up_where_each_direction_ends() -> None:
     found = report(example([[1, 2, 4], [4, 2, 1]]), example([[3, 16], [16, 3]])).gradient_through_time
     np.testing.assert_allclose(found, [[[8, 6**0.5, 1], [8, 6**0.5, 1]]], rtol=1e-6)
+
+
+def test_a_loss_at_each_step_is_paired_with_earlier_states() -> None:
+    reach = np.array(
+        [[[1, 0, 0], [4, 1, 0], [16, 4, 1]]], np.float32
+    )  # by the time of the loss, then of the state
+    both = np.stack([reach, reach.transpose(0, 2, 1)], axis=1)
+    found = report(replace(example([[9, 9, 9], [9, 9, 9]]), reach=both)).gradient_through_time
+    np.testing.assert_allclose(found, [[[1, 4, 16], [1, 4, 16]]], rtol=1e-6)
 
 
 def test_steps_without_a_gradient_are_left_out_of_the_mean() -> None:
@@ -56,8 +68,9 @@ def test_the_run_in_plain_values(tagger_report: Report, classifier_report: Repor
 def test_states_of_all_come_before_details_of_any(tagger_report: Report) -> None:
     everything = example_documents(tagger_report.examples, 10**9)
     assert all("details" in document for document in everything)
-    states = sum(len(document["h"]) + 1000 for document in everything)
-    some = example_documents(tagger_report.examples, states + len(everything[0]["details"]))
+    details = [document.pop("details") + document.pop("reach") for document in everything]
+    states = sum(len(json.dumps(document)) for document in everything)
+    some = example_documents(tagger_report.examples, states + len(details[0]))
     assert ["details" in document for document in some] == [True] + [False] * (len(some) - 1)
     fewer = example_documents(tagger_report.examples, states - 1)
     assert len(fewer) == len(everything) - 1

@@ -55,39 +55,6 @@ function stepAxis(sequence) {
 
 const shorten = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}\u2026` : text);
 
-// Every unit of a lane as a row, every step as a column; a click chooses the unit.
-function stateMap(sequence, place, order) {
-  const cell = sequence.words ? 44 : Math.max(2, Math.min(26, Math.floor((figureWidth() - 80) / sequence.steps)));
-  const rowHeight = Math.max(2, Math.min(9, Math.floor(640 / run.units)));
-  const limit = d3.quantile(order.flatMap((unit) => range(sequence.steps).map((step) => Math.abs(h(sequence, { ...place, unit }, step)))), 0.99) || 1;
-  const canvas = el("canvas", {
-    width: sequence.steps, height: run.units, class: "map", tabindex: 0, role: "img",
-    "aria-label": `h of all ${run.units} units over the steps; the chosen unit is ${place.unit}`,
-    style: { width: `${cell * sequence.steps}px`, height: `${rowHeight * run.units}px` },
-  });
-  const context = canvas.getContext("2d");
-  order.forEach((unit, row) => range(sequence.steps).forEach((step) => {
-    context.fillStyle = colourOf(h(sequence, { ...place, unit }, step), limit);
-    context.fillRect(step, row, 1, 1);
-  }));
-  const find = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - box.top) / box.height) * run.units);
-    const step = Math.floor(((event.clientX - box.left) / box.width) * sequence.steps);
-    return { unit: order[Math.max(0, Math.min(run.units - 1, row))], step: Math.max(0, Math.min(sequence.steps - 1, step)) };
-  };
-  canvas.addEventListener("click", (event) => choose({ unit: find(event).unit }));
-  canvas.addEventListener("mousemove", (event) => {
-    const { unit, step } = find(event);
-    canvas.title = `unit ${unit}, ${stepName(sequence, step)}: ${h(sequence, { ...place, unit }, step).toFixed(3)}`;
-  });
-  const marker = el("i", { class: "marker", style: { top: `${order.indexOf(place.unit) * rowHeight}px`, height: `${rowHeight}px` } });
-  const labels = el("div", { class: "maplabels" }, range(sequence.steps).map((step) => el(
-    "span", { style: { width: `${cell}px` } }, sequence.words ? shorten(sequence.words[step], 12) : cell > 12 ? String(step + 1) : "",
-  )));
-  return { limit, element: el("div", { class: "mapbox" }, labels, el("div", { class: "mapframe" }, canvas, marker)) };
-}
-
 // The states of one unit by target: a line for every position, a dot at the mean.
 function targetChart(place, width) {
   const points = examples.flatMap((sequence) => {

@@ -12,11 +12,11 @@ async function inflate(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Parts of one example: (parts, layers, directions, time, units), eight bits a value, a scale for each step.
+// Parts of one example: (parts, layers, directions, time, columns), eight bits a value, a scale for each step.
+// A column is a unit; of "reach" it is the time of the state, and the time is that of the loss.
 class Parts {
-  constructor(bytes, names, steps) {
-    this.names = names;
-    this.steps = steps;
+  constructor(bytes, names, steps, columns = run.units) {
+    Object.assign(this, { names, steps, columns });
     const count = names.length * run.layers * numDirections * steps;
     this.scales = new Float32Array(bytes.buffer, 0, count);
     this.values = new Int8Array(bytes.buffer, 4 * count);
@@ -29,14 +29,14 @@ class Parts {
 
   value(name, place, step) {
     const row = this.row(name, place, step);
-    return this.values[row * run.units + place.unit] * this.scales[row];
+    return this.values[row * this.columns + place.unit] * this.scales[row];
   }
 
   norm(name, place, step) {
     const row = this.row(name, place, step);
-    const start = row * run.units;
+    const start = row * this.columns;
     let sum = 0;
-    for (let unit = start; unit < start + run.units; unit++) sum += this.values[unit] ** 2;
+    for (let place = start; place < start + this.columns; place++) sum += this.values[place] ** 2;
     return Math.sqrt(sum) * this.scales[row];
   }
 
@@ -55,6 +55,7 @@ async function decodeStates() {
 async function detailsOf(example) {
   if (example.details && !example.decoded) {
     example.decoded = new Parts(await inflate(example.details), detailNames, example.steps);
+    if (example.reach) example.decoded.reach = new Parts(await inflate(example.reach), ["reach"], example.steps, example.steps);
   }
   return example.decoded ?? null;
 }

@@ -54,11 +54,17 @@ function gradientPanel(sequence, place, details) {
   return panel(
     "Gradient", `How much ${loss} would change with the state at each step.`,
     stepChart({ title: "Norm of dL/dh over all units", sequence, series: norms, y: { type: "log", tickFormat: ".0e", ticks: 5 } }),
+    details.reach ? reachFigure(sequence, place, details.reach) : null,
     stepChart({
       title: `dL/dh of unit ${place.unit}`, sequence, y: { tickFormat: "~g" }, marks: [Plot.ruleY([0], { stroke: "#999" })],
       series: [{ name: "gradient", colour: "#000000", values: details.series("gradient", place) }],
     }),
   );
+}
+
+function reachFigure(sequence, place, reach) {
+  const note = "A row for the loss at each word, a column for the state at each word; the darker, the more the one depends on the other.";
+  return figure(`What each loss depends on, ${laneName(place)}`, note, reachMap(sequence, reach, place));
 }
 
 function missing() {

@@ -43,10 +43,11 @@ function timePanel() {
     name: laneName(lane), colour: lineColours[lane.layer % lineColours.length], dash: lane.direction === 1,
     points: run.gradientThroughTime[lane.layer][lane.direction].map((value, step) => [step, value]).filter(([, value]) => value),
   }));
-  const note = "The norm of dL/dh at each step, counted back from the last step that the direction reads; mean over the sample. "
-    + "A line that falls by orders of magnitude means that early steps do not learn (vanishing); one that rises, that they dominate (exploding).";
+  const loss = run.perStep ? "the loss of one word, at the states of words before it (after it, for the backward direction)" : "the loss, at each step before the end";
+  const note = `The norm of dL/dh, for L ${loss}; mean over the sample. A line that falls steeply to the left means that the network `
+    + "does not learn from what is that far away: the gradient vanishes. One that rises to the left explodes.";
   return panel("Gradient through time", note, lineChart({
-    title: "Norm of dL/dh", series, x: { label: "steps before the end", reverse: true, tickFormat: (step) => (Number.isInteger(step) ? step : ""), tickTitle: (step) => `${step} steps before the end` },
+    title: "Norm of dL/dh", series, x: { label: run.perStep ? "words from the loss" : "steps before the end", reverse: true, tickFormat: (step) => (Number.isInteger(step) ? step : ""), tickTitle: (step) => `${step} steps away` },
     y: { type: "log", tickFormat: ".0e", ticks: 6 }, height: 240,
   }));
 }
@@ -102,7 +103,7 @@ function mistakesPanel() {
 
 function mistakeRow({ sequence, index, step }) {
   const open = el("button", { type: "button", class: "open", onclick: () => choose({ example: index, step, view: "example" }) }, sequence.name);
-  const text = `${targetName(sequence, step)} taken for ${predictionName(sequence, step)}, ${(100 * confidenceOf(sequence, step)).toFixed(1)} %`;
+  const text = `${targetName(sequence, step)} taken for ${predictionName(sequence, step)}, ${(100 * confidenceOf(sequence, step)).toFixed(1)}\u00a0%`;
   if (sequence.image) return el("li", {}, open, digit(sequence), el("span", {}, text));
   const told = el("span", { class: "told" }, text);
   return el("li", {}, open, told, run.perStep ? context(sequence, { from: step, to: step }) : sequence.words?.join(" "));
