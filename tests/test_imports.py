@@ -27,6 +27,7 @@ ROOMS = [
     "telemetry",
     "training",
     "predictor",
+    "export",
     "inspection",
     "commands",
     "__main__",

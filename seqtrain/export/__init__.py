@@ -1,0 +1,1 @@
+"""Trained models as files that run elsewhere: ONNX and torch.export."""

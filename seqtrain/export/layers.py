@@ -1,0 +1,129 @@
+"""Encoders and heads as ONNX nodes."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from seqtrain.config import ConfigError
+from seqtrain.data import View
+from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
+from seqtrain.export.recurrent import States, add_recurrent
+from seqtrain.model import CRFHead, LabelHead, TagHead, VectorEncoder, WordEncoder
+from seqtrain.model.encoder import SpellingEncoder
+from seqtrain.records import UNKNOWN, DataSpec
+
+
+def add_images(graph: Graph, spec: DataSpec) -> str:
+    """Add the input `images` (batch, height, width); returns (batch, time, features)."""
+    assert spec.view is not None
+    assert spec.image_size is not None
+    height, width = spec.image_size
+    images = graph.add_input("images", FLOAT, ["batch", height, width])
+    if spec.view == "rows":
+        return images
+    if spec.view == "columns":
+        return graph.add("Transpose", images, perm=[0, 2, 1])
+    # One pixel a step: the view of an image of places tells their order.
+    places = torch.arange(height * width).reshape(1, height, width)
+    order = View(spec.view, height, width)(places).flatten().numpy()
+    pixels = graph.add("Reshape", images, graph.constant([0, height * width, 1]))
+    return graph.add("Gather", pixels, graph.constant(order), axis=1)
+
+
+def add_words(graph: Graph, encoders: list[WordEncoder]) -> dict[str, str]:
+    """Add the inputs `words` (batch, time) and, if letters are read, `letters` (batch, time, letters)."""
+    inputs = {"words": graph.add_input("words", INT64, ["batch", "time"])}
+    if any(encoder.spelling_encoder is not None for encoder in encoders):
+        inputs["letters"] = graph.add_input("letters", INT64, ["batch", "time", "letters"])
+    return inputs
+
+
+def add_encoder(graph: Graph, encoder: nn.Module, inputs: dict[str, str]) -> str:
+    """Add an encoder; returns (batch, time, output_size).
+
+    Raises:
+        ConfigError: it is not one of seqtrain's own.
+    """
+    if isinstance(encoder, VectorEncoder):
+        return inputs["features"]
+    if not isinstance(encoder, WordEncoder):
+        raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
+    parts = []
+    if encoder.word_embedding is not None:
+        words = (
+            inputs["words"] if encoder.word_vectors is None else _embedded(graph, encoder, inputs["words"])
+        )
+        parts.append(graph.add("Gather", graph.weight(encoder.word_embedding.weight), words))
+    if encoder.word_vectors is not None:
+        parts.append(graph.add("Gather", graph.weight(encoder.word_vectors), inputs["words"]))
+    if encoder.spelling_encoder is not None:
+        parts.append(_add_spellings(graph, encoder.spelling_encoder, inputs))
+    return graph.add("Concat", *parts, axis=-1)
+
+
+def _embedded(graph: Graph, encoder: WordEncoder, words: str) -> str:
+    """Words that only have a vector share the embedding of the unknown word."""
+    assert encoder.word_embedding is not None
+    known = graph.add("Less", words, graph.constant(encoder.word_embedding.num_embeddings))
+    return graph.add("Where", known, words, graph.constant(UNKNOWN))
+
+
+def _add_spellings(graph: Graph, encoder: SpellingEncoder, inputs: dict[str, str]) -> str:
+    """The final states of the letters' BiLSTM, (batch, time, 2 * hidden_size)."""
+    sizes = graph.add("Shape", inputs["letters"])
+    num_letters = graph.add("Gather", sizes, graph.constant([2]))
+    letters = graph.add(
+        "Reshape", inputs["letters"], graph.add("Concat", graph.constant([-1]), num_letters, axis=0)
+    )
+    present = graph.add("Cast", graph.add("Greater", letters, graph.constant(0)), to=INT32)
+    counts = graph.add("ReduceSum", present, graph.constant([1]), keepdims=0)
+    # Padding has no letters, but a sequence has at least one step; what comes of it is not used.
+    lengths = graph.add("Max", counts, graph.constant(1, "int32"))
+    embedded = graph.add("Gather", graph.weight(encoder.embedding.weight), letters)
+    states = add_recurrent(graph, encoder.rnn, graph.add("Transpose", embedded, perm=[1, 0, 2]), lengths)
+    final = graph.add("Transpose", states.final, perm=[1, 0, 2])
+    size = graph.constant([2 * encoder.rnn.hidden_size])
+    return graph.add("Reshape", final, graph.add("Concat", graph.add("Shape", inputs["words"]), size, axis=0))
+
+
+def add_head(graph: Graph, head: nn.Module, states: States, lengths: str) -> str:
+    """Add a head; returns its scores, (batch, time, num_targets) or (batch, num_targets).
+
+    Raises:
+        ConfigError: it is not one of seqtrain's own.
+    """
+    if isinstance(head, (TagHead, CRFHead)):
+        summary = graph.add("Transpose", states.every, perm=[1, 0, 2])
+    elif isinstance(head, LabelHead):
+        summary = _summarize(graph, head, states, lengths)
+    else:
+        raise ConfigError([f"head: {type(head).__name__} cannot be exported; label, tags and crf can"])
+    product = graph.add("MatMul", summary, graph.weight(head.linear.weight.T))
+    return graph.add("Add", product, graph.weight(head.linear.bias))
+
+
+def _summarize(graph: Graph, head: LabelHead, states: States, lengths: str) -> str:
+    """(batch, directions * hidden_size)"""
+    if head.pooling == "last":
+        final = graph.add("Transpose", states.final, perm=[1, 0, 2])
+        return graph.add("Reshape", final, graph.constant([0, head.linear.in_features]))
+    time = graph.constant([0])
+    if head.pooling == "max":
+        return graph.add("ReduceMax", _hide_padding(graph, states, lengths), time, keepdims=0)
+    if not lengths:
+        return graph.add("ReduceMean", states.every, time, keepdims=0)
+    counts = graph.add("Unsqueeze", graph.add("Cast", lengths, to=FLOAT), graph.constant([1]))
+    return graph.add("Div", graph.add("ReduceSum", states.every, time, keepdims=0), counts)
+
+
+def _hide_padding(graph: Graph, states: States, lengths: str) -> str:
+    """The states, with minus infinity beyond each sequence's length."""
+    if not lengths:
+        return states.every
+    num_steps = graph.add("Squeeze", graph.add("Shape", states.every, start=0, end=1))
+    steps = graph.add("Range", graph.constant(0), num_steps, graph.constant(1))
+    ends = graph.add("Cast", lengths, to=INT64)
+    valid = graph.add("Less", graph.add("Unsqueeze", steps, graph.constant([1])), ends)
+    lowest = graph.constant(float("-inf"), "float32")
+    return graph.add("Where", graph.add("Unsqueeze", valid, graph.constant([2])), states.every, lowest)

@@ -1,0 +1,146 @@
+"""Predict with an exported ONNX model; needs onnxruntime and NumPy, but not torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtrain.data.files.images import Images, as_pixels
+from seqtrain.data.sentences import as_sentences
+from seqtrain.errors import DataError, InputError
+from seqtrain.export.crf import CRF
+from seqtrain.export.description import read_description
+from seqtrain.predictions import Answer, Classification, TaggedSentence
+
+Array = npt.NDArray[Any]
+
+BATCH_SIZE = 256  # images
+MAX_TOKENS = 2048  # of a batch of sentences, padding included; a longer sentence is a batch of its own
+
+
+class OnnxPredictor:
+    """Predicts with an ONNX file that `seqtrain export` wrote, and the JSON file beside it.
+
+    Args:
+        path: of the ONNX file.
+
+    Raises:
+        InputError: onnxruntime is not installed, or a file is missing or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise DataError("no such file", path)
+        content = path.read_bytes()
+        self.description = read_description(path, content)
+        self._session = _open_session(content, path)
+        self._inputs = {each.name for each in self._session.get_inputs()}
+        self._crf = self._read_crf()
+
+    def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
+        """See `seqtrain.predictor.Predictor.tag`."""
+        if self.description.words is None:
+            raise DataError("this model does not tag words; use classify(images)")
+        found = as_sentences(sentences)
+        answers: dict[int, Answer] = {}
+        for places in _sorted_batches([len(each.tokens) for each in found]):
+            answers |= zip(places, self._tag_batch([found[each].tokens for each in places]), strict=True)
+        return [
+            TaggedSentence(tuple(sentence.tokens), *answers[place], sentence.spans)
+            for place, sentence in enumerate(found)
+        ]
+
+    def classify(self, images: Images, resize: bool = False) -> list[Classification]:
+        """See `seqtrain.predictor.Predictor.classify`."""
+        if self.description.image_size is None:
+            raise DataError("this model does not classify images; use tag(sentences)")
+        pixels = as_pixels(images, self.description.image_size, resize)
+        found: list[Classification] = []
+        for start in range(0, len(pixels), BATCH_SIZE):
+            scores = self._run({"images": pixels[start : start + BATCH_SIZE]})
+            answer = self._name(scores.argmax(axis=-1), _softmax(scores))
+            found += map(Classification, *answer)
+        return found
+
+    def _tag_batch(self, sentences: Sequence[Sequence[str]]) -> Iterator[Answer]:
+        scores = self._run(self._encode(sentences))
+        for row, tokens in zip(scores, sentences, strict=True):
+            emissions = row[: len(tokens)]
+            if self._crf is None:
+                yield self._name(emissions.argmax(axis=-1), _softmax(emissions))
+            else:
+                yield self._name(self._crf.decode(emissions), self._crf.marginals(emissions))
+
+    def _encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, Array]:
+        """The ids of words and letters, padded with 0."""
+        words, characters = self.description.words, self.description.characters
+        assert words is not None
+        assert characters is not None
+        unknown = self.description.unknown
+        lengths = np.array([len(tokens) for tokens in sentences])
+        word = np.zeros((len(sentences), lengths.max()), dtype=np.int64)
+        longest = max((len(token) for tokens in sentences for token in tokens), default=0)
+        letter = np.zeros((*word.shape, longest), dtype=np.int64)
+        for row, tokens in enumerate(sentences):
+            _check_tokens(tokens)
+            word[row, : len(tokens)] = [words.get(token.lower(), unknown) for token in tokens]
+            for place, token in enumerate(tokens):
+                letter[row, place, : len(token)] = [characters.get(each, unknown) for each in token]
+        return {"words": word, "letters": letter, "lengths": lengths}
+
+    def _run(self, inputs: dict[str, Array]) -> Array:
+        given = {name: value for name, value in inputs.items() if name in self._inputs}
+        (scores,) = self._session.run(["scores"], given)
+        return np.asarray(scores)
+
+    def _name(self, numbers: Array, probabilities: Array) -> Answer:
+        shares = np.take_along_axis(probabilities, numbers[:, None], axis=1)[:, 0]
+        names = tuple(self.description.labels[number] for number in numbers)
+        return Answer(names, tuple(round(float(share), 4) for share in shares))
+
+    def _read_crf(self) -> CRF | None:
+        """The parameters of the conditional random field, which are outputs of the graph, if there is one."""
+        names = [each.name for each in self._session.get_outputs() if each.name != "scores"]
+        if not names:
+            return None
+        one = self._encode([["a"]])
+        given = {name: value for name, value in one.items() if name in self._inputs}
+        return CRF(**dict(zip(names, self._session.run(names, given), strict=True)))
+
+
+def _open_session(content: bytes, path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError(f"model: reading {path} needs onnxruntime: pip install 'seqtrain[onnx]'") from None
+    try:
+        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of onnxruntime's own, which it does not export
+        raise DataError(f"cannot be read as an ONNX model: {str(error).splitlines()[0]}", path) from None
+
+
+def _sorted_batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of sentences, the longest first, in batches of at most MAX_TOKENS padded tokens."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > MAX_TOKENS:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _check_tokens(tokens: Sequence[str]) -> None:
+    if not tokens or not all(tokens):
+        raise DataError("a sentence has an empty word" if tokens else "a sentence has no words")
+
+
+def _softmax(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

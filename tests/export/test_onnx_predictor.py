@@ -1,0 +1,153 @@
+"""An exported model answers as the run that it comes from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seqtrain
+from seqtrain.errors import DataError, InputError
+from seqtrain.predictor import Predictor
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from seqtrain.export.onnx_files import export_onnx
+from seqtrain.export.onnx_predictor import OnnxPredictor
+
+TEXT = "the Cat will run. a wug will light!"
+
+
+@pytest.fixture(scope="module")
+def tagger(trained_pos: Path) -> Predictor:
+    return seqtrain.load(trained_pos)
+
+
+@pytest.fixture(scope="module")
+def classifier(trained_digits: Path) -> Predictor:
+    return seqtrain.load(trained_digits)
+
+
+@pytest.fixture(scope="module")
+def folder(tagger: Predictor, classifier: Predictor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds tagger.onnx and digits.onnx with what belongs to them."""
+    folder = tmp_path_factory.mktemp("exported")
+    export_onnx(tagger.network, tagger.spec, folder / "tagger.onnx")
+    export_onnx(classifier.network, classifier.spec, folder / "digits.onnx")
+    return folder
+
+
+def test_tags(tagger: Predictor, folder: Path) -> None:
+    model = OnnxPredictor(folder / "tagger.onnx")
+    found, wanted = model.tag(TEXT), tagger.tag(TEXT)
+    assert [(each.tokens, each.tags, each.spans) for each in found] == [
+        (each.tokens, each.tags, each.spans) for each in wanted
+    ]
+    for a, b in zip(found, wanted, strict=True):
+        assert a.confidences == pytest.approx(b.confidences, abs=1.1e-4)
+
+
+def test_batches_keep_the_order(tagger: Predictor, folder: Path) -> None:
+    sentences = [["the", "dog"] * (number % 40 + 1) for number in range(200)]
+    model = OnnxPredictor(folder / "tagger.onnx")
+    assert [(each.tokens, each.tags) for each in model.tag(sentences)] == [
+        (each.tokens, each.tags) for each in tagger.tag(sentences)
+    ]
+    assert model.tag([]) == []
+
+
+def test_classes(classifier: Predictor, folder: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images[:300] / 16
+    found = OnnxPredictor(folder / "digits.onnx").classify(images)
+    wanted = classifier.classify(images)
+    assert [each.label for each in found] == [each.label for each in wanted]
+    assert [each.confidence for each in found] == pytest.approx(
+        [each.confidence for each in wanted], abs=1.1e-4
+    )
+
+
+def test_the_example_for_words_runs_by_itself(tagger: Predictor, folder: Path, tmp_path: Path) -> None:
+    tokens = ["the", "Cat", "will", "caf\u00e9", "."]
+    command = [sys.executable, str(folder / "tagger.py"), *tokens]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path)
+    (wanted,) = tagger.tag([tokens])
+    assert done.stdout.decode().splitlines() == [
+        f"{a}\t{b}" for a, b in zip(tokens, wanted.tags, strict=True)
+    ]
+
+
+def test_the_example_for_images_runs_by_itself(classifier: Predictor, folder: Path, tmp_path: Path) -> None:
+    images = np.random.RandomState(0).rand(3, 8, 8)
+    np.save(tmp_path / "images.npy", images)
+    command = [sys.executable, str(folder / "digits.py"), "images.npy"]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, text=True)
+    assert done.stdout.split() == [each.label for each in classifier.classify(images)]
+
+
+@pytest.mark.parametrize("name", ["tagger.py", "digits.py"])
+def test_examples_are_short_and_import_nothing_else(folder: Path, name: str) -> None:
+    lines = (folder / name).read_text().splitlines()
+    assert [line for line in lines if line.startswith(("import", "from"))] == [
+        "import json, pathlib, sys",
+        "import numpy as np, onnxruntime",
+    ]
+    assert len(lines) <= 18
+
+
+def test_no_torch_is_imported(folder: Path) -> None:
+    program = (
+        "import sys; from seqtrain.export.onnx_predictor import OnnxPredictor;"
+        f"OnnxPredictor({str(folder / 'tagger.onnx')!r}).tag('the dog'); print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout == "False\n"
+
+
+class TestRefusals:
+    def test_another_kind_of_input(self, folder: Path) -> None:
+        with pytest.raises(DataError, match=r"this model does not classify images; use tag\(sentences\)"):
+            OnnxPredictor(folder / "tagger.onnx").classify(np.zeros((8, 8)))
+        with pytest.raises(DataError, match=r"this model does not tag words; use classify\(images\)"):
+            OnnxPredictor(folder / "digits.onnx").tag("the dog")
+
+    def test_an_empty_sentence(self, folder: Path) -> None:
+        with pytest.raises(DataError, match="a sentence has no words"):
+            OnnxPredictor(folder / "tagger.onnx").tag([["the"], []])
+
+    def test_no_such_file(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match=r"a\.onnx: no such file"):
+            OnnxPredictor(tmp_path / "a.onnx")
+
+    def test_files_that_do_not_belong_together(self, folder: Path, tmp_path: Path) -> None:
+        model = tmp_path / "a.onnx"
+        model.write_bytes((folder / "tagger.onnx").read_bytes())
+        with pytest.raises(
+            DataError, match=r"a\.json: is missing; `seqtrain export` writes it beside a\.onnx"
+        ):
+            OnnxPredictor(model)
+        plain = json.loads((folder / "digits.json").read_text())
+        for content, problem in (
+            (json.dumps(plain), r"a\.json: describes another model than a\.onnx; export both again"),
+            (
+                json.dumps(plain | {"version": 9}),
+                r"a\.json: has version 9, expected 1; export the model again",
+            ),
+            (json.dumps({"a": 1}), r"a\.json: was not written by `seqtrain export`"),
+            ("{", r"a\.json: cannot be read: "),
+        ):
+            (tmp_path / "a.json").write_text(content)
+            with pytest.raises(DataError, match=problem):
+                OnnxPredictor(model)
+
+    def test_without_onnxruntime(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        with pytest.raises(InputError, match=r"needs onnxruntime: pip install 'seqtrain\[onnx\]'"):
+            OnnxPredictor(folder / "tagger.onnx")
