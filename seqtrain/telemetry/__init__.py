@@ -11,10 +11,18 @@ from seqtrain.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from seqtrain.telemetry.hidden_states import HiddenStateTelemetry
+    from seqtrain.telemetry.recurrence import RecurrenceTelemetry
     from seqtrain.telemetry.training_curves import TrainingCurves
+    from seqtrain.telemetry.weights import WeightTelemetry
 
-__all__ = ["HiddenStateTelemetry", "TrainingCurves"]
+__all__ = ["HiddenStateTelemetry", "RecurrenceTelemetry", "TrainingCurves", "WeightTelemetry"]
 
 __getattr__ = lazy_attributes(
-    __name__, {"HiddenStateTelemetry": "hidden_states", "TrainingCurves": "training_curves"}
+    __name__,
+    {
+        "HiddenStateTelemetry": "hidden_states",
+        "RecurrenceTelemetry": "recurrence",
+        "TrainingCurves": "training_curves",
+        "WeightTelemetry": "weights",
+    },
 )

@@ -79,9 +79,11 @@ class Sink:
                 )
 
     def figure(self, tag: str, figure: Figure, step: int, *, validation: bool = False) -> None:
-        """Draw a figure and write it as an image; the figure stays open."""
+        """Render a figure and write it as an image."""
+        from seqtrain.telemetry.figures.canvas import render
+
         for writer in self._writers(validation):
-            writer.add_figure(tag, figure, step, close=False)
+            writer.add_image(tag, render(figure), step, dataformats="HWC")
 
     def text(self, tag: str, markdown: str, step: int, *, validation: bool = False) -> None:
         """Write a text in Markdown."""

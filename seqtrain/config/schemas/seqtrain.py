@@ -176,8 +176,17 @@ class LastCheckpoint:
 
 
 @describes("callbacks", "seqtrain.telemetry.HiddenStateTelemetry")
-class HiddenStateTelemetry:
+@describes("callbacks", "seqtrain.telemetry.WeightTelemetry")
+class EveryNSteps:
     every_n_steps: Count
+
+
+@describes("callbacks", "seqtrain.telemetry.RecurrenceTelemetry")
+class RecurrenceTelemetry:
+    num_sequences: Count
+    gates: bool
+    gradients: bool
+    figures: bool
 
 
 @describes("callbacks", "seqtrain.training.ProgressBar")

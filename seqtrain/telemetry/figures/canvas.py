@@ -1,0 +1,54 @@
+"""An empty figure, and a figure as an image.
+
+pyplot is not used: it keeps figures alive and takes a while to import. Margins are given rather than found by
+a layout engine, which would draw everything twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+DPI = 90
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DIVERGING = "RdBu_r"  # blue below zero, red above
+MAX_LABELS = 40  # along an axis; more could not be read
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """A figure of so many inches with a title."""
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    figure.suptitle(title, fontsize=10, y=1 - 0.08 / height, va="top")
+    return figure
+
+
+def add_panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """A panel of so many inches, from the lower left corner of the figure."""
+    whole_width, whole_height = figure.get_size_inches()
+    panel: Axes = figure.add_axes(
+        (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
+    )
+    panel.tick_params(labelsize=7)
+    return panel
+
+
+def label_steps(panel: Axes, labels: Sequence[str]) -> None:
+    """Write what each step is along the x axis, or every n-th where there are too many."""
+    every = -(-len(labels) // MAX_LABELS)
+    places = range(0, len(labels), every)
+    turned = any(len(label) > 3 for label in labels)
+    panel.set_xticks(list(places), [labels[place] for place in places], rotation=90 if turned else 0)
+
+
+def render(figure: Figure) -> NDArray[np.uint8]:
+    """(height, width, 3) bytes."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -1,0 +1,47 @@
+"""The confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from seqtrain.telemetry.figures.canvas import add_panel, new_figure
+
+MOST_NUMBERS = 400  # cells; with more of them numbers could not be read
+
+
+def draw_confusions(counts: Tensor, names: Sequence[str]) -> Figure:
+    """How often each target (row) was predicted as each target (column); colours are shares of the row."""
+    size = min(0.36 * len(names), 8.0)
+    figure = new_figure(size + 1.3, size + 1.4, "confusions: rows are targets, columns predictions")
+    panel = add_panel(figure, 0.9, 0.8, size, size)
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    panel.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    panel.set_xticks(range(len(names)), names, rotation=90)
+    panel.set_yticks(range(len(names)), names)
+    if counts.numel() <= MOST_NUMBERS:
+        _write_counts(figure, counts, shares)
+    return figure
+
+
+def _write_counts(figure: Figure, counts: Tensor, shares: Tensor) -> None:
+    for row, column in counts.nonzero().tolist():
+        number = int(counts[row, column])
+        figure.axes[0].text(
+            column,
+            row,
+            _shorten(number),
+            ha="center",
+            va="center",
+            fontsize=6,
+            color="white" if shares[row, column] > 0.5 else "black",
+        )
+
+
+def _shorten(number: int) -> str:
+    """At most four characters: 950, 1.2k, 13k."""
+    if number < 1000:
+        return str(number)
+    return f"{number / 1000:.1f}k" if number < 9950 else f"{number / 1000:.0f}k"

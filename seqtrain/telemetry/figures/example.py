@@ -1,0 +1,60 @@
+"""One sequence as the figures show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqtrain.recurrence.trace import DirectionTrace, Trace
+from seqtrain.telemetry.sample import Sample
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sequence of a sample: the names of its steps, its inputs, and what the recurrence made of them.
+
+    `directions` are those of the last layer, with (time, hidden) tensors on the CPU. `inputs` (features,
+    time) is None for sentences.
+    """
+
+    title: str
+    labels: list[str]
+    directions: list[DirectionTrace]
+    inputs: Tensor | None
+
+
+def choose_examples(lengths: Tensor, num: int, most: int = 24) -> list[int]:
+    """Places of the `num` longest sequences of at most `most` steps, or of all if none is as short."""
+    fitting = [place for place in range(len(lengths)) if lengths[place] <= most]
+    places = fitting or list(range(len(lengths)))
+    return sorted(places, key=lambda place: -int(lengths[place]))[:num]
+
+
+def read_example(sample: Sample, traced: Trace, place: int) -> Example:
+    """The sequence at this place of the sample."""
+    length = int(sample.batch.lengths[place])
+    inputs = sample.batch.inputs
+    if sample.words is not None:
+        labels, title = sample.words[place], f"sentence {place + 1} of the sample"
+    else:
+        labels, title = [str(step) for step in range(length)], _name_image(sample, place)
+    directions = [_cut(part, place, length) for part in traced.layers[-1]]
+    return Example(
+        title, labels, directions, inputs[place, :length].T if isinstance(inputs, Tensor) else None
+    )
+
+
+def _name_image(sample: Sample, place: int) -> str:
+    targets = sample.batch.targets
+    name = "" if targets is None else f" ({sample.spec.target_names[int(targets[place])]})"
+    return f"image {place + 1} of the sample{name}, read by {sample.spec.view or 'steps'}"
+
+
+def _cut(part: DirectionTrace, place: int, length: int) -> DirectionTrace:
+    def cut(values: Tensor) -> Tensor:
+        return values[place, :length].detach().to("cpu", torch.float32)
+
+    gates = {name: cut(gate) for name, gate in part.gates.items()}
+    return DirectionTrace(cut(part.h), None if part.c is None else cut(part.c), gates)

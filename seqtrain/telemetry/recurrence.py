@@ -1,0 +1,113 @@
+"""What happens at every step of the recurrence, on a fixed sample of validation sequences."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from seqtrain.recurrence.trace import Trace
+from seqtrain.telemetry.gates import gate_statistics
+from seqtrain.telemetry.gradients import gradient_norms, gradient_statistics, trace_network
+from seqtrain.telemetry.pace import Pace
+from seqtrain.telemetry.sample import (
+    MAX_STEPS,
+    Sample,
+    draw_sample,
+    looking_at,
+    members_of,
+    recurrent_module,
+)
+from seqtrain.telemetry.sink import Sink, sink_of
+
+log = logging.getLogger("seqtrain")
+
+NUM_EXAMPLES = 2  # sequences whose states are drawn
+
+
+class RecurrenceTelemetry(pl.Callback):
+    """Gates, memory lengths and gradients through time, after each validation; now and then as figures.
+
+    The sample runs through the weights of the backbone as `seqtrain.recurrence.trace` does it, whatever
+    engine the training uses. Backbones that cannot be traced are left out.
+
+    Args:
+        num_sequences: of the validation data that are looked at; fewer where they are very long.
+        gates: whether to log statistics of the gates, and the memory lengths that they imply.
+        gradients: whether to log the gradient of the loss with respect to the states.
+        figures: whether to draw states, gates and gradients over time (TensorBoard only).
+    """
+
+    def __init__(self, num_sequences: int, gates: bool, gradients: bool, figures: bool) -> None:
+        self.num_sequences = num_sequences
+        self.gates = gates
+        self.gradients = gradients
+        self.figures = figures
+        self._pace = Pace()
+        self._sample: Sample | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._pace.start()
+        if not trainer.is_global_zero:
+            return
+        if all(recurrent_module(network) is None for _, network in members_of(pl_module)):
+            log.info("the backbone is of its own kind: no gates and no gradients through time are logged")
+            return
+        self._sample = draw_sample(trainer, self.num_sequences, MAX_STEPS)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._look(trainer, pl_module, with_figures=self._pace.is_due(trainer.global_step))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.figures and self._pace.last_step < trainer.global_step:
+            self._look(trainer, pl_module, with_figures=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._pace.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._pace.load_state_dict(state_dict)
+
+    def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule, with_figures: bool) -> None:
+        if self._sample is None:
+            return
+        sink, step = sink_of(trainer), trainer.global_step
+        batch = self._sample.batch.to(pl_module.device)
+        for member, network in members_of(pl_module):
+            with looking_at(network, with_gradients=self.gradients):
+                traced = trace_network(network, batch)
+                norms = gradient_norms(network, batch, traced) if self.gradients else {}
+            sink.scalars(self._scalars(member, traced, norms), step, validation=True)
+            if self.figures and with_figures and sink.has_figures:
+                with self._pace.drawing(step):
+                    _draw(sink, step, member, self._sample, traced, norms)
+
+    def _scalars(self, member: str, traced: Trace, norms: dict[str, Tensor]) -> dict[str, float]:
+        gates = gate_statistics(traced) if self.gates else {}
+        gradients = gradient_statistics(norms, traced.lengths)
+        scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
+        return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}
+
+
+def _draw(
+    sink: Sink, step: int, member: str, sample: Sample, traced: Trace, norms: dict[str, Tensor]
+) -> None:
+    # The library is imported when something is drawn, not when a training starts.
+    from seqtrain.telemetry.figures.example import choose_examples, read_example
+    from seqtrain.telemetry.figures.gates import draw_gates
+    from seqtrain.telemetry.figures.gradients import draw_gradients
+    from seqtrain.telemetry.figures.states import draw_states
+
+    examples = [
+        read_example(sample, traced, place) for place in choose_examples(traced.lengths, NUM_EXAMPLES)
+    ]
+    for number, example in enumerate(examples, start=1):
+        sink.figure(f"states/{member}example{number}", draw_states(example), step, validation=True)
+    if examples[0].directions[0].gates:
+        sink.figure(f"gates/{member}example1", draw_gates(examples[0]), step, validation=True)
+    if norms:
+        figure = draw_gradients(norms, traced.lengths)
+        sink.figure(f"gradients/{member}through time", figure, step, validation=True)

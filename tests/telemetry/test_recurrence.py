@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from event_files import read_images, read_scalars
+
+from seqtrain.runs.folder import RunFolder
+from seqtrain.training.train import train
+
+QUIET = ("callbacks.hidden_states=null", "callbacks.weights=null")
+
+
+def test_gates_and_gradients_come_after_each_validation_and_figures_at_the_end(compose) -> None:
+    cfg = compose(*QUIET, "model=bilstm", task="pos")
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = Path(cfg.run_dir) / "validation"
+    scalars = {tag: v for tag, v in read_scalars(folder).items() if tag.startswith(("gates", "gradients"))}
+    places = [f"layer0/{direction}" for direction in ("forward", "backward")]
+    names = ("mean", "low", "high")
+    gates = [f"{gate}/{name}" for gate in ("input", "forget", "cell", "output") for name in names]
+    expected = {f"gates/{p}/{g}" for p in places for g in (*gates, "memory/median", "memory/longest")}
+    expected |= {f"gradients/{p}/{g}" for p in places for g in ("first_fifth", "last_fifth", "ratio")}
+    assert set(scalars) == expected
+    assert {step for values in scalars.values() for step in values} == {6, 12}
+    images = read_images(folder)
+    assert images == {
+        tag: [12]
+        for tag in ("states/example1", "states/example2", "gates/example1", "gradients/through time")
+    }
+
+
+def test_each_part_can_be_switched_off(compose) -> None:
+    parts = [f"callbacks.recurrence.{part}=false" for part in ("gates", "gradients", "figures")]
+    cfg = compose(*QUIET, *parts)
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = Path(cfg.run_dir) / "validation"
+    assert not [tag for tag in read_scalars(folder) if tag.startswith(("gates", "gradients"))]
+    assert read_images(folder) == {}
+
+
+def test_training_has_the_same_numbers_with_and_without_it(compose) -> None:
+    weights = []
+    for number, options in enumerate(((), ("callbacks.recurrence=null", "callbacks.weights=null"))):
+        cfg = compose(*options, "head.dropout=0.3", f"run_dir={compose().run_dir}_{number}")
+        train(cfg, RunFolder(cfg.run_dir))
+        path = RunFolder(cfg.run_dir).last_checkpoint
+        weights.append(torch.load(path, weights_only=True)["state_dict"])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_members_have_names_of_their_own(compose) -> None:
+    cfg = compose(*QUIET, "members=2", "trainer.max_epochs=1")
+    train(cfg, RunFolder(cfg.run_dir))
+    tags = read_scalars(Path(cfg.run_dir) / "validation")
+    assert {tag.split("/")[1] for tag in tags if tag.startswith("gradients/")} == {"member0", "member1"}
