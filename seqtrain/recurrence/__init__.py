@@ -30,7 +30,7 @@ The input projection and its gradients are the engine's own, so that it may lay 
     cells/         the equations of each cell
     engines/       what runs one layer:
       reference.py   any cell, plain autograd: the oracle
-      eager.py       the LSTM, gradients by hand, with its time loops in lstm_loop.py; docs/recurrence.md
+      eager.py       the LSTM and the GRU: gradients by hand, and a path without them; docs/recurrence.md
       triton/        the LSTM on a GPU, by Triton kernels; opt-in
       selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts

@@ -26,6 +26,11 @@ class PackedWalk:
         self.num_rows = sum(self.batch_sizes)
         self.is_dense = self.batch_sizes[0] == self.batch_sizes[-1]
 
+    @property
+    def mean_batch_size(self) -> int:
+        """Rows of a step on average."""
+        return self.num_rows // len(self.batch_sizes)
+
     @cached_property
     def offsets(self) -> list[int]:
         """First row of each step, and the number of rows at the end: T + 1 numbers."""

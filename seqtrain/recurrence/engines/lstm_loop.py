@@ -1,48 +1,42 @@
-"""The time loops of the fast LSTM engine: only what depends on the step before is inside.
+"""The time loops of the fast LSTM engine: only what depends on the previous step is inside.
 
 Letters: D directions, N rows of all steps, B sequences, b rows of one step, H hidden size.
 
-Two rewritings save time, and change nothing but the rounding:
+Back through time, dc and dh only scale factors that are known beforehand. Those are computed for many steps
+at once, in blocks that fit in the cache; five operations are left for each step.
 
-    tanh(x) = 2 sigmoid(2 x) - 1, as torch's sigmoid takes a quarter of the time of its tanh on a CPU.
-    So the rows of g in the projection and in W_hh come doubled, one sigmoid covers all four gates, and
-    c is kept doubled between steps.
-
-    Back through time, dc and dh only scale factors that are known beforehand. Those are computed for many
-    steps in one go, in blocks that fit in the cache; five operations are left for each step.
-
-Products of both directions are one batched product each. Its result is written to a contiguous buffer:
-only there does the library run it as one, a core for each direction.
+Directions walk together in one batched product per step, or, where a product is large enough for oneDNN, one
+after the other. The caller decides: D is 2 or 1.
 """
-
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from seqtrain.recurrence.engines.blocks import backward_blocks
+from seqtrain.recurrence.engines.products import multiply, prefers_onednn
+from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
-
-BLOCK = 1 << 18
-"""Numbers in a block of gates whose factors are computed in one go: a megabyte in float32."""
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input  # (d, s) -> d s (1 - s)
 tanh_backward = torch.ops.aten.tanh_backward.grad_input  # (d, t) -> d (1 - t^2)
 
 
-def forward_loop(projected: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, walk: PackedWalk) -> Tensor:
-    """Fill h and c, (D, B + N, H), after the B initial states; c is twice the cell state.
+def forward_loop(
+    gates: Tensor, projected: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, tanh: Tanh, walk: PackedWalk
+) -> None:
+    """Fill the activated gates i, f, g, o (D, N, 4H) and, after the B initial states, h and c (D, B + N, H).
 
-    `projected` (D, N, 4H) and `weight_hh` (D, 4H, H) have the rows of g doubled. Returns the activated
-    gates i, f, g, o (D, N, 4H), in place of `projected` if c has its dtype.
+    `projected` (D, N, 4H), which may be `gates` itself, and `weight_hh` (D, 4H, H) have the rows of g
+    multiplied by `tanh.scale`; c is the cell state times that scale.
     """
     num_directions, _, hidden_size = h.shape
     batch_size = walk.batch_sizes[0]
+    cell_of = slice(2 * hidden_size, 3 * hidden_size)
     one_dtype = projected.dtype == c.dtype
-    gates = projected if one_dtype else torch.empty_like(projected, dtype=c.dtype)
+    apart = num_directions == 1 and prefers_onednn(h, weight_hh.numel() * walk.mean_batch_size)
     walked = (projected, gates, *gates.chunk(4, dim=-1), h[:, batch_size:], c[:, batch_size:])
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
     matrix = weight_hh.mT
-    minus_one = c.new_full((), -1)  # a tensor: torch wraps a Python number anew in each call, at a cost
 
     size = -1
     a, tanh_c = projected, c
@@ -52,41 +46,47 @@ def forward_loop(projected: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, wal
             h_previous, c_previous = h_previous[:, :size], c_previous[:, :size]
             a = h.new_empty(num_directions, size, 4 * hidden_size)
             tanh_c = c.new_empty(num_directions, size, hidden_size)
-        torch.baddbmm(x, h_previous, matrix, out=a)  # a = W_ih x + W_hh h + b
-        torch.sigmoid(a if one_dtype else a.to(c.dtype), out=gate)
-        torch.add(minus_one, g, alpha=2, out=g)  # g = tanh(a_g)
+        if apart:
+            a = multiply(h_previous[0], weight_hh[0]).add_(x[0]).unsqueeze(0)
+        else:
+            torch.baddbmm(x, h_previous, matrix, out=a)  # a = W_ih x + W_hh h + b
+        wide = a if one_dtype else a.to(c.dtype)
+        torch.sigmoid(wide, out=gate)
+        tanh.run(wide[:, :, cell_of], g)
         torch.mul(f, c_previous, out=c_step)
-        c_step.addcmul_(i, g, value=2)  # 2 c' = f 2 c + 2 i g
-        torch.sigmoid(c_step, out=tanh_c)
-        torch.add(minus_one, tanh_c, alpha=2, out=tanh_c)
+        c_step.addcmul_(i, g, value=tanh.scale)  # c' = f c + i g
+        tanh.run(c_step, tanh_c)
         torch.mul(o, tanh_c, out=h_step)  # h' = o tanh(c')
         h_previous, c_previous = h_step, c_step
-    return gates
 
 
 def backward_loop(
-    gates: Tensor, weight_hh: Tensor, c: Tensor, d_h: Tensor, d_c: Tensor, walk: PackedWalk
+    gates: Tensor, weight_hh: Tensor, c: Tensor, d_h: Tensor, d_c: Tensor, tanh: Tanh, walk: PackedWalk
 ) -> Tensor:
-    """Turn the gates into the gradients of their pre-activations (D, N, 4H), in torch's own scale, in place.
+    """Turn the gates into the gradients of their pre-activations (D, N, 4H) in place.
 
-    `gates` and c are what `forward_loop` left, `weight_hh` (D, 4H, H) is torch's own. `d_h` (D, N, H) is
-    the gradient that reaches h at each row from outside. `d_c` (D, B, H), that of the final cell states,
-    becomes that of c_0 in place. Returns the gradient of h_0 (D, B, H).
+    `gates` and c are what `forward_loop` left, `weight_hh` (D, 4H, H) is torch's own. `d_h` (D, N, H) is the
+    gradient that reaches h at each row from outside the recurrence. `d_c` (D, B, H), the gradient of the
+    final cell states, becomes that of c_0 in place. Returns the gradient of h_0 (D, B, H).
     """
     by_gate = gates.view(*gates.shape[:2], 4, gates.size(2) // 4)
     walked = [*map(walk.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
+    apart = gates.size(0) == 1 and prefers_onednn(weight_hh, weight_hh.numel() * walk.mean_batch_size)
 
     size = -1
     d_a = d_h_out = d_h
     one_dtype = gates.dtype == weight_hh.dtype
-    for first, last in _blocks(walk, width=gates.size(0) * gates.size(2)):
+    for first, last in backward_blocks(walk, width=gates.size(0) * gates.size(2)):
         rows = slice(walk.offsets[first], walk.offsets[last])
         steps = [parts[first:last] for parts in walked]
-        for factor in _factors(gates[:, rows], c, rows, walk):
+        for factor in _factors(gates[:, rows], c, rows, tanh, walk):
             steps.append(list(torch.split(factor, walk.batch_sizes[first:last], dim=1)))
         for d_h_step, d_gate, d_ifg, d_o, to_c, f in zip(*map(reversed, steps), strict=True):
             if d_h_step.size(1) == size:
-                d_h_step = torch.baddbmm(d_h_step, d_a, weight_hh, out=d_h_out)
+                if apart:
+                    d_h_step = multiply(d_a[0], weight_hh[0].mT).add_(d_h_step[0]).unsqueeze(0)
+                else:
+                    d_h_step = torch.baddbmm(d_h_step, d_a, weight_hh, out=d_h_out)
             else:
                 if size > 0:  # some sequences end here: nothing comes back from a next step for them
                     known = torch.baddbmm(d_h_step[:, :size], d_a, weight_hh)
@@ -103,19 +103,7 @@ def backward_loop(
     return torch.bmm(d_a, weight_hh)
 
 
-def _blocks(walk: PackedWalk, width: int) -> Iterator[tuple[int, int]]:
-    """Ranges of steps, from the last to the first, whose gates fill one block each."""
-    offsets = walk.offsets
-    last = len(walk.batch_sizes)
-    while last > 0:
-        first = last - 1
-        while first > 0 and (offsets[last] - offsets[first - 1]) * width <= BLOCK:
-            first -= 1
-        yield first, last
-        last = first
-
-
-def _factors(gates: Tensor, c: Tensor, rows: slice, walk: PackedWalk) -> tuple[Tensor, Tensor]:
+def _factors(gates: Tensor, c: Tensor, rows: slice, tanh: Tanh, walk: PackedWalk) -> tuple[Tensor, Tensor]:
     """Put into the gates of these rows (D, rows, 4H) what the recurrent gradients are multiplied with.
 
     For i, f, g that is dc, for o it is dh:
@@ -126,13 +114,15 @@ def _factors(gates: Tensor, c: Tensor, rows: slice, walk: PackedWalk) -> tuple[T
     """
     i, f, g, o = gates.chunk(4, dim=-1)
     batch_size = walk.batch_sizes[0]
-    tanh_c = torch.sigmoid(c[:, batch_size + rows.start : batch_size + rows.stop])
-    torch.add(tanh_c.new_full((), -1), tanh_c, alpha=2, out=tanh_c)
+    tanh_c = torch.empty_like(o, memory_format=torch.contiguous_format)
+    tanh.run(c[:, batch_size + rows.start : batch_size + rows.stop], tanh_c)
     to_c = torch.ops.aten.tanh_backward(o, tanh_c)
     forget, whole_i = f.clone(), i.clone()
 
     sigmoid_backward(g, i, grad_input=i)
     tanh_backward(whole_i, g, grad_input=g)
-    sigmoid_backward(walk.take_previous(c, rows.start, rows.stop), f, grad_input=f).mul_(0.5)
+    sigmoid_backward(walk.take_previous(c, rows.start, rows.stop), f, grad_input=f)
+    if tanh.scale != 1:
+        f.div_(tanh.scale)
     sigmoid_backward(tanh_c, o, grad_input=o)
     return to_c, forget

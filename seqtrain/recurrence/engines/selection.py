@@ -6,7 +6,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
-from seqtrain.recurrence.engines.eager import eager_layer
+from seqtrain.recurrence.engines.eager import HAND_WRITTEN, eager_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.transforms import is_transformed
 from seqtrain.recurrence.engines.triton.plan import explain_triton, explain_triton_layer
@@ -22,10 +22,11 @@ def explain_backend(backend: str, cell: str) -> str | None:
     """Say why this backend cannot run this cell on any device; None where it can."""
     if backend not in BACKENDS:
         return f"backend must be one of {', '.join(BACKENDS)}, got: {backend!r}"
-    if backend not in ("auto", "reference") and cell != "lstm":
+    runs = {"eager": tuple(HAND_WRITTEN), "triton": ("lstm",)}.get(backend, (cell,))
+    if cell not in runs:
         return (
-            f"backend={backend!r} runs cell='lstm' only, got: cell={cell!r}. "
-            "Use backend='auto', which takes the reference engine for other cells."
+            f"backend={backend!r} runs cell={' and '.join(map(repr, runs))} only, got: cell={cell!r}. "
+            "Use backend='auto', which runs other cells in the reference engine."
         )
     return explain_triton() if backend == "triton" else None
 
@@ -48,5 +49,5 @@ def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: Packe
 
         return triton_layer
     if backend == "auto":
-        backend = "eager" if cell.name == "lstm" else "reference"
+        backend = "eager" if cell.name in HAND_WRITTEN else "reference"
     return ENGINES[backend]

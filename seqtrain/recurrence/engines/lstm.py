@@ -1,0 +1,100 @@
+"""The LSTM of the fast engine: what surrounds its time loops, in both passes."""
+
+import torch
+from torch import Tensor
+
+from seqtrain.recurrence.cells import State
+from seqtrain.recurrence.engines.blocks import forward_blocks
+from seqtrain.recurrence.engines.handwritten import (
+    Blocks,
+    Gradients,
+    Matrices,
+    Saved,
+    project,
+    sum_over_rows,
+)
+from seqtrain.recurrence.engines.lstm_inference import inference_loop
+from seqtrain.recurrence.engines.lstm_loop import backward_loop, forward_loop
+from seqtrain.recurrence.engines.products import multiply
+from seqtrain.recurrence.engines.tanh import Tanh, choose_tanh
+from seqtrain.recurrence.walk import PackedWalk
+
+
+class HandWrittenLSTM:
+    """The LSTM with gradients by hand."""
+
+    name = "lstm"
+
+    def forward(self, rows: Tensor, weights: Matrices, state: State, walk: PackedWalk) -> tuple[Saved, State]:
+        h_0, c_0 = state
+        num_directions, batch_size, hidden_size = h_0.shape
+        tanh = _choose(c_0, walk)
+        weights = _scale(weights, tanh, hidden_size)
+        projected = project(rows, weights["weight_ih"], _sum_biases(weights))
+        h = h_0.new_empty(num_directions, batch_size + walk.num_rows, hidden_size)
+        c = c_0.new_empty(h.shape)
+        h[:, :batch_size] = h_0
+        torch.mul(c_0, tanh.scale, out=c[:, :batch_size])
+        gates = projected if projected.dtype == c.dtype else torch.empty_like(projected, dtype=c.dtype)
+        forward_loop(gates, projected, weights["weight_hh"], h, c, tanh, walk)
+        c_n = walk.take_last(c[:, batch_size:]).div_(tanh.scale)
+        return (gates, h, c), (walk.take_last(h[:, batch_size:]), c_n)
+
+    def backward(
+        self,
+        rows: Tensor,
+        weights: Matrices,
+        saved: Saved,
+        d_h: Tensor,
+        d_memory: State,
+        walk: PackedWalk,
+    ) -> Gradients:
+        gates, h, c = saved
+        (d_c,) = d_memory
+        weight_hh = weights["weight_hh"]
+        d_h_0 = backward_loop(gates, weight_hh, c, d_h, d_c, _choose(c, walk), walk)
+        d_a = gates.to(rows.dtype)
+        previous = walk.take_previous(h, 0, walk.num_rows)
+        d_bias = sum_over_rows(d_a)
+        return Gradients(
+            projected=d_a,
+            state=(d_h_0, d_c),
+            weights={
+                "weight_ih": [multiply(d.mT, x.mT) for d, x in zip(d_a, rows, strict=True)],
+                "weight_hh": [multiply(d.mT, x.mT) for d, x in zip(d_a, previous, strict=True)],
+                "bias_ih": d_bias,
+                "bias_hh": [bias.clone() for bias in d_bias],
+            },
+        )
+
+    def run(self, rows: Blocks, weights: Matrices, state: State, walk: PackedWalk) -> State:
+        h_0, c_0 = state
+        num_directions, _, hidden_size = h_0.shape
+        tanh = _choose(c_0, walk)
+        weights = _scale(weights, tanh, hidden_size)
+        bias = _sum_biases(weights)
+        h_n, c_n = h_0.clone(), torch.mul(c_0, tanh.scale)
+        for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):
+            projected = project(rows.read(first, last), weights["weight_ih"], bias)
+            sizes = walk.batch_sizes[first:last]
+            rows.write(first, last, inference_loop(projected, weights["weight_hh"], h_n, c_n, tanh, sizes))
+        return h_n, c_n.div_(tanh.scale)
+
+
+def _sum_biases(weights: Matrices) -> Tensor | None:
+    """b_ih + b_hh (D, 4H), None in a layer without biases."""
+    return weights["bias_ih"] + weights["bias_hh"] if "bias_ih" in weights else None
+
+
+def _choose(like: Tensor, walk: PackedWalk) -> Tanh:
+    return choose_tanh(like, like.size(0) * walk.mean_batch_size * like.size(2))
+
+
+def _scale(weights: Matrices, tanh: Tanh, hidden_size: int) -> Matrices:
+    """Multiply the rows of g by the scale that tanh wants, in a copy."""
+    if tanh.scale == 1:
+        return weights
+    scaled = {name: weight.clone() for name, weight in weights.items()}
+    for weight in scaled.values():
+        weight[:, 2 * hidden_size : 3 * hidden_size].mul_(tanh.scale)
+    return scaled

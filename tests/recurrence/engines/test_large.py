@@ -1,0 +1,86 @@
+"""Layers large enough for oneDNN and for tanh by expm1, and signals of every scale."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from seqtrain.model import BiLSTM
+from seqtrain.recurrence.engines.products import MIN_SIZE
+
+LENGTHS = [6] * 40 + [5] * 20 + [1] * 10
+HIDDEN = 100
+
+
+def test_mean_steps_are_large_enough_for_onednn() -> None:
+    assert 4 * HIDDEN * HIDDEN * sum(LENGTHS) // max(LENGTHS) > MIN_SIZE  # of a packed LSTM
+    assert 3 * HIDDEN * HIDDEN * len(LENGTHS) > MIN_SIZE  # of a padded GRU
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_results_and_gradients_equal_torchs(cell: str, packed: bool, bidirectional: bool) -> None:
+    torch.manual_seed(0)
+    kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+    exact = kind(20, HIDDEN, 2, bidirectional=bidirectional, dtype=torch.float64)
+    mine = BiLSTM(20, HIDDEN, 2, bidirectional=bidirectional, cell=cell)
+    mine.load_state_dict(exact.state_dict())
+    x = torch.randn(6, 70, 20)
+    results = []
+    for layer, dtype in ((mine, torch.float32), (exact, torch.float64)):
+        given: Tensor | PackedSequence = x.to(dtype)
+        if packed:
+            given = pack_padded_sequence(given, LENGTHS)
+        output, state = layer(given)
+        values = [output.data if packed else output, *(state if isinstance(state, tuple) else (state,))]
+        loss = sum(value.square().sum() for value in values)
+        results.append([*values, *torch.autograd.grad(loss, layer.parameters())])
+    for left, right in zip(*results, strict=True):
+        tolerance = 1e-5 * float(right.detach().abs().max())
+        torch.testing.assert_close(left.double(), right, rtol=1e-4, atol=tolerance)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize(("batch_size", "hidden_size"), [(1, 7), (3, 20), (70, HIDDEN)])
+def test_results_without_gradients_are_those_with(
+    cell: str, packed: bool, batch_size: int, hidden_size: int
+) -> None:
+    torch.manual_seed(0)
+    layer = BiLSTM(5, hidden_size, 2, cell=cell)
+    x: Tensor | PackedSequence = torch.randn(40, batch_size, 5)
+    if packed:
+        x = pack_padded_sequence(x, [40 - 39 * k // batch_size for k in range(batch_size)])
+    output, state = layer(x)
+    with torch.no_grad():
+        quiet, quiet_state = layer(x)
+    torch.testing.assert_close(quiet.data, output.data, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(quiet_state, state, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-4, 1e-6, 1e-8, 1e-20])
+@pytest.mark.parametrize("batch_size", [1, 70])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_small_signals_keep_their_relative_precision(cell: str, batch_size: int, scale: float) -> None:
+    torch.manual_seed(0)
+    kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+    exact = kind(20, 32, bidirectional=True, bias=False, dtype=torch.float64)
+    layers = [kind(20, 32, bidirectional=True, bias=False), BiLSTM(20, 32, bias=False, cell=cell)]
+    x = scale * torch.randn(12, batch_size, 20)
+    truth = differentiate(exact, x.double())
+    torchs, ours = [], []
+    for layer, errors in zip(layers, (torchs, ours), strict=True):
+        layer.load_state_dict(exact.state_dict())
+        for value, expected in zip(differentiate(layer, x), truth, strict=True):
+            errors.append(float((value.double() - expected).norm() / expected.norm()))
+        with torch.no_grad():
+            errors.append(float((layer(x)[0].double() - truth[0]).norm() / truth[0].norm()))
+    assert max(ours) < 2 * max(torchs) + 1e-7
+
+
+def differentiate(layer: nn.Module, x: Tensor) -> list[Tensor]:
+    """The output, and the gradients of its sum by the input and by all weights."""
+    x = x.clone().requires_grad_()
+    output, _ = layer(x)
+    return [output.detach(), *torch.autograd.grad(output.sum(), [x, *layer.parameters()])]

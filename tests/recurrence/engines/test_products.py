@@ -1,0 +1,35 @@
+"""Products by either library give the same numbers, in every layout that the engines use."""
+
+import pytest
+import torch
+
+from seqtrain.recurrence.engines.products import MIN_SIZE, multiply, prefers_onednn
+
+M, K, N = 64, 200, 256
+
+
+def test_sizes_are_on_either_side_of_the_limit() -> None:
+    assert M * K * N > MIN_SIZE > 2 * K * N
+
+
+@pytest.mark.parametrize("rows", [M, 2])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_equals_float64(rows: int, transposed: bool, with_bias: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(K, rows).T if transposed else torch.randn(rows, K)
+    weight = torch.randn(K, N).T if transposed else torch.randn(N, K)
+    bias = torch.randn(N) if with_bias else None
+    exact = x.double() @ weight.double().T + (0 if bias is None else bias.double())
+    found = multiply(x, weight, bias)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own flags
+def test_onednn_is_for_large_float32_products_on_a_cpu() -> None:
+    assert not prefers_onednn(torch.zeros(1), MIN_SIZE - 1)
+    assert not prefers_onednn(torch.zeros(1, dtype=torch.float64), MIN_SIZE)
+    assert not prefers_onednn(torch.zeros(1, device="meta"), MIN_SIZE)
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert not prefers_onednn(torch.zeros(1), MIN_SIZE)
