@@ -46,7 +46,7 @@ function stepChart({ title, note, sequence, series, y, marks = [], height = 190 
 
 function stepAxis(sequence) {
   const domain = [0, Math.max(1, sequence.steps - 1)];
-  if (!sequence.words) return { domain, label: stepWord(), tickFormat: (step) => (Number.isInteger(step) ? step + 1 : ""), inset: 8 };
+  if (!sequence.words) return { domain, label: stepWord(), ticks: d3.ticks(...domain, 14).filter(Number.isInteger), tickFormat: (step) => step + 1, inset: 8 };
   return {
     domain, label: null, inset: 14, ticks: range(sequence.steps), tickRotate: -40, tickSize: 3,
     tickFormat: (step) => shorten(sequence.words[step], 12),
@@ -86,7 +86,7 @@ function classChart(place, width) {
   return Plot.plot({
     width, height: 44 + 19 * run.targets.length, marginLeft: 34, marginRight: 10, style: { fontSize: "12px" },
     ariaLabel: "mean state of the unit by step and class", padding: 0,
-    x: { type: "band", domain: range(steps), label: null, tickFormat: (step) => (steps <= 12 || step % Math.ceil(steps / 7) === 0 ? step + 1 : "") },
+    x: { type: "band", domain: range(steps), label: null, ticks: range(steps).filter((step) => step % Math.ceil(steps / 8) === 0), tickFormat: (step) => step + 1 },
     y: { domain: run.targets, label: null }, color: { type: "identity" },
     marks: [Plot.cell(cells, { x: "step", y: "target", fill: (d) => colourOf(d.value, magnitude(place)), title: (d) => `${d.target}, ${stepWord()} ${d.step + 1}: ${d.value.toFixed(3)}`, inset: steps > 60 ? 0 : 0.5 })],
   });

@@ -1,6 +1,7 @@
 // View: select a stretch of a sequence; see the units that are on there, and where else they are on.
 
 const MAX_MATCHES = 40;
+const MAX_BUTTONS = 100;
 let dragging = false;
 addEventListener("pointerup", () => (dragging = false));
 
@@ -42,12 +43,27 @@ function stretchElement(sequence) {
   });
   const valueAt = (step) => h(sequence, place, step);
   if (!sequence.image) return sequenceElement(sequence, valueAt, { limit: magnitude(place), on: inside, tags: true, stepAttributes: attributes });
+  const map = sequenceElement(sequence, valueAt, { limit: magnitude(place), on: chosen.from >= 0 ? inside : null });
+  if (sequence.steps > MAX_BUTTONS) return el("span", { class: "picker" }, map, stretchFields(sequence));
   const buttons = range(sequence.steps).map((step) => el("button", {
     type: "button", class: `step${inside(step) ? " on" : ""}`, style: { background: colourOf(valueAt(step), magnitude(place)) },
     title: `${stepName(sequence, step)}: ${valueAt(step).toFixed(3)}`, ...attributes(step),
   }, String(step + 1)));
-  const map = sequenceElement(sequence, valueAt, { limit: magnitude(place), on: chosen.from >= 0 ? inside : null });
   return el("span", { class: "picker" }, map, el("span", { class: "sentence" }, buttons.flatMap((button) => [button, " "])));
+}
+
+// Two numbers, where there are too many steps for a button each.
+function stretchFields(sequence) {
+  const field = (label, value, change) => {
+    const input = el("input", { type: "number", min: 1, max: sequence.steps, value: value < 0 ? "" : value + 1, "data-key": label, onchange: () => {
+      const step = Math.max(0, Math.min(sequence.steps - 1, Math.round(input.valueAsNumber) - 1));
+      if (Number.isFinite(step)) choose(change(step));
+    } });
+    return el("label", {}, el("span", {}, label), input);
+  };
+  return el("span", { class: "controls" },
+    field(`first ${stepWord()}`, chosen.from, (from) => ({ from, to: Math.max(from, chosen.to) })),
+    field(`last ${stepWord()}`, chosen.to, (to) => ({ from: chosen.from < 0 ? to : Math.min(chosen.from, to), to })));
 }
 
 // A second tap ends a stretch of one step; any other begins a new one.

@@ -1,11 +1,11 @@
 // A sequence on the page: words in a line, a digit beside the map of its steps, or numbered steps.
 
-const canvasSize = () => run.view.width * Math.max(3, Math.ceil(72 / run.view.width));
+const CANVAS_SIZE = 72;
 
 function drawCanvas(colourAt, label) {
   const { width, height } = run.view;
   const canvas = el("canvas", { width, height, role: "img", "aria-label": label });
-  canvas.style.width = `${canvasSize()}px`;
+  canvas.style.width = `${CANVAS_SIZE}px`;
   const context = canvas.getContext("2d");
   for (let pixel = 0; pixel < width * height; pixel++) {
     context.fillStyle = colourAt(pixel);

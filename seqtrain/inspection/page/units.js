@@ -1,6 +1,6 @@
 // View: one unit over all sequences of the sample, and a way to find a unit worth looking at.
 
-const PAGE = 60;
+const PAGE = innerWidth < 600 ? 20 : 60;
 let shown = PAGE;
 
 function unitsView() {
