@@ -26,15 +26,21 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Batching:
-    """How sequences are grouped: in training at most `batch_size` of them with at most `max_tokens` steps in
-    all (None: no bound), in evaluation at most `eval_batch_size` of them."""
+    """How sequences are grouped into batches, and how many of these suit the data.
+
+    In training a batch has at most `batch_size` sequences with at most `max_tokens` time steps in all (None:
+    no bound), in evaluation at most `eval_batch_size` sequences. With `trainer.max_epochs=auto` training
+    takes `epochs` passes over train, and on small data as many more as give `min_steps` optimizer steps.
+    """
 
     batch_size: int
     max_tokens: int | None
     eval_batch_size: int
+    epochs: int | None = None
+    min_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "max_tokens", "eval_batch_size"):
+        for name in ("batch_size", "max_tokens", "eval_batch_size", "epochs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytorch_lightning as pl
 import torch
 
@@ -44,6 +46,21 @@ class SequenceDataModule(pl.LightningDataModule):
     @property
     def spec(self) -> DataSpec:
         return self.corpus.spec
+
+    def suitable_epochs(self, batches_per_step: int, limit: int | float = 1.0) -> int | None:
+        """The passes over train that suit the data, see `Batching`; None if the source does not say.
+
+        Args:
+            batches_per_step: processes times accumulated batches.
+            limit: the batches, or the share of them, that an epoch is limited to.
+        """
+        batching = self._source.batching
+        if batching.epochs is None:
+            return None
+        num_batches = len(BatchSampler(self.corpus.splits["train"].lengths, batching, self._seed))
+        num_batches = min(num_batches, limit) if isinstance(limit, int) else int(num_batches * limit)
+        steps_per_epoch = max(1, num_batches // batches_per_step)
+        return max(batching.epochs, math.ceil(batching.min_steps / steps_per_epoch))
 
     def train_dataloader(self) -> BatchLoader | FixedLoader:
         train = self.corpus.splits["train"]

@@ -44,6 +44,8 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
     """The trainer with its callbacks and logger; nothing is written before it runs.
 
+    With `max_epochs=auto` it has no length yet, see `set_length`.
+
     Raises:
         ConfigError: this machine has no such device, or the trainer refuses its settings.
     """
@@ -57,6 +59,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         trainer = construct(
             cfg.trainer,
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
+            max_epochs=-1 if cfg.trainer.max_epochs == "auto" else cfg.trainer.max_epochs,
             precision=_precision(cfg.trainer),
             callbacks=callbacks,
             logger=logger or False,
@@ -72,6 +75,23 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     if cfg.model.get("backend") == "triton" and device != "cuda":
         raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
     return trainer
+
+
+def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
+    """Give a trainer that was built with `max_epochs=auto` the number of epochs that suits the data.
+
+    Args:
+        trainer: as built.
+        data: after its `setup`.
+
+    Raises:
+        ConfigError: the data does not say how many epochs suit it.
+    """
+    batches_per_step = trainer.world_size * trainer.accumulate_grad_batches
+    epochs = data.suitable_epochs(batches_per_step, trainer.limit_train_batches)
+    if epochs is None:
+        raise ConfigError(["trainer.max_epochs: auto needs data with epochs; give a number of epochs"])
+    trainer.fit_loop.max_epochs = epochs
 
 
 def keep_rows(trainer: pl.Trainer) -> None:

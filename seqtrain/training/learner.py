@@ -47,7 +47,9 @@ class SequenceLearner(pl.LightningModule):
         self.spec = spec
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
-        self._metrics = nn.ModuleDict({split: Metrics(spec.target_names) for split in ("val", "test")})
+        self._metrics = nn.ModuleDict(
+            {split: Metrics(spec.target_names, spec.tag_scheme) for split in ("val", "test")}
+        )
 
     def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
         """Scores, and the final state of each member."""

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torchmetrics import SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from seqtrain.records import TagScheme
+from seqtrain.training.span_f1 import SpanF1
+
 
 class Metrics(nn.Module):
     """Loss, accuracy and F1 of one pass over a split.
@@ -17,9 +20,10 @@ class Metrics(nn.Module):
 
     Args:
         target_names: one for each class, in the order of their ids.
+        tag_scheme: of tags that mark spans, which are then counted as well.
     """
 
-    def __init__(self, target_names: Sequence[str]) -> None:
+    def __init__(self, target_names: Sequence[str], tag_scheme: TagScheme | None = None) -> None:
         super().__init__()
         self.target_names = tuple(target_names)
         # SumMetric, because MeanMetric cannot let a nan through and weight the values at the same time.
@@ -28,6 +32,7 @@ class Metrics(nn.Module):
         self.confusion = MulticlassConfusionMatrix(len(self.target_names), validate_args=False)
         self.num_unseen = SumMetric(nan_strategy="disable")
         self.num_unseen_correct = SumMetric(nan_strategy="disable")
+        self.spans = SpanF1(self.target_names) if tag_scheme and SpanF1.is_available() else None
 
     def update(
         self, predictions: Tensor, targets: Tensor, loss_sum: Tensor, unseen: Tensor | None = None
@@ -48,7 +53,8 @@ class Metrics(nn.Module):
             self.num_unseen_correct.update((unseen & (predictions == targets)).sum())
 
     def compute(self) -> dict[str, float]:
-        """`loss`, `accuracy`, `macro_f1`, `f1/<target>` each, and `accuracy_unseen` if a word was unseen.
+        """`loss`, `accuracy`, `macro_f1`, `f1/<target>` each; `accuracy_unseen` if a word was unseen, and the
+        metrics of `SpanF1` if tags mark spans.
 
         `macro_f1` is the mean over the classes that are a target or a prediction somewhere in the split: a
         rare class may be missing from a small split.
@@ -63,6 +69,8 @@ class Metrics(nn.Module):
         }
         if self.num_unseen.update_called and (num_unseen := float(self.num_unseen.compute())):
             metrics["accuracy_unseen"] = float(self.num_unseen_correct.compute()) / num_unseen
+        if self.spans is not None:
+            metrics |= self.spans.compute()
         by_target = zip(self.target_names, f1.tolist(), strict=True)
         return metrics | {f"f1/{name}": value for name, value in by_target}
 

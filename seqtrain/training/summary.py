@@ -18,6 +18,7 @@ from seqtrain.model import Ensemble
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.table import metrics_table
 from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.span_f1 import SpanF1
 
 log = logging.getLogger("seqtrain")
 
@@ -30,6 +31,8 @@ def log_start(
     log.info("data        %s", data.corpus.describe())
     for note in data.corpus.notes:
         log.warning("            %s", note)
+    if data.spec.tag_scheme and not SpanF1.is_available():
+        log.warning("            the F1 of spans needs seqeval: pip install 'seqtrain[spans]'")
     log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
     log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
     resumed = ", resumed" if folder.last_checkpoint.exists() else ""

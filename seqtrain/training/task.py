@@ -63,6 +63,8 @@ class Task(ABC):
         valid = self.valid(batch)
         unseen = None if batch.unseen is None else batch.unseen[valid]
         metrics.update(predictions[valid], cast(Tensor, batch.targets)[valid], loss_sum, unseen)
+        if metrics.spans is not None:
+            metrics.spans.update(predictions, cast(Tensor, batch.targets), batch.lengths)
         return self._output(network, batch, loss_sum, final_states)
 
     def _output(

@@ -14,7 +14,7 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
-from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows
+from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows, set_length
 from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_spec
 from seqtrain.training.learner import SequenceLearner
@@ -52,6 +52,8 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
         load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
     quiet_lightning()
     trainer = build_trainer(cfg)
+    if cfg.trainer.max_epochs == "auto":
+        set_length(trainer, data)
     with folder.held(cfg), logged(folder):
         try:
             if folder.leads:

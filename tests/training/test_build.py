@@ -12,7 +12,7 @@ from seqtrain.model import BiLSTM
 from seqtrain.records import DataSpec
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.telemetry import TrainingCurves
-from seqtrain.training.build import build_data, build_learner, build_trainer, load_learner
+from seqtrain.training.build import build_data, build_learner, build_trainer, load_learner, set_length
 
 SPEC = DataSpec(tuple("0123456789"), feature_size=8)
 
@@ -65,6 +65,35 @@ def test_the_trainer_gets_its_callbacks_and_logger(compose, tmp_path: Path) -> N
     assert Path(trainer.logger.log_dir) == tmp_path / "run"
     assert sum(isinstance(each, TrainingCurves) for each in trainer.callbacks) == 1
     assert (trainer.max_epochs, trainer.gradient_clip_val, trainer.precision) == (2, 1.0, "32-true")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "epochs"),
+    [
+        ("data.epochs=5 data.min_steps=0", 5),
+        ("data.epochs=5 data.min_steps=100", 34),  # 96 sentences make 3 batches
+        ("data.epochs=40 data.min_steps=100", 40),
+        ("data.epochs=5 data.min_steps=100 trainer.limit_train_batches=1", 100),
+        ("data.epochs=5 data.min_steps=100 trainer.accumulate_grad_batches=2", 100),
+        ("data.epochs=5 data.min_steps=100 trainer.limit_train_batches=0.67", 50),
+    ],
+)
+def test_small_data_is_passed_over_more_often(compose, overrides: str, epochs: int) -> None:
+    quiet_lightning()
+    cfg = compose("data=ud", "trainer.max_epochs=auto", *overrides.split(), task="pos")
+    data, trainer = build_data(cfg), build_trainer(cfg)
+    data.setup()
+    set_length(trainer, data)
+    assert trainer.max_epochs == epochs
+
+
+def test_data_that_does_not_say_how_long_to_train(compose) -> None:
+    quiet_lightning()
+    cfg = compose("trainer.max_epochs=auto")
+    data, trainer = build_data(cfg), build_trainer(cfg)
+    data.setup()
+    with pytest.raises(ConfigError, match=r"trainer.max_epochs: auto needs data with epochs; give a number"):
+        set_length(trainer, data)
 
 
 def test_without_a_logger_there_are_no_curves(compose) -> None:

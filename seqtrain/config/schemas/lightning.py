@@ -15,7 +15,7 @@ Precision = Literal[
 
 @describes("trainer", "pytorch_lightning.Trainer")
 class Trainer:
-    max_epochs: Count | None
+    max_epochs: Count | Literal["auto"] | None
     min_epochs: Natural | None = OPTIONAL
     max_steps: int = OPTIONAL
     min_steps: Natural | None = OPTIONAL

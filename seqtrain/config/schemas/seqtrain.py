@@ -59,6 +59,8 @@ class Mnist(Batching):
 
 
 class WordSource(Batching):
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
     min_count: Count = OPTIONAL
     vectors: str | None = OPTIONAL
     max_vectors: Natural | None = OPTIONAL

@@ -44,6 +44,8 @@ class Tagged:
         batch_size: int,
         eval_batch_size: int,
         max_tokens: int | None = None,
+        epochs: int | None = None,
+        min_steps: int = 0,
         word_column: int = 1,
         tag_column: int = -1,
         min_count: int = 1,
@@ -54,7 +56,7 @@ class Tagged:
         for name, column in (("word_column", word_column), ("tag_column", tag_column)):
             if column == 0:
                 raise ValueError(f"{name} must be 1 or more, or -1 for the last column, got 0")
-        self.batching = Batching(batch_size, max_tokens, eval_batch_size)
+        self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
         self._path, self._cache_dir = Path(path), cache_dir
         self._columns = (word_column, tag_column)
         self._known = KnownWords(min_count, vectors, max_vectors)

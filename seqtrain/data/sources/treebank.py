@@ -42,6 +42,8 @@ class Treebank:
         batch_size: int,
         eval_batch_size: int,
         max_tokens: int | None = None,
+        epochs: int | None = None,
+        min_steps: int = 0,
         column: str = "UPOS",
         path: str | Path | None = None,
         min_count: int = 1,
@@ -49,7 +51,7 @@ class Treebank:
         max_vectors: int | None = 100_000,
         cache_dir: str | Path | None = None,
     ) -> None:
-        self.batching = Batching(batch_size, max_tokens, eval_batch_size)
+        self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
         self._data_dir, self._treebank, self._path = Path(data_dir), treebank, path
         self._column, self._cache_dir = column, cache_dir
         self._known = KnownWords(min_count, vectors, max_vectors)
