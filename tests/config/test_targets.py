@@ -94,7 +94,8 @@ def test_ones_own_class_is_held_to_its_signature(mine: Path, override: str, prob
 
 def test_data_of_ones_own_says_how_long_to_train(mine: Path) -> None:
     assert problems_of("plugins=[mine]", "data=mine", folder=mine) == (
-        "trainer.max_epochs: missing; pytorch_lightning.Trainer needs a whole number of at least 1 or null",
+        "trainer.max_epochs: missing; pytorch_lightning.Trainer needs a whole number of at least 1 or auto or"
+        " null",
     )
 
 

@@ -98,9 +98,7 @@ def test_data_that_does_not_say_how_long_to_train(compose) -> None:
 
 def test_without_a_logger_there_are_no_curves(compose) -> None:
     quiet_lightning()
-    trainer = build_trainer(
-        compose("logger=none", "callbacks.progress=null", "callbacks.early_stopping=null")
-    )
+    trainer = build_trainer(compose("logger=none", "callbacks.progress=null"))
     assert trainer.loggers == []
     assert not any(
         isinstance(each, TrainingCurves | pl.callbacks.EarlyStopping) for each in trainer.callbacks

@@ -180,9 +180,7 @@ class TestRunFolder:
         assert "WARNING" not in text
 
     def test_the_best_checkpoint_is_tested(self, compose, tmp_path: Path) -> None:
-        cfg = compose(
-            "optimizer.lr=1e-9", "schedule=constant", "trainer.max_epochs=3", "callbacks.early_stopping=null"
-        )
+        cfg = compose("optimizer.lr=1e-9", "schedule=constant", "trainer.max_epochs=3")
         run(cfg)
         best = torch.load(Path(cfg.run_dir) / "checkpoints" / "best.ckpt", weights_only=True)
         assert best["epoch"] == 0  # none of the later ones is better

@@ -97,7 +97,8 @@ def describe(kind: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(describe(argument) for argument in arguments)
     if origin is Literal:
-        return f"one of {', '.join(map(str, arguments))}"
+        choices = ", ".join(map(str, arguments))
+        return f"one of {choices}" if len(arguments) > 1 else choices
     if origin is list:
         return f"a list, each item {describe(arguments[0])}"
     if origin is tuple:

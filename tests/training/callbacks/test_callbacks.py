@@ -32,7 +32,11 @@ EPOCHS, STEPS = 3, 6  # of every training here; 18 steps in all
 # Dropout in all places, so that random numbers matter; a schedule that never stands still.
 LIVELY = (f"trainer.max_epochs={EPOCHS}", f"trainer.limit_train_batches={STEPS}", "model=bilstm")
 LIVELY += ("model.num_layers=2", "model.dropout=0.3", "head.dropout=0.2", "schedule=one_cycle")
-STALLED = ("callbacks.early_stopping.patience=1", "optimizer.lr=1e-9")  # stops early, after the second epoch
+STALLED = (
+    "callbacks=early_stopping",
+    "callbacks.early_stopping.patience=1",
+    "optimizer.lr=1e-9",
+)  # stops early, after the second epoch
 
 # What ModelCheckpoint keeps for its own information: paths, and the score of its last save.
 OWN_BUSINESS = ("dirpath", "path", "model_path", "current_score")
