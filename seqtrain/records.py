@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 Move: TypeAlias = Callable[[Tensor], Tensor]
+Standardization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations
 TagScheme: TypeAlias = Literal["bio", "iob"]  # see `DataSpec.tag_scheme`
 
 
@@ -127,6 +128,7 @@ class DataSpec:
     characters: Vocabulary | None = None
     vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
     column: str | None = None  # of CoNLL-U, where the tags are from
+    standardization: Standardization | None = None  # of the features, for arrays
     # Tags that mark spans: "bio" if in train I-X only ever continues a span of the type X, else "iob".
     tag_scheme: TagScheme | None = None
 
@@ -143,6 +145,7 @@ class DataSpec:
         def vocabulary(entry: dict[str, Any] | None) -> Vocabulary | None:
             return None if entry is None else Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
 
+        standardization = plain.get("standardization")
         return cls(
             target_names=tuple(plain["target_names"]),
             feature_size=plain["feature_size"],
@@ -153,6 +156,7 @@ class DataSpec:
             # Earlier checkpoints lack the keys that follow.
             vector_size=plain.get("vector_size"),
             column=plain.get("column", None if plain["words"] is None else "UPOS"),
+            standardization=standardization and (tuple(standardization[0]), tuple(standardization[1])),
             tag_scheme=plain.get("tag_scheme"),
         )
 

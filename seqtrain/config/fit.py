@@ -8,10 +8,11 @@ from typing import Any
 Tree = Mapping[Any, Any]
 
 # The task that each built-in part goes with. Classes of a user's own are not judged.
-GOES_WITH = {
+GOES_WITH: dict[str, str] = {
     "seqtrain.training.SequenceClassification": "digits",
     "seqtrain.data.Digits": "digits",
     "seqtrain.data.Mnist": "digits",
+    "seqtrain.data.Images": "digits",
     "seqtrain.model.VectorEncoder": "digits",
     "seqtrain.model.LabelHead": "digits",
     "seqtrain.training.SequenceTagging": "pos",
@@ -24,9 +25,12 @@ GOES_WITH = {
 
 # What each task needs, as it is written on the command line.
 NEEDS = {
-    "digits": {"data": "digits|mnist", "encoder": "vectors", "head": "label"},
-    "pos": {"data": "pos_sample|ud|tagged", "encoder": "words", "head": "tags|crf"},
+    "digits": {"data": "digits|mnist|images|arrays", "encoder": "vectors", "head": "label"},
+    "pos": {"data": "pos_sample|ud|tagged|arrays", "encoder": "words", "head": "tags|crf"},
 }
+
+# Goes with either task; with the second, what it gives are vectors all the same.
+ARRAYS = "seqtrain.data.Arrays"
 
 RECURRENT = ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "seqtrain.model.BiLSTM")
 
@@ -41,7 +45,12 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
     task = GOES_WITH.get(_target(tree, "task"))
     if task is None:
         return
-    for group, fitting in NEEDS[task].items():
+    needs = dict(NEEDS[task])
+    if _target(tree, "data") == ARRAYS:
+        del needs["encoder"]
+        if GOES_WITH.get(_target(tree, "encoder")) == "pos":
+            yield "encoder: data=arrays needs encoder=vectors"
+    for group, fitting in needs.items():
         goes_with = GOES_WITH.get(_target(tree, group), task)
         if goes_with != task:
             chosen = choices.get(group) or _target(tree, group).rpartition(".")[2]

@@ -13,18 +13,22 @@ from seqtrain.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from seqtrain.data.augment import RandomAffine, RandomElastic
+    from seqtrain.data.batching.flat_dataset import FlatDataset
     from seqtrain.data.batching.image_dataset import encode_images
     from seqtrain.data.batching.loader import BatchLoader, FixedLoader
     from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
     from seqtrain.data.batching.vector_dataset import VectorDataset
     from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
     from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
+    from seqtrain.data.files.arrays import Sequences, read_sequences, save_sequences
     from seqtrain.data.files.columns import TagColumn
     from seqtrain.data.files.conllu import ConlluReader, ConlluSentence
     from seqtrain.data.files.images import read_images
     from seqtrain.data.files.text import decode_utf8, read_utf8
     from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
+    from seqtrain.data.sources.arrays import Arrays, encode_sequences
     from seqtrain.data.sources.digits import Digits
+    from seqtrain.data.sources.images import Images
     from seqtrain.data.sources.mnist import Mnist
     from seqtrain.data.sources.samples import sample_dir
     from seqtrain.data.sources.tagged import Tagged
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from seqtrain.data.view import View
 
 __all__ = [
+    "Arrays",
     "BatchLoader",
     "BatchSampler",
     "Batching",
@@ -42,9 +47,12 @@ __all__ = [
     "Dataset",
     "Digits",
     "FixedLoader",
+    "FlatDataset",
+    "Images",
     "Mnist",
     "RandomAffine",
     "RandomElastic",
+    "Sequences",
     "Source",
     "TagColumn",
     "Tagged",
@@ -56,16 +64,20 @@ __all__ = [
     "decode_utf8",
     "encode_images",
     "encode_sentences",
+    "encode_sequences",
     "read_images",
+    "read_sequences",
     "read_utf8",
     "read_word_vectors",
     "sample_dir",
+    "save_sequences",
     "sorted_batches",
 ]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "Arrays": "sources.arrays",
         "BatchLoader": "batching.loader",
         "BatchSampler": "batching.sampler",
         "Batching": "corpus",
@@ -75,9 +87,12 @@ __getattr__ = lazy_attributes(
         "Dataset": "corpus",
         "Digits": "sources.digits",
         "FixedLoader": "batching.loader",
+        "FlatDataset": "batching.flat_dataset",
+        "Images": "sources.images",
         "Mnist": "sources.mnist",
         "RandomAffine": "augment",
         "RandomElastic": "augment",
+        "Sequences": "files.arrays",
         "Source": "corpus",
         "TagColumn": "files.columns",
         "Tagged": "sources.tagged",
@@ -89,10 +104,13 @@ __getattr__ = lazy_attributes(
         "decode_utf8": "files.text",
         "encode_images": "batching.image_dataset",
         "encode_sentences": "batching.word_dataset",
+        "encode_sequences": "sources.arrays",
         "read_images": "files.images",
+        "read_sequences": "files.arrays",
         "read_utf8": "files.text",
         "read_word_vectors": "files.word_vectors",
         "sample_dir": "sources.samples",
+        "save_sequences": "files.arrays",
         "sorted_batches": "batching.sampler",
     },
 )

@@ -58,7 +58,7 @@ def test_interpolations_are_resolved_and_hydra_is_left_out() -> None:
 )
 def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
     words = name in ("ud", "pos_sample", "tagged", "words", "tags", "crf")
-    own = name == "tagged"
+    own = name in ("tagged", "arrays", "images", "steps", "tagging")
     needed = ["task=pos"] * words + ["data.path=mine"] * own
     assert isinstance(compose_config([f"{group}={name}", *needed]), DictConfig)
 
@@ -170,7 +170,7 @@ def test_problems_are_reported_together() -> None:
         "  modle: no such key or group; did you mean model?\n"
         "  model.dropout: got 1.5, expected a number from 0 to 1\n"
         "  model.hiden_size: no such key in seqtrain.model.BiLSTM; did you mean model.hidden_size?\n"
-        "  data: task=digits needs data=digits|mnist; data=ud goes with task=pos"
+        "  data: task=digits needs data=digits|mnist|images|arrays; data=ud goes with task=pos"
     )
 
 

@@ -10,10 +10,10 @@ from seqtrain.config.resolve import resolve_tree
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
-        ("data=ud", "data: task=digits needs data=digits|mnist; data=ud goes with task=pos"),
+        ("data=ud", "data: task=digits needs data=digits|mnist|images|arrays; data=ud goes with task=pos"),
         (
             "task=pos data=mnist",
-            "data: task=pos needs data=pos_sample|ud|tagged; data=mnist goes with task=digits",
+            "data: task=pos needs data=pos_sample|ud|tagged|arrays; data=mnist goes with task=digits",
         ),
         ("encoder=words", "encoder: task=digits needs encoder=vectors; encoder=words goes with task=pos"),
         ("task=pos head=label", "head: task=pos needs head=tags|crf; head=label goes with task=digits"),

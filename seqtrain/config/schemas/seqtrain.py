@@ -82,6 +82,23 @@ class Tagged(WordSource):
     tag_column: ColumnNumber = OPTIONAL
 
 
+@describes("data", "seqtrain.data.Arrays")
+class Arrays(Batching):
+    path: str
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Images")
+class Images(Batching):
+    path: str
+    view: ViewName
+    size: tuple[int, int] | None = OPTIONAL
+    augment: Node | None = OPTIONAL
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+
 @describes("part", "seqtrain.data.RandomAffine")
 class RandomAffine:
     max_degrees: Annotated[float, Range(0, 180)] = OPTIONAL

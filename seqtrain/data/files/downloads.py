@@ -11,9 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
 
 RETRIES = 2
+MAX_CONTENT_BYTES = 1 << 31  # of a decompressed file
 DELETE = "delete the file to have it downloaded again, or give the folder of another data set as data.path"
 
 
@@ -73,21 +75,22 @@ def verify(content: bytes, expected: str, path: Path, remedy: str = DELETE) -> N
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of a file, decompressed if it is a gz file."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError("the file is missing", path) from None
-    return _decompress(content, path) if path.suffix == ".gz" else content
+    """The bytes of a file, decompressed if it is a gz file.
 
-
-def _decompress(content: bytes, path: Path) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except EOFError:
-        raise DataError("the gz file is cut off; delete it and get it again", path) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"not a sound gz file ({error}); delete it and get it again", path) from None
+    Raises:
+        DataError: there is no such file, it is damaged, or it holds more than `MAX_CONTENT_BYTES`.
+    """
+    with open_regular(path) as file:
+        try:
+            content = (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(MAX_CONTENT_BYTES)
+        except EOFError:
+            raise DataError("the gz file is cut off; delete it and get it again", path) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"the gz file is damaged ({error}); delete it and get it again", path) from None
+    if len(content) == MAX_CONTENT_BYTES:
+        size = f"{MAX_CONTENT_BYTES / (1 << 20):,.1f} MiB"
+        raise DataError(f"the content is {size} or more; expected less", path)
+    return content
 
 
 def _download(known: KnownFiles, names: list[str], folder: Path) -> None:

@@ -57,7 +57,7 @@ def iterate_images(path: Path, size: tuple[int, int], resize: bool = False) -> I
     Raises:
         DataError: the file is neither, is damaged, or has images of another size.
     """
-    readers = {".npy": _open_npy, ".png": _read_png}
+    readers = {".npy": _open_npy, ".png": read_png}
     if path.suffix.lower() not in readers:
         raise DataError("cannot read this kind of file; expected .png or .npy", path)
     if not path.is_file():
@@ -90,7 +90,7 @@ def check_images(
                 "give resize=true, or resize the image yourself",
                 path,
             )
-        pixels = np.stack([_resize(image, size, path) for image in pixels])
+        pixels = np.stack([resize_image(image, size, path) for image in pixels])
     border = np.concatenate([pixels[:, [0, -1]].ravel(), pixels[:, :, [0, -1]].ravel()])
     if border.mean() > 0.5:
         what = "images" if path is None else path
@@ -122,7 +122,8 @@ def _scale(values: Array, path: Path | None) -> Pixels:
     return values.astype(np.float32)
 
 
-def _resize(image: Pixels, size: tuple[int, int], path: Path | None) -> Pixels:
+def resize_image(image: Pixels, size: tuple[int, int], path: Path | None) -> Pixels:
+    """Stretch an image, (height, width) float, to another height and width."""
     try:
         from PIL import Image
     except ImportError:
@@ -142,7 +143,8 @@ def _open_npy(path: Path) -> Array:
         raise DataError(f"the .npy file is damaged: {error}", path) from None
 
 
-def _read_png(path: Path) -> Array:
+def read_png(path: Path) -> Array:
+    """The grey values of an image, (1, height, width) uint8; DataError where it is damaged or not a PNG."""
     try:
         from PIL import Image
     except ImportError:

@@ -1,4 +1,4 @@
-"""MNIST, and any other set of digit images in the same four files."""
+"""MNIST, and any other set of images in the same four files."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.corpus import Batching, Corpus
 from seqtrain.data.files.downloads import MNIST, fetch, read_content, verify
 from seqtrain.data.files.idx import parse_idx
-from seqtrain.data.sources.digits import CLASSES
+from seqtrain.data.files.text import read_utf8
 from seqtrain.data.view import View
 from seqtrain.errors import DataError
 from seqtrain.records import DataSpec
 
 Augment = Callable[[Tensor], Tensor]
 
+LABEL_NAMES = "labels.txt"
+
 
 class Mnist:
-    """60,000 training images, of which the last `dev_size` are dev, and 10,000 test images, from 0 to 1.
+    """Images from 0 to 1; the last `dev_size` of the training images are dev.
 
-    The files are looked for in `data_dir`/mnist and downloaded there if they are missing. `path` names a
-    folder with another data set in files of the same four names (Fashion-MNIST, say), which is used as it is.
-    `augment` changes the images of a training batch, (batch, height, width), before the view is taken.
+    Args:
+        data_dir: MNIST is in its folder `mnist`, and downloaded there if it is missing.
+        view: how an image is read as a sequence.
+        dev_size: images at the end of the training images.
+        path: a folder with another data set (Fashion-MNIST, EMNIST, ...) instead, used as it is: files whose
+            names end in those of MNIST's four (or in `test-` for `t10k-`), with or without `.gz`. Classes are
+            numbered, or named by `labels.txt`, one on each line.
+        augment: changes the images of a training batch, (batch, height, width), before the view is taken.
     """
 
     def __init__(
@@ -62,34 +69,58 @@ class Mnist:
             raise DataError(
                 f"dev_size={self._dev_size} leaves nothing of {len(images)} images to train on", self._folder
             )
+        names = self._target_names(int(max(labels.max(), test_labels.max())) + 1)
         view = View(self._view, images.shape[1], images.shape[2])
-        spec = DataSpec(CLASSES, view.feature_size, view=view.name, image_size=(view.height, view.width))
+        spec = DataSpec(names, view.feature_size, view=view.name, image_size=(view.height, view.width))
         train = image_dataset(images[:train_size], labels[:train_size], view, self._augment)
         dev = image_dataset(images[train_size:], labels[train_size:], view)
         test = image_dataset(test_images, test_labels, view)
         return Corpus(spec, {"train": train, "dev": dev, "test": test})
 
     def _read(self, part: str) -> tuple[Tensor, Tensor]:
-        images = self._read_file(f"{part}-images-idx3-ubyte.gz", num_dims=3)
-        name = f"{part}-labels-idx1-ubyte.gz"
+        images = self._read_file(f"{part}-images-idx3-ubyte", num_dims=3)
+        name = f"{part}-labels-idx1-ubyte"
         labels = self._read_file(name, num_dims=1).long()
         if len(images) != len(labels):
-            raise DataError(f"{len(labels)} labels for {len(images)} images", self._folder / name)
-        if labels.max() >= len(CLASSES):
-            place = int((labels >= len(CLASSES)).nonzero()[0])
-            raise DataError(
-                f"the label of image {place} (counted from 0) is {labels[place]}; expected 0 to 9",
-                self._folder / name,
-            )
+            raise DataError(f"{len(labels)} labels for {len(images)} images", self._find(name))
         return images, labels
 
     def _read_file(self, name: str, num_dims: int) -> Tensor:
-        path = self._folder / name
+        path = self._find(name)
         content = read_content(path)
         values = parse_idx(content, num_dims, path)
-        if name in self._sha256:
-            verify(content, self._sha256[name], path)
+        if path.name in self._sha256:
+            verify(content, self._sha256[path.name], path)
         return values
+
+    def _find(self, name: str) -> Path:
+        """The file whose name ends in `name`, packed or not, or in another spelling of it."""
+        if self._sha256:
+            return self._folder / f"{name}.gz"
+        # EMNIST has "test" for "t10k", and unpacked files of MNIST are often called train-images.idx3-ubyte.
+        spellings = {name, name.replace("t10k", "test")}
+        spellings |= {spelling.replace("-idx", ".idx") for spelling in spellings}
+        endings = [spelling + packed for spelling in spellings for packed in ("", ".gz")]
+        found = sorted(path for ending in endings for path in self._folder.glob(f"*{ending}"))
+        if not found:
+            raise DataError(f"no file *{name} or *{name}.gz here", self._folder)
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise DataError(f"one file *{name} expected, found {names}; keep one data set here", self._folder)
+        return found[0]
+
+    def _target_names(self, num_classes: int) -> tuple[str, ...]:
+        path = self._folder / LABEL_NAMES
+        if self._sha256 or not path.exists():
+            return tuple(str(number) for number in range(num_classes))
+        names = tuple(line.strip() for line in read_utf8(path).splitlines() if line.strip())
+        if len(names) < num_classes:
+            raise DataError(
+                f"{len(names)} names of classes, but there are labels up to {num_classes - 1}", path
+            )
+        if len(set(names)) < len(names):
+            raise DataError("two classes have the same name", path)
+        return names
 
 
 def image_dataset(

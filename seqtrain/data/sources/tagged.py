@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqtrain.data.corpus import SPLITS, Batching, Corpus
+from seqtrain.data.corpus import Batching, Corpus
 from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
 from seqtrain.data.files.two_column import TwoColumnReader
+from seqtrain.data.sources.splits import find_parts
 from seqtrain.data.sources.words import KnownWords, build_word_corpus
-from seqtrain.errors import DataError
 from seqtrain.records import DataSpec
 
 CACHE_VERSION = 1  # increase it whenever the same file is to be read differently
-
-# Parts of file names, between punctuation: train.txt, eng.testa, wnut17-dev.conll.
-NAMES = {
-    "train": {"train", "training"},
-    "dev": {"dev", "valid", "val", "validation", "testa"},
-    "test": {"test", "testb"},
-}
 
 
 class Tagged:
@@ -77,25 +69,3 @@ class Tagged:
 
         options = "{} {}".format(*self._columns)
         return read_tagged_file(path, f"columns-{CACHE_VERSION}", parse, self._cache_dir, options)
-
-
-def find_parts(path: Path) -> dict[str, Path]:
-    """The file of each part in a folder; a single file is train.
-
-    Raises:
-        DataError: there is no such path, no file of train, or several files of one part.
-    """
-    if not path.is_dir():
-        return {"train": path}
-    found: dict[str, Path] = {}
-    for file in sorted(each for each in path.iterdir() if not each.name.startswith(".")):
-        words = set(re.split(r"[\W_]+", file.name.lower()))
-        for split in SPLITS:
-            if not words & NAMES[split]:
-                continue
-            if split in found:
-                raise DataError(f"two files of {split}: {found[split].name}, {file.name}; keep one", path)
-            found[split] = file
-    if "train" not in found:
-        raise DataError("no file with train in its name, as in train.txt; dev and test may be missing", path)
-    return found

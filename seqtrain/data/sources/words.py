@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.batching.word_dataset import Spellings, WordDataset
-from seqtrain.data.corpus import Corpus, Dataset
+from seqtrain.data.corpus import SPLITS, Corpus, Dataset
 from seqtrain.data.files.columns import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.files.word_vectors import read_word_vectors
-from seqtrain.data.sources.splits import hold_out
+from seqtrain.data.sources.splits import take_from_train
 from seqtrain.data.tag_scheme import tag_scheme
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
 from seqtrain.errors import DataError
@@ -73,7 +73,9 @@ def build_word_corpus(
     Raises:
         DataError: train is too small, or has a single tag.
     """
-    files, notes = _complete(files)
+    train = files["train"]
+    masks, notes = take_from_train(len(train.lengths), files, "sentence", train.path)
+    files = files | {split: train.select(chosen) for split, chosen in masks.items()}
     train = files["train"]
     notes += _note_hidden_forms(files) + _note_unseen_tags(files)
     counts = count_words(train.form_counts())
@@ -86,29 +88,8 @@ def build_word_corpus(
         column=column,
         tag_scheme=tag_scheme(train.tags, train.tag, train.lengths),
     )
-    splits: dict[str, Dataset] = {split: _encode(file, spec, counts) for split, file in files.items()}
+    splits: dict[str, Dataset] = {split: _encode(files[split], spec, counts) for split in SPLITS}
     return Corpus(spec, splits, vectors, tuple(notes))
-
-
-def _complete(files: Files) -> tuple[Files, list[str]]:
-    """Take the parts that are missing from train, every tenth sentence each."""
-    train = files["train"]
-    missing = [split for split in ("dev", "test") if split not in files]
-    if len(train.lengths) <= len(missing):
-        raise DataError(
-            f"{len(train.lengths)} sentences are too few to keep some for {' and '.join(missing)}", train.path
-        )
-    taken = {split: hold_out(len(train.lengths), offset) for offset, split in enumerate(missing)}
-    complete = files | {split: train.select(chosen) for split, chosen in taken.items()}
-    if taken:
-        rest = ~torch.stack(list(taken.values())).any(dim=0)
-        complete["train"] = train.select(rest)
-    notes = [
-        f"no {split} file: every tenth sentence of {train.path.name}, {int(chosen.sum())} in all, is used"
-        f" as {split} and not for training"
-        for split, chosen in taken.items()
-    ]
-    return {split: complete[split] for split in ("train", "dev", "test")}, notes
 
 
 def _target_names(files: Files) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def test_views(folder: Path, view: str) -> None:
     assert torch.equal(batch.inputs, expected(torch.from_numpy(IMAGES[[2, 0]]) / 255))
     assert batch.lengths.tolist() == [expected.num_steps] * 2
     assert corpus.spec == DataSpec(
-        tuple("0123456789"), feature_size=expected.feature_size, view=view, image_size=(2, 3)
+        tuple("012345"), feature_size=expected.feature_size, view=view, image_size=(2, 3)
     )
     assert DataSpec.from_dict(corpus.spec.to_dict()) == corpus.spec
 
@@ -87,19 +87,22 @@ def test_a_gz_file_that_is_corrupt(folder: Path) -> None:
     content = bytearray(gzip.compress(idx(IMAGES)))
     content[12:16] = b"\xff\xff\xff\xff"
     message = refusal(folder, TEST_IMAGES, bytes(content))
-    assert message.startswith(f"FOLDER/{TEST_IMAGES}: not a sound gz file (")
+    assert message.startswith(f"FOLDER/{TEST_IMAGES}: the gz file is damaged (")
     assert message.endswith("); delete it and get it again")
 
 
 def test_a_file_that_is_no_gz_file(folder: Path) -> None:
     assert refusal(folder, TRAIN_LABELS, b"<html>") == (
-        f"FOLDER/{TRAIN_LABELS}: not a sound gz file (Not a gzipped file (b'<h')); delete it and get it again"
+        f"FOLDER/{TRAIN_LABELS}: the gz file is damaged (Not a gzipped file (b'<h')); delete it and get it"
+        " again"
     )
 
 
 def test_a_missing_file(folder: Path) -> None:
     (folder / TEST_LABELS).unlink()
-    with pytest.raises(DataError, match=rf"{TEST_LABELS}: the file is missing$"):
+    with pytest.raises(
+        DataError, match=r": no file \*t10k-labels-idx1-ubyte or \*t10k-labels-idx1-ubyte.gz here$"
+    ):
         source(folder).load()
 
 
@@ -133,10 +136,52 @@ def test_images_and_labels_of_different_number(folder: Path) -> None:
     )
 
 
-def test_a_label_above_nine(folder: Path) -> None:
-    labels = np.array([3, 1, 11, 1, 12], dtype=np.uint8)
-    assert refusal(folder, TEST_LABELS, gzip.compress(idx(labels))) == (
-        f"FOLDER/{TEST_LABELS}: the label of image 2 (counted from 0) is 11; expected 0 to 9"
+def test_classes_are_as_many_as_the_labels_say(folder: Path) -> None:
+    labels = np.array([3, 1, 46, 1, 12], dtype=np.uint8)
+    (folder / TEST_LABELS).write_bytes(gzip.compress(idx(labels)))
+    spec = source(folder).load().spec
+    assert spec.target_names == tuple(str(number) for number in range(47))
+
+
+def test_classes_are_named_by_a_file(folder: Path) -> None:
+    (folder / "labels.txt").write_text("zero\none\ntwo\nthree\nfour\nfive\n\n")
+    assert source(folder).load().spec.target_names == ("zero", "one", "two", "three", "four", "five")
+    assert refusal(folder, "labels.txt", b"zero\none\n") == (
+        "FOLDER/labels.txt: 2 names of classes, but there are labels up to 5"
+    )
+    assert refusal(folder, "labels.txt", b"a\nb\nc\nd\ne\na\n") == (
+        "FOLDER/labels.txt: two classes have the same name"
+    )
+
+
+def test_unpacked_files_and_files_of_other_names(folder: Path) -> None:
+    expected = source(folder).load().splits["test"].batch([0, 4]).inputs
+    for path in folder.glob("*.gz"):
+        name = path.name.removesuffix(".gz").replace("t10k", "test")
+        (folder / f"emnist-balanced-{name}").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    assert torch.equal(source(folder).load().splits["test"].batch([0, 4]).inputs, expected)
+    for path in folder.iterdir():
+        path.rename(folder / path.name.replace("emnist-balanced-", "").replace("-idx", ".idx"))
+    assert torch.equal(source(folder).load().splits["test"].batch([0, 4]).inputs, expected)
+
+
+def test_two_data_sets_in_one_folder(folder: Path) -> None:
+    (folder / "other-train-images-idx3-ubyte").write_bytes(idx(IMAGES))
+    with pytest.raises(DataError) as caught:
+        source(folder).load()
+    assert str(caught.value) == (
+        f"{folder}: one file *train-images-idx3-ubyte expected, found other-train-images-idx3-ubyte,"
+        f" {TRAIN_IMAGES}; keep one data set here"
+    )
+
+
+def test_content_beyond_a_bound_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqtrain.data.files.downloads.MAX_CONTENT_BYTES", 1 << 20)
+    bomb = gzip.compress(bytes(50 << 20))
+    assert len(bomb) < 100_000
+    assert refusal(folder, TRAIN_IMAGES, bomb) == (
+        f"FOLDER/{TRAIN_IMAGES}: the content is 1.0 MiB or more; expected less"
     )
 
 

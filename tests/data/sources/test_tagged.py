@@ -35,7 +35,7 @@ def test_a_folder_without_a_test_file(folder: Path) -> None:
         "test": [2],
     }
     assert corpus.notes == (
-        "no test file: every tenth sentence of chunks.train.txt, 1 in all, is used as test and not for"
+        "no test part: every tenth sentence of chunks.train.txt, 1 in all, is used as test and not for"
         " training",
     )
 

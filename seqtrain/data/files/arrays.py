@@ -1,0 +1,181 @@
+"""Sequences of numbers in .npz files: sensors, audio features, anything."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtrain.data.files.text import open_regular
+from seqtrain.errors import DataError
+
+Array: TypeAlias = npt.NDArray[Any]
+
+MAX_BYTES = 1 << 32  # of the arrays of a file, unpacked
+KEYS = ("x", "y", "lengths", "names")
+EXPECTED = "expected x with, if it is ragged, lengths; y, and perhaps names"
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences of vectors, one after another.
+
+    `y` is None where the file has no targets.
+    """
+
+    x: npt.NDArray[np.float32]  # (time steps of all sequences, features)
+    lengths: npt.NDArray[np.int64]  # (sequences,)
+    y: Array | None = None  # (sequences,), or (time steps of all sequences,); integers or strings
+    has_target_per_step: bool = False
+    names: tuple[str, ...] | None = None  # of the classes, for integers
+
+
+def save_sequences(path: str | Path, x: Sequence[npt.ArrayLike], y: Sequence[Any], **more: Any) -> None:
+    """Write a list of sequences to a file for `data=arrays`.
+
+    Args:
+        path: of the .npz file.
+        x: one array for each sequence, (time,) or (time, features), of any length.
+        y: a class for each sequence, or for each sequence the classes of its time steps.
+        more: names=, one for each class.
+    """
+    arrays = [_as_vectors(np.asarray(each)) for each in x]
+    targets = np.concatenate([np.asarray(each) for each in y]) if np.ndim(y[0]) else np.asarray(y)
+    lengths = np.array([len(each) for each in arrays], dtype=np.int64)
+    np.savez_compressed(path, x=np.concatenate(arrays), lengths=lengths, y=targets, **more)
+
+
+def read_sequences(path: Path) -> Sequences:
+    """Read and check an .npz file.
+
+    It holds `x`, either padded, (sequences, time) or (sequences, time, features), or with all sequences one
+    after another, (time steps, features); `lengths`, one for each sequence (not needed if all are as long as
+    the padded array); `y`, a class for each sequence or for each time step, laid out like `x`; and perhaps
+    `names`, one for each class.
+
+    Raises:
+        DataError: the file is damaged, or an array has an unexpected shape, type or value.
+    """
+    arrays = _load(path)
+    if "x" not in arrays:
+        raise DataError(f"no array x in it, but {', '.join(sorted(arrays)) or 'nothing'}; {EXPECTED}", path)
+    x, given = arrays["x"], arrays.get("lengths")
+    if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+        raise DataError(f"x has values of type {x.dtype}; expected numbers", path)
+    lengths, is_flat = _check_lengths(x, given, path)
+    y = arrays.get("y")
+    is_per_step = False
+    if not is_flat:
+        inside = np.arange(x.shape[1]) < lengths[:, None]
+        if y is not None and y.ndim == 2 and y.shape == x.shape[:2]:
+            y, is_per_step = y[inside], True
+        x = x[inside]
+    values = _as_vectors(x).astype(np.float32)
+    _check_finite(values, lengths, path)
+    names = arrays.get("names")
+    return Sequences(
+        values,
+        lengths,
+        None if y is None else _check_targets(y, values, lengths, path),
+        is_per_step or (y is not None and len(y) == len(values) != len(lengths)),
+        None if names is None else tuple(map(str, names.ravel().tolist())),
+    )
+
+
+def _load(path: Path) -> dict[str, Array]:
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            wanted = {key: info for key, info in members.items() if key in KEYS}
+            if sum(info.file_size for info in wanted.values()) > MAX_BYTES:
+                raise DataError(f"the arrays take more than {MAX_BYTES >> 30} GiB", path)
+            return {key: _read_member(archive, info) for key, info in wanted.items()}
+    except DataError:
+        raise
+    except Exception as error:  # damage shows as any of a dozen types
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"not an .npz file, or a damaged one: {reason}", path) from None
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """An array, if the file is as large as its header says: memory is only taken for what is there."""
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read_header(member)
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if dtype.hasobject or size != info.file_size - member.tell():
+            raise ValueError(f"{info.filename} does not hold what its header says")
+    with archive.open(info) as member:
+        array: Array = np.lib.format.read_array(member, allow_pickle=False)
+        return array
+
+
+def _check_lengths(x: Array, given: Array | None, path: Path) -> tuple[npt.NDArray[np.int64], bool]:
+    """The lengths, and whether `x` has the sequences one after another."""
+    if x.ndim not in (1, 2, 3) or x.size == 0 or (x.ndim == 1 and given is None):
+        raise DataError(
+            f"x has the shape {x.shape}; expected (sequences, time, features), or (time steps, features) with"
+            " lengths",
+            path,
+        )
+    if given is None:
+        return np.full(len(x), x.shape[1], dtype=np.int64), False
+    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer) or len(given) == 0:
+        raise DataError(
+            f"lengths are {given.dtype} of shape {given.shape}; expected (sequences,) integers", path
+        )
+    lengths = given.astype(np.int64)
+    is_flat = x.ndim < 3 and int(lengths.sum()) == len(x)
+    if not is_flat and len(lengths) != len(x):
+        raise DataError(f"{len(lengths)} lengths with the sum {lengths.sum()} for x of shape {x.shape}", path)
+    longest = len(x) if is_flat else x.shape[1]
+    wrong = np.flatnonzero((lengths < 1) | (lengths > longest))
+    if len(wrong):
+        raise DataError(
+            f"the length of sequence {wrong[0]} (counted from 0) is {lengths[wrong[0]]}; expected 1 to"
+            f" {longest}",
+            path,
+        )
+    return lengths, is_flat
+
+
+def _check_finite(values: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64], path: Path) -> None:
+    if np.isfinite(values).all():
+        return
+    step, feature = np.argwhere(~np.isfinite(values))[0].tolist()
+    sequence = int(np.searchsorted(lengths.cumsum(), step, side="right"))
+    inside = step - int(lengths[:sequence].sum())
+    raise DataError(
+        f"x is {values[step, feature]} at time step {inside} of sequence {sequence}, feature {feature}"
+        " (counted from 0); expected finite numbers",
+        path,
+    )
+
+
+def _check_targets(y: Array, values: Array, lengths: Array, path: Path) -> Array:
+    if y.ndim != 1 or len(y) not in (len(lengths), len(values)):
+        raise DataError(
+            f"y has the shape {y.shape}; expected a class for each of the {len(lengths)} sequences, or for"
+            f" each of the {len(values)} time steps",
+            path,
+        )
+    if y.dtype.kind not in "iuUb":
+        raise DataError(f"y has values of type {y.dtype}; expected classes: integers or strings", path)
+    if y.dtype.kind == "i" and y.min() < 0:
+        place = int(np.flatnonzero(y < 0)[0])
+        raise DataError(f"y is {y[place]} at {place} (counted from 0); expected classes from 0", path)
+    return y
+
+
+def _as_vectors(x: Array) -> Array:
+    """(time steps,) or (time steps, features) to (time steps, features)."""
+    return x[:, None] if x.ndim == 1 else x

@@ -1,0 +1,142 @@
+"""Sequences of one's own, from .npz files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seqtrain.data.batching.flat_dataset import FlatDataset
+from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
+from seqtrain.data.files.arrays import Sequences, read_sequences
+from seqtrain.data.sources.splits import find_parts, take_from_train
+from seqtrain.errors import DataError
+from seqtrain.records import DataSpec, Standardization
+
+
+class Arrays:
+    """Sequences of numbers with a class for each, or for each of their time steps.
+
+    Features are standardized by the mean and the standard deviation of train.
+
+    Args:
+        path: an .npz file (see `read_sequences`), or a folder with one for each part (train, dev and test in
+            their names). Parts without a file are taken from train: every tenth sequence each.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str | Path,
+        batch_size: int,
+        eval_batch_size: int,
+        max_tokens: int | None = None,
+        epochs: int | None = None,
+        min_steps: int = 0,
+    ) -> None:
+        self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
+        self._path = Path(path)
+
+    def load(self) -> Corpus:
+        parts = {split: read_sequences(path) for split, path in find_parts(self._path).items()}
+        _check_agreement(parts, self._path)
+        train = parts["train"]
+        masks, notes = take_from_train(len(train.lengths), parts, "sequence", self._path)
+        parts |= {split: _select(train, chosen.numpy()) for split, chosen in masks.items()}
+        names = _target_names(parts, self._path)
+        standardization = _measure(parts["train"].x)
+        spec = DataSpec(names, feature_size=parts["train"].x.shape[1], standardization=standardization)
+        splits: dict[str, Dataset] = {split: encode_sequences(spec, parts[split]) for split in SPLITS}
+        return Corpus(spec, splits, notes=tuple(notes + _note_unseen(parts)))
+
+
+def encode_sequences(spec: DataSpec, sequences: Sequences) -> FlatDataset:
+    """Sequences as the model was trained on them; targets that the spec does not name are left out.
+
+    Raises:
+        DataError: they have another number of features than those that the model was trained on.
+    """
+    if spec.standardization is None:
+        raise DataError("this model was not trained on arrays")
+    num_features = sequences.x.shape[1]
+    if num_features != spec.feature_size:
+        raise DataError(f"{num_features} features; the model was trained on {spec.feature_size}")
+    mean, deviation = (torch.tensor(each) for each in spec.standardization)
+    inputs = (torch.from_numpy(sequences.x) - mean) / deviation
+    lengths = torch.from_numpy(sequences.lengths)
+    targets = None
+    if sequences.y is not None:
+        numbers = {name: number for number, name in enumerate(spec.target_names)}
+        named = _names_of(sequences)
+        if set(named) <= set(numbers):
+            targets = torch.tensor([numbers[name] for name in named])
+    return FlatDataset(inputs, lengths, targets, sequences.has_target_per_step)
+
+
+def _check_agreement(parts: dict[str, Sequences], path: Path) -> None:
+    train = parts["train"]
+    for split, part in parts.items():
+        if part.y is None:
+            raise DataError(f"{split} has no y; training needs a class for each sequence or time step", path)
+        if part.x.shape[1] != train.x.shape[1]:
+            raise DataError(f"{split} has {part.x.shape[1]} features, train has {train.x.shape[1]}", path)
+        if part.has_target_per_step != train.has_target_per_step:
+            raise DataError(f"{split} and train differ: one has a class for each time step", path)
+
+
+def _select(part: Sequences, chosen: npt.NDArray[np.bool_]) -> Sequences:
+    steps = chosen.repeat(part.lengths)
+    y = part.y
+    if y is not None:
+        y = y[steps if part.has_target_per_step else chosen]
+    return replace(part, x=part.x[steps], lengths=part.lengths[chosen], y=y)
+
+
+def _names_of(part: Sequences) -> list[str]:
+    """The name of each target."""
+    assert part.y is not None
+    if part.names is None or part.y.dtype.kind == "U":
+        return [str(each) for each in part.y.tolist()]
+    return [part.names[int(each)] for each in part.y.tolist()]
+
+
+def _target_names(parts: dict[str, Sequences], path: Path) -> tuple[str, ...]:
+    """The classes of all parts: one that train lacks has an output that is never a target in training."""
+    train = parts["train"]
+    for split, part in parts.items():
+        if part.names is not None and part.y is not None and part.y.dtype.kind != "U":
+            if int(part.y.max()) >= len(part.names):
+                raise DataError(f"{split} has the class {part.y.max()}, but {len(part.names)} names", path)
+            if part.names != train.names:
+                raise DataError(f"{split} and train have different names of classes", path)
+    found = {name for part in parts.values() for name in _names_of(part)}
+    if len(set(_names_of(train))) == 1:
+        (name,) = set(_names_of(train))
+        raise DataError(f"all of train has the class {name!r}, so there is nothing to learn", path)
+    if train.names is not None:
+        return train.names
+    return tuple(sorted(found, key=lambda name: (len(name), name) if name.isdecimal() else (0, name)))
+
+
+def _note_unseen(parts: dict[str, Sequences]) -> list[str]:
+    trained = set(_names_of(parts["train"]))
+    notes = []
+    for split in ("dev", "test"):
+        unseen = [name for name in _names_of(parts[split]) if name not in trained]
+        if unseen:
+            listed = ", ".join(sorted(set(unseen)))
+            notes.append(
+                f"{split} has {len(unseen):,} targets of classes that train lacks ({listed}); they count as"
+                " errors"
+            )
+    return notes
+
+
+def _measure(x: npt.NDArray[np.float32]) -> Standardization:
+    """Mean and standard deviation of each feature; 1 for one that never changes."""
+    mean, deviation = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    deviation[deviation == 0] = 1.0
+    return tuple(mean.tolist()), tuple(deviation.tolist())
