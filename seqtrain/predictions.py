@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 
 class Answer(NamedTuple):
@@ -36,3 +40,24 @@ class Classification:
 
     label: str
     confidence: float
+
+
+class Predicts(Protocol):
+    """What a trained model offers, whatever runs it: it tags words, or it classifies images."""
+
+    @property
+    def column(self) -> str | None:
+        """The column of CoNLL-U where the tags are from; None if they are from another format."""
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """The height and the width of images; None for a model that does not classify them."""
+
+    def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
+        """Tag text, or the tokens of sentences."""
+
+    def classify(self, images: Any, resize: bool = False) -> list[Classification]:
+        """Classify arrays or files."""
+
+    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
+        """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -63,6 +65,16 @@ class Predictor:
         self.spec = spec
         self.device = torch.device(device)
 
+    @property
+    def column(self) -> str | None:
+        """The column of CoNLL-U where the tags are from; None if they are from another format."""
+        return self.spec.column
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """The height and the width of images; None for a model that does not classify them."""
+        return self.spec.image_size
+
     def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """Tag sentences, in their order.
 
@@ -97,7 +109,10 @@ class Predictor:
         """
         if self.spec.image_size is None:
             raise DataError("this model does not classify images; use tag(sentences)")
-        pixels = as_pixels(images, self.spec.image_size, resize)
+        return self.classify_pixels(as_pixels(images, self.spec.image_size, resize))
+
+    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
+        """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
         answers = self.predict(encode_images(self.spec, pixels))
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
 

@@ -1,38 +1,53 @@
-"""`seqtrain predict RUN`: tag text or classify images with a finished run."""
+"""`seqtrain predict RUN`: tag text or classify images with a finished run or an exported model."""
 
 from __future__ import annotations
 
-import io
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
+from seqtrain.runs.files import atomic_write
 
 if TYPE_CHECKING:
-    from seqtrain.predictions import TaggedSentence
-    from seqtrain.predictor import Predictor
+    from seqtrain.data.files.line_stream import LineStream
+    from seqtrain.predictions import Predicts
 
 USAGE = """\
-Tag text or classify images with a run's best checkpoint.
+Tag text or classify images with a run's best checkpoint, or with an exported model.
 
     seqtrain predict RUN [text="..." | input=FILE] [format=...] [output=FILE]
+    seqtrain predict model=FILE.onnx ...
 
   RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
               run_dir=RUN is the same
-  text        one sentence
-  input       a file, or - for standard input (the default): plain text with one sentence
-              a line, CoNLL-U (*.conllu, or text in its columns), or for a model of images
-              a PNG or npy file
-  format      table (default), json: one object a line, or conllu
+  model       a file that `seqtrain export` wrote; needs the extra onnx, but not torch
+  text        text to tag
+  input       a file, or - for standard input (the default), which is answered as lines come:
+              plain text, or CoNLL-U (*.conllu, or text in its columns);
+              for a model of images PNG or npy files: input may be given several times, name a
+              folder, or a pattern as in 'scans/*.png'
+  split       whether to split text into sentences. A sentence ends after . ! ? or an ellipsis
+              that a space follows, unless the next word begins with a lower-case letter or the
+              mark belongs to an abbreviation (default: true for text=, false for input=, where
+              each line is a sentence)
+  resize      true to stretch images to the size that the model was trained on (default: false)
+  format      table (default); json: one object a line, with the start and end of each token in
+              the text, or in the line; or conllu
   output      a file, or - for standard output (the default)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """
+
+OPTIONS = (
+    "run_dir", "model", "text", "input", "split", "resize", "format", "output", "checkpoint", "plugins",
+)  # fmt: skip
+FORMATS = ("table", "json", "conllu")
+TRUTH = {"true": True, "false": False}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,119 +56,109 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(arguments: Sequence[str]) -> None:
-    given = parse_arguments(
-        arguments,
-        USAGE,
-        required=("run_dir",),
-        optional=("text", "input", "format", "output", "checkpoint", "plugins"),
-    )
+    given = parse_arguments(arguments, USAGE, required=(), optional=OPTIONS, repeatable=("input",))
     if given is None:
         return
-    given.check_choice("format", ("table", "json", "conllu"))
+    _check(given)
+    predictor = _load(given)
+    with ExitStack() as stack:
+        parts = _tag(predictor, given, stack) if predictor.image_size is None else _classify(predictor, given)
+        _write(given.get("output", "-"), parts)
+
+
+def _check(given: Arguments) -> None:
+    given.check_choice("format", FORMATS)
+    given.check_choice("split", tuple(TRUTH))
+    given.check_choice("resize", tuple(TRUTH))
+    problems = []
     if "text" in given and "input" in given:
-        raise ConfigError(["text, input: give one of the two"])
+        problems.append("text, input: give one of the two")
+    if "run_dir" not in given and "model" not in given:
+        problems.append("run_dir: missing; give a run folder, or model=FILE.onnx")
+    if not _is_valid(given.get("text", "")):
+        problems.append("text: is not valid UTF-8")
+    if "model" in given:
+        unused = [key for key in ("run_dir", "checkpoint", "plugins") if key in given]
+        problems += [f"{key}: is not used with model=; leave it out" for key in unused]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _is_valid(text: str) -> bool:
+    """Whether an argument was valid UTF-8: Python marks other bytes by characters that cannot be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _load(given: Arguments) -> Predicts:
+    if "model" in given:
+        from seqtrain.export.onnx_predictor import OnnxPredictor
+
+        return OnnxPredictor(given["model"])
     cfg, checkpoint = load_run(given)
 
     from seqtrain.predictor import Predictor
     from seqtrain.training.network import load_network
 
-    predictor = Predictor(*load_network(cfg, checkpoint))
-    answer = _tag if predictor.spec.words is not None else _classify
-    _write(given.get("output", "-"), answer(predictor, given))
+    return Predictor(*load_network(cfg, checkpoint))
 
 
-def _tag(predictor: Predictor, given: Arguments) -> Iterator[str]:
-    """The lines of the answer to text."""
-    from seqtrain.data import ConlluReader, DataError, TagColumn
-    from seqtrain.data.tokenize import tokenize
+def _tag(predictor: Predicts, given: Arguments, stack: ExitStack) -> Iterator[str]:
+    """The parts of the answer to text."""
+    from seqtrain.commands.tagging import tag_stream, tag_text
 
-    source = given.get("input", "-")
     form = given.get("format", "table")
-    text = given["text"] if "text" in given else _read_text(source)
-    is_conllu = "text" not in given and (source.endswith(".conllu") or _looks_like_conllu(text))
-    if is_conllu:
-        text_lines = io.StringIO(text, newline="\n")  # other marks than this one end no line
-        reader = ConlluReader(text_lines, "standard input" if source == "-" else source)
-        parsed = list(reader)
-        sentences = [sentence.words for sentence in parsed]
-    else:
-        lines = text.removeprefix("\ufeff").splitlines()
-        sentences = [words for words in map(tokenize, lines) if words]
-    if not sentences:
-        raise DataError("no sentence to tag; expected at least one word")
-    tagged = predictor.tag(sentences)
-    if form == "conllu":
-        if not is_conllu:
-            yield "\n".join(map(_conllu_sentence, tagged)) + "\n"
-            return
-        column = TagColumn.parse(predictor.spec.column or "MISC:Tag")
-        yield from (old.with_tags(each.tags, column) for old, each in zip(parsed, tagged, strict=True))
-        yield reader.tail
-        return
-    for each in tagged:
-        yield _json_sentence(each) if form == "json" else _table(each)
+    if "resize" in given:
+        raise ConfigError(["resize: is for images; this model tags words"])
+    if "text" in given:
+        return tag_text(predictor, given["text"], form, TRUTH[given.get("split", "true")])
+    sources = given.all_of("input") or ["-"]
+    if len(sources) > 1:
+        raise ConfigError(["input: given twice; this model tags words, and reads one input"])
+    return tag_stream(predictor, _open(sources[0], stack), form, TRUTH[given.get("split", "false")])
 
 
-def _classify(predictor: Predictor, given: Arguments) -> Iterator[str]:
-    """The lines of the answer to images."""
-    if "text" in given or given.get("input", "-") == "-":
-        raise ConfigError(["input: this run reads images; give input=FILE, a PNG or npy file"])
-    if given.get("format") == "conllu":
-        raise ConfigError(["format: got 'conllu', which is for text; this run reads images: table or json"])
-    source = given["input"]
-    found = predictor.classify(source)
-    names = [source] if len(found) == 1 else [f"{source}[{number}]" for number in range(len(found))]
-    for name, each in zip(names, found, strict=True):
-        if given.get("format") == "json":
-            yield json.dumps({"input": name, "label": each.label, "confidence": each.confidence}) + "\n"
-        else:
-            yield f"{name}  {each.label}  {each.confidence:.4f}\n"
-
-
-def _json_sentence(sentence: TaggedSentence) -> str:
-    answer = {
-        "tokens": sentence.tokens,
-        "tags": sentence.tags,
-        "confidences": sentence.confidences,
-    }
-    return json.dumps(answer, ensure_ascii=False) + "\n"
-
-
-def _table(sentence: TaggedSentence) -> str:
-    width = max(map(len, sentence.tokens))
-    rows = zip(sentence.tokens, sentence.tags, sentence.confidences, strict=True)
-    return "".join(f"{token:{width}}  {tag:5}  {share:.4f}\n" for token, tag, share in rows) + "\n"
-
-
-def _conllu_sentence(sentence: TaggedSentence) -> str:
-    rows = enumerate(zip(sentence.tokens, sentence.tags, strict=True), start=1)
-    lines = ["\t".join((str(number), token, "_", tag, *"______")) for number, (token, tag) in rows]
-    return "\n".join((f"# text = {' '.join(sentence.tokens)}", *lines)) + "\n"
-
-
-def _looks_like_conllu(text: str) -> bool:
-    lines = (line for line in text.removeprefix("\ufeff").splitlines() if line.strip())
-    first = next((line for line in lines if not line.startswith("#")), "")
-    return first[:1].isdecimal() and "\t" in first
-
-
-def _read_text(source: str) -> str:
-    from seqtrain.data import DataError, decode_utf8, read_utf8
+def _open(source: str, stack: ExitStack) -> LineStream:
+    from seqtrain.data.files.line_stream import LineStream
+    from seqtrain.data.files.text import open_regular
 
     if source == "-":
-        return decode_utf8(sys.stdin.buffer.read(), "standard input")
-    path = Path(source)
-    if not path.is_file():
-        raise DataError("no such file", path)
-    return read_utf8(path)
+        return LineStream(sys.stdin.buffer, "standard input")  # type: ignore[arg-type]
+    return LineStream(stack.enter_context(open_regular(Path(source))), source)
+
+
+def _classify(predictor: Predicts, given: Arguments) -> Iterator[str]:
+    """The parts of the answer to images."""
+    from seqtrain.commands.classifying import classify_files
+
+    form = given.get("format", "table")
+    sources = given.all_of("input")
+    if "text" in given or sources in ([], ["-"]):
+        raise ConfigError(["input: this model reads images; give input=FILE, a PNG or npy file"])
+    if form == "conllu":
+        raise ConfigError(["format: got 'conllu', which is for text; this model reads images: table or json"])
+    if "split" in given:
+        raise ConfigError(["split: is for text; this model reads images"])
+    return classify_files(predictor, sources, form, TRUTH[given.get("resize", "false")])
 
 
 def _write(target: str, parts: Iterable[str]) -> None:
+    """Write as the answer comes; a file appears only once it is complete."""
     if target == "-":
-        sys.stdout.writelines(parts)
+        for part in parts:
+            sys.stdout.write(part)
+            sys.stdout.flush()
         return
-    text = "".join(parts)  # all of it first: a refusal leaves the file as it was
     try:
-        Path(target).write_bytes(text.encode())
+        with _open_output(Path(target)) as file:
+            file.writelines(part.encode() for part in parts)
     except OSError as error:
         raise ConfigError([f"output: {target} cannot be written: {error.strerror}"]) from None
+
+
+def _open_output(path: Path) -> AbstractContextManager[BinaryIO]:
+    is_device = path.exists() and not path.is_file() and not path.is_dir()
+    return path.open("wb") if is_device else atomic_write(path)

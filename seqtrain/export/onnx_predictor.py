@@ -42,6 +42,16 @@ class OnnxPredictor:
         self._inputs = {each.name for each in self._session.get_inputs()}
         self._crf = self._read_crf()
 
+    @property
+    def column(self) -> str | None:
+        """The column of CoNLL-U where the tags are from; None if they are from another format."""
+        return self.description.column
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """The height and the width of images; None for a model that does not classify them."""
+        return self.description.image_size
+
     def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """See `seqtrain.predictor.Predictor.tag`."""
         if self.description.words is None:
@@ -59,7 +69,10 @@ class OnnxPredictor:
         """See `seqtrain.predictor.Predictor.classify`."""
         if self.description.image_size is None:
             raise DataError("this model does not classify images; use tag(sentences)")
-        pixels = as_pixels(images, self.description.image_size, resize)
+        return self.classify_pixels(as_pixels(images, self.description.image_size, resize))
+
+    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
+        """See `seqtrain.predictor.Predictor.classify_pixels`."""
         found: list[Classification] = []
         for start in range(0, len(pixels), BATCH_SIZE):
             scores = self._run({"images": pixels[start : start + BATCH_SIZE]})

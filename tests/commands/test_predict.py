@@ -50,10 +50,27 @@ class TestText:
     def test_json_has_the_promised_keys(self, trained_pos: Path, capsys) -> None:
         assert main([f"run_dir={trained_pos}", "text=the caf\u00e9 will light !", "format=json"]) == 0
         (answer,) = json_lines(capsys)
-        assert list(answer) == ["tokens", "tags", "confidences"]
+        assert list(answer) == ["tokens", "tags", "confidences", "start", "end"]
         assert answer["tokens"] == ["the", "caf\u00e9", "will", "light", "!"]
         assert answer["tags"][3] == "VERB"
         assert [0 < share <= 1 for share in answer["confidences"]] == [True] * 5
+
+    def test_offsets_are_places_in_the_text(self, trained_pos: Path, capsys) -> None:
+        text = "the dog can't run. A cat will!"
+        assert main([str(trained_pos), f"text={text}", "format=json"]) == 0
+        first, second = json_lines(capsys)
+        assert [text[a:b] for a, b in zip(first["start"], first["end"], strict=True)] == first["tokens"]
+        assert first["tokens"] == ["the", "dog", "ca", "n't", "run", "."]
+        assert (second["start"], second["end"]) == ([19, 21, 25, 29], [20, 24, 29, 30])
+
+    def test_splitting_can_be_chosen(self, trained_pos: Path, capsys, stdin) -> None:
+        text = "the dog will run. A cat will."
+        assert main([str(trained_pos), f"text={text}", "format=json", "split=false"]) == 0
+        assert len(json_lines(capsys)) == 1
+        for split, number in (("true", 3), ("false", 2)):
+            stdin(f"{text}\n!\n".encode())
+            assert main([str(trained_pos), "format=json", f"split={split}"]) == 0
+            assert len(json_lines(capsys)) == number
 
     def test_context_decides(self, trained_pos: Path, capsys) -> None:
         text = "the run will run the light will light ."
@@ -92,12 +109,21 @@ class TestText:
     def test_text_as_conllu(self, trained_pos: Path, capsys) -> None:
         assert main([f"run_dir={trained_pos}", "text=the dog.", "format=conllu"]) == 0
         assert capsys.readouterr().out == (
-            "# text = the dog .\n"
+            "# text = the dog.\n"
             "1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n"
-            "2\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
+            "2\tdog\t_\tNOUN\t_\t_\t_\t_\t_\tSpaceAfter=No\n"
             "3\t.\t_\tPUNCT\t_\t_\t_\t_\t_\t_\n"
             "\n"
         )
+
+    def test_conllu_restores_the_text(self, trained_pos: Path, capsys) -> None:
+        assert main([str(trained_pos), "text=I can't  run. You'll!", "format=conllu"]) == 0
+        first, second = capsys.readouterr().out.strip().split("\n\n")
+        for block, text in ((first, "I can't run."), (second, "You'll!")):
+            comment, *rows = block.splitlines()
+            assert comment == f"# text = {text}"
+            columns = [row.split("\t") for row in rows]
+            assert "".join(c[1] + ("" if c[9] == "SpaceAfter=No" else " ") for c in columns).strip() == text
 
     def test_an_output_file(self, trained_pos: Path, capsys, tmp_path: Path) -> None:
         output = tmp_path / "answer.json"
@@ -219,17 +245,43 @@ class TestImages:
     @pytest.mark.parametrize(
         ("arguments", "problem"),
         [
-            (["text=seven"], "input: this run reads images; give input=FILE, a PNG or npy file"),
-            ([], "input: this run reads images; give input=FILE, a PNG or npy file"),
+            (["text=seven"], "input: this model reads images; give input=FILE, a PNG or npy file"),
+            ([], "input: this model reads images; give input=FILE, a PNG or npy file"),
             (
                 ["input=x.png", "format=conllu"],
-                "format: got 'conllu', which is for text; this run reads images: table or json",
+                "format: got 'conllu', which is for text; this model reads images: table or json",
             ),
         ],
     )
     def test_refusals(self, trained_digits: Path, arguments, problem: str, capsys) -> None:
         assert main([f"run_dir={trained_digits}", *arguments]) == 2
         assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")
+
+    def test_several_files_and_a_folder(self, trained_digits: Path, tmp_path: Path, images, capsys) -> None:
+        for number in range(3):
+            np.save(tmp_path / f"{number}.npy", images[number] / 16)
+        (tmp_path / "notes.txt").write_text("not an image")
+        names = [str(tmp_path / f"{number}.npy") for number in range(3)]
+        for sources in (
+            [f"input={name}" for name in names],
+            [f"input={tmp_path}"],
+            [f"input={tmp_path}/*.npy"],
+        ):
+            assert main([str(trained_digits), *sources, "format=json"]) == 0
+            assert [answer["input"] for answer in json_lines(capsys)] == names
+
+    def test_a_folder_without_images(self, trained_digits: Path, tmp_path: Path, capsys) -> None:
+        assert main([str(trained_digits), f"input={tmp_path}"]) == 2
+        assert capsys.readouterr().err == f"{tmp_path}: no PNG or npy file in this folder\n"
+
+    def test_resizing_on_request(self, trained_digits: Path, tmp_path: Path, images, capsys) -> None:
+        np.save(tmp_path / "a.npy", images.repeat(2, axis=1).repeat(2, axis=2) / 16)
+        np.save(tmp_path / "b.npy", images / 16)
+        assert main([str(trained_digits), f"input={tmp_path / 'a.npy'}", "resize=true", "format=json"]) == 0
+        resized = [answer["label"] for answer in json_lines(capsys)]
+        assert main([str(trained_digits), f"input={tmp_path / 'b.npy'}", "format=json"]) == 0
+        same = [a == answer["label"] for a, answer in zip(resized, json_lines(capsys), strict=True)]
+        assert sum(same) >= 10
 
     def test_an_image_of_another_size(self, trained_digits: Path, tmp_path: Path, capsys) -> None:
         np.save(tmp_path / "a.npy", np.zeros((9, 8)))
@@ -242,8 +294,11 @@ class TestRefusals:
         ("arguments", "problem"),
         [
             (["txt=a", "run_dir=x"], "txt: no such argument; did you mean text?"),
-            (["text=a"], "run_dir: missing; give run_dir=..."),
+            (["text=a"], "run_dir: missing; give a run folder, or model=FILE.onnx"),
             (["run_dir=x", "text=a", "input=b"], "text, input: give one of the two"),
+            (["model=x.onnx", "run_dir=y"], "run_dir: is not used with model=; leave it out"),
+            (["x", "text=\udcff"], "text: is not valid UTF-8"),
+            (["x", "split=yes"], "split: got 'yes', expected one of true, false"),
             (["run_dir=x", "format=yaml"], "format: got 'yaml', expected one of table, json, conllu"),
             (
                 ["run_dir=x", "text=a"],
@@ -271,7 +326,7 @@ class TestRefusals:
 
     def test_a_missing_file(self, trained_pos: Path, capsys) -> None:
         assert main([f"run_dir={trained_pos}", "input=nowhere.txt"]) == 2
-        assert capsys.readouterr().err == "nowhere.txt: no such file\n"
+        assert capsys.readouterr().err == "nowhere.txt: the file is missing\n"
 
     def test_an_output_that_cannot_be_written(self, trained_pos: Path, tmp_path: Path, capsys) -> None:
         output = tmp_path / "no" / "folder"
@@ -290,23 +345,4 @@ class TestRefusals:
 
     def test_help(self, capsys) -> None:
         assert main(["-h"]) == 0
-        assert capsys.readouterr().out.startswith("Tag text or classify images with a run's best checkpoint.")
-
-
-def test_a_reader_that_has_had_enough_is_no_failure(trained_pos: Path, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    file = tmp_path / "text.txt"
-    file.write_text("the dog will run .\n" * 3000)
-    command = [sys.executable, "-m", "seqtrain.predict", f"run_dir={trained_pos}", f"input={file}"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=60) == 0
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    process.stderr.close()
+        assert capsys.readouterr().out.startswith("Tag text or classify images with a run's best checkpoint,")
