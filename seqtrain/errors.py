@@ -1,4 +1,4 @@
-"""The errors that mean: the user's input was refused."""
+"""The errors whose text is all that the user is shown."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ class DataError(InputError):
     def __init__(self, problem: str, path: str | Path | None = None, line: int | None = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(place + problem)
+
+
+class SweepError(Exception):
+    """Some jobs of a sweep are not done; the message says which, and how to continue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -39,3 +40,11 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
 def without_times(metrics: dict[str, float]) -> dict[str, float]:
     """Metrics without those that differ from run to run."""
     return {name: value for name, value in metrics.items() if "second" not in name}
+
+
+def metrics_of(pattern: str = "runs/sweeps/*/*") -> dict[str, dict[str, float]]:
+    """The metrics of each finished job, without times, by the name of its folder."""
+    return {
+        path.parent.name: without_times(json.loads(path.read_text()))
+        for path in sorted(Path.cwd().glob(f"{pattern}/metrics.json"))
+    }

@@ -29,6 +29,7 @@ ROOMS = [
     "predictor",
     "export",
     "inspection",
+    "sweeps",
     "commands",
     "__main__",
     # `python -m seqtrain.evaluate` and `python -m seqtrain.predict`, from before there were commands
@@ -36,7 +37,7 @@ ROOMS = [
     "predict",
 ]
 
-HYDRA = {"config", "commands/train.py"}
+HYDRA = {"config", "sweeps", "commands/train.py"}
 OMEGACONF = {*HYDRA, "runs", "training", "commands"}
 LIGHTNING = {"telemetry", "training", "data/datamodule.py"}
 

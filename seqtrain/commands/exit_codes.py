@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from seqtrain.errors import InputError
+from seqtrain.errors import InputError, SweepError
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -39,6 +39,9 @@ def exit_code(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         # The reader of our output has closed it, as `head` does: not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SweepError as failure:
+        print(failure, file=sys.stderr)
+        return FAILED
     except SystemExit as end:
         # Hydra ends a sweep in which a job failed like this, after it has reported the failure.
         return FAILED if end.code else DONE

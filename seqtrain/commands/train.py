@@ -11,12 +11,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
-from seqtrain.config import CONFIG_DIR, Composition, HydraCall, SingleRun, check_command_line
+from seqtrain.config import CONFIG_DIR, Composition, HydraCall, SingleRun, Sweep, check_command_line
 from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.runs.choose import choose_run_folder
-from seqtrain.runs.folder import RunFolder
-
-RUN_DIR = "SEQTRAIN_RUN_DIR"  # tells the processes that a run starts which folder is theirs
+from seqtrain.runs.folder import RUN_DIR, RunFolder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +31,10 @@ def _launch(arguments: list[str]) -> None:
     if isinstance(checked, SingleRun):
         sys.argv[1:] = arguments  # with which Lightning starts further processes
         _run_single(checked)
+    elif isinstance(checked, Sweep):
+        from seqtrain.sweeps.sweep import run_sweep  # only now: a single run starts without it
+
+        run_sweep(checked)
     else:
         _call_hydra(checked)
 

@@ -5,13 +5,16 @@ from seqtrain.config.command_line import HydraCall, SingleRun, check_command_lin
 from seqtrain.config.compose import Composition, compose_config
 from seqtrain.config.files import CONFIG_DIR
 from seqtrain.config.problems import ConfigError
+from seqtrain.config.sweep import Job, Sweep
 
 __all__ = [
     "CONFIG_DIR",
     "Composition",
     "ConfigError",
     "HydraCall",
+    "Job",
     "SingleRun",
+    "Sweep",
     "check_command_line",
     "check_config",
     "compose_config",

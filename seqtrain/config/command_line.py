@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from seqtrain.config.compose import Composer, Composition, plugins_among
 from seqtrain.config.files import ConfigFiles
 from seqtrain.config.fit import find_warnings
 from seqtrain.config.overrides import find_sweep_problems, parse_overrides, without_sweeps
 from seqtrain.config.problems import ConfigError
+from seqtrain.config.sweep import BASIC_SWEEPER, Sweep, check_jobs, combine
 
-JOBS_CHECKED = 200  # of a sweep before it starts; the others are checked when their turn comes
+SWEEP = "sweep="  # names a sweep; no part of any run's configuration
+NAME = re.compile(r"[\w.,=+-]+")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class SingleRun:
 
 @dataclass(frozen=True)
 class HydraCall:
-    """What is left to `hydra.main`: sweeps, and flags that only show something (--help, --cfg, --info, ...).
+    """What is left to `hydra.main`: sweepers other than Hydra's own, and flags that only show something.
 
     Args:
         arguments: in Hydra's own spelling.
@@ -49,7 +50,7 @@ class HydraCall:
     plugins: tuple[str, ...] = ()
 
 
-def check_command_line(argv: Sequence[str]) -> SingleRun | HydraCall:
+def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | HydraCall:
     """What a command line asks for, once everything that it would run has been checked.
 
     Settings without effect are reported on standard error.
@@ -59,7 +60,7 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | HydraCall:
     """
     flags = _parse(argv)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
-        return HydraCall(list(argv))
+        return HydraCall([argument for argument in argv if not argument.startswith(SWEEP)])
     files = ConfigFiles([flags.config_dir] if flags.config_dir else [])
     overrides, problems = parse_overrides(flags.overrides, files.loader)
     single = without_sweeps(overrides)
@@ -70,6 +71,8 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | HydraCall:
     if composition.base.hydra.mode is RunMode.MULTIRUN:  # a file says so
         return _check_sweep(composer, overrides, problems, flags)
     checked = composition.check()
+    if flags.sweep is not None:
+        problems.append(f"sweep: got {flags.sweep!r} for a single run; add -m for a sweep")
     problems += [*find_sweep_problems(overrides), *_find_idle_hydra_settings(single), *checked.problems]
     if problems:
         raise ConfigError(problems)
@@ -90,17 +93,20 @@ def _find_idle_hydra_settings(overrides: Sequence[Override]) -> list[str]:
 
 def _check_sweep(
     composer: Composer, overrides: Sequence[Override], problems: list[str], flags: Namespace
-) -> HydraCall:
+) -> HydraCall | Sweep:
     master = composer.compose_master(without_sweeps(overrides))
-    jobs, unswept = _sweep(composer, master, overrides)
-    found, warnings = _check_jobs(composer, jobs)
-    if problems := [*problems, *unswept, *found]:
+    combinations = combine(composer, master, overrides)
+    checked = check_jobs(composer, combinations)
+    if problems := [*problems, *combinations.problems, *checked.problems]:
         raise ConfigError(problems)
-    _warn(warnings)
+    _warn(checked.warnings)
     multirun = ["--multirun"] if flags.multirun else []
     folder = ["--config-dir", flags.config_dir] if flags.config_dir else []
     arguments = [*multirun, *folder, *(composer.spell(each) for each in overrides)]
-    return HydraCall(arguments, tuple(composer.plugins))
+    plugins = tuple(composer.plugins)
+    if str(master.hydra.sweeper._target_) != BASIC_SWEEPER:
+        return HydraCall(arguments, plugins)
+    return Sweep(flags.sweep, checked.jobs, master, composer.files.loader, arguments, plugins)
 
 
 def _warn(warnings: Iterable[str]) -> None:
@@ -122,50 +128,9 @@ def _parse(argv: Sequence[str]) -> Namespace:
             refuse(f"{flag} is not offered; --config-dir=FOLDER adds files of your own")
     if flags.run and flags.multirun:
         refuse("--run and --multirun exclude each other")
+    names = [each.removeprefix(SWEEP) for each in flags.overrides if each.startswith(SWEEP)]
+    flags.overrides = [each for each in flags.overrides if not each.startswith(SWEEP)]
+    flags.sweep = names[-1] if names else None
+    if flags.sweep is not None and not NAME.fullmatch(flags.sweep):
+        refuse(f"sweep: got {flags.sweep!r}, expected letters, digits and any of ._,=+-")
     return flags
-
-
-def _sweep(
-    composer: Composer, master: DictConfig, overrides: Sequence[Override]
-) -> tuple[list[list[str]], list[str]]:
-    """The overrides of each job, in the order of Hydra's own sweeper, and what it cannot sweep over."""
-    params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
-    swept, problems = parse_overrides(params, composer.files.loader)
-    values: dict[str, list[str]] = {}
-    for override in [*swept, *overrides]:
-        key, line = override.get_key_element(), str(override.input_line)
-        if not override.is_sweep_override():
-            values[key] = [line]
-        elif override.is_hydra_override():
-            problems.append(f"{key}: got several values; Hydra's own settings take one")
-        elif override.is_discrete_sweep():
-            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        elif str(master.hydra.sweeper._target_).endswith(".BasicSweeper"):
-            problems.append(f"{line}: intervals are for other sweepers; Hydra's own takes {key}=1,2")
-        else:
-            interval: Any = override.value()
-            values[key] = [f"{key}={interval.start}", f"{key}={interval.end}"]
-    jobs = itertools.islice(itertools.product(*values.values()), JOBS_CHECKED)
-    return [list(job) for job in jobs], problems
-
-
-def _check_jobs(composer: Composer, jobs: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
-    """Problems and warnings of all jobs, each once, with the first job that has it where not all do."""
-    problems: dict[str, list[str]] = {}
-    warnings: dict[str, list[str]] = {}
-    for job in jobs:
-        overrides, unread = parse_overrides(job)
-        checked = composer.compose(overrides).check()
-        found = [*unread, *checked.problems]
-        for problem in dict.fromkeys(found):
-            problems.setdefault(problem, []).append(" ".join(job))
-        for warning in [] if found else find_warnings(checked.tree):
-            warnings.setdefault(warning, []).append(" ".join(job))
-    return _name_jobs(problems, len(jobs)), _name_jobs(warnings, len(jobs))
-
-
-def _name_jobs(found: Mapping[str, Sequence[str]], count: int) -> list[str]:
-    return [
-        text if len(jobs) == count else f"{text} (in {len(jobs)} of {count} jobs, first in: {jobs[0]})"
-        for text, jobs in found.items()
-    ]

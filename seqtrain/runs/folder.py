@@ -25,6 +25,13 @@ from seqtrain.runs.identity import flat
 # What a folder may hold without config.yaml if the process that made it was killed.
 LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
 
+# Tells the processes that a run starts for more devices which folder is theirs.
+RUN_DIR = "SEQTRAIN_RUN_DIR"
+
+
+class FolderInUseError(ConfigError):
+    """Another process runs in the folder."""
+
 
 class RunFolder:
     """The folder of one run; its files tell how far the run is.
@@ -126,7 +133,8 @@ class RunFolder:
                 once it is locked, since another process may have finished the run in the meantime.
 
         Raises:
-            ConfigError: another process holds the folder, it cannot be written, or it holds another run.
+            FolderInUseError: another process holds the folder.
+            ConfigError: it cannot be written, or it holds another run.
         """
         if not self.leads:
             yield
@@ -144,11 +152,12 @@ class RunFolder:
 
     def _acquire(self) -> None:
         if not self.path.is_dir():
-            self.make()
+            with suppress(FileExistsError):  # another process has just made it
+                self.make()
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise ConfigError([f"run_dir: {self.path} is being written by another process"]) from None
+            raise FolderInUseError([f"run_dir: {self.path} is being written by another process"]) from None
         except OSError as error:
             raise ConfigError(
                 [f"run_dir: {self._lock.lock_file} cannot be locked: {error.strerror}"]

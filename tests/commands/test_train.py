@@ -172,16 +172,6 @@ class TestOneComposition:
         assert command("model._target_='${oc.env:CHOSEN}'") == 0
         assert ran == [("torch.nn.GRU", "torch.nn.GRU")]
 
-    def test_a_job_of_a_sweep_is_resolved_too(self, command: Command, monkeypatch) -> None:
-        ran = []
-        monkeypatch.setattr("seqtrain.commands.train._run", lambda cfg, _: ran.append(cfg) or 0.0)
-        assert command("-m", "seed=3,4", "hydra.sweep.dir=here") == 0
-        assert [(cfg.seed, cfg.run_dir, cfg.callbacks.best.dirpath) for cfg in ran] == [
-            (seed, str(Path.cwd() / "here" / number), str(Path.cwd() / "here" / number / "checkpoints"))
-            for seed, number in ((3, "0"), (4, "1"))
-        ]
-        assert all("${" not in OmegaConf.to_yaml(cfg, resolve=False) for cfg in ran)
-
 
 class TestRefusal:
     @pytest.mark.parametrize(
@@ -215,47 +205,6 @@ class TestRefusal:
 
 
 class TestSweep:
-    def test_jobs_get_folders_of_their_own(self, command: Command, capfd) -> None:
-        assert command("--multirun", "model=rnn,bilstm", "model.hidden_size=4,8") == 0
-        jobs = folders("runs/sweeps/*/*/metrics.json")
-        assert [job.parent.name for job in jobs] == ["0", "1", "2", "3"]
-        parameters = [json.loads(job.read_text())["parameters"] for job in jobs]
-        assert len(set(parameters)) == 4
-        assert "job 3  " in capfd.readouterr().err
-
-    def test_a_folder_of_another_sweep_is_not_touched(self, command: Command, capfd) -> None:
-        assert command("-m", "seed=0", "hydra.sweep.dir=here") == 0
-        before = {path: path.read_bytes() for path in folders("here/0/*.*")}
-        assert Path.cwd() / "here/0/metrics.json" in before
-        assert command("-m", "seed=1", "hydra.sweep.dir=here") == 1
-        assert "here/0 holds a finished run; give another folder" in capfd.readouterr().err
-        assert {path: path.read_bytes() for path in folders("here/0/*.*")} == before
-
-    def test_a_failing_job_does_not_end_the_others(self, command: Command, monkeypatch, capfd) -> None:
-        """Here a class of the user's own fails."""
-        Path("broken_package.py").write_text(
-            "import torch\n\nclass Broken(torch.nn.GRU):\n    def forward(self, *_):\n        return 1 / 0\n"
-        )
-        Path("mine/model").mkdir(parents=True)
-        Path("mine/model/broken.yaml").write_text(
-            "_target_: broken_package.Broken\ninput_size: null\nhidden_size: 4\nbatch_first: true\n"
-        )
-        monkeypatch.syspath_prepend(Path.cwd())
-        assert command("-m", "--config-dir=mine", "plugins=[broken_package]", "model=broken,rnn,gru") == 1
-        jobs = folders("runs/sweeps/*/*")
-        done = {job.name: RunFolder(job).is_done for job in jobs if job.name.isdigit()}
-        assert done == {"0": False, "1": True, "2": True}
-        assert "job 0 failed: division by zero\n" in capfd.readouterr().err
-
-    def test_an_interruption_ends_the_whole_sweep(self, command: Command) -> None:
-        with at_step(8, interrupt):
-            assert command("-m", "seed=0,1,2") == 130
-        jobs = folders("runs/sweeps/*/*")
-        assert {job.name: RunFolder(job).is_done for job in jobs if job.name.isdigit()} == {
-            "0": True,
-            "1": False,
-        }
-
     def test_a_wrong_job_is_refused_before_the_first_one_starts(self, command: Command, capfd) -> None:
         assert command("-m", "model.hidden_size=4,0") == 2
         assert "model.hidden_size: got 0" in capfd.readouterr().err
@@ -264,6 +213,12 @@ class TestSweep:
     def test_the_search_files_run(self, capfd) -> None:
         assert main(["-m", "search=compare", "trainer=debug", "data_dir=none", "model=rnn,bilstm"]) == 0
         assert len(folders("runs/sweeps/*/*/metrics.json")) == 4
+
+    def test_a_name_is_for_sweeps(self, command: Command, capfd) -> None:
+        assert command("sweep=mine") == 2
+        assert "sweep: got 'mine' for a single run; add -m for a sweep" in capfd.readouterr().err
+        assert command("-m", "sweep=a/b") == 2
+        assert "sweep: got 'a/b', expected letters, digits and any of ._,=+-" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("experiment", ["digits_bilstm", "pos_bilstm"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from seqtrain.config import CONFIG_DIR, ConfigError, HydraCall, SingleRun, check_command_line
+from seqtrain.config import CONFIG_DIR, ConfigError, HydraCall, SingleRun, Sweep, check_command_line
 
 
 def problems_of(arguments: str) -> tuple[str, ...]:
@@ -41,9 +41,9 @@ def problems_of(arguments: str) -> tuple[str, ...]:
         ("--hydra-help", "--hydra-help"),
     ],
 )
-def test_what_is_left_to_hydra(arguments: str, handed_on: str) -> None:
+def test_sweeps_and_what_is_left_to_hydra(arguments: str, handed_on: str) -> None:
     checked = check_command_line(arguments.split())
-    assert isinstance(checked, HydraCall)
+    assert isinstance(checked, Sweep if "-m" in arguments or "MULTIRUN" in arguments else HydraCall)
     assert checked.arguments == handed_on.split()
 
 

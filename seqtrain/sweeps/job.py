@@ -1,0 +1,104 @@
+"""One job of a sweep, wherever a launcher runs it: its own folder says whether there is something to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from seqtrain.config import ConfigError
+from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
+from seqtrain.sweeps.devices import use_own_gpu
+from seqtrain.sweeps.progress import Progress
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """A run, ready to be sent to another process.
+
+    Args:
+        name: of the folder.
+        folder: of the run, relative to `cwd`.
+        cwd: where the sweep was started.
+        overrides: a command line that makes the same run.
+        tree: the checked and resolved configuration.
+    """
+
+    name: str
+    folder: str
+    cwd: str
+    overrides: tuple[str, ...]
+    tree: dict[str, Any]
+
+
+def run_job(job: SweepJob, progress: Progress) -> None:
+    """Run a job unless it is done, or another process runs it; continue it if it was interrupted.
+
+    What the run prints goes to `job.log` in its folder, and so does the traceback of a failure, which is not
+    raised: the other jobs run on.
+
+    Raises:
+        KeyboardInterrupt: the user asked to stop; the last checkpoint holds what was done.
+    """
+    os.chdir(job.cwd)
+    folder = RunFolder(job.folder)
+    try:
+        with folder.held():
+            if not folder.is_done:
+                _run(job, folder, progress)
+    except FolderInUseError:
+        return  # the sweep looks at it again when the others are done
+
+
+def _run(job: SweepJob, folder: RunFolder, progress: Progress) -> None:
+    use_own_gpu()
+    progress.announce(job.name)
+    try:
+        with _output_in(folder.path / "job.log"), _as_single_run(job):
+            _train(job, folder)
+    except Exception as error:
+        folder.write_failure(error)
+        progress.report_failure(job.name, folder, error)
+
+
+def _train(job: SweepJob, folder: RunFolder) -> None:
+    cfg = OmegaConf.create(job.tree)
+    if folder.is_begun and (keys := folder.differences(cfg)):
+        raise ConfigError([f"{folder.path} holds another configuration; it differs in {', '.join(keys)}"])
+    folder.write_config(cfg)  # first, so that a job that fails early can be seen with its values
+
+    from seqtrain.training.train import train
+
+    train(cfg, folder)
+
+
+@contextmanager
+def _output_in(path: Path) -> Iterator[None]:
+    """Send what is printed to a file, with the traceback of an error behind it."""
+    with path.open("a", encoding="utf-8", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+        try:
+            yield
+        except BaseException:
+            traceback.print_exc()
+            raise
+
+
+@contextmanager
+def _as_single_run(job: SweepJob) -> Iterator[None]:
+    """Let processes that the run starts, for more devices, see the command of this one run."""
+    arguments, hydra_config = sys.argv, HydraConfig.instance().cfg
+    sys.argv = [arguments[0], *job.overrides, f"run_dir={job.folder}"]
+    HydraConfig.instance().cfg = None
+    os.environ[RUN_DIR] = job.folder
+    try:
+        yield
+    finally:
+        sys.argv, HydraConfig.instance().cfg = arguments, hydra_config

@@ -1,0 +1,56 @@
+"""Hand jobs to Hydra's launchers, or to our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from seqtrain.sweeps.job import SweepJob, run_job
+from seqtrain.sweeps.progress import Progress
+
+OURS = "seqtrain.sweeps."
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a launcher calls for each job; it can be pickled.
+
+    Launchers compose a configuration of their own for each job. It only says which job this is: what runs is
+    the tree that was checked.
+    """
+
+    jobs: tuple[SweepJob, ...]
+    progress: Progress
+
+    def __call__(self, composed: DictConfig) -> None:
+        run_job(self.jobs[HydraConfig.get().job.num], self.progress)
+
+
+def launch(jobs: Sequence[SweepJob], progress: Progress, master: DictConfig, loader: ConfigLoader) -> None:
+    """Run jobs with the launcher that `master` names, and return when all have ended."""
+    setup_globals()
+    context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
+    launcher = _build_launcher(context, Task(tuple(jobs), progress), master)
+    launcher.launch([[] for _ in jobs], initial_job_idx=0)
+
+
+def _build_launcher(context: HydraContext, task: Any, master: DictConfig) -> Launcher:
+    node = master.hydra.launcher
+    if not str(node._target_).startswith(OURS):
+        return Plugins.instance().instantiate_launcher(
+            hydra_context=context, task_function=task, config=master
+        )
+    launcher: Launcher = instantiate(node)
+    launcher.setup(hydra_context=context, task_function=task, config=master)
+    return launcher

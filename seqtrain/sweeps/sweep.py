@@ -1,0 +1,137 @@
+"""A sweep from its first job to its table; the same command again continues it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from seqtrain.config import Job, Sweep
+from seqtrain.errors import SweepError
+from seqtrain.runs.find import RUNS
+from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.report.collect import Run, read_run
+from seqtrain.runs.report.formats import render
+from seqtrain.runs.report.groups import compare_runs
+from seqtrain.sweeps.job import SweepJob
+from seqtrain.sweeps.launch import launch
+from seqtrain.sweeps.names import name_job, name_sweep
+from seqtrain.sweeps.progress import Progress
+
+SWEEPS = RUNS / "sweeps"
+SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs
+
+
+def run_sweep(sweep: Sweep) -> None:
+    """Run what is left of a sweep, and print the table of all of its jobs.
+
+    Raises:
+        SweepError: some jobs failed.
+        KeyboardInterrupt: the user asked to stop.
+    """
+    folder = _folder_of(sweep)
+    jobs = {job.name: job for job in (_place(job, folder) for job in sweep.jobs)}
+    pending = [job for job in jobs.values() if not RunFolder(job.folder).is_done]
+    progress = Progress(
+        {name: job.folder for name, job in jobs.items()}, time.time(), len(jobs) - len(pending)
+    )
+    _announce(folder, len(jobs), len(jobs) - len(pending))
+    try:
+        _run_pending(pending, progress, sweep, folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_describe_interruption(list(jobs.values()))) from None
+    _show_table(list(jobs.values()))
+    _refuse_unfinished(list(jobs.values()))
+
+
+def _folder_of(sweep: Sweep) -> Path:
+    """The folder of `hydra.sweep.dir` where it is given, else one named after the sweep or its axes."""
+    given = [line for line in sweep.master.hydra.overrides.hydra if line.startswith("hydra.sweep.dir=")]
+    if given:
+        return Path(sweep.master.hydra.sweep.dir)
+    task = sweep.jobs[0].composition.choices.get("task", "sweep")
+    return SWEEPS / (sweep.name or name_sweep(str(task), sweep.jobs[0].values))
+
+
+def _place(job: Job, folder: Path) -> SweepJob:
+    """Give a job its folder, and resolve its configuration for it."""
+    name = name_job(job.values, job.tree)
+    cfg = job.composition.config_in(folder / name)
+    tree = OmegaConf.to_container(cfg)
+    assert isinstance(tree, dict)
+    plain = {str(key): value for key, value in tree.items()}
+    return SweepJob(name, str(folder / name), str(Path.cwd()), job.overrides, plain)
+
+
+def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, folder: Path) -> None:
+    """Launch what is not done, until nothing is left but what failed here.
+
+    Another process may run jobs of the same sweep: these are looked at again when it lets go of them, so that
+    a job whose process was killed is run here.
+    """
+    master = _in_folder(sweep.master, folder)
+    while pending:
+        launch(pending, progress, master, sweep.loader)
+        pending = [job for job in pending if _is_left(job)]
+        if pending:
+            print(f"waiting for {len(pending)} jobs that another process runs", file=sys.stderr, flush=True)
+        while pending and all(RunFolder(job.folder).is_held_elsewhere() for job in pending):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _in_folder(master: DictConfig, folder: Path) -> DictConfig:
+    """Let launchers write what they write themselves into the folder of the sweep."""
+    settings = {"hydra.sweep.dir": str(folder), "hydra.sweep.subdir": "."}
+    master = master.copy()
+    with open_dict(master):
+        for key, value in settings.items():
+            OmegaConf.update(master, key, value)
+            master.hydra.overrides.hydra.append(f"{key}='{value}'")  # they compose anew for each job
+    return master
+
+
+def _is_left(job: SweepJob) -> bool:
+    folder = RunFolder(job.folder)
+    return not folder.is_done and not folder.failure
+
+
+def _announce(folder: Path, num: int, num_done: int) -> None:
+    done = f", {num_done} of them done already" if num_done else ""
+    print(f"{num} jobs in {folder}{done}", file=sys.stderr, flush=True)
+
+
+def _show_table(jobs: Sequence[SweepJob]) -> None:
+    runs = _runs_of(jobs)
+    print(f"\n{render(compare_runs(runs), 'table')}", end="", flush=True)
+
+
+def _runs_of(jobs: Sequence[SweepJob]) -> list[Run]:
+    return [read_run(Path(job.folder)) for job in jobs if RunFolder(job.folder).is_begun]
+
+
+def _refuse_unfinished(jobs: Sequence[SweepJob]) -> None:
+    failed = [job for job in jobs if not RunFolder(job.folder).is_done]
+    if failed:
+        lines = [f"{len(failed)} of {len(jobs)} jobs are not done:"]
+        for job in failed:
+            reason = RunFolder(job.folder).failure or "ended without an error message"
+            lines.append(f"  {job.name}: {reason}\n    see {Path(job.folder) / 'job.log'}")
+        lines.append("The same command tries these again and runs none of the others.")
+        raise SweepError("\n".join(lines))
+
+
+def _describe_interruption(jobs: Sequence[SweepJob]) -> str:
+    folders = [RunFolder(job.folder) for job in jobs]
+    done = sum(folder.is_done for folder in folders)
+    begun = [
+        job.name for job, folder in zip(jobs, folders, strict=True) if folder.is_begun and not folder.is_done
+    ]
+    running = f" ({', '.join(begun)})" if begun else ""
+    left = len(jobs) - done - len(begun)
+    return (
+        f"{done} of {len(jobs)} jobs are done, {len(begun)} begun{running}, {left} left. "
+        "The same command continues them."
+    )

@@ -1,0 +1,134 @@
+"""Sweeps in one process: names, what is run again and what is not, failures, interruptions."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import metrics_of
+
+from seqtrain.training.learner import SequenceLearner
+
+Command = Callable[..., int]
+
+
+@contextmanager
+def at_step(number: int, action: Callable[[], object]) -> Iterator[None]:
+    """Within it, something happens at the number-th training step."""
+    step, left = SequenceLearner.training_step, iter(range(number - 1, -1, -1))
+
+    def disturbed(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
+        if next(left, None) == 0:
+            action()
+        return step(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SequenceLearner, "training_step", disturbed)
+        yield
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def jobs() -> dict[str, Path]:
+    """The folder of each job by its name without the key."""
+    return {path.name.rpartition("-")[0]: path for path in Path("runs/sweeps").glob("*/*")}
+
+
+def logs() -> dict[str, str]:
+    return {name: (path / "train.log").read_text() for name, path in jobs().items()}
+
+
+def test_jobs_are_named_and_the_table_has_them_all(sweep: Command, capfd) -> None:
+    assert sweep("model=rnn,gru", "seed=0,1") == 0
+    assert Path("runs/sweeps/digits-model,seed").is_dir()
+    assert set(jobs()) == {f"model={model},seed={seed}" for model in ("rnn", "gru") for seed in (0, 1)}
+    out, err = capfd.readouterr()
+    assert "4 runs: 4 done\n" in out
+    lines = [line.partition("-")[0].partition("  about")[0] for line in err.splitlines()]
+    assert lines == [
+        "4 jobs in runs/sweeps/digits",
+        "1 of 4  model=rnn,seed=0",
+        "2 of 4  model=rnn,seed=1",
+        "3 of 4  model=gru,seed=0",
+        "4 of 4  model=gru,seed=1",
+    ]
+
+
+def test_finished_jobs_are_skipped_and_new_values_run_alone(sweep: Command, capfd) -> None:
+    assert sweep("seed=0,1") == 0
+    before = logs()
+    capfd.readouterr()
+    assert sweep("seed=0,1") == 0
+    out, err = capfd.readouterr()
+    assert err == "2 jobs in runs/sweeps/digits-seed, 2 of them done already\n"
+    assert "2 runs: 2 done" in out
+    assert logs() == before
+    assert sweep("seed=1,2") == 0
+    assert set(jobs()) == {"seed=0", "seed=1", "seed=2"}
+    assert {name: text for name, text in logs().items() if name in before} == before
+
+
+def test_another_configuration_is_another_job_of_a_named_sweep(sweep: Command) -> None:
+    assert sweep("seed=0", "sweep=mine") == 0
+    assert sweep("seed=0", "sweep=mine", "model=gru") == 0
+    assert len(metrics_of("runs/sweeps/mine/*")) == 2
+
+
+def test_a_failing_job_does_not_end_the_others(sweep: Command, monkeypatch, capfd) -> None:
+    Path("broken_package.py").write_text(
+        "import torch\n\nclass Broken(torch.nn.GRU):\n    def forward(self, *_):\n        return 1 / 0\n"
+    )
+    Path("mine/model").mkdir(parents=True)
+    Path("mine/model/broken.yaml").write_text(
+        "_target_: broken_package.Broken\ninput_size: null\nhidden_size: 4\nbatch_first: true\n"
+    )
+    monkeypatch.syspath_prepend(Path.cwd())
+    arguments = ("--config-dir=mine", "plugins=[broken_package]", "model=broken,rnn,gru")
+    assert sweep(*arguments) == 1
+    folder = jobs()["model=broken"]
+    out, err = capfd.readouterr()
+    assert f"{folder.name} failed: division by zero (see {folder}/job.log)\n" in err
+    assert "Traceback" not in err
+    assert err.endswith(
+        f"1 of 3 jobs are not done:\n  {folder.name}: ZeroDivisionError: division by zero\n"
+        f"    see {folder}/job.log\nThe same command tries these again and runs none of the others.\n"
+    )
+    assert f"failed: {folder} (ZeroDivisionError: division by zero)" in out
+    assert "Traceback" in (folder / "job.log").read_text()
+    before = {name: text for name, text in logs().items() if "broken" not in name}
+    assert sweep(*arguments) == 1
+    assert (folder / "job.log").read_text().count(
+        "ZeroDivisionError: division by zero"
+    ) == 2  # one an attempt
+    assert {name: text for name, text in logs().items() if "broken" not in name} == before
+
+
+def test_a_job_that_fails_before_it_trains_is_listed_too(sweep: Command, capfd) -> None:
+    assert sweep("task=pos", "data.path=nowhere", "~callbacks.hidden_states", "seed=0,1") == 1
+    out, err = capfd.readouterr()
+    assert "2 runs: 2 failed" in out
+    assert "no file *train.conllu here" in err
+
+
+def test_an_interruption_is_continued_with_the_numbers_of_one_that_never_was(sweep: Command, capfd) -> None:
+    assert sweep("seed=0,1,2", "sweep=whole") == 0
+    capfd.readouterr()
+    with at_step(8, interrupt):
+        assert sweep("seed=0,1,2", "sweep=parts") == 130
+    err = capfd.readouterr().err
+    (begun,) = Path("runs/sweeps/parts").glob("seed=1-*")
+    assert err.endswith(
+        f"Interrupted. 1 of 3 jobs are done, 1 begun ({begun.name}), 1 left. "
+        "The same command continues them.\n"
+    )
+    assert sweep("seed=0,1,2", "sweep=parts") == 0
+    assert ", resumed" in (begun / "train.log").read_text()
+    assert metrics_of("runs/sweeps/parts/*") == metrics_of("runs/sweeps/whole/*")
+    assert len(metrics_of("runs/sweeps/parts/*")) == 3
