@@ -9,6 +9,10 @@ class InputError(ValueError):
     """A configuration, a command line or data that cannot be used; its text is all that the user is shown."""
 
 
+class RunError(RuntimeError):
+    """A run that cannot continue, through no fault in this package; its text says what to try."""
+
+
 class DataError(InputError):
     """What is wrong with the data, where, and what to do about it.
 

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from seqtrain.errors import InputError, SweepError
+from seqtrain.errors import InputError, RunError, SweepError
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -39,7 +39,7 @@ def exit_code(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         # The reader of our output has closed it, as `head` does: not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except SweepError as failure:
+    except (RunError, SweepError) as failure:
         print(failure, file=sys.stderr)
         return FAILED
     except SystemExit as end:

@@ -79,7 +79,7 @@ def _sweep_job(composition: Composition) -> float:
     print(f"job {hydra_config.job.num}  {' '.join(overrides)}", file=sys.stderr)
     try:
         # Sweepers may draw values that were not known when the sweep was checked.
-        return _run(composition.config_in(folder.path), folder)
+        return _run(composition.config_in(folder.path), folder, brief=True)
     except KeyboardInterrupt:
         command = " ".join([*overrides, f"run_dir={folder.path}"])
         raise KeyboardInterrupt(f"This job goes on with: python -m seqtrain {command}") from None
@@ -90,14 +90,14 @@ def _sweep_job(composition: Composition) -> float:
         folder.discard_if_empty()
 
 
-def _run(cfg: DictConfig, folder: RunFolder) -> float:
+def _run(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> float:
     """Train in `folder`; returns the metric that sweeps look at."""
     with folder.held(cfg):
         # Only now: torch takes seconds to import, and a refusal or --help should not.
         from seqtrain.training.train import train
 
         os.environ[RUN_DIR] = str(folder.path)
-        return train(cfg, folder).get(cfg.task.monitor, float("nan"))
+        return train(cfg, folder, brief).get(cfg.task.monitor, float("nan"))
 
 
 def _leaders_folder() -> RunFolder | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -219,7 +220,8 @@ class RunFolder:
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
         """Keep the metrics, which says that the run is done."""
-        write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
+        finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        write_text(self.metrics_file, json.dumps(finite, indent=2, allow_nan=False) + "\n")
 
     @property
     def failure(self) -> str:

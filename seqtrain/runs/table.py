@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 
-def metrics_table(metrics: dict[str, float]) -> str:
-    """The metrics of metrics.json as a table: one row a metric, one column a split."""
+def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
+    """The metrics of metrics.json as a table: one row per metric, one column per split.
+
+    Args:
+        metrics: by name.
+        per_class: whether to show the F1 of every class.
+    """
+    if not per_class:
+        metrics = {name: value for name, value in metrics.items() if "/f1/" not in name}
     splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
     names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
     costs = [name for name in metrics if "/" not in name]

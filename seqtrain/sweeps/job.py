@@ -77,7 +77,7 @@ def _train(job: SweepJob, folder: RunFolder) -> None:
 
     from seqtrain.training.train import train
 
-    train(cfg, folder)
+    train(cfg, folder, brief=True)
 
 
 @contextmanager

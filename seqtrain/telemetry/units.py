@@ -53,7 +53,9 @@ class UnitStatistics:
         scatter = self._scatter.cpu().double()
         deviations = (scatter.diagonal(dim1=1, dim2=2) / self._num).clamp(min=0).sqrt()
         dead = (deviations < DEAD).double().mean(dim=1)
-        ranks = effective_rank(torch.linalg.eigvalsh(scatter).clamp(min=0).sqrt())
+        finite = torch.isfinite(scatter).all(dim=2).all(dim=1)  # LAPACK refuses a row that is not
+        eigenvalues = torch.linalg.eigvalsh(scatter.where(finite[:, None, None], 0.0))
+        ranks = effective_rank(eigenvalues.clamp(min=0).sqrt()).where(finite, torch.nan)
         return [
             {"dead": share, "effective_rank": rank}
             for share, rank in zip(dead.tolist(), ranks.tolist(), strict=True)

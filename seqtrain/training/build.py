@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
@@ -21,9 +18,11 @@ from seqtrain.records import DataSpec
 from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_spec
+from seqtrain.training.checkpoint_io import LocalCheckpointIO
 from seqtrain.training.construct import construct
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
 from seqtrain.training.network import build_network, for_any_device
+from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
 
 
 def build_data(cfg: DictConfig) -> SequenceDataModule:
@@ -63,6 +62,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
             precision=_precision(cfg.trainer),
             callbacks=callbacks,
             logger=logger or False,
+            plugins=[*(cfg.trainer.get("plugins") or []), LocalCheckpointIO()],
             # Our own summary, bar and checkpoints say the same in less.
             enable_model_summary=False,
             enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
@@ -74,6 +74,8 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     device = trainer.strategy.root_device.type
     if cfg.model.get("backend") == "triton" and device != "cuda":
         raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        skip_unused_hooks(callback)
     return trainer
 
 
@@ -105,15 +107,6 @@ def keep_rows(trainer: pl.Trainer) -> None:
                 rows = list(csv.DictReader(file))
             logger.experiment.metrics.extend(rows)
             logger.save()
-
-
-class NoProfiler(PassThroughProfiler):
-    """Nothing is profiled, in no time: Lightning's own makes some sixty context managers for every step."""
-
-    _nothing = nullcontext()
-
-    def profile(self, action_name: str) -> Any:
-        return self._nothing
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:

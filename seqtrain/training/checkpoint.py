@@ -1,19 +1,28 @@
-"""What is read from a checkpoint, which may come from somebody else; needs no Lightning."""
+"""Read and write checkpoint files, without Lightning."""
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch import nn
 
 from seqtrain.config import ConfigError
 from seqtrain.records import DataSpec
+from seqtrain.runs.files import atomic_write
 
 if TYPE_CHECKING:
     from seqtrain.training.learner import SequenceLearner
+
+WEIGHTS = ("state_dict", "spec", "epoch", "global_step", "pytorch-lightning_version")
+
+
+class DamagedCheckpointError(ConfigError):
+    """The content of a checkpoint does not match its checksums, or is no checkpoint at all."""
 
 
 def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
@@ -23,7 +32,7 @@ def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
         ConfigError: the file cannot be read, or comes from other data or another model.
     """
     saved = read_checkpoint(checkpoint)
-    if DataSpec.from_dict(saved["spec"]) != learner.spec:
+    if _spec(saved, checkpoint) != learner.spec:
         raise ConfigError(
             [f"checkpoint: {checkpoint} comes from other data: its classes, sizes or vocabularies differ"]
         )
@@ -40,35 +49,102 @@ def load_network_weights(network: nn.Module, checkpoint: Path) -> None:
 
 
 def read_spec(checkpoint: Path) -> DataSpec:
-    """The spec of the data that a checkpoint was trained on."""
-    return DataSpec.from_dict(read_checkpoint(checkpoint)["spec"])
+    """The spec of the data that a checkpoint was trained on.
+
+    Raises:
+        ConfigError: see `read_checkpoint`.
+    """
+    return _spec(read_checkpoint(checkpoint), checkpoint)
+
+
+def can_resume_from(checkpoint: Path) -> bool:
+    """Whether a checkpoint holds the state of a training, and not only weights."""
+    return "optimizer_states" in read_checkpoint(checkpoint)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint: tensors and plain values only, so that a foreign one runs no code.
 
+    torch writes a checkpoint as a zip archive with a CRC-32 of every record but does not compare them when it
+    reads one, which is done here: a flipped bit would otherwise be a different weight.
+
     Raises:
-        ConfigError: the file does not exist, cannot be read, or was not written by seqtrain.
+        DamagedCheckpointError: the file does not have the content that was written.
+        ConfigError: it does not exist, or was not written by seqtrain.
     """
     if not path.is_file():
         raise ConfigError([f"checkpoint: {path} does not exist"])
     try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
+        with path.open("rb") as file:
+            _verify(file)
+            saved = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
         raise ConfigError(
             [
-                f"checkpoint: {path} cannot be read: it is damaged, or holds more than tensors and plain "
-                "values, which might run code and is never loaded"
+                f"checkpoint: {path} was not loaded: it holds more than tensors and plain values, "
+                "which could run code"
             ]
+        ) from None
+    except Exception as error:  # what a reader raises on damaged bytes has no bounds
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DamagedCheckpointError(
+            [f"checkpoint: {path} is damaged ({reason}); {_way_out(path)}"]
         ) from None
     if not isinstance(saved, dict) or not {"spec", "state_dict"} <= saved.keys():
         raise ConfigError([f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict"])
     return saved
 
 
+def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint that `torch.load(path, weights_only=True)` reads: all of it, or nothing.
+
+    Raises:
+        OSError: it cannot be written, for instance because the disk is full; an earlier file is kept.
+    """
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(content.getbuffer())
+
+
+def weights_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What evaluation and prediction need of a checkpoint: a third of its size under Adam."""
+    return {key: checkpoint[key] for key in WEIGHTS if key in checkpoint}
+
+
+def _verify(file: BinaryIO) -> None:
+    """Compare every record of a zip archive with its checksum, and rewind the file."""
+    with zipfile.ZipFile(file) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} does not match")
+    file.seek(0)
+
+
+def _way_out(path: Path) -> str:
+    best, last = path.with_name("best.ckpt"), path.with_name("last.ckpt")
+    if path.name == last.name:
+        fresh = "delete it and repeat the command to start this run again"
+        return f"{fresh}, or give checkpoint={best} to train on from its weights" if best.exists() else fresh
+    if last.exists():
+        return f"give checkpoint={last} to use the weights of the last epoch"
+    return "give another one with checkpoint="
+
+
+def _spec(saved: dict[str, Any], checkpoint: Path) -> DataSpec:
+    try:
+        return DataSpec.from_dict(saved["spec"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ConfigError(
+            [f"checkpoint: {checkpoint} was not written by seqtrain: its spec is unknown"]
+        ) from None
+
+
 def _load(module: nn.Module, saved: dict[str, Any], checkpoint: Path) -> None:
     try:
         module.load_state_dict(saved["state_dict"])
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()
+    except (RuntimeError, TypeError) as error:
+        _, *reasons = str(error).splitlines()
+        reason = (reasons or [str(error)])[0].strip()
         raise ConfigError([f"checkpoint: {checkpoint} comes from another model: {reason}"]) from None

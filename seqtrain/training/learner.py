@@ -15,6 +15,7 @@ from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import DataSpec, FinalState, SequenceBatch
 from seqtrain.training.metrics import Metrics
+from seqtrain.training.overhead import skip_unused_hooks
 from seqtrain.training.task import Task
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -50,6 +51,14 @@ class SequenceLearner(pl.LightningModule):
         self._metrics = nn.ModuleDict(
             {split: Metrics(spec.target_names, spec.tag_scheme) for split in ("val", "test")}
         )
+        skip_unused_hooks(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning keeps the name of the current hook here, some fifty times per step.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
         """Scores, and the final state of each member."""

@@ -1,4 +1,4 @@
-"""The metrics of a network's weights, by one pass over each split."""
+"""Evaluate a network on dev and test."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from omegaconf import DictConfig
 
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.training.build import build_evaluator
+from seqtrain.training.interrupts import keep_interrupts
 from seqtrain.training.learner import SequenceLearner
 
 
 def measure(cfg: DictConfig, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:
-    """The metrics of a learner's weights on the validation and the test part."""
+    """The metrics of a learner on dev (as `val/...`) and test."""
     trainer = build_evaluator(cfg)
     metrics: dict[str, float] = {}
     for run in (trainer.validate, trainer.test):
-        run(learner, data, verbose=False)
+        with keep_interrupts():
+            run(learner, data, verbose=False)
         metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
     return metrics

@@ -1,10 +1,11 @@
-"""What a person reads: a summary when a run starts, a table when it ends."""
+"""What a run tells its user: a summary when it starts, a table when it ends."""
 
 from __future__ import annotations
 
 import logging
 import os
 import platform
+import shlex
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.model import Ensemble
 from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.paths import as_typed
 from seqtrain.runs.table import metrics_table
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.span_f1 import SpanF1
@@ -26,7 +28,7 @@ log = logging.getLogger("seqtrain")
 def log_start(
     trainer: pl.Trainer, data: SequenceDataModule, learner: SequenceLearner, folder: RunFolder
 ) -> None:
-    """Say on what, with what and where the run takes place."""
+    """Log the data, the model, the device and the run folder."""
     network = learner.network
     log.info("data        %s", data.corpus.describe())
     for note in data.corpus.notes:
@@ -36,11 +38,11 @@ def log_start(
     log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
     log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
     resumed = ", resumed" if folder.last_checkpoint.exists() else ""
-    log.info("run folder  %s%s", folder.path, resumed)
+    log.info("run folder  %s%s", as_typed(folder.path), resumed)
 
 
 def environment(trainer: pl.Trainer) -> dict[str, str]:
-    """Where and with what a run takes place, for those who compare its numbers later."""
+    """The machine and the versions of a run, for comparing its numbers later."""
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "device": _device_name(trainer),
@@ -52,17 +54,18 @@ def environment(trainer: pl.Trainer) -> dict[str, str]:
     }
 
 
-def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder) -> None:
-    """Print the final metrics and where to look; train.log has them too."""
-    text = f"\n{metrics_table(metrics)}\n\nrun folder  {folder.path}"
+def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder, per_class: bool) -> None:
+    """Print the final metrics and where to look; train.log has them too, with the F1 of every class."""
+    path = as_typed(folder.path)
+    hints = f"run folder  {path}"
     if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
-        text += f"\nlook inside with  tensorboard --logdir {folder.path}"
-    print(text, flush=True)
-    log.info(text, extra={"is_result": True})
+        hints += f"\nlook inside with  tensorboard --logdir {shlex.quote(path)}"
+    print(f"\n{metrics_table(metrics, per_class)}\n\n{hints}", flush=True)
+    log.info("\n%s\n\n%s", metrics_table(metrics), hints, extra={"is_result": True})
 
 
 def _processor_name() -> str:
-    try:  # platform.processor() says no more than "x86_64" on Linux
+    try:  # platform.processor() is only "x86_64" on Linux
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
 from seqtrain.data.datamodule import SequenceDataModule
+from seqtrain.errors import RunError
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import logged, quiet_lightning
+from seqtrain.runs.paths import as_typed
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
 from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows, set_length
-from seqtrain.training.callbacks import Throughput
-from seqtrain.training.checkpoint import load_weights, read_spec
+from seqtrain.training.callbacks import StopOnNonfinite, Throughput
+from seqtrain.training.checkpoint import (
+    DamagedCheckpointError,
+    can_resume_from,
+    load_weights,
+    read_spec,
+    weights_of,
+    write_checkpoint,
+)
+from seqtrain.training.interrupts import keep_interrupts
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.measure import measure
+from seqtrain.training.outcome import describe_end
 
 log = logging.getLogger("seqtrain")
 
+C = TypeVar("C", bound=pl.Callback)
 
-def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
-    """Train, choose the best checkpoint on the validation part, test it, write the run folder.
+
+def train(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> dict[str, float]:
+    """Train, choose the best checkpoint by its validation metric, test it, and write the run folder.
 
     Args:
         cfg: a checked configuration, whose `run_dir` is `folder`.
-        folder: new, or holding this configuration's unfinished run, which then goes on; pretrained word
+        folder: new, or that of this configuration's unfinished run, which is then resumed; pretrained word
             vectors come from its checkpoint, so that their file is not read again.
+        brief: print no F1 of each class at the end, as suits one of many runs.
 
     Returns:
         The metrics of metrics.json; nothing in a process that only helps another to train.
@@ -37,8 +55,10 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
     Raises:
         ConfigError: the configuration does not fit the machine, the data or the checkpoint; nothing has been
             written.
-        DataError: the data is missing or bad; nothing has been written.
-        KeyboardInterrupt: somebody asked the run to stop; `last.ckpt` holds what it did.
+        DataError: the data is missing or invalid; nothing has been written.
+        RunError: the training diverged.
+        OSError: the folder cannot be written, for instance because the disk is full.
+        KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
     pl.seed_everything(cfg.seed, verbose=False)
     data = build_data(cfg)
@@ -54,66 +74,88 @@ def train(cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
     trainer = build_trainer(cfg)
     if cfg.trainer.max_epochs == "auto":
         set_length(trainer, data)
-    with folder.held(cfg), logged(folder):
-        try:
-            if folder.leads:
-                folder.write_config(cfg)
-                folder.write_environment(summary.environment(trainer))
-            keep_rows(trainer)
-            summary.log_start(trainer, data, learner, folder)
-            _fit(trainer, learner, data, checkpoint)
-            if not folder.leads:
-                return {}
-            costs = _costs(trainer, learner)
-            metrics = _measure_best(cfg, trainer, learner, data, folder) | costs
-            test = learner.metrics("test")
-            if not test.is_empty:  # as with limit_test_batches=0
-                folder.write_confusions(test.target_names, test.confusions())
-            folder.write_metrics(metrics)
-            summary.log_end(metrics, trainer, folder)
-        except Exception as error:
-            log.exception("The run failed.")
-            if folder.leads:
-                folder.write_failure(error)
-            raise
-    return metrics
+    with folder.held(cfg), logged(folder), _failures(folder):
+        if folder.leads:
+            folder.write_config(cfg)
+            folder.write_environment(summary.environment(trainer))
+        keep_rows(trainer)
+        summary.log_start(trainer, data, learner, folder)
+        _fit(trainer, learner, data, checkpoint)
+        if not folder.leads:
+            return {}
+        metrics = _finish(cfg, trainer, learner, data, folder)
+        summary.log_end(metrics, trainer, folder, per_class=sys.stdout.isatty() and not brief)
+        return metrics
+
+
+@contextmanager
+def _failures(folder: RunFolder) -> Iterator[None]:
+    """Keep the error that ends a run in its folder."""
+    try:
+        yield
+    except RunError as failure:
+        log.error("%s", failure, extra={"is_result": True})  # the caller shows it on the terminal
+        if folder.leads:
+            folder.write_failure(failure)
+        raise
+    except Exception as error:
+        log.exception("The run failed.")
+        if folder.leads:
+            folder.write_failure(error)
+        raise
 
 
 def _fit(
     trainer: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule, checkpoint: Path | None
 ) -> None:
-    try:
+    if checkpoint is not None and not can_resume_from(checkpoint):
+        log.info("checkpoint  %s has only weights: a new training starts from them", as_typed(checkpoint))
+        checkpoint = None
+    with keep_interrupts():
         trainer.fit(learner, data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
-        # Lightning ends the process on Ctrl-C with the code of a failure; the caller has a better one.
-        if trainer.interrupted:
-            raise KeyboardInterrupt from None
-        raise
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        # What follows is one process's work: metrics must not wait for the others.
+        # The rest is done by one process, and metrics must not wait for the others.
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 
-def _measure_best(
+def _finish(
     cfg: DictConfig,
     trainer: pl.Trainer,
     learner: SequenceLearner,
     data: SequenceDataModule,
     folder: RunFolder,
 ) -> dict[str, float]:
-    """The metrics of the best checkpoint; those of the test part go to the run's loggers too.
-
-    Without the callback that keeps the best one, the last weights count.
-    """
-    if folder.best_checkpoint.exists():
-        load_weights(learner, folder.best_checkpoint)
-    metrics = measure(cfg, learner, data)
-    test = {name: value for name, value in metrics.items() if name.startswith("test/")}
+    """Evaluate the best weights, and write what makes a run finished."""
+    log.info("%s", describe_end(trainer))
+    costs = _costs(trainer, learner)
+    _load_best(learner, folder)
+    metrics = measure(cfg, learner, data) | costs
+    for guard in _callbacks(trainer, StopOnNonfinite):
+        guard.check_metrics(metrics, "in the final evaluation")
     sink = sink_of(trainer)
-    sink.scalars(test, trainer.global_step)
+    sink.scalars({k: v for k, v in metrics.items() if k.startswith("test/")}, trainer.global_step)
     sink.close()
+    test = learner.metrics("test")
+    if not test.is_empty:  # as with limit_test_batches=0
+        folder.write_confusions(test.target_names, test.confusions())
+    folder.write_metrics(metrics)
     return metrics
+
+
+def _load_best(learner: SequenceLearner, folder: RunFolder) -> None:
+    """Load the best weights, if there are any; the last ones take the place of a damaged file."""
+    best = folder.best_checkpoint
+    if not best.exists():
+        return
+    try:
+        load_weights(learner, best)
+    except DamagedCheckpointError as damage:
+        log.warning("%s", damage)
+        log.warning("The weights of the last step take its place, and are evaluated instead.")
+        checkpoint: dict[str, Any] = {"state_dict": learner.state_dict()}
+        learner.on_save_checkpoint(checkpoint)
+        write_checkpoint(weights_of(checkpoint), best)
 
 
 def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
@@ -128,11 +170,14 @@ def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
         "parameters": learner.network.num_parameters,
         "epochs": trainer.current_epoch,
     }
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    for throughput in callbacks:
-        if isinstance(throughput, Throughput):
-            costs["seconds"] = round(throughput.seconds, 1)
-            per_second = throughput.per_second(trainer.world_size)
-            if per_second is not None:
-                costs[f"{learner.task.unit}_per_second"] = round(per_second)
+    for throughput in _callbacks(trainer, Throughput):
+        costs["seconds"] = round(throughput.seconds, 1)
+        per_second = throughput.per_second(trainer.world_size)
+        if per_second is not None:
+            costs[f"{learner.task.unit}_per_second"] = round(per_second)
     return costs
+
+
+def _callbacks(trainer: pl.Trainer, kind: type[C]) -> Iterator[C]:
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return (callback for callback in callbacks if isinstance(callback, kind))

@@ -54,7 +54,7 @@ def test_sweeps_and_what_is_left_to_hydra(arguments: str, handed_on: str) -> Non
         ("optimizer.amsgrad=true", "optimizer.amsgrad", True),
         ("optimizer={amsgrad:true}", "optimizer.amsgrad", True),
         ("+model.bias=false ++model=gru", "model.bias", False),
-        ("run_dir='a=b'", "callbacks.best.dirpath", "here/checkpoints"),
+        ("run_dir='a=b'", "callbacks.best.path", "here/checkpoints/best.ckpt"),
         ("hydra.mode=RUN seed=3", "seed", 3),
     ],
 )

@@ -46,7 +46,7 @@ def test_no_override_is_the_lstm_on_digits() -> None:
 def test_interpolations_are_resolved_and_hydra_is_left_out() -> None:
     cfg = compose_config(["task=pos", "model=rnn", "optimizer.lr=0.5"])
     assert cfg.run_dir.startswith("runs/pos/rnn/")
-    assert cfg.callbacks.best.dirpath == f"{cfg.run_dir}/checkpoints"
+    assert cfg.callbacks.best.path == f"{cfg.run_dir}/checkpoints/best.ckpt"
     assert cfg.schedule.max_lr == 0.5
     assert "hydra" not in cfg
     assert compose_config(return_hydra_config=True).hydra.runtime.choices.model == "lstm"

@@ -53,3 +53,13 @@ def test_without_an_update_there_is_nothing() -> None:
 
 def test_a_uniform_spectrum_fills_all_directions() -> None:
     assert effective_rank(torch.ones(2, 5)).tolist() == pytest.approx([5.0, 5.0])
+
+
+def test_states_that_are_not_finite_have_no_rank() -> None:
+    states = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(0))
+    states[0, 5, 1] = torch.nan
+    statistics = UnitStatistics()
+    statistics.update(states)
+    broken, sound = statistics.compute()
+    assert math.isnan(broken["effective_rank"])
+    assert sound["effective_rank"] == pytest.approx(3, abs=0.1)

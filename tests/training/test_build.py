@@ -146,16 +146,11 @@ class TestCheckpoint:
     def test_code_is_never_run(self, saved, tmp_path: Path) -> None:
         cfg, path = saved
         torch.save({"state_dict": {}, "spec": {}, "more": RunsCode(tmp_path / "ran")}, path)
-        refused = (
-            "checkpoint: FILE cannot be read: it is damaged, or holds more than tensors and plain values, "
-            "which might run code and is never loaded"
+        assert self.refusal(cfg, path) == (
+            "checkpoint: FILE was not loaded: it holds more than tensors and plain values, "
+            "which could run code"
         )
-        assert self.refusal(cfg, path) == refused
         assert not (tmp_path / "ran").exists()
-        path.write_bytes(path.read_bytes()[:100])
-        assert self.refusal(cfg, path) == refused
-        path.write_bytes(b"")
-        assert self.refusal(cfg, path) == refused
 
     def test_a_file_of_another_program_is_refused(self, saved) -> None:
         cfg, path = saved

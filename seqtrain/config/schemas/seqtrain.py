@@ -188,6 +188,13 @@ class Task:
     mode: Literal["min", "max"]
 
 
+@describes("callbacks", "seqtrain.training.BestCheckpoint")
+class BestCheckpoint:
+    path: str
+    monitor: str
+    mode: Literal["min", "max"]
+
+
 @describes("callbacks", "seqtrain.training.LastCheckpoint")
 class LastCheckpoint:
     path: str
@@ -206,6 +213,11 @@ class RecurrenceTelemetry:
     gates: bool
     gradients: bool
     figures: bool
+
+
+@describes("callbacks", "seqtrain.training.StopOnNonfinite")
+class StopOnNonfinite:
+    pass
 
 
 @describes("callbacks", "seqtrain.training.ProgressBar")

@@ -1,7 +1,9 @@
 """Callbacks of the training loop."""
 
+from seqtrain.training.callbacks.best_checkpoint import BestCheckpoint
 from seqtrain.training.callbacks.last_checkpoint import LastCheckpoint
 from seqtrain.training.callbacks.progress import ProgressBar
+from seqtrain.training.callbacks.stop_on_nonfinite import StopOnNonfinite
 from seqtrain.training.callbacks.throughput import Throughput
 
-__all__ = ["LastCheckpoint", "ProgressBar", "Throughput"]
+__all__ = ["BestCheckpoint", "LastCheckpoint", "ProgressBar", "StopOnNonfinite", "Throughput"]

@@ -102,8 +102,5 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         log.info("Stopping after this step; interrupt again to stop at once.")
 
     def _save(self, trainer: pl.Trainer) -> None:
-        partial = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(partial)
-        if trainer.is_global_zero:
-            partial.replace(self.path)
+        trainer.save_checkpoint(self.path)
         self._saved_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""How far a training is."""
+"""The progress of a training on the terminal."""
 
 from __future__ import annotations
 
@@ -8,26 +8,32 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 from tqdm import tqdm
 
 from seqtrain.telemetry.steps import step_output
+from seqtrain.training.callbacks.best_checkpoint import BestCheckpoint
 from seqtrain.training.learner import SequenceLearner
 
 log = logging.getLogger("seqtrain")
 
 
 class ProgressBar(pl.callbacks.ProgressBar):
-    """A bar with the loss and the leading metric on a terminal; elsewhere one line an epoch.
+    """Prints a line at the end of every epoch, and on a terminal draws a bar while it lasts.
+
+    The loss is the mean over the valid positions of the epoch so far; after it comes the leading metric,
+    marked where it is the best of the run.
 
     Args:
-        refresh_rate: steps between two drawings.
+        refresh_rate: batches between two updates of the bar.
     """
 
     def __init__(self, refresh_rate: int) -> None:
         super().__init__()
         self.refresh_rate = refresh_rate
         self._bar: tqdm[Any] | None = None
-        self._loss = float("nan")
+        self._loss_sum: Tensor | float = 0.0
+        self._num_valid = 0
         self._epoch_start: float | None = None
 
     def disable(self) -> None:
@@ -37,14 +43,13 @@ class ProgressBar(pl.callbacks.ProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if self._epoch_start is not None:
-            return  # an epoch that is resumed in its middle has no start of its own
+            return  # no on_train_epoch_start: an epoch that is resumed midway has none
         self._epoch_start = time.monotonic()
         if self.refresh_rate and sys.stderr.isatty() and trainer.is_global_zero:
-            epochs = trainer.max_epochs
             self._bar = tqdm(
                 total=int(self.total_train_batches),
                 initial=batch_idx,
-                desc=f"epoch {trainer.current_epoch + 1}/{epochs}",
+                desc=_epoch(trainer),
                 leave=False,
                 dynamic_ncols=True,
             )
@@ -52,36 +57,53 @@ class ProgressBar(pl.callbacks.ProgressBar):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        done = batch_idx + 1
-        last = done == self.total_train_batches
-        if last or (self.refresh_rate and done % self.refresh_rate == 0 and self._bar is not None):
-            output = step_output(outputs)
-            self._loss = float(output.loss_sum) / output.num_valid
-            if self._bar is not None:
-                self._bar.n = done
-                self._bar.set_postfix(self._shown(trainer))
+        output = step_output(outputs)
+        self._loss_sum = self._loss_sum + output.loss_sum  # stays on the device
+        self._num_valid += output.num_valid
+        if self._bar is not None and (batch_idx + 1) % self.refresh_rate == 0:
+            self._bar.n = batch_idx + 1
+            self._bar.set_postfix_str(self._results(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._close()
-        shown = "  ".join(f"{name} {value}" for name, value in self._shown(trainer).items())
         seconds = time.monotonic() - (self._epoch_start or time.monotonic())
-        self._epoch_start = None
-        log.info("epoch %d/%s  %s  %.1f s", trainer.current_epoch + 1, trainer.max_epochs, shown, seconds)
+        best = "  best so far" if _is_best(trainer) else ""
+        log.info("%s  %s  %.1f s%s", _epoch(trainer), self._results(trainer), seconds, best)
+        self._epoch_start, self._loss_sum, self._num_valid = None, 0.0, 0
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         self._close()
 
+    def state_dict(self) -> dict[str, Any]:
+        """The sums over the epoch so far."""
+        return {"loss_sum": float(self._loss_sum), "num_valid": self._num_valid}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._loss_sum, self._num_valid = state_dict["loss_sum"], state_dict["num_valid"]
+
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _shown(self, trainer: pl.Trainer) -> dict[str, str]:
+    def _results(self, trainer: pl.Trainer) -> str:
         assert isinstance(trainer.lightning_module, SequenceLearner)
         monitor = trainer.lightning_module.task.monitor
-        shown = {"loss": f"{self._loss:.4f}"}
+        results = f"loss {float(self._loss_sum) / max(self._num_valid, 1):.4f}"
         if monitor in trainer.callback_metrics:
-            shown[monitor] = f"{float(trainer.callback_metrics[monitor]):.4f}"
-        return shown
+            results += f"  {monitor} {float(trainer.callback_metrics[monitor]):.4f}"
+        return results
+
+
+def _epoch(trainer: pl.Trainer) -> str:
+    number = trainer.current_epoch + 1
+    if trainer.max_epochs in (None, -1):
+        return f"epoch {number}"
+    return f"epoch {number:{len(str(trainer.max_epochs))}}/{trainer.max_epochs}"
+
+
+def _is_best(trainer: pl.Trainer) -> bool:
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return any(isinstance(c, BestCheckpoint) and c.epoch == trainer.current_epoch + 1 for c in callbacks)

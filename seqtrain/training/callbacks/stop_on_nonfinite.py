@@ -1,0 +1,77 @@
+"""Stop a training that has diverged, instead of spending hours on numbers that are none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from seqtrain.errors import RunError
+from seqtrain.telemetry.steps import has_stepped, step_output
+
+ADVICE = (
+    "Try a lower optimizer.lr, a lower trainer.gradient_clip_val, or trainer.precision=32-true; "
+    "trainer.detect_anomaly=true names the operation. callbacks.nonfinite=null trains on regardless."
+)
+
+
+class StopOnNonfinite(pl.Callback):
+    """Fails the run when a loss, a weight or a metric is nan or infinite.
+
+    The loss is compared after every step on the CPU. On a GPU that would make the CPU wait for it, so the
+    losses are summed there and compared at the trainer's `log_every_n_steps`, and when an epoch ends. A
+    gradient that is not finite makes weights that are not: these are compared before each checkpoint is
+    written, so that none ever holds them.
+    """
+
+    def __init__(self) -> None:
+        self._loss_sum: Tensor | float = 0.0
+        self._checked_at = 0  # the last step known to be sound
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._checked_at = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._loss_sum = self._loss_sum + step_output(outputs).loss_sum
+        step = trainer.global_step + (not has_stepped(trainer, batch_idx))
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if pl_module.device.type == "cpu" or trainer.is_last_batch or step % every == 0:
+            self._check_loss(step)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.check_metrics(trainer.callback_metrics, f"after step {trainer.global_step}")
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        for name, weight in checkpoint["state_dict"].items():
+            if not torch.isfinite(weight).all():
+                weight_name = name.removeprefix("network.")
+                raise RunError(
+                    f"The weight {weight_name} is not finite after step {trainer.global_step}: its gradient "
+                    f"was infinite or nan. {ADVICE}"
+                )
+
+    def check_metrics(self, metrics: Mapping[str, Any], when: str) -> None:
+        """Fail where a metric is nan or infinite.
+
+        Raises:
+            RunError: with the metric, and what to try.
+        """
+        for name, value in metrics.items():
+            if not math.isfinite(float(value)):
+                raise RunError(f"{name} is {float(value)} {when}. {ADVICE}")
+
+    def _check_loss(self, step: int) -> None:
+        loss_sum, self._loss_sum = float(self._loss_sum), 0.0
+        if not math.isfinite(loss_sum):
+            first = self._checked_at + 1
+            steps = f"step {step}" if first >= step else f"steps {first} to {step}"
+            raise RunError(f"The training loss is {loss_sum} in {steps}. {ADVICE}")
+        self._checked_at = step

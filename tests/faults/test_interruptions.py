@@ -1,0 +1,75 @@
+"""Interruptions and disks that fail, at moments other than a training step."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import without_times
+
+from seqtrain.runs.folder import RunFolder
+from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.train import train
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, hook: str, count: int) -> None:
+    """Send SIGINT when a hook of the learner is called for the count-th time."""
+    calls, original = iter(range(1, 10**6)), getattr(SequenceLearner, hook)
+
+    def interrupted(self: SequenceLearner, *arguments: Any) -> Any:
+        if next(calls) == count:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(SequenceLearner, hook, interrupted)
+
+
+@pytest.mark.parametrize(
+    ("hook", "count"),
+    [
+        ("validation_step", 1),
+        ("validation_step", 2),
+        ("validation_step", 3),  # of the evaluation after the training
+        ("test_step", 1),
+        ("on_test_epoch_end", 1),
+    ],
+)
+def test_the_same_command_finishes_what_was_interrupted(
+    compose, tmp_path: Path, monkeypatch, hook: str, count: int
+) -> None:
+    whole = compose(f"run_dir={tmp_path / 'whole'}")
+    expected = train(whole, RunFolder(whole.run_dir))
+    cfg = compose()
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, hook, count)
+        with pytest.raises(KeyboardInterrupt):
+            train(cfg, RunFolder(cfg.run_dir))
+    assert signal.getsignal(signal.SIGINT) == before
+    assert not RunFolder(cfg.run_dir).is_done
+    assert without_times(train(cfg, RunFolder(cfg.run_dir))) == without_times(expected)
+
+
+def test_a_disk_that_fills_up_leaves_the_last_good_checkpoint(compose, tmp_path: Path, monkeypatch) -> None:
+    whole = compose(f"run_dir={tmp_path / 'whole'}")
+    expected = train(whole, RunFolder(whole.run_dir))
+    cfg = compose()
+    folder, fsync = RunFolder(cfg.run_dir), os.fsync
+
+    def full_after_one_epoch(descriptor: int) -> None:
+        if folder.last_checkpoint.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full_after_one_epoch)
+        with pytest.raises(OSError, match="No space left on device"):
+            train(cfg, folder)
+    assert torch.load(folder.last_checkpoint, weights_only=True)["global_step"] == 6
+    assert list(folder.path.rglob("*.partial")) == []
+    assert without_times(train(cfg, folder)) == without_times(expected)
