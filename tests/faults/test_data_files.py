@@ -1,0 +1,245 @@
+"""Damaged and hostile data files are refused by one message, or harmless; never a traceback, never a hang."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from seqtrain.data import Arrays, DataError, Images, Mnist, Tagged, Treebank, read_images, read_word_vectors
+from seqtrain.data.files.cache import cached
+
+SENTENCE = "# text = A dog\n1-2\tAdog\t_\t_\t_\t_\t_\t_\t_\t_\n" + "".join(
+    f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\tX=\u00e9\n"
+    for number, (word, tag) in enumerate([("A", "DET"), ("dog", "NOUN")], start=1)
+)
+CONLLU = "\n".join([SENTENCE] * 4).encode()
+TWO_COLUMN = b"-DOCSTART- O\n\nA\tB-X\ndog\tI-X\n\nruns O\n\nA B-X\n\nA O\n"
+IDX = bytes([0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 2]) + bytes(range(16))
+LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 0, 1])
+VECTORS = b"2 3\ndog 1 2 3\ncat 4 5 6\n"
+
+
+def npz() -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, x=np.arange(24.0).reshape(4, 3, 2), lengths=[3, 1, 2, 3], y=["a", "b", "a", "b"]
+    )
+    return buffer.getvalue()
+
+
+def npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros((4, 4), dtype=np.uint8))
+    return buffer.getvalue()
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def read_conllu(folder: Path, content: bytes) -> None:
+    for part in ("train", "dev", "test"):
+        (folder / f"{part}.conllu").write_bytes(content if part == "train" else CONLLU)
+    source = Treebank(
+        data_dir=folder, treebank="", path=folder, batch_size=2, eval_batch_size=2, cache_dir=folder / "cache"
+    )
+    source.load()
+
+
+def read_two_column(folder: Path, content: bytes) -> None:
+    (folder / "a.txt").write_bytes(content)
+    Tagged(path=folder / "a.txt", batch_size=2, eval_batch_size=2, cache_dir=folder / "cache").load()
+
+
+def read_idx(folder: Path, content: bytes) -> None:
+    for part in ("train", "t10k"):
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(content)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(LABELS)
+    Mnist(data_dir="", path=folder, view="rows", dev_size=1, batch_size=2, eval_batch_size=2).load()
+
+
+def read_packed_idx(folder: Path, content: bytes) -> None:
+    for part in ("train", "t10k"):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(content)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(LABELS)
+    Mnist(data_dir="", path=folder, view="rows", dev_size=1, batch_size=2, eval_batch_size=2).load()
+
+
+def read_npz(folder: Path, content: bytes) -> None:
+    (folder / "a.npz").write_bytes(content)
+    Arrays(path=folder / "a.npz", batch_size=2, eval_batch_size=2).load()
+
+
+def read_npy(folder: Path, content: bytes) -> None:
+    (folder / "a.npy").write_bytes(content)
+    read_images(folder / "a.npy", (4, 4))
+
+
+def read_png_folder(folder: Path, content: bytes) -> None:
+    for name in ("a", "b"):
+        (folder / name).mkdir(exist_ok=True)
+        for number in range(2):
+            (folder / name / f"{number}.png").write_bytes(content)
+    Images(path=folder, view="rows", batch_size=2, eval_batch_size=2).load()
+
+
+def read_vectors(folder: Path, content: bytes) -> None:
+    (folder / "vectors.txt").write_bytes(content)
+    read_word_vectors(folder / "vectors.txt", {"dog"}, None)
+
+
+FORMATS: dict[str, tuple[Callable[[Path, bytes], None], bytes]] = {
+    "conllu": (read_conllu, CONLLU),
+    "two columns": (read_two_column, TWO_COLUMN),
+    "idx": (read_idx, IDX),
+    "packed idx": (read_packed_idx, gzip.compress(IDX)),
+    "npz": (read_npz, npz()),
+    "npy": (read_npy, npy()),
+    "png": (read_png_folder, png()),
+    "word vectors": (read_vectors, VECTORS),
+    "packed word vectors": (read_vectors, gzip.compress(VECTORS)),
+}
+PIECES = [
+    b"",
+    b"\0",
+    b"\n",
+    b"\n\n",
+    b"\t",
+    b" ",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\r\n",
+    b"1",
+    b"_",
+    b"\xff" * 8,
+    b"#",
+]
+
+
+@st.composite
+def damage(draw: st.DrawFn, content: bytes) -> bytes:
+    """The content with a few bytes replaced, inserted, removed or cut off."""
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(content)))
+        stop = min(len(content), place + draw(st.integers(0, 6)))
+        piece = draw(st.one_of(st.sampled_from(PIECES), st.binary(max_size=6)))
+        content = content[:place] + piece + content[stop:]
+    return content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content
+
+
+@pytest.mark.filterwarnings("ignore")  # of numpy and Pillow, on what they are about to refuse
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damage_is_refused_or_harmless(name: str, data: st.DataObject, tmp_path_factory) -> None:
+    read, content = FORMATS[name]
+    damaged = data.draw(damage(content))
+    message = ""
+    try:
+        read(tmp_path_factory.mktemp("damaged"), damaged)
+    except DataError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_undamaged_files_are_read(name: str, tmp_path: Path) -> None:
+    read, content = FORMATS[name]
+    read(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"\n" * 1000, os.urandom(4096)])
+def test_content_of_another_kind_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        FORMATS[name][0](tmp_path, content)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_damaged_cache_entry_is_computed_again(data: st.DataObject, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "file").write_bytes(b"content")
+
+    def compute() -> dict[str, object]:
+        return {"numbers": torch.arange(4), "names": ["a"]}
+
+    cached(folder / "file", "kind", compute, folder / "entries")
+    (entry,) = (folder / "entries").iterdir()
+    content = entry.read_bytes()
+    entry.write_bytes(data.draw(damage(content)))
+    result = cached(folder / "file", "kind", compute, folder / "entries")
+    assert result["numbers"].tolist() == [0, 1, 2, 3]
+
+
+class TestSpecialFiles:
+    """A folder, a pipe and an endless device where a file is expected: refused at once."""
+
+    @pytest.fixture(params=["folder", "pipe", "device"])
+    def special(self, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], None]:
+        def make(name: str) -> None:
+            path = tmp_path / name
+            {
+                "folder": path.mkdir,
+                "pipe": lambda: os.mkfifo(path),
+                "device": lambda: path.symlink_to("/dev/zero"),
+            }[request.param]()
+
+        return make
+
+    @pytest.mark.parametrize(
+        ("name", "load"),
+        [
+            ("train.conllu", lambda path: read_conllu_at(path)),
+            ("train.txt", lambda path: Tagged(path=path, batch_size=1, eval_batch_size=1).load()),
+            ("train.npz", lambda path: Arrays(path=path, batch_size=1, eval_batch_size=1).load()),
+            ("train-images-idx3-ubyte", lambda path: mnist_at(path)),
+        ],
+    )
+    def test_as_a_data_set(self, special, tmp_path: Path, name: str, load: Callable[[Path], object]) -> None:
+        special(name)
+        with pytest.raises(DataError, match=rf"{name}: is a (folder|pipe or a device); expected a "):
+            load(tmp_path)
+
+
+def read_conllu_at(folder: Path) -> None:
+    (folder / "test.conllu").write_bytes(CONLLU)
+    Treebank(data_dir="", treebank="", path=folder, batch_size=1, eval_batch_size=1).load()
+
+
+def mnist_at(folder: Path) -> None:
+    Mnist(data_dir="", path=folder, view="rows", dev_size=1, batch_size=1, eval_batch_size=1).load()
+
+
+def test_a_word_of_a_megabyte_is_refused(tmp_path: Path) -> None:
+    content = CONLLU.replace(b"dog", b"x" * 1_000_000)
+    with pytest.raises(DataError, match=r"train.conllu:4: the word has 1,000,000 characters"):
+        read_conllu(tmp_path, content)
+    with pytest.raises(DataError, match=r"a.txt:1: the word has 1,000,000 characters"):
+        read_two_column(tmp_path, b"x" * 1_000_000 + b" O\n")
+
+
+def test_a_line_without_an_end_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_bytes(b"")
+    with (tmp_path / "train.txt").open("r+b") as file:
+        file.truncate(1 << 28)  # zeros that take no room on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"train.txt:1: the line is longer than 1,048,576 bytes$"):
+            Tagged(path=tmp_path, batch_size=1, eval_batch_size=1, cache_dir=tmp_path / "cache").load()
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
