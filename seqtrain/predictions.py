@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -52,6 +53,13 @@ class Predicts(Protocol):
     @property
     def image_size(self) -> tuple[int, int] | None:
         """The height and the width of images; None for a model that does not classify them."""
+
+    @property
+    def reads_arrays(self) -> bool:
+        """Whether the model was trained on sequences of numbers from .npz files."""
+
+    def label(self, path: Path) -> list[Answer]:
+        """The classes of the sequences of an .npz file, or of their time steps."""
 
     def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """Tag text, or the tokens of sentences."""

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from seqtrain.data import Dataset, encode_images, encode_sentences, sorted_batches
+from seqtrain.data.files.arrays import Sequences, read_sequences
 from seqtrain.data.files.images import Images, as_pixels
 from seqtrain.data.sentences import as_sentences
+from seqtrain.data.sources.arrays import encode_sequences
 from seqtrain.errors import DataError
 from seqtrain.model import Ensemble, Network
 from seqtrain.predictions import Answer, Classification, TaggedSentence
@@ -115,6 +117,26 @@ class Predictor:
         """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
         answers = self.predict(encode_images(self.spec, pixels))
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
+
+    @property
+    def reads_arrays(self) -> bool:
+        """Whether the model was trained on sequences of numbers from .npz files."""
+        return self.spec.standardization is not None
+
+    def label(self, sequences: str | Path | Sequences) -> list[Answer]:
+        """The class of each sequence of numbers, or of each of its time steps.
+
+        Args:
+            sequences: an .npz file, or what `seqtrain.data.read_sequences` gives; in the units of the data
+                that the model was trained on.
+
+        Raises:
+            seqtrain.errors.DataError: the model was not trained on arrays, the file cannot be read, or the
+                sequences have another number of features.
+        """
+        if not isinstance(sequences, Sequences):
+            sequences = read_sequences(Path(sequences))
+        return self.predict(encode_sequences(self.spec, sequences))
 
     def predict(self, dataset: Dataset) -> list[Answer]:
         """The network's answer to each sequence of a data set, in their order."""

@@ -30,7 +30,7 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
   input       a file, or - for standard input (the default), which is answered as lines come:
               plain text, or CoNLL-U (*.conllu, or text in its columns);
               for a model of images PNG or npy files: input may be given several times, name a
-              folder, or a pattern as in 'scans/*.png'
+              folder, or a pattern as in 'scans/*.png'; for a model of data=arrays npz files
   split       whether to split text into sentences. A sentence ends after . ! ? or an ellipsis
               that a space follows, unless the next word begins with a lower-case letter or the
               mark belongs to an abbreviation (default: true for text=, false for input=, where
@@ -62,7 +62,12 @@ def _predict(arguments: Sequence[str]) -> None:
     _check(given)
     predictor = _load(given)
     with ExitStack() as stack:
-        parts = _tag(predictor, given, stack) if predictor.image_size is None else _classify(predictor, given)
+        if predictor.reads_arrays:
+            parts = _label(predictor, given)
+        elif predictor.image_size is None:
+            parts = _tag(predictor, given, stack)
+        else:
+            parts = _classify(predictor, given)
         _write(given.get("output", "-"), parts)
 
 
@@ -143,6 +148,20 @@ def _classify(predictor: Predicts, given: Arguments) -> Iterator[str]:
     if "split" in given:
         raise ConfigError(["split: is for text; this model reads images"])
     return classify_files(predictor, sources, form, TRUTH[given.get("resize", "false")])
+
+
+def _label(predictor: Predicts, given: Arguments) -> Iterator[str]:
+    """The parts of the answer to sequences of numbers."""
+    from seqtrain.commands.labelling import label_files
+
+    sources = given.all_of("input")
+    if "text" in given or sources in ([], ["-"]):
+        raise ConfigError(["input: this model reads sequences of numbers; give input=FILE.npz"])
+    if given.get("format") == "conllu":
+        raise ConfigError(
+            ["format: got 'conllu', which is for text; this model reads numbers: table or json"]
+        )
+    return label_files(predictor, sources, given.get("format", "table"))
 
 
 def _write(target: str, parts: Iterable[str]) -> None:

@@ -52,6 +52,14 @@ class OnnxPredictor:
         """The height and the width of images; None for a model that does not classify them."""
         return self.description.image_size
 
+    @property
+    def reads_arrays(self) -> bool:
+        """Models of sequences of numbers are not exported with their standardization yet."""
+        return False
+
+    def label(self, path: Path) -> list[Answer]:
+        raise DataError("an exported model does not read .npz files", path)
+
     def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """See `seqtrain.predictor.Predictor.tag`."""
         if self.description.words is None:

@@ -112,21 +112,7 @@ FORMATS: dict[str, tuple[Callable[[Path, bytes], None], bytes]] = {
     "word vectors": (read_vectors, VECTORS),
     "packed word vectors": (read_vectors, gzip.compress(VECTORS)),
 }
-PIECES = [
-    b"",
-    b"\0",
-    b"\n",
-    b"\n\n",
-    b"\t",
-    b" ",
-    b"\xff",
-    b"\xef\xbb\xbf",
-    b"\r\n",
-    b"1",
-    b"_",
-    b"\xff" * 8,
-    b"#",
-]
+PIECES = [b"", b"\0", b"\n", b"\n\n", b"\r\n", b"\t", b" ", b"\xef\xbb\xbf", b"1", b"_", b"#", b"\xff" * 8]
 
 
 @st.composite

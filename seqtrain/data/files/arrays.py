@@ -98,7 +98,7 @@ def _load(path: Path) -> dict[str, Array]:
     except DataError:
         raise
     except Exception as error:  # damage shows as any of a dozen types
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(f"not an .npz file, or a damaged one: {reason}", path) from None
 
 

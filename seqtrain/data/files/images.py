@@ -140,7 +140,8 @@ def _open_npy(path: Path) -> Array:
     except DataError:
         raise
     except Exception as error:  # a damaged header raises any of a dozen types
-        raise DataError(f"the .npy file is damaged: {first_line(error)}", path) from None
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise DataError(f"the .npy file is damaged: {reason}", path) from None
 
 
 def read_png(path: Path) -> Array:
