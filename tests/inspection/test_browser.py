@@ -183,6 +183,8 @@ def test_mistakes_lead_to_their_example(
 
 def test_digits(reader: Reader, classifier_page: Path) -> None:
     reader.open(classifier_page)
+    while reader.count('[data-key="more"]'):  # a small window shows fewer at first
+        reader.page.click('[data-key="more"]')
     assert reader.count(".digits canvas") == 120  # each digit and the map of its steps
     reader.open(classifier_page, "#view=patterns&example=4&from=2&to=4&threshold=0.2")
     assert "units are on at all 3 steps" in reader.text("main")

@@ -38,7 +38,7 @@ function stepChart({ title, note, sequence, series, y, marks = [], height = 190 
   const perStep = sequence.words ? 44 : sequence.steps > 100 ? 1 : 26;
   const width = Math.max(figureWidth(), 80 + perStep * sequence.steps);
   return lineChart({
-    title, note, y, width, marks, height: height + (sequence.words ? 50 : 14), marginBottom: sequence.words ? 66 : 34,
+    title, note, y, width, marks, height: height + (sequence.words ? 58 : 14), marginBottom: sequence.words ? 74 : 34,
     series: series.map((each) => ({ ...each, points: each.values.map((value, step) => [step, value]) })),
     x: { ...stepAxis(sequence), tickTitle: (step) => stepName(sequence, step) },
   });

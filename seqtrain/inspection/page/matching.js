@@ -29,8 +29,8 @@ function shareOn(sequence, units, step) {
   return number / units.length;
 }
 
-// Stretches of all sequences at whose every step at least `share` of the units are on: the fullest first, and
-// among equals those as long as the one that was selected.
+// Stretches of all sequences at whose every step at least `share` of the units are on: first those that are at
+// least as long as the selected one, and among them those with the most units on.
 function findMatches(units, share, from, to) {
   if (!units.length) return [];
   const matches = [];
@@ -48,8 +48,8 @@ function findMatches(units, share, from, to) {
     }
   });
   const length = to - from + 1;
-  const surprise = (match) => Math.abs(match.to - match.from + 1 - length);
-  return d3.sort(matches, (a, b) => b.score - a.score || surprise(a) - surprise(b));
+  const isShort = (match) => (match.to - match.from + 1 < length ? 1 : 0);
+  return d3.sort(matches, (a, b) => isShort(a) - isShort(b) || b.score - a.score);
 }
 
 // What the matched positions have in common: share of each target in them and in the whole sample.

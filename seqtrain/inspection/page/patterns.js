@@ -98,17 +98,18 @@ function onNote(units) {
 }
 
 function linesOf(sequence, units, lane) {
-  const on = new Set(units.map(({ place }) => place.unit));
-  const lines = (wanted) => places(lane.layer, lane.direction).filter(({ unit }) => on.has(unit) === wanted)
+  const signs = new Map(units.map(({ place, sign }) => [place.unit, sign]));
+  const lines = (wanted) => places(lane.layer, lane.direction).filter(({ unit }) => (signs.get(unit) ?? 0) === wanted)
     .flatMap((place) => sequence.states.series("h", place).map((value, step) => ({ step, value, unit: place.unit })));
   const marks = [
     Plot.rectY([0], { x1: chosen.from - 0.5, x2: chosen.to + 0.5, y1: () => -1e3, y2: () => 1e3, fill: "#fff0c2", clip: true }),
     Plot.ruleY([chosen.threshold, -chosen.threshold], { stroke: "#666", strokeDasharray: "3 3" }),
-    Plot.line(lines(false), { x: "step", y: "value", z: "unit", stroke: "#bbb", strokeOpacity: 0.35, strokeWidth: 0.8 }),
-    Plot.line(lines(true), { x: "step", y: "value", z: "unit", stroke: "#0072b2", strokeOpacity: 0.8, strokeWidth: 1.2 }),
+    Plot.line(lines(0), { x: "step", y: "value", z: "unit", stroke: "#bbb", strokeOpacity: 0.35, strokeWidth: 0.8 }),
+    Plot.line(lines(-1), { x: "step", y: "value", z: "unit", stroke: "#0072b2", strokeOpacity: 0.7, strokeWidth: 1.2 }),
+    Plot.line(lines(1), { x: "step", y: "value", z: "unit", stroke: "#d55e00", strokeOpacity: 0.7, strokeWidth: 1.2 }),
   ];
   const values = places(lane.layer, lane.direction).flatMap((place) => sequence.states.series("h", place));
-  return stepChart({ title: "h of all units", note: "blue: on over the whole stretch; dashed: the threshold", sequence, series: [], marks, y: { domain: d3.extent([...values, 0]), clamp: true } });
+  return stepChart({ title: "h of all units", note: "orange and blue: on over the whole stretch, high or low; dashed: the threshold", sequence, series: [], marks, y: { domain: d3.extent([...values, 0]), clamp: true } });
 }
 
 function unitChips(units) {
@@ -152,7 +153,7 @@ function context(sequence, { from, to }) {
   const [start, end] = [Math.max(0, from - 5), Math.min(sequence.steps - 1, to + 5)];
   const matched = range(to - from + 1).map((offset) => {
     const step = from + offset;
-    return el("span", { title: run.perStep ? predictionName(sequence, step) : "" }, stepLabel(sequence, step), run.perStep ? el("small", {}, predictionName(sequence, step)) : null, " ");
+    return el("span", {}, offset ? " " : null, stepLabel(sequence, step), run.perStep ? el("small", {}, predictionName(sequence, step)) : null);
   });
   return el("span", { class: "context", dir: "auto" }, `${start > 0 ? "\u2026 " : ""}${around(start, from - 1)} `, el("mark", {}, matched), ` ${around(to + 1, end)}${end < sequence.steps - 1 ? " \u2026" : ""}`);
 }

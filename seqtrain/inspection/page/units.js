@@ -41,7 +41,7 @@ function rankRow({ place, value, length, text, target }) {
     { type: "button", class: isChosen ? "chosen" : "", "aria-pressed": String(isChosen), "data-key": `rank-${placeName(place)}`, onclick: () => choose(place) },
     el("span", { class: "name" }, placeName(place)),
     el("span", { class: "bar" }, el("i", { style: { width: `${100 * length}%`, background: value ? diverging(0.9) : diverging(-0.9) } })),
-    el("span", { class: "number" }, text), target ? el("small", {}, target) : null,
+    el("span", { class: "number" }, text), target ? el("small", {}, `${target} ${value ? "\u2191" : "\u2193"}`) : null,
   ));
 }
 
