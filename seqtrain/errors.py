@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -26,3 +27,12 @@ class DataError(InputError):
 
 class SweepError(Exception):
     """Some jobs of a sweep are not done; the message says which, and how to continue."""
+
+
+def printable(text: object) -> str:
+    """A text as a terminal may show it: control characters other than newline and tab written as \\x1b."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
+# C0 but newline and tab, DEL, C1, and what changes the direction of text.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from seqtrain.errors import InputError, RunError, SweepError
+from seqtrain.errors import InputError, RunError, SweepError, printable
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -31,16 +31,16 @@ def exit_code(command: Callable[[], object]) -> int:
     try:
         command()
     except InputError as refusal:
-        print(refusal, file=sys.stderr)
+        print(printable(refusal), file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt as interruption:
-        print(" ".join(["Interrupted.", *map(str, interruption.args)]), file=sys.stderr)
+        print(printable(" ".join(["Interrupted.", *map(str, interruption.args)])), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has closed it, as `head` does: not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (RunError, SweepError) as failure:
-        print(failure, file=sys.stderr)
+        print(printable(failure), file=sys.stderr)
         return FAILED
     except SystemExit as end:
         # Hydra ends a sweep in which a job failed like this, after it has reported the failure.

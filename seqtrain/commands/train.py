@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import CONFIG_DIR, Composition, HydraCall, SingleRun, Sweep, check_command_line
 from seqtrain.config.hydra_node import hydra_config_of
+from seqtrain.errors import printable
 from seqtrain.runs.choose import choose_run_folder
 from seqtrain.runs.folder import RUN_DIR, RunFolder
 
@@ -58,7 +59,8 @@ def _announce(composition: Composition, folder: RunFolder) -> None:
     """Say what is about to happen, before the seconds that it takes to import torch."""
     choices = composition.choices
     verb = "Resuming" if folder.is_begun else "Training"
-    print(f"{verb} {choices['model']} on {choices['data']} in {folder.path}", file=sys.stderr, flush=True)
+    text = f"{verb} {choices['model']} on {choices['data']} in {folder.path}"
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def _call_hydra(call: HydraCall) -> None:
@@ -76,7 +78,7 @@ def _sweep_job(composition: Composition) -> float:
     """One job of a sweep, in the folder that Hydra gives it; the others go on if it fails."""
     hydra_config = HydraConfig.get()
     overrides, folder = hydra_config.overrides.task, RunFolder(hydra_config.runtime.output_dir)
-    print(f"job {hydra_config.job.num}  {' '.join(overrides)}", file=sys.stderr)
+    print(printable(f"job {hydra_config.job.num}  {' '.join(overrides)}"), file=sys.stderr)
     try:
         # Sweepers may draw values that were not known when the sweep was checked.
         return _run(composition.config_in(folder.path), folder, brief=True)
@@ -84,7 +86,7 @@ def _sweep_job(composition: Composition) -> float:
         command = " ".join([*overrides, f"run_dir={folder.path}"])
         raise KeyboardInterrupt(f"This job goes on with: python -m seqtrain {command}") from None
     except Exception as error:
-        print(f"job {hydra_config.job.num} failed: {error}", file=sys.stderr)
+        print(printable(f"job {hydra_config.job.num} failed: {error}"), file=sys.stderr)
         raise
     finally:
         folder.discard_if_empty()

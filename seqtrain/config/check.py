@@ -13,8 +13,8 @@ from seqtrain.config.problems import ConfigError, nearest, not_among, show
 from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
 from seqtrain.config.schemas.schema import Schema
 from seqtrain.config.schemas.seqtrain import ROOT
-from seqtrain.config.schemas.values import accepts, describe, words_of
-from seqtrain.config.targets import ROLES, TargetError, schema_of
+from seqtrain.config.schemas.values import accepts, coerce, describe, words_of
+from seqtrain.config.targets import NESTED, ROLES, TargetError, schema_of
 
 NULLABLE_ROLES = ("callbacks", "logger")
 
@@ -25,7 +25,7 @@ class Place:
 
     path: str
     role: str
-    keys: Mapping[Any, Any]
+    keys: Tree
 
     def child(self, key: object) -> str:
         return f"{self.path}.{key}" if self.path else str(key)
@@ -48,7 +48,10 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] = ()) -> None
 
 
 def find_problems(
-    resolved: Resolved, plugins: Collection[str], choices: Mapping[str, Any] | None = None
+    resolved: Resolved,
+    plugins: Collection[str],
+    choices: Mapping[str, Any] | None = None,
+    given: Mapping[str, Schema] | None = None,
 ) -> list[str]:
     """Everything wrong with a configuration, as "path: problem".
 
@@ -56,13 +59,17 @@ def find_problems(
         resolved: the configuration.
         plugins: packages that `_target_` may name besides the built-in ones.
         choices: the file chosen in each group, where known; messages then use these names.
+        given: schemas by path, of the root ("") at least, for mappings that name no class.
     """
     tree = resolved.tree
-    schemas, problems = {"": ROOT}, [*resolved.problems, *_special_keys(tree, "")]
+    schemas = dict(given or {"": ROOT})
+    problems = [*resolved.problems, *_special_keys(tree, "")]
     places = [Place("", "root", tree), *_places(tree)]
-    for place in places[1:]:
+    for place in places:
         try:
-            schemas[place.path] = _schema(place, plugins)
+            if place.path not in schemas:
+                schemas[place.path] = schema = _schema(place, plugins)
+                place.keys["_target_"] = schema.target  # a built-in class may have been named by another path
         except TargetError as error:
             problems.append(f"{place.path}._target_: {error}")
     for place in places:
@@ -92,11 +99,12 @@ def _places(tree: Tree) -> Iterator[Place]:
             yield from _node_and_parts(node, role, role)
 
 
-def _node_and_parts(value: Any, path: str, role: str = "part") -> Iterator[Place]:
-    if isinstance(value, dict) and (role != "part" or "_target_" in value):
+def _node_and_parts(value: Any, path: str, role: str) -> Iterator[Place]:
+    if isinstance(value, dict) and (role not in NESTED or "_target_" in value):
         yield Place(path, role, value)
+    inner = "part" if role in ("trainer", "callbacks", "logger", "part") else "submodule"
     for where, child in _children(value, path):
-        yield from _node_and_parts(child, where)
+        yield from _node_and_parts(child, where, inner)
 
 
 def _schema(place: Place, plugins: Collection[str]) -> Schema:
@@ -108,14 +116,17 @@ def _schema(place: Place, plugins: Collection[str]) -> Schema:
 def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
     schema = schemas[place.path]
     elsewhere = ROLES[place.role].elsewhere if place.role in ROLES else {}
-    for key, value in place.keys.items():
+    for key, value in list(place.keys.items()):
         path = place.child(key)
         if _is_special(key) or value is UNKNOWN:
             continue
         if key in elsewhere:
             yield f"{path}: {elsewhere[key]}"
         elif key in schema.kinds:
-            yield from _check_value(value, path, schema.kinds[key])
+            if accepts(schema.kinds[key], value):
+                place.keys[key] = coerce(schema.kinds[key], value)
+            else:
+                yield f"{path}: {_explain_value(value, schema.kinds[key])}"
         elif not schema.open:
             yield _explain_unknown(place, str(key), schemas)
     for key in schema.kinds:
@@ -125,14 +136,11 @@ def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
             yield f"{place.child(key)}: missing; {needed}"
 
 
-def _check_value(value: Any, path: str, kind: Any) -> Iterator[str]:
-    if accepts(kind, value):
-        return
+def _explain_value(value: Any, kind: Any) -> str:
     words = words_of(kind)
     if words and isinstance(value, str):
-        yield f"{path}: {not_among(value, words)}"
-    else:
-        yield f"{path}: got {show(value)}, expected {describe(kind)}"
+        return not_among(value, words)
+    return f"got {show(value)}, expected {describe(kind)}"
 
 
 def _explain_unknown(place: Place, key: str, schemas: Mapping[str, Schema]) -> str:

@@ -19,6 +19,7 @@ from seqtrain.config.fit import find_warnings
 from seqtrain.config.overrides import find_sweep_problems, parse_overrides, without_sweeps
 from seqtrain.config.problems import ConfigError
 from seqtrain.config.sweep import BASIC_SWEEPER, Sweep, check_jobs, combine
+from seqtrain.errors import printable
 
 SWEEP = "sweep="  # names a sweep; no part of any run's configuration
 NAME = re.compile(r"[\w.,=+-]+")
@@ -111,7 +112,7 @@ def _check_sweep(
 
 def _warn(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        print(f"seqtrain: warning: {warning}", file=sys.stderr)
+        print(printable(f"seqtrain: warning: {warning}"), file=sys.stderr)
 
 
 def _parse(argv: Sequence[str]) -> Namespace:

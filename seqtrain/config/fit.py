@@ -1,119 +1,96 @@
-"""What fits together: contradictions between parts that are right by themselves, and idle settings."""
+"""What fits together: contradictions between parts that are right by themselves, and settings without effect.
+
+What each class goes with stands beside its schema; see `seqtrain.config.schemas.schema`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-Tree = Mapping[Any, Any]
+import yaml  # type: ignore[import-untyped]
 
-# The task that each built-in part goes with. Classes of a user's own are not judged.
-GOES_WITH: dict[str, str] = {
-    "seqtrain.training.SequenceClassification": "digits",
-    "seqtrain.data.Digits": "digits",
-    "seqtrain.data.Mnist": "digits",
-    "seqtrain.data.Images": "digits",
-    "seqtrain.model.VectorEncoder": "digits",
-    "seqtrain.model.LabelHead": "digits",
-    "seqtrain.training.SequenceTagging": "pos",
-    "seqtrain.data.Treebank": "pos",
-    "seqtrain.data.Tagged": "pos",
-    "seqtrain.model.WordEncoder": "pos",
-    "seqtrain.model.TagHead": "pos",
-    "seqtrain.model.CRFHead": "pos",
-}
-
-# What each task needs, as it is written on the command line.
-NEEDS = {
-    "digits": {"data": "digits|mnist|images|arrays", "encoder": "vectors", "head": "label"},
-    "pos": {"data": "pos_sample|ud|tagged|arrays", "encoder": "words", "head": "tags|crf"},
-}
-
-# Goes with either task; with the second, what it gives are vectors all the same.
-ARRAYS = "seqtrain.data.Arrays"
-
-RECURRENT = ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "seqtrain.model.BiLSTM")
-
-PIXELS_PER_STEP = {"rows": 28, "columns": 28, "pixels": 1, "permuted": 1}
+from seqtrain.config.files import CONFIG_DIR
+from seqtrain.config.memory import find_excess
+from seqtrain.config.schemas.schema import SCHEMAS, Schema, Tree, schema_at
 
 
 def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
-    """Data, encoder and head that do not go with the task, as "path: problem".
+    """Data and head that are not for the task, and an encoder that is not for the data, as "path: problem".
 
-    `choices` are the groups' choices, where they are known, to call things by their names.
+    Classes of the user's own are not judged.
+
+    Args:
+        tree: the configuration.
+        choices: the file chosen in each group, where known.
     """
-    task = GOES_WITH.get(_target(tree, "task"))
-    if task is None:
-        return
-    needs = dict(NEEDS[task])
-    if _target(tree, "data") == ARRAYS:
-        del needs["encoder"]
-        if GOES_WITH.get(_target(tree, "encoder")) == "pos":
-            yield "encoder: data=arrays needs encoder=vectors"
-    for group, fitting in needs.items():
-        goes_with = GOES_WITH.get(_target(tree, group), task)
-        if goes_with != task:
-            chosen = choices.get(group) or _target(tree, group).rpartition(".")[2]
-            yield f"{group}: task={task} needs {group}={fitting}; {group}={chosen} goes with task={goes_with}"
+    pairs = (("data", "task", "targets"), ("head", "task", "targets"), ("encoder", "data", "inputs"))
+    told: set[str] = set()
+    for group, other, what in pairs:
+        schema, wanted = schema_at(tree, group), schema_at(tree, other)
+        if schema is None or wanted is None or other in told:
+            continue
+        mine, theirs = getattr(schema, what), getattr(wanted, what)
+        if None in (mine, theirs) or mine == theirs:
+            continue
+        told.add(group)
+        here, there = _name(group, schema, choices), _name(other, wanted, choices)
+        yield (
+            f"{group}: {there} needs {group}={_choices(group, what, theirs)}; "
+            f"{here} goes with {other}={_choices(other, what, mine)}"
+        )
 
 
 def find_misfits(tree: Tree) -> Iterator[str]:
     """Contradictions in a tree whose keys and values are right one by one, as "path: problem"."""
-    size, why = _encoder_size(tree["encoder"], tree["data"])
+    contradictions = [schema.answer("contradictions", node, tree) or () for node, schema in _nodes(tree)]
+    yield from dict.fromkeys(itertools.chain.from_iterable(contradictions))
+    size = _features(tree)
     given = tree["model"].get("input_size")
-    if size == 0:
-        yield "encoder: word_size=0 and character_hidden_size=0 leave nothing of a word; one must be above 0"
-    elif size and given not in (None, size):
-        yield f"model.input_size: got {given}, but {why}; leave it null, or write {size}"
-    initialization = tree["initialization"]
-    if None not in (initialization.get("forget_bias"), initialization.get("chrono_steps")):
-        yield "initialization: forget_bias and chrono_steps set the same bias; give one of the two"
-    if tree.get("members", 1) > 1 and _target(tree, "head") == "seqtrain.model.CRFHead":
-        yield (
-            f"members: got {tree['members']}, but the scores of head=crf are no probabilities of a step, of "
-            "which to take the mean; choose head=tags, or members=1"
-        )
-    optimizer, trainer = tree["optimizer"], tree["trainer"]
-    if optimizer.get("nesterov") and not optimizer.get("momentum"):
-        yield "optimizer.nesterov: true needs optimizer.momentum above 0"
-    if _scales_gradients(trainer) and trainer.get("gradient_clip_val") and optimizer.get("fused"):
-        yield (
-            f"optimizer.fused: true does not go with trainer.precision={trainer['precision']}, whose scaled "
-            "gradients could not be clipped; give optimizer.fused=false"
-        )
-    if trainer.get("max_epochs", 1) is None and trainer.get("max_steps", -1) < 0:
-        yield "trainer.max_epochs: null needs trainer.max_steps, or training has no end"
+    if size is not None and given not in (None, size.features):
+        yield f"model.input_size: got {given}, but {size.reason}; leave it null, or write {size.features}"
+    yield from find_excess(tree, size.features if size else given)
 
 
 def find_warnings(tree: Tree) -> Iterator[str]:
     """Settings of a checked configuration that are allowed and do nothing."""
-    model = tree["model"]
-    dropout = model.get("dropout", 0)
-    if _target(tree, "model") in RECURRENT and dropout > 0 and model.get("num_layers", 1) == 1:
-        yield f"model.dropout={dropout:g} does nothing with num_layers=1: dropout acts between layers"
+    for node, schema in _nodes(tree):
+        yield from schema.answer("idle", node) or ()
 
 
-def _target(tree: Tree, group: str) -> str:
-    node = tree.get(group)
-    return str(node.get("_target_")) if isinstance(node, dict) else ""
+def _nodes(tree: Tree) -> Iterator[tuple[Tree, Schema]]:
+    """Every built-in class of the configuration, with its node."""
+    for group, value in tree.items():
+        named = value.values() if group in ("callbacks", "logger") and isinstance(value, dict) else ()
+        for node in (value, *named):
+            target = node.get("_target_") if isinstance(node, dict) else None
+            if isinstance(target, str) and target in SCHEMAS:
+                yield node, SCHEMAS[target]
 
 
-def _scales_gradients(trainer: Tree) -> bool:
-    return str(trainer.get("precision")) in ("16", "16-mixed")
+def _features(tree: Tree) -> Any:
+    """The features per time step that reach the model; None where only the data or a user's class says."""
+    encoder = schema_at(tree, "encoder")
+    return None if encoder is None else encoder.answer("output_size", tree["encoder"], tree)
 
 
-def _encoder_size(encoder: Tree, data: Tree) -> tuple[int | None, str]:
-    """The numbers per step that the built-in encoders give, and why; None where that is not known yet."""
-    if encoder["_target_"] == "seqtrain.model.WordEncoder":
-        if data.get("vectors") is not None:
-            return None, ""  # the file says how many numbers a word vector has
-        words, letters = encoder["word_size"], encoder["character_hidden_size"]
-        size = words + 2 * letters
-        return size, f"the encoder gives word_size + 2 * character_hidden_size = {size} numbers per step"
-    if encoder["_target_"] == "seqtrain.model.VectorEncoder":
-        if data["_target_"] == "seqtrain.data.Digits":
-            return 8, "the data has 8 numbers per step"
-        if data["_target_"] == "seqtrain.data.Mnist":
-            size = PIXELS_PER_STEP[data["view"]]
-            return size, f"the data has {size} per step with data.view={data['view']}"
-    return None, ""
+def _name(group: str, schema: Schema, choices: Mapping[str, Any]) -> str:
+    return f"{group}={choices.get(group) or schema.target.rpartition('.')[2]}"
+
+
+def _choices(group: str, what: str, value: str) -> str:
+    """The shipped files of a group whose class has this `inputs` or `targets`, joined by |."""
+
+    def fits(schema: Schema) -> bool:
+        return getattr(schema, what) in (value, None)
+
+    return "|".join(_files_with(group, fits))
+
+
+def _files_with(group: str, fits: Callable[[Schema], bool]) -> Iterator[str]:
+    for path in sorted((CONFIG_DIR / group).glob("*.yaml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        schema = schema_at({group: content.get(group, content)}, group)
+        if schema is not None and fits(schema):
+            yield path.stem

@@ -1,8 +1,9 @@
-"""What `_target_` may name, and whether the keys beside it are arguments of that class.
+"""Which classes `_target_` may name, and whether the keys beside it are arguments of that class.
 
-A configuration may come from somebody else, so that nothing outside `PACKAGES` and the user's own
-`plugins` is imported, only classes are built, and of the libraries only classes of the kinds in
-`LIBRARY_KINDS`: none of them opens a file, starts a process or runs text as code when it is made.
+A configuration may come from somebody else. Nothing outside `PACKAGES` and the user's own `plugins` is
+imported, only classes are built, and of the libraries only those that belong in the place, judged by the
+class itself and not by the path that names it. None of these opens a file, starts a process or runs text as
+code when it is made.
 """
 
 from __future__ import annotations
@@ -18,30 +19,32 @@ from seqtrain.config.schemas.schema import SCHEMAS, Schema
 
 PACKAGES = ("seqtrain", "torch", "pytorch_lightning", "torchmetrics")
 
-LIBRARY_KINDS = (
-    "torch.nn.Module",
-    "torch.optim.Optimizer",
-    "torch.optim.lr_scheduler.LRScheduler",
-    "pytorch_lightning.Callback",
-    "pytorch_lightning.Trainer",
-    "pytorch_lightning.loggers.Logger",
-    "pytorch_lightning.profilers.Profiler",
-    "pytorch_lightning.strategies.Strategy",
-    "pytorch_lightning.plugins.Precision",
-    "torchmetrics.Metric",
-)
+Kinds = Mapping[str, tuple[str, ...]]  # a base class, and the packages whose subclasses of it are built
+
+MODULES: Kinds = {"torch.nn.Module": ("torch.nn.", "seqtrain.model.")}
+CALLBACKS: Kinds = {"pytorch_lightning.Callback": ("pytorch_lightning.", "seqtrain.")}
+LIGHTNING = ("pytorch_lightning.", "lightning_fabric.")
+PARTS: Kinds = {
+    "pytorch_lightning.profilers.Profiler": LIGHTNING,
+    "pytorch_lightning.strategies.Strategy": LIGHTNING,
+    "pytorch_lightning.plugins.Precision": LIGHTNING,
+}
 
 
 @dataclass(frozen=True)
 class Role:
     """A place in the configuration.
 
-    `kind` is the class that belongs there; `added` are the arguments that the builder gives it, of which
-    those in `nullable` may be written as well and are given where they are null; `elsewhere` are
-    keys that its class has and that are set in another way.
+    Args:
+        kind: the class that belongs there.
+        built: the classes of libraries that are built there; the user's own are not bound by it.
+        added: the arguments that the builder passes.
+        nullable: those of `added` that may be set as well; null means that the builder passes them.
+        elsewhere: arguments of the class that are set in another way, and how.
     """
 
     kind: str | None = None
+    built: Kinds = field(default_factory=dict)
     added: tuple[str, ...] = ()
     nullable: tuple[str, ...] = ()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
@@ -67,26 +70,44 @@ TRAINER_ELSEWHERE = {
 ROLES = {
     "task": Role(),
     "data": Role(),
-    "encoder": Role("torch.nn.Module", ("spec",), elsewhere={"spec": GIVEN}),
+    "encoder": Role("torch.nn.Module", MODULES, ("spec",), elsewhere={"spec": GIVEN}),
     "head": Role(
         "torch.nn.Module",
+        MODULES,
         ("input_size", "num_targets"),
         elsewhere={"input_size": GIVEN, "num_targets": GIVEN},
     ),
-    "model": Role("torch.nn.Module", ("input_size",), nullable=("input_size",)),
+    "model": Role("torch.nn.Module", MODULES, ("input_size",), nullable=("input_size",)),
     "initialization": Role(),
-    "optimizer": Role("torch.optim.Optimizer", ("params",), elsewhere={"params": GIVEN}),
+    "optimizer": Role(
+        "torch.optim.Optimizer",
+        {"torch.optim.Optimizer": ("torch.optim.",)},
+        ("params",),
+        elsewhere={"params": GIVEN},
+    ),
     "schedule": Role(
         "torch.optim.lr_scheduler.LRScheduler",
+        {"torch.optim.lr_scheduler.LRScheduler": ("torch.optim.",)},
         ("optimizer",),
         nullable=("total_steps", "T_max"),
         elsewhere={"optimizer": GIVEN},
     ),
-    "trainer": Role("pytorch_lightning.Trainer", ("callbacks", "logger"), elsewhere=TRAINER_ELSEWHERE),
-    "callbacks": Role("pytorch_lightning.Callback"),
-    "logger": Role("pytorch_lightning.loggers.Logger"),
-    "part": Role(),  # anything nested in one of the above
+    "trainer": Role(
+        "pytorch_lightning.Trainer",
+        {"pytorch_lightning.Trainer": ("pytorch_lightning.",)},
+        ("callbacks", "logger"),
+        elsewhere=TRAINER_ELSEWHERE,
+    ),
+    "callbacks": Role("pytorch_lightning.Callback", CALLBACKS),
+    "logger": Role(
+        "pytorch_lightning.loggers.Logger",
+        {"pytorch_lightning.loggers.Logger": ("pytorch_lightning.",)},
+    ),
+    "part": Role(built=PARTS),  # nested in the trainer, a callback or a logger
+    "submodule": Role(built=MODULES),  # nested in anything else
 }
+
+NESTED = ("part", "submodule")
 
 
 class TargetError(ValueError):
@@ -103,14 +124,23 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
     _refuse_outsiders(target, plugins)
     if target in UNSUITED:
         raise TargetError(f"{target} {UNSUITED[target]}")
-    known = SCHEMAS.get(target)
-    if known and known.role in (role, "part"):
-        return known
+    known, cls = SCHEMAS.get(target), None
+    if known is None:
+        cls = find_class(target)
+        known = _find_known(cls)
     if known:
-        raise TargetError(f"{target} belongs under {known.role}, not under {role}")
-    cls = find_class(target)
+        if known.role != role and not (known.role == "part" and role in NESTED):
+            raise TargetError(f"{target} belongs under {known.role}, not under {role}")
+        return known
+    assert cls is not None
     _refuse_other_kinds(target, cls, role, plugins)
     return _read_signature(target, cls, role)
+
+
+def _find_known(cls: type) -> Schema | None:
+    """The schema of a class that was named by another path than its schema names."""
+    names = (name for name in SCHEMAS if name.rpartition(".")[2] == cls.__name__)
+    return next((SCHEMAS[name] for name in names if find_class(name) is cls), None)
 
 
 def _refuse_outsiders(target: str, plugins: Collection[str]) -> None:
@@ -158,14 +188,16 @@ def _public(module: Any) -> list[str]:
 
 
 def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[str]) -> None:
-    kind = ROLES[role].kind
-    if kind and not issubclass(cls, find_class(kind)):
-        raise TargetError(f"{target} is no {kind}, which {role} needs")
-    home = cls.__module__.partition(".")[0]
-    if home == "seqtrain" or home in plugins:
+    place = ROLES[role]
+    if place.kind and not issubclass(cls, find_class(place.kind)):
+        raise TargetError(f"{target} is no {place.kind}, which {role} needs")
+    if cls.__module__.partition(".")[0] in plugins:
         return
-    if kind is None and not any(issubclass(cls, find_class(each)) for each in LIBRARY_KINDS):
-        raise TargetError(f"{target} is of no kind that is built: {', '.join(LIBRARY_KINDS)}")
+    for kind, packages in place.built.items():
+        if cls.__module__.startswith(packages) and issubclass(cls, find_class(kind)):
+            return
+    expected = ", ".join([*place.built, "the classes of seqtrain for this place, and those of your plugins"])
+    raise TargetError(f"{target} is of no kind that is built here: {expected}")
 
 
 def _read_signature(target: str, cls: type, role: str) -> Schema:

@@ -14,11 +14,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import first_line
+from seqtrain.config.plain_yaml import read_plain_yaml
 from seqtrain.config.resolve import resolve_tree
 from seqtrain.runs.files import exists, write_text
 from seqtrain.runs.identity import flat
@@ -73,13 +71,7 @@ class RunFolder:
         Raises:
             ConfigError: the file cannot be read, or holds something else.
         """
-        try:
-            cfg = OmegaConf.load(self.config_file)
-        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
-            raise ConfigError([f"{self.config_file}: cannot be read: {first_line(error)}"]) from None
-        if not isinstance(cfg, DictConfig):
-            raise ConfigError([f"{self.config_file}: expected keys and values, found a list"])
-        return cfg
+        return OmegaConf.create(read_plain_yaml(self.config_file))
 
     def differences(self, cfg: DictConfig) -> list[str]:
         """The dotted keys in which the configuration of this folder differs from `cfg` run here.

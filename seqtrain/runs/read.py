@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from seqtrain.config import ConfigError, check_config
-from seqtrain.config.resolve import resolve_tree
+from seqtrain.config import ConfigError
+from seqtrain.config.saved import read_saved_config
 from seqtrain.runs.folder import RunFolder
 
 
 def read_config(folder: RunFolder, trusted_plugins: Collection[str] = ()) -> DictConfig:
-    """The checked configuration of a run folder, which may come from somebody else.
+    """The checked configuration of a run folder, as far as evaluating the run needs it.
+
+    The folder may come from somebody else: see `read_saved_config`.
 
     Args:
         folder: of the run.
@@ -23,9 +25,7 @@ def read_config(folder: RunFolder, trusted_plugins: Collection[str] = ()) -> Dic
     Raises:
         ConfigError: the configuration cannot be read, or is refused.
     """
-    cfg = folder.load_config()
-    check_config(cfg, trusted_plugins=trusted_plugins)
-    return OmegaConf.create(resolve_tree(cfg).tree)
+    return read_saved_config(folder.config_file, trusted_plugins)
 
 
 def choose_checkpoint(folder: RunFolder, given: str | Path | None = None) -> Path:

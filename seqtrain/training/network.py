@@ -70,7 +70,8 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
         # The check of the configuration has already warned of dropout without effect.
         warnings.filterwarnings("ignore", message="dropout")
         backbone = construct(cfg.model, input_size=encoder.output_size)
-    _initialize(cfg, backbone)
+    if "initialization" in cfg:  # not where the weights come from a checkpoint
+        _initialize(cfg, backbone)
     if not hasattr(backbone, "output_size"):
         backbone = RecurrentBackbone(backbone)
     head = construct(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)

@@ -157,12 +157,10 @@ class TestForeignFolder:
         "changes",
         [
             {"model._target_": "os.system", "model.command": "touch trace"},
-            {"callbacks.evil": {"_target_": "subprocess.run", "args": ["touch", "trace"]}},
             {"model._target_": "theirs.Net"},
             {"model._target_": "theirs.Net", "plugins": ["theirs"]},
             {"data.evil": {"_target_": "builtins.exec", "source": "open('trace', 'w')"}},
             {"encoder._target_": "torch.hub.load"},
-            {"logger._target_": "seqtrain.commands.predict.main"},
         ],
     )
     def test_its_configuration_names_other_code(
@@ -174,6 +172,21 @@ class TestForeignFolder:
         assert out == ""
         assert err.startswith("seqtrain: the configuration was refused")
         assert re.search(r"_target_: (\S+ is outside the packages|\S+ is not a class|\S+ is no )", err)
+        assert not package.exists()
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"callbacks.evil": {"_target_": "subprocess.run", "args": ["touch", "trace"]}},
+            {"callbacks.evil": {"_target_": "theirs.Net"}},
+            {"logger._target_": "seqtrain.commands.predict.main"},
+        ],
+    )
+    def test_what_evaluating_does_not_need_is_not_built(
+        self, copied: Path, package: Path, changes, monkeypatch
+    ) -> None:
+        monkeypatch.chdir(package.parent)
+        assert self.evaluate(copied, changes) == 0
         assert not package.exists()
 
     def test_a_package_of_ones_own_is_trusted_by_name(self, copied: Path, package: Path, capsys) -> None:

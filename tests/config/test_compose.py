@@ -107,7 +107,7 @@ def test_data_on_the_command_line_wins_over_the_task() -> None:
         ("model.dropout=nan", "model.dropout: got nan, expected a number from 0 to 1"),
         ("optimizer.eps=inf", "optimizer.eps: got inf, expected a number of at least 0"),
         ("model.hidden_size=0", "model.hidden_size: got 0, expected a whole number of at least 1"),
-        ("seed=-1", "seed: got -1, expected a whole number of at least 0"),
+        ("seed=-1", "seed: got -1, expected a whole number from 0 to 4294967295"),
         ("task.mode=maximum", "task.mode: got 'maximum', expected one of min, max; did you mean max?"),
         ("logger=none logger.name=x", "logger.name: logger is null, so that it has no keys"),
         (
@@ -170,7 +170,7 @@ def test_problems_are_reported_together() -> None:
         "  modle: no such key or group; did you mean model?\n"
         "  model.dropout: got 1.5, expected a number from 0 to 1\n"
         "  model.hiden_size: no such key in seqtrain.model.BiLSTM; did you mean model.hidden_size?\n"
-        "  data: task=digits needs data=digits|mnist|images|arrays; data=ud goes with task=pos"
+        "  data: task=digits needs data=arrays|digits|images|mnist; data=ud goes with task=pos|steps|tagging"
     )
 
 

@@ -10,13 +10,24 @@ from seqtrain.config.resolve import resolve_tree
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
-        ("data=ud", "data: task=digits needs data=digits|mnist|images|arrays; data=ud goes with task=pos"),
+        (
+            "data=ud",
+            "data: task=digits needs data=arrays|digits|images|mnist; "
+            "data=ud goes with task=pos|steps|tagging",
+        ),
         (
             "task=pos data=mnist",
-            "data: task=pos needs data=pos_sample|ud|tagged|arrays; data=mnist goes with task=digits",
+            "data: task=pos needs data=arrays|pos_sample|tagged|ud; "
+            "data=mnist goes with task=arrays|digits|images",
         ),
-        ("encoder=words", "encoder: task=digits needs encoder=vectors; encoder=words goes with task=pos"),
-        ("task=pos head=label", "head: task=pos needs head=tags|crf; head=label goes with task=digits"),
+        (
+            "encoder=words",
+            "encoder: data=digits needs encoder=vectors; encoder=words goes with data=pos_sample|tagged|ud",
+        ),
+        (
+            "task=pos head=label",
+            "head: task=pos needs head=crf|tags; head=label goes with task=arrays|digits|images",
+        ),
         (
             "model.input_size=10",
             "model.input_size: got 10, but the data has 8 numbers per step; leave it null, or write 8",
@@ -37,8 +48,8 @@ from seqtrain.config.resolve import resolve_tree
         ),
         (
             "task=pos head=crf members=2",
-            "members: got 2, but the scores of head=crf are no probabilities of a step, of which to take the "
-            "mean; choose head=tags, or members=1",
+            "members: got 2, but head=crf scores whole sequences and gives no probabilities of single steps "
+            "to average; choose head=tags, or members=1",
         ),
         (
             "optimizer=sgd optimizer.nesterov=true optimizer.momentum=0",
@@ -66,6 +77,7 @@ def test_contradictions(overrides: str, problem: str) -> None:
     [
         "model.input_size=8",
         "data=mnist model.input_size=28",
+        "data=mnist data.path=own model.input_size=32",
         "data=mnist data.view=permuted model.input_size=1",
         "task=pos encoder.word_size=0 model.input_size=200",
         "task=pos encoder.character_hidden_size=0 model.input_size=100",

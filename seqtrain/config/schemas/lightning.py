@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeAlias
 
-from seqtrain.config.schemas.schema import OPTIONAL, describes
-from seqtrain.config.schemas.values import Count, Natural, Node, NonNegative, Positive, Share
+from seqtrain.config.schemas.monitor import find_bad_monitor
+from seqtrain.config.schemas.schema import OPTIONAL, Tree, describes, read_schema
+from seqtrain.config.schemas.values import (
+    Count,
+    LocalPath,
+    Natural,
+    Node,
+    NonNegative,
+    Pattern,
+    Positive,
+    Range,
+    Share,
+)
 
-Precision = Literal[
-    "auto", "32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true",
-    "transformer-engine", "transformer-engine-float16", "16", "32", "64", "bf16", 16, 32, 64,
-]  # fmt: skip
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"]
+# What this package's networks run in: their inputs are float32, so that others would fail at the first step.
+Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed", "16", "32", "bf16", 16, 32]
+Devices: TypeAlias = (
+    Count | Literal[-1] | list[Natural] | Annotated[str, Pattern(r"auto|-1|\d+(,\d+)*", "auto, -1 or 0,1")]
+)
+Batches: TypeAlias = Natural | Share | None
+SomeBatches: TypeAlias = Count | Annotated[float, Range(0, 1, above=True)] | None
+
+# Set by what starts the processes of several machines: SLURM, torchrun, LSF, or by hand.
+CLUSTER = ("SLURM_NTASKS", "TORCHELASTIC_RUN_ID", "LSB_JOBID", "MASTER_ADDR")
+
+
+class Evaluator:
+    """What the evaluation of a run takes from its trainer."""
+
+    accelerator: Accelerator | Node = OPTIONAL
+    precision: Precision | None = OPTIONAL
+    limit_val_batches: SomeBatches = OPTIONAL
+    limit_test_batches: Batches = OPTIONAL
+
+
+EVALUATOR = read_schema(Evaluator, "pytorch_lightning.Trainer", "trainer")
 
 
 @describes("trainer", "pytorch_lightning.Trainer")
-class Trainer:
+class Trainer(Evaluator):
     max_epochs: Count | Literal["auto"] | None
     min_epochs: Natural | None = OPTIONAL
-    max_steps: int = OPTIONAL
+    max_steps: Literal[-1] | Count = OPTIONAL
     min_steps: Natural | None = OPTIONAL
     max_time: str | dict[str, int] | None = OPTIONAL
-    accelerator: str | Node = OPTIONAL
-    devices: int | str | list[int] = OPTIONAL
+    devices: Devices = OPTIONAL
     num_nodes: Count = OPTIONAL
     strategy: str | Node = OPTIONAL
-    precision: Precision | None = OPTIONAL
     gradient_clip_val: Positive | None = OPTIONAL
     gradient_clip_algorithm: Literal["norm", "value"] | None = OPTIONAL
     accumulate_grad_batches: Count = OPTIONAL
@@ -32,13 +62,11 @@ class Trainer:
     benchmark: bool | None = OPTIONAL
     inference_mode: bool = OPTIONAL
     detect_anomaly: bool = OPTIONAL
-    log_every_n_steps: Natural | None = OPTIONAL
+    log_every_n_steps: Count | None = OPTIONAL
     check_val_every_n_epoch: Count | None = OPTIONAL
-    val_check_interval: Natural | Share | str | dict[str, int] | None = OPTIONAL
-    limit_train_batches: Natural | Share | None = OPTIONAL
-    limit_val_batches: Natural | Share | None = OPTIONAL
-    limit_test_batches: Natural | Share | None = OPTIONAL
-    limit_predict_batches: Natural | Share | None = OPTIONAL
+    val_check_interval: SomeBatches | str | dict[str, int] = OPTIONAL
+    limit_train_batches: SomeBatches = OPTIONAL
+    limit_predict_batches: Batches = OPTIONAL
     overfit_batches: Natural | Share = OPTIONAL
     profiler: str | Node | None = OPTIONAL
     plugins: Any = OPTIONAL
@@ -46,17 +74,34 @@ class Trainer:
     use_distributed_sampler: bool = OPTIONAL
     reload_dataloaders_every_n_epochs: Natural = OPTIONAL
     enable_autolog_hparams: bool = OPTIONAL
-    default_root_dir: str | None = OPTIONAL
+    default_root_dir: LocalPath | None = OPTIONAL
     model_registry: str | None = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        epochs, steps = node.get("max_epochs", 1), node.get("max_steps", -1)
+        if epochs is None and steps == -1:
+            yield "trainer.max_epochs: null needs trainer.max_steps, or training has no end"
+        every = node.get("check_val_every_n_epoch") or 1
+        if isinstance(epochs, int) and every > epochs:
+            yield (
+                f"trainer.check_val_every_n_epoch: got {every}, but training ends after {epochs} epochs; "
+                f"at most {epochs}, or there is no validation to choose a checkpoint by"
+            )
+        if node.get("num_nodes", 1) > 1 and not any(name in os.environ for name in CLUSTER):
+            yield (
+                f"trainer.num_nodes: got {node['num_nodes']}, but neither SLURM nor torchrun started this "
+                "process, and it would wait for the other machines for ever; start it with one of them"
+            )
 
 
 @describes("callbacks", "pytorch_lightning.callbacks.ModelCheckpoint")
 class ModelCheckpoint:
-    dirpath: str | None = OPTIONAL
+    dirpath: LocalPath | None = OPTIONAL
     filename: str | None = OPTIONAL
     monitor: str | None = OPTIONAL
     mode: Literal["min", "max"] = OPTIONAL
-    save_top_k: int = OPTIONAL
+    save_top_k: Annotated[int, Range(-1)] = OPTIONAL
     save_last: bool | Literal["link"] | None = OPTIONAL
     save_weights_only: bool = OPTIONAL
     save_on_exception: bool = OPTIONAL
@@ -67,6 +112,10 @@ class ModelCheckpoint:
     auto_insert_metric_name: bool = OPTIONAL
     enable_version_counter: bool = OPTIONAL
     verbose: bool = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        yield from find_bad_monitor(node, tree)
 
 
 @describes("callbacks", "pytorch_lightning.callbacks.EarlyStopping")
@@ -83,6 +132,10 @@ class EarlyStopping:
     verbose: bool = OPTIONAL
     log_rank_zero_only: bool = OPTIONAL
 
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        yield from find_bad_monitor(node, tree)
+
 
 @describes("callbacks", "pytorch_lightning.callbacks.LearningRateMonitor")
 class LearningRateMonitor:
@@ -92,7 +145,7 @@ class LearningRateMonitor:
 
 
 class FolderLogger:
-    save_dir: str
+    save_dir: LocalPath
     name: str | None = OPTIONAL
     version: int | str | None = OPTIONAL
     prefix: str = OPTIONAL

@@ -1,26 +1,46 @@
-"""Schemas: for every built-in class the keys that its node may have, and the type of each value.
+"""Schemas: the keys that the node of a built-in class may have, and the type of each value.
 
-A schema is a class with annotations. It holds no defaults: those are in the YAML files. A key marked
-OPTIONAL may be left out, since the constructor has a default of its own. Nothing here imports what
-the schema describes; a test compares the two.
+A schema is declared as a class with annotations. It holds no defaults: those are in the YAML files. A key
+marked OPTIONAL may be left out, since the constructor has a default of its own. Nothing here imports what the
+schema describes; a test compares the two.
+
+A declaration also says what the class goes with (`inputs`, `targets`), and may have static methods that
+answer for one node of it, where `tree` is the whole configuration:
+
+    feature_size(node)            of data: the numbers per time step, with the reason; None: the files say
+    output_size(node, tree)       of an encoder: its features per time step, likewise
+    num_parameters(node, size)    of a model or an encoder: at least so many, for inputs of `size` numbers
+    contradictions(node, tree)    values that are right one by one and wrong together, as "path: problem"
+    idle(node)                    settings that are allowed and do nothing
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 OPTIONAL: Any = object()
+
+Tree: TypeAlias = Mapping[Any, Any]
 
 Declaration = TypeVar("Declaration", bound=type)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The keys of one node; an open one takes other keys as well.
+    """The keys of one node.
 
-    `role` is the place in the configuration where the class belongs.
+    Args:
+        target: the dotted path of the class.
+        role: the place in the configuration where the class belongs.
+        kinds: the type of each key.
+        required: the keys that must be there.
+        open: whether other keys are accepted too.
+        inputs: what a time step of the data is, and what an encoder reads: "vectors" or "words".
+        targets: what has a target in the data, and what head and task predict one for: each "sequence" or
+            each "step".
+        declaration: the class whose static methods answer for one node.
     """
 
     target: str
@@ -28,22 +48,49 @@ class Schema:
     kinds: dict[str, Any]
     required: frozenset[str]
     open: bool = False
+    inputs: str | None = None
+    targets: str | None = None
+    declaration: type = object
+
+    def answer(self, question: str, *arguments: Any) -> Any:
+        """What the declaration's static method of this name returns; None where it has none."""
+        method = getattr(self.declaration, question, None)
+        return None if method is None else method(*arguments)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of features per time step, and why it is that number."""
+
+    features: int
+    reason: str
 
 
 SCHEMAS: dict[str, Schema] = {}
 
 
-def read_schema(declaration: type, target: str, role: str) -> Schema:
+def read_schema(
+    declaration: type, target: str, role: str, inputs: str | None = None, targets: str | None = None
+) -> Schema:
     kinds = get_type_hints(declaration, include_extras=True)
     required = frozenset(key for key in kinds if not hasattr(declaration, key))
-    return Schema(target, role, kinds, required)
+    return Schema(target, role, kinds, required, False, inputs, targets, declaration)
 
 
-def describes(role: str, target: str) -> Callable[[Declaration], Declaration]:
+def describes(
+    role: str, target: str, inputs: str | None = None, targets: str | None = None
+) -> Callable[[Declaration], Declaration]:
     """Register the decorated declaration as the schema of the class `target` for `role`."""
 
     def register(declaration: Declaration) -> Declaration:
-        SCHEMAS[target] = read_schema(declaration, target, role)
+        SCHEMAS[target] = read_schema(declaration, target, role, inputs, targets)
         return declaration
 
     return register
+
+
+def schema_at(tree: Tree, group: str) -> Schema | None:
+    """The schema of the class in a group; None for a class of the user's own."""
+    node = tree.get(group)
+    target = node.get("_target_") if isinstance(node, dict) else None
+    return SCHEMAS.get(target) if isinstance(target, str) else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from seqtrain.config.schemas.schema import OPTIONAL, describes
-from seqtrain.config.schemas.values import Count, Natural, NonNegative, Positive, Share
+from seqtrain.config.schemas.schema import OPTIONAL, Tree, describes
+from seqtrain.config.schemas.values import Count, Decay, Natural, NonNegative, Positive, Share
 
 
 class Optimizer:
@@ -15,13 +16,23 @@ class Optimizer:
     foreach: bool | None = OPTIONAL
     differentiable: bool = OPTIONAL
 
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        trainer = tree["trainer"]
+        is_scaled = str(trainer.get("precision")) in ("16", "16-mixed")
+        if is_scaled and trainer.get("gradient_clip_val") and node.get("fused"):
+            yield (
+                f"optimizer.fused: true does not go with trainer.precision={trainer['precision']}, whose "
+                "scaled gradients could not be clipped; give optimizer.fused=false"
+            )
+
 
 class Capturable(Optimizer):
     capturable: bool = OPTIONAL
 
 
 class Adaptive(Capturable):
-    betas: tuple[Share, Share] = OPTIONAL
+    betas: tuple[Decay, Decay] = OPTIONAL
     eps: NonNegative = OPTIONAL
 
 
@@ -31,6 +42,12 @@ class SGD(Optimizer):
     dampening: float = OPTIONAL
     nesterov: bool = OPTIONAL
     fused: bool | None = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        yield from Optimizer.contradictions(node, tree)
+        if node.get("nesterov") and not node.get("momentum"):
+            yield "optimizer.nesterov: true needs optimizer.momentum above 0"
 
 
 @describes("optimizer", "torch.optim.AdamW")

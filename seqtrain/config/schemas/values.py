@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -15,20 +16,25 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a number; both belong to it unless `above` leaves the minimum out."""
+    """Bounds of a number; `above` leaves out the minimum, `below` the maximum."""
 
     minimum: float = -math.inf
     maximum: float = math.inf
     above: bool = False
+    below: bool = False
 
     def __contains__(self, number: float) -> bool:
         above = number > self.minimum if self.above else number >= self.minimum
-        return above and number <= self.maximum
+        below = number < self.maximum if self.below else number <= self.maximum
+        return above and below
 
     def __str__(self) -> str:
-        if self.maximum < math.inf:
-            return f"from {self.minimum:g} to {self.maximum:g}"
-        return f"above {self.minimum:g}" if self.above else f"of at least {self.minimum:g}"
+        if self.maximum < math.inf and not self.above and not self.below:
+            return f"from {self.minimum} to {self.maximum}"
+        above = f"above {self.minimum}" if self.above else f"of at least {self.minimum}"
+        if self.maximum == math.inf:
+            return above
+        return f"{above} and " + (f"below {self.maximum}" if self.below else f"at most {self.maximum}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Pattern:
         return re.fullmatch(self.expression, text) is not None
 
     def __str__(self) -> str:
-        return f"of the form {self.form}"
+        return self.form if self.form.startswith("of ") else f"of the form {self.form}"
 
 
 class Node:
@@ -54,6 +60,10 @@ Natural: TypeAlias = Annotated[int, Range(0)]
 Share: TypeAlias = Annotated[float, Range(0, 1)]
 Positive: TypeAlias = Annotated[float, Range(0, above=True)]
 NonNegative: TypeAlias = Annotated[float, Range(0)]
+Decay: TypeAlias = Annotated[float, Range(0, 1, below=True)]
+LocalPath: TypeAlias = Annotated[str, Pattern(r"(?!.*(://|::))[^\0]+", "of a local path, without :// or ::")]
+
+LARGEST = 2**63  # of the whole numbers that torch and NumPy can hold
 
 SIMPLE: dict[Any, str] = {
     bool: "true or false",
@@ -85,6 +95,22 @@ def accepts(kind: Any, value: Any) -> bool:
     if origin is dict:
         return isinstance(value, dict)
     return True
+
+
+def coerce(kind: Any, value: Any) -> Any:
+    """An accepted value, with floats for whole numbers where `kind` is a number: torch checks the type."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if origin is Annotated:
+        return coerce(arguments[0], value)
+    if origin in (Union, UnionType):
+        return coerce(next(argument for argument in arguments if accepts(argument, value)), value)
+    if origin is list:
+        return [coerce(arguments[0], item) for item in value]
+    if origin is tuple and Ellipsis not in arguments:
+        return [coerce(argument, item) for argument, item in zip(arguments, value, strict=True)]
+    return value
 
 
 def describe(kind: Any) -> str:
@@ -123,7 +149,9 @@ def _is_simple(kind: Any, value: Any) -> bool:
     if isinstance(value, bool):  # to Python a bool is an int as well
         return kind is bool
     if kind is float:
-        return isinstance(value, (int, float)) and math.isfinite(value)
+        return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
+    if kind is int:
+        return isinstance(value, int) and abs(value) < LARGEST
     if kind is Node:
         return isinstance(value, dict) and "_target_" in value
     return isinstance(value, kind)

@@ -1,0 +1,98 @@
+"""Schemas of the data sources and of what distorts their images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from seqtrain.config.schemas.schema import OPTIONAL, Size, Tree, describes
+from seqtrain.config.schemas.values import Count, LocalPath, Natural, Node, Pattern, Range, Share
+from seqtrain.names import ViewName
+
+ColumnNumber: TypeAlias = Annotated[int, Range(1)] | Literal[-1]
+TagColumn: TypeAlias = Annotated[
+    str, Pattern(r"UPOS|XPOS|FEATS|DEPREL|MISC:[^=|\s]+", "UPOS, XPOS, FEATS, DEPREL or MISC:Key")
+]
+
+
+class Batching:
+    batch_size: Count
+    eval_batch_size: Count
+    max_tokens: Count | None = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Digits", inputs="vectors", targets="sequence")
+class Digits(Batching):
+    @staticmethod
+    def feature_size(_: Tree) -> Size:
+        return Size(8, "the data has 8 numbers per step")
+
+
+@describes("data", "seqtrain.data.Mnist", inputs="vectors", targets="sequence")
+class Mnist(Batching):
+    data_dir: LocalPath
+    view: ViewName
+    dev_size: Count
+    path: LocalPath | None = OPTIONAL
+    augment: Node | None = OPTIONAL
+
+    @staticmethod
+    def feature_size(node: Tree) -> Size | None:
+        if node.get("path") is not None:
+            return None  # these images may be of any size
+        size = 28 if node["view"] in ("rows", "columns") else 1
+        return Size(size, f"the data has {size} per step with data.view={node['view']}")
+
+
+class WordSource(Batching):
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+    min_count: Count = OPTIONAL
+    vectors: LocalPath | None = OPTIONAL
+    max_vectors: Natural | None = OPTIONAL
+    cache_dir: LocalPath | None = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Treebank", inputs="words", targets="step")
+class Treebank(WordSource):
+    data_dir: LocalPath
+    treebank: str
+    column: TagColumn = OPTIONAL
+    path: LocalPath | None = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Tagged", inputs="words", targets="step")
+class Tagged(WordSource):
+    path: LocalPath
+    word_column: ColumnNumber = OPTIONAL
+    tag_column: ColumnNumber = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Arrays", inputs="vectors")
+class Arrays(Batching):
+    path: LocalPath
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Images", inputs="vectors", targets="sequence")
+class Images(Batching):
+    path: LocalPath
+    view: ViewName
+    size: tuple[Count, Count] | None = OPTIONAL
+    augment: Node | None = OPTIONAL
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+
+@describes("part", "seqtrain.data.RandomAffine")
+class RandomAffine:
+    max_degrees: Annotated[float, Range(0, 180)] = OPTIONAL
+    max_translation: Share = OPTIONAL
+    max_scaling: Annotated[float, Range(0, 0.9)] = OPTIONAL
+    max_shear: Annotated[float, Range(0, 80)] = OPTIONAL
+
+
+@describes("part", "seqtrain.data.RandomElastic")
+class RandomElastic(RandomAffine):
+    max_displacement: Share = OPTIONAL
+    points: Annotated[int, Range(2)] = OPTIONAL

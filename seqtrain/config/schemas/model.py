@@ -1,0 +1,149 @@
+"""Schemas of encoders, recurrent networks, heads and the initialization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from seqtrain.config.schemas.schema import OPTIONAL, Size, Tree, describes, schema_at
+from seqtrain.config.schemas.values import Count, Natural, NonNegative, Range, Share
+
+
+@describes("encoder", "seqtrain.model.VectorEncoder", inputs="vectors")
+class VectorEncoder:
+    @staticmethod
+    def output_size(_: Tree, tree: Tree) -> Size | None:
+        data = schema_at(tree, "data")
+        size: Size | None = None if data is None else data.answer("feature_size", tree["data"])
+        return size
+
+
+@describes("encoder", "seqtrain.model.WordEncoder", inputs="words")
+class WordEncoder:
+    word_size: Natural
+    character_size: Count
+    character_hidden_size: Natural
+    unknown_rate: NonNegative
+    dropout: Share
+
+    @staticmethod
+    def output_size(node: Tree, tree: Tree) -> Size | None:
+        if tree["data"].get("vectors") is not None:
+            return None  # the file says how many numbers a word vector has
+        size = node["word_size"] + 2 * node["character_hidden_size"]
+        reason = f"the encoder gives word_size + 2 * character_hidden_size = {size} numbers per step"
+        return Size(size, reason)
+
+    @staticmethod
+    def num_parameters(node: Tree, _: int) -> int:
+        hidden, characters = node["character_hidden_size"], node["character_size"]
+        embeddings = 2 * (node["word_size"] + characters)  # two rows: padding and unknown
+        return int(embeddings + 8 * hidden * (characters + hidden))
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        sizes = (node["word_size"], node["character_hidden_size"], tree["data"].get("vectors"))
+        if sizes == (0, 0, None):
+            yield (
+                "encoder: word_size=0 and character_hidden_size=0 leave nothing of a word; "
+                "one must be above 0"
+            )
+
+
+class Recurrent:
+    input_size: Count | None = OPTIONAL
+    hidden_size: Count
+    num_layers: Count = OPTIONAL
+    bias: bool = OPTIONAL
+    batch_first: bool = OPTIONAL
+    dropout: Share = OPTIONAL
+    bidirectional: bool = OPTIONAL
+
+    @classmethod
+    def num_gates(cls, _: Tree) -> int:
+        return 1
+
+    @classmethod
+    def num_parameters(cls, node: Tree, input_size: int) -> int:
+        """Those of the weight matrices; biases are left out."""
+        hidden, layers = node["hidden_size"], node.get("num_layers", 1)
+        directions = 2 if node.get("bidirectional", cls is BiLSTM) else 1
+        inputs = input_size + (layers - 1) * directions * hidden
+        return int(directions * cls.num_gates(node) * hidden * (inputs + layers * hidden))
+
+    @staticmethod
+    def idle(node: Tree) -> Iterator[str]:
+        if node.get("dropout", 0) > 0 and node.get("num_layers", 1) == 1:
+            yield (
+                f"model.dropout={node['dropout']:g} does nothing with num_layers=1: "
+                "dropout acts between layers"
+            )
+
+
+@describes("model", "torch.nn.RNN")
+class RNN(Recurrent):
+    nonlinearity: Literal["tanh", "relu"] = OPTIONAL
+
+
+@describes("model", "torch.nn.LSTM")
+class LSTM(Recurrent):
+    @classmethod
+    def num_gates(cls, _: Tree) -> int:
+        return 4
+
+
+@describes("model", "torch.nn.GRU")
+class GRU(Recurrent):
+    @classmethod
+    def num_gates(cls, _: Tree) -> int:
+        return 3
+
+
+@describes("model", "seqtrain.model.BiLSTM")
+class BiLSTM(Recurrent):
+    cell: Literal["lstm", "lstm_layernorm", "lstm_peephole", "lstm_coupled", "gru"] = OPTIONAL
+    backend: Literal["auto", "reference", "eager", "triton"] = OPTIONAL
+
+    @classmethod
+    def num_gates(cls, node: Tree) -> int:
+        return 3 if node.get("cell") in ("gru", "lstm_coupled") else 4
+
+
+class Head:
+    dropout: Share
+    label_smoothing: Share
+
+
+@describes("head", "seqtrain.model.LabelHead", targets="sequence")
+class LabelHead(Head):
+    pooling: Literal["last", "mean", "max"] = OPTIONAL
+
+
+@describes("head", "seqtrain.model.TagHead", targets="step")
+class TagHead(Head):
+    pass
+
+
+@describes("head", "seqtrain.model.CRFHead", targets="step")
+class CRFHead:
+    dropout: Share
+
+    @staticmethod
+    def contradictions(_: Tree, tree: Tree) -> Iterator[str]:
+        if tree.get("members", 1) > 1:
+            yield (
+                f"members: got {tree['members']}, but head=crf scores whole sequences and gives no "
+                "probabilities of single steps to average; choose head=tags, or members=1"
+            )
+
+
+@describes("initialization", "seqtrain.model.Initialization")
+class Initialization:
+    orthogonal: bool
+    forget_bias: Annotated[float, Range(-100, 100)] | None
+    chrono_steps: Annotated[int, Range(2)] | None
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if None not in (node["forget_bias"], node["chrono_steps"]):
+            yield "initialization: forget_bias and chrono_steps set the same bias; give one of the two"
