@@ -2,9 +2,9 @@
 
 import argparse
 
-from benchmarks import recurrence, training
+from benchmarks import recurrence, telemetry, training
 
-COMMANDS = {"recurrence": recurrence, "train": training}
+COMMANDS = {"recurrence": recurrence, "telemetry": telemetry, "train": training}
 
 
 def main() -> None:

@@ -167,9 +167,11 @@ class StepOutput:
 
     `loss_sum` () is detached, summed over the `num_valid` valid positions of the batch. `final_states` has
     one entry for each member of an ensemble, a single one otherwise, each with `num_directions` rows a layer.
+    `predictions`, of the shape of the batch's targets, are there in evaluation only.
     """
 
     loss_sum: Tensor
     num_valid: int
     final_states: tuple[FinalState, ...]
     num_directions: int
+    predictions: Tensor | None = None

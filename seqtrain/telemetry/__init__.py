@@ -10,18 +10,32 @@ from typing import TYPE_CHECKING
 from seqtrain.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from seqtrain.telemetry.health import HealthWarnings
     from seqtrain.telemetry.hidden_states import HiddenStateTelemetry
+    from seqtrain.telemetry.predictions import PredictionTelemetry
     from seqtrain.telemetry.recurrence import RecurrenceTelemetry
+    from seqtrain.telemetry.run_page import RunPage
     from seqtrain.telemetry.training_curves import TrainingCurves
     from seqtrain.telemetry.weights import WeightTelemetry
 
-__all__ = ["HiddenStateTelemetry", "RecurrenceTelemetry", "TrainingCurves", "WeightTelemetry"]
+__all__ = [
+    "HealthWarnings",
+    "HiddenStateTelemetry",
+    "PredictionTelemetry",
+    "RecurrenceTelemetry",
+    "RunPage",
+    "TrainingCurves",
+    "WeightTelemetry",
+]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "HealthWarnings": "health",
         "HiddenStateTelemetry": "hidden_states",
+        "PredictionTelemetry": "predictions",
         "RecurrenceTelemetry": "recurrence",
+        "RunPage": "run_page",
         "TrainingCurves": "training_curves",
         "WeightTelemetry": "weights",
     },

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
 
 from seqtrain.telemetry.histogram import Histogram
 
@@ -42,6 +45,12 @@ class Sink:
         self._boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
         self._others = [logger for logger in loggers if not isinstance(logger, TensorBoardLogger)]
         self._validation: dict[TensorBoardLogger, SummaryWriter] = {}
+        self._latest: tuple[dict[str, float], dict[str, float]] = ({}, {})
+
+    @property
+    def latest(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """The last value of every scalar by tag, of training and of validation."""
+        return self._latest
 
     @property
     def has_figures(self) -> bool:
@@ -50,6 +59,7 @@ class Sink:
 
     def scalars(self, values: Mapping[str, float], step: int, *, validation: bool = False) -> None:
         """Write numbers by tag."""
+        self._latest[validation].update(values)
         named = {f"val/{tag}": value for tag, value in values.items()} if validation else dict(values)
         for logger in self._others:
             logger.log_metrics(named, step)
@@ -89,6 +99,27 @@ class Sink:
         """Write a text in Markdown."""
         for writer in self._writers(validation):
             writer.add_text(tag, markdown, step)
+
+    def embedding(self, tag: str, points: Tensor, labels: Sequence[str], images: Tensor | None) -> None:
+        """Write points (num, size) for the projector, each with a label, and images (num, height, width).
+
+        They go to the folder of the validation, in place of those written before.
+        """
+        pictures = None if images is None else 1 - images[:, None].expand(-1, 3, -1, -1)
+        for writer in self._writers(validation=True):
+            with redirect_stdout(None):  # torch prints a warning where earlier points are replaced
+                writer.add_embedding(points, list(labels), pictures, tag=tag)
+
+    def layout(self, charts: Mapping[str, Mapping[str, tuple[str, list[str]]]]) -> None:
+        """Write the charts of the Custom Scalars dashboard, see `seqtrain.telemetry.layout`."""
+        for writer in self._writers(validation=False):
+            writer.add_custom_scalars(charts)
+
+    def hyperparameters(self, values: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """Add this run to the table of hyperparameters; the tags of the metrics are those of scalars."""
+        for writer in self._writers(validation=False):
+            for summary in hparams(dict(values), dict(metrics)):  # type: ignore[no-untyped-call]
+                writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
 
     def flush(self) -> None:
         """Put what has been written on the disk."""

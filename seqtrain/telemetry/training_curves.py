@@ -10,6 +10,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqtrain.records import SequenceBatch
+from seqtrain.telemetry.layout import layout_of
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.telemetry.steps import has_stepped, step_output
 
@@ -39,6 +41,9 @@ class TrainingCurves(pl.Callback):
         self._learning_rate = 0.0
         self._gradient_norm = torch.tensor(0.0)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        sink_of(trainer).layout(layout_of(pl_module))
+
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
@@ -62,7 +67,7 @@ class TrainingCurves(pl.Callback):
         loss, norm = float(self._loss_sum) / self._num_valid, float(self._gradient_norm)
         sink, step = sink_of(trainer), trainer.global_step
         curves = {"train/loss": loss, "train/learning_rate": self._learning_rate, "train/gradient_norm": norm}
-        sink.scalars(curves, step)
+        sink.scalars(curves | _padding(batch), step)
         sink.charts({LOSS: loss, LEARNING_RATE: self._learning_rate, GRADIENT_NORM: norm}, step)
         self._loss_sum, self._num_valid = 0.0, 0
 
@@ -98,6 +103,12 @@ class TrainingCurves(pl.Callback):
 def _is_logged(trainer: pl.Trainer, step: int) -> bool:
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return step % every == 0 or trainer.is_last_batch
+
+
+def _padding(batch: SequenceBatch) -> dict[str, float]:
+    """The share of a batch's positions that are padding; nothing where all sequences are equally long."""
+    share = 1 - float(batch.lengths.sum()) / (len(batch.lengths) * int(batch.lengths.max()))
+    return {"train/padding": share} if share > 0 else {}
 
 
 def _total_gradient_norm(optimizer: Optimizer) -> Tensor:

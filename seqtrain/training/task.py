@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -65,7 +66,7 @@ class Task(ABC):
         metrics.update(predictions[valid], cast(Tensor, batch.targets)[valid], loss_sum, unseen)
         if metrics.spans is not None:
             metrics.spans.update(predictions, cast(Tensor, batch.targets), batch.lengths)
-        return self._output(network, batch, loss_sum, final_states)
+        return replace(self._output(network, batch, loss_sum, final_states), predictions=predictions)
 
     def _output(
         self,

@@ -15,9 +15,10 @@ from omegaconf import DictConfig
 
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import RunError
-from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.folder import RunFolder, resolved
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.runs.paths import as_typed
+from seqtrain.telemetry.run_page import RunPage
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
 from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows, set_length
@@ -80,6 +81,9 @@ def train(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> dict[str, 
             folder.write_environment(summary.environment(trainer))
         keep_rows(trainer)
         summary.log_start(trainer, data, learner, folder)
+        if folder.leads:
+            for page in _callbacks(trainer, RunPage):
+                page.write_start(trainer, folder.config_file, data.corpus.describe(), folder.environment_file)
         _fit(trainer, learner, data, checkpoint)
         if not folder.leads:
             return {}
@@ -134,7 +138,11 @@ def _finish(
     for guard in _callbacks(trainer, StopOnNonfinite):
         guard.check_metrics(metrics, "in the final evaluation")
     sink = sink_of(trainer)
-    sink.scalars({k: v for k, v in metrics.items() if k.startswith("test/")}, trainer.global_step)
+    # The run page has the F1 of each class: charts of a single point would bury the others.
+    test_metrics = {k: v for k, v in metrics.items() if k.startswith("test/") and "/f1/" not in k}
+    sink.scalars(test_metrics, trainer.global_step)
+    for page in _callbacks(trainer, RunPage):
+        page.write_end(trainer, resolved(cfg), metrics)
     sink.close()
     test = learner.metrics("test")
     if not test.is_empty:  # as with limit_test_batches=0

@@ -8,7 +8,7 @@ from event_files import read_images, read_scalars
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.train import train
 
-QUIET = ("callbacks.hidden_states=null", "callbacks.weights=null")
+QUIET = tuple(f"callbacks.{name}=null" for name in ("hidden_states", "weights", "predictions"))
 
 
 def test_gates_and_gradients_come_after_each_validation_and_figures_at_the_end(compose) -> None:

@@ -92,6 +92,25 @@ class StopOnNonfinite:
     pass
 
 
+@describes("callbacks", "seqtrain.telemetry.PredictionTelemetry")
+class PredictionTelemetry:
+    num_sequences: Count
+    confusions: bool
+    mistakes: bool
+    projector: bool
+
+
+@describes("callbacks", "seqtrain.telemetry.HealthWarnings")
+class HealthWarnings:
+    patience: Count
+
+
+@describes("callbacks", "seqtrain.telemetry.RunPage")
+class RunPage:
+    text: bool
+    hparams: bool
+
+
 @describes("callbacks", "seqtrain.training.ProgressBar")
 class ProgressBar:
     refresh_rate: Count

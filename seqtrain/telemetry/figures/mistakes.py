@@ -9,20 +9,24 @@ from torch import Tensor
 
 from seqtrain.telemetry.figures.canvas import add_panel, new_figure
 
-COLUMNS, SIZE = 6, 1.1  # images beside each other; inches of each
+COLUMNS, SIZE = 6, 1.15  # images beside each other; inches of each
 
 
 def draw_mistakes(images: Tensor, titles: Sequence[str]) -> Figure:
-    """Images (num, height, width) with what is to be said of each below it."""
-    rows = -(-len(images) // COLUMNS)
-    height = rows * (SIZE + 0.35) + 0.4
-    figure = new_figure(COLUMNS * (SIZE + 0.1) + 0.2, height, "most confident mistakes: target, prediction")
+    """Images (num, height, width), each with its title below, in one panel: a panel each takes longer."""
+    num_rows = -(-len(images) // COLUMNS)
+    width, height = COLUMNS * SIZE, num_rows * (SIZE + 0.1)
+    figure = new_figure(
+        width + 0.2, height + 0.4, "most confident mistakes: target > prediction (confidence)"
+    )
+    panel = add_panel(figure, 0.1, 0.1, width, height)
+    panel.set_axis_off()
     for place, (image, title) in enumerate(zip(images, titles, strict=True)):
         row, column = divmod(place, COLUMNS)
-        bottom = height - 0.35 - (row + 1) * (SIZE + 0.3) + 0.2
-        panel = add_panel(figure, 0.1 + column * (SIZE + 0.1), bottom, SIZE, SIZE)
-        panel.imshow(image.numpy(), cmap="gray_r", interpolation="nearest")
-        panel.set_xlabel(title, fontsize=7, labelpad=2)
-        panel.set_xticks([])
-        panel.set_yticks([])
+        extent = (column + 0.1, column + 0.9, row + 0.8, row)
+        panel.imshow(image.numpy(), cmap="gray_r", interpolation="nearest", extent=extent)
+        panel.text(column + 0.5, row + 0.82, title, ha="center", va="top", fontsize=7)
+    panel.set_xlim(0, COLUMNS)
+    panel.set_ylim(num_rows, 0)
+    panel.set_aspect("auto")
     return figure

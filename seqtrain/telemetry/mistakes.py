@@ -1,0 +1,85 @@
+"""The most confident mistakes of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqtrain.data.view import View
+from seqtrain.records import IGNORED, DataSpec
+
+AROUND = 6  # words of a sentence that are shown on either side of a mistake
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong prediction: its sequence, its step (0 where a sequence has one target) and its confidence."""
+
+    sequence: int
+    step: int
+    target: str
+    prediction: str
+    confidence: float
+
+
+def find_mistakes(
+    targets: Tensor, predictions: Tensor, confidences: Tensor, names: Sequence[str], most: int
+) -> list[Mistake]:
+    """At most `most` mistakes, the most confident first.
+
+    Args:
+        targets: (batch,) or (batch, time), IGNORED where nothing is asked for.
+        predictions: of the same shape.
+        confidences: probabilities of the predictions, of the same shape.
+        names: of the targets.
+        most: number of mistakes.
+    """
+    wrong = (targets != IGNORED) & (predictions != targets)
+    places = wrong.nonzero().tolist()
+    order = confidences[wrong].argsort(descending=True, stable=True)[:most].tolist()
+    chosen = [tuple(places[number]) for number in order]
+    return [
+        Mistake(
+            sequence=place[0],
+            step=place[1] if len(place) > 1 else 0,
+            target=names[int(targets[place])],
+            prediction=names[int(predictions[place])],
+            confidence=float(confidences[place]),
+        )
+        for place in chosen
+    ]
+
+
+def list_sentences(mistakes: Sequence[Mistake], sentences: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of mistakes in their sentences."""
+    rows = ["| sentence | word | target | prediction | confidence |", "| --- | --- | --- | --- | --- |"]
+    for mistake in mistakes:
+        words = sentences[mistake.sequence]
+        first, last = max(mistake.step - AROUND, 0), mistake.step + AROUND + 1
+        before = ["..."] * (first > 0) + list(words[first : mistake.step])
+        after = list(words[mistake.step + 1 : last]) + ["..."] * (last < len(words))
+        text = " ".join([*map(_escape, before), f"**{_escape(words[mistake.step])}**", *map(_escape, after)])
+        rows.append(
+            f"| {text} | {_escape(words[mistake.step])} | {mistake.target} | {mistake.prediction} "
+            f"| {mistake.confidence:.1%} |"
+        )
+    return "\n".join(rows)
+
+
+def to_images(sequences: Tensor, spec: DataSpec) -> Tensor:
+    """Sequences that were read from images, (batch, time, features), as images (batch, height, width)."""
+    assert spec.image_size is not None
+    height, width = spec.image_size
+    places = torch.arange(height * width).view(1, height, width).float()
+    order = View(spec.view or "rows", height, width)(places).flatten().long()
+    images = torch.empty(len(sequences), height * width)
+    images[:, order] = sequences.flatten(1).cpu().float()
+    return images.view(-1, height, width)
+
+
+def _escape(word: str) -> str:
+    """A word that Markdown leaves as it is."""
+    return "".join(f"\\{letter}" if letter in r"\`*_[]<>|" else letter for letter in word)

@@ -1,0 +1,154 @@
+"""What the network predicts on validation data: confusions, mistakes, and final states to look around in."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from seqtrain.model.network import Head
+from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences, to_images
+from seqtrain.telemetry.pace import Pace
+from seqtrain.telemetry.sample import Sample, draw_sample, looking_at, members_of
+from seqtrain.telemetry.sink import Sink, sink_of
+from seqtrain.telemetry.steps import step_output
+
+NUM_MISTAKES = 12
+
+
+class PredictionTelemetry(pl.Callback):
+    """Confusion matrix and most confident mistakes now and then, and a projector at the end of the training.
+
+    All of it needs TensorBoard. Confusions are those of the whole validation split, in processes that train
+    together those of the first one's share; mistakes and final states are those of a sample.
+
+    Args:
+        num_sequences: of the sample.
+        confusions: whether to draw the confusion matrix.
+        mistakes: whether to show the most confident mistakes: sentences as text, images as images.
+        projector: whether to write the final states of the last layer, with labels, for the projector.
+    """
+
+    def __init__(self, num_sequences: int, confusions: bool, mistakes: bool, projector: bool) -> None:
+        self.num_sequences = num_sequences
+        self.confusions = confusions
+        self.mistakes = mistakes
+        self.projector = projector
+        self._pace = Pace()
+        self._sample: Sample | None = None
+        self._counts: Tensor | None = None  # (targets, predictions), of the last validation
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._pace.start()
+        if sink_of(trainer).has_figures:
+            self._sample = draw_sample(trainer, self.num_sequences)
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._counts = None
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: SequenceBatch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        predictions = step_output(outputs).predictions
+        if self._sample is None or not self.confusions or predictions is None or batch.targets is None:
+            return
+        counts = count_confusions(batch.targets, predictions, self._sample.spec.num_targets)
+        self._counts = counts if self._counts is None else self._counts + counts
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking and self._pace.is_due(trainer.global_step):
+            self._draw(trainer, pl_module, projector=False)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._draw(trainer, pl_module, projector=self.projector)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._pace.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._pace.load_state_dict(state_dict)
+
+    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, projector: bool) -> None:
+        sink, step = sink_of(trainer), trainer.global_step
+        sample = self._sample
+        if sample is None:
+            return
+        is_new = self._pace.last_step < step
+        with self._pace.drawing(step):
+            if is_new and self._counts is not None:
+                _draw_confusions(sink, step, self._counts, sample.spec)
+            if is_new and self.mistakes:
+                _show_mistakes(sink, step, sample, pl_module)
+            if projector:
+                _project(sink, sample, pl_module)
+
+
+def count_confusions(targets: Tensor, predictions: Tensor, num_targets: int) -> Tensor:
+    """(num_targets, num_targets): how often each target (row) was predicted as each target (column)."""
+    valid = targets != IGNORED
+    pairs = targets[valid] * num_targets + predictions[valid]
+    return pairs.bincount(minlength=num_targets**2).view(num_targets, num_targets)
+
+
+def _draw_confusions(sink: Sink, step: int, counts: Tensor, spec: DataSpec) -> None:
+    from seqtrain.telemetry.figures.confusions import draw_confusions
+
+    sink.figure(
+        "predictions/confusions", draw_confusions(counts.cpu(), spec.target_names), step, validation=True
+    )
+
+
+def _show_mistakes(sink: Sink, step: int, sample: Sample, pl_module: pl.LightningModule) -> None:
+    mistakes = _find(sample, pl_module)
+    if not mistakes:
+        return
+    if sample.words is not None:
+        sink.text("mistakes", list_sentences(mistakes, sample.words), step, validation=True)
+    elif sample.spec.image_size is not None:
+        from seqtrain.telemetry.figures.mistakes import draw_mistakes
+
+        inputs = cast(Tensor, sample.batch.inputs)[[mistake.sequence for mistake in mistakes]]
+        titles = [f"{m.target} > {m.prediction} ({m.confidence:.0%})" for m in mistakes]
+        figure = draw_mistakes(to_images(inputs, sample.spec), titles)
+        sink.figure("predictions/most confident mistakes", figure, step, validation=True)
+
+
+def _find(sample: Sample, pl_module: pl.LightningModule) -> list[Mistake]:
+    network: Any = pl_module.network
+    batch = sample.batch.to(pl_module.device)
+    with looking_at(network):
+        scores, _ = network(batch)
+        head = cast(Head, network.head)
+        predictions = head.decode(scores, batch.lengths)
+        confidences = head.confidences(scores, predictions, batch.lengths)
+    assert batch.targets is not None
+    names = sample.spec.target_names
+    return find_mistakes(batch.targets.cpu(), predictions.cpu(), confidences.cpu(), names, NUM_MISTAKES)
+
+
+def _project(sink: Sink, sample: Sample, pl_module: pl.LightningModule) -> None:
+    """The final states of the last layer's directions beside each other, of the first member."""
+    _, network = members_of(pl_module)[0]
+    with looking_at(network):
+        _, (final_state,) = network(sample.batch.to(pl_module.device))
+    states = torch.cat(final_state.h_n[-cast(Any, network.backbone).num_directions :].unbind(0), dim=-1)
+    images = (
+        None if sample.spec.image_size is None else to_images(cast(Tensor, sample.batch.inputs), sample.spec)
+    )
+    sink.embedding("final_states", states.float().cpu(), _name_sequences(sample), images)
+
+
+def _name_sequences(sample: Sample) -> list[str]:
+    if sample.words is not None:
+        return [" ".join(words) for words in sample.words]
+    targets = cast(Tensor, sample.batch.targets)
+    return [sample.spec.target_names[target] for target in targets.tolist()]

@@ -1,0 +1,110 @@
+"""Rules of thumb: which number is a reason to worry, and what people do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A number to worry about.
+
+    `tag` is a regular expression for the tags of the numbers that the rule judges; its group, if it has one,
+    is the layer and direction. `message` names `{place}` and `{value}`.
+    """
+
+    tag: str
+    is_sick: Callable[[float], bool]
+    message: str
+    remedy: str
+    validation: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that fired for one number."""
+
+    tag: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.remedy}."
+
+
+RULES = (
+    Rule(
+        r"gradients/(.*)/ratio",
+        lambda ratio: ratio < 1e-4,
+        "gradients vanish in {place}: those of the first fifth of the steps are {value:.1e} of "
+        "those of the last (below 1e-4)",
+        "A gated model (model=lstm, gru) carries them further, initialization=remember with "
+        "chrono_steps near the length of the sequences further still; shorter sequences "
+        "(data.view=rows) help any model",
+    ),
+    Rule(
+        r"gradients/(.*)/ratio",
+        lambda ratio: ratio > 1e4,
+        "gradients explode in {place}: those of the first fifth of the steps are {value:.1e} of "
+        "those of the last (above 1e4)",
+        "Clip them (trainer.gradient_clip_val=1.0), lower optimizer.lr, or start from "
+        "initialization.orthogonal=true",
+    ),
+    Rule(
+        r"h_n/(.*)/saturation",
+        lambda share: share > 0.6,
+        "units are saturated in {place}: {value:.0%} of the final states have |h| above 0.97 (above 60%)",
+        "Lower optimizer.lr, scale the inputs to about -1 to 1, or raise optimizer.weight_decay",
+    ),
+    Rule(
+        r"h_n/(.*)/dead",
+        lambda share: share > 0.3,
+        "units are dead in {place}: {value:.0%} of them hardly differ from sequence to sequence (above 30%)",
+        "Use a smaller model.hidden_size, lower optimizer.lr, or tanh instead of relu in a plain RNN",
+    ),
+    Rule(
+        r"gates/(.*)/(?:forget|update)/low",
+        lambda share: share > 0.95,
+        "the gate that keeps the memory is stuck near 0 in {place}: {value:.0%} of its values are"
+        " below 0.1 (above 95%), so that nothing is remembered",
+        "Start with a larger forget bias (initialization=remember), or lower optimizer.lr",
+    ),
+    Rule(
+        r"gates/(.*)/(?:forget|update)/mean",
+        lambda mean: mean > 0.9999,
+        "the gate that keeps the memory is stuck at 1 in {place}: its mean is {value:.5f} (above "
+        "0.9999), so that nothing is forgotten",
+        "Start with a smaller forget bias or chrono_steps, or lower optimizer.lr",
+    ),
+    Rule(
+        r"train/padding",
+        lambda share: share > 0.5,
+        "much of the work is padding: {value:.0%} of the positions of a batch (above 50%)",
+        "Set data.max_tokens instead of a large data.batch_size, so that long sequences share a batch",
+        validation=False,
+    ),
+)
+
+
+def judge(training: Mapping[str, float], validation: Mapping[str, float]) -> Iterator[Finding]:
+    """The rules that fire for the latest numbers of training and validation, by tag."""
+    for rule in RULES:
+        for tag, value in (validation if rule.validation else training).items():
+            match = re.fullmatch(rule.tag, tag)
+            if match and rule.is_sick(value):
+                place = match[1].replace("/", ", ") if match.groups() else ""
+                yield Finding(tag, rule.message.format(place=place, value=value), rule.remedy)
+
+
+def judge_loss(losses: list[float]) -> Iterator[Finding]:
+    """Whether the training loss has stayed where it was, given its values at each validation so "
+    "far."""
+    if len(losses) > 1 and all(loss > 0.99 * losses[0] for loss in losses[1:]):
+        yield Finding(
+            "train/loss",
+            f"the loss is flat: {losses[0]:.4f} at the first validation, {losses[-1]:.4f} now",
+            "Raise or lower optimizer.lr by a factor of 10, look at the data (python -m seqtrain "
+            "check_data), and see whether the gradients vanish",
+        )

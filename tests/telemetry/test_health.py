@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from event_files import read_texts
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from seqtrain.runs.folder import RunFolder
+from seqtrain.telemetry import health
+from seqtrain.telemetry.health import HealthWarnings
+from seqtrain.telemetry.sink import Sink
+from seqtrain.training.train import train
+
+RATIO = "gradients/layer0/forward/ratio"
+SICK, WELL = 1e-9, 0.5
+
+
+def validate(warnings: HealthWarnings, sink: Sink, monkeypatch: pytest.MonkeyPatch, *ratios: float) -> None:
+    monkeypatch.setattr(health, "sink_of", lambda _: sink)
+    trainer: Any = SimpleNamespace(sanity_checking=False, is_global_zero=True, global_step=5)
+    module: Any = None
+    for ratio in ratios:
+        sink.scalars({RATIO: ratio}, 5, validation=True)
+        warnings.on_validation_end(trainer, module)
+
+
+def test_a_finding_is_reported_once_when_it_stays(monkeypatch, caplog) -> None:
+    warnings, sink = HealthWarnings(patience=3), Sink([])
+    with caplog.at_level("WARNING", "seqtrain"):
+        validate(warnings, sink, monkeypatch, SICK, SICK)
+        assert caplog.messages == []
+        validate(warnings, sink, monkeypatch, SICK, SICK, SICK)
+    (message,) = caplog.messages
+    assert message.startswith("warning: gradients vanish in layer0, forward: ")
+    assert "initialization=remember" in message
+
+
+def test_a_finding_that_goes_away_is_not_reported(monkeypatch, caplog) -> None:
+    validate(HealthWarnings(patience=2), Sink([]), monkeypatch, SICK, WELL, SICK, WELL)
+    assert caplog.messages == []
+
+
+def test_a_resumed_training_counts_on(monkeypatch, caplog) -> None:
+    before, after, sink = HealthWarnings(2), HealthWarnings(2), Sink([])
+    validate(before, sink, monkeypatch, SICK)
+    after.load_state_dict(before.state_dict())
+    validate(after, sink, monkeypatch, SICK, SICK)
+    assert len(caplog.messages) == 1
+
+
+def test_tensorboard_has_the_text(monkeypatch, tmp_path: Path) -> None:
+    sink = Sink([TensorBoardLogger(tmp_path, "", "")])
+    validate(HealthWarnings(patience=1), sink, monkeypatch, SICK)
+    sink.close()
+    assert read_texts(tmp_path)["run/warnings"][5].startswith("- gradients vanish in layer0, forward")
+
+
+def test_a_healthy_run_is_quiet_and_one_without_learning_is_not(compose, capfd) -> None:
+    options = ("trainer.max_epochs=4", "callbacks.early_stopping=null")
+    healthy = compose(*options, "optimizer.lr=0.01")
+    train(healthy, RunFolder(healthy.run_dir))
+    assert "warning" not in capfd.readouterr().err
+    stuck = compose(*options, "optimizer.lr=1e-9", f"run_dir={healthy.run_dir}_stuck")
+    train(stuck, RunFolder(stuck.run_dir))
+    assert "warning: the loss is flat: " in capfd.readouterr().err

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from event_files import read_images, read_texts
+
+from seqtrain.records import IGNORED
+from seqtrain.runs.folder import RunFolder
+from seqtrain.telemetry.predictions import count_confusions
+from seqtrain.training.train import train
+
+OFF = [
+    f"callbacks.{name}=null" for name in ("hidden_states", "weights", "recurrence", "warnings", "run_page")
+]
+
+
+def test_confusions_are_counted_without_padding() -> None:
+    targets = torch.tensor([[0, 1, 1], [2, IGNORED, IGNORED]])
+    predictions = torch.tensor([[0, 2, 1], [2, 0, 0]])
+    assert count_confusions(targets, predictions, 3).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+
+
+def test_a_tagger_shows_sentences(compose) -> None:
+    cfg = compose(*OFF, task="pos")
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = Path(cfg.run_dir) / "validation"
+    assert read_images(folder) == {"predictions/confusions": [12]}
+    assert "| sentence | word | target | prediction | confidence |" in read_texts(folder)["mistakes"][12]
+    labels = (folder / "00000" / "final_states" / "metadata.tsv").read_text().splitlines()
+    states = (folder / "00000" / "final_states" / "tensors.tsv").read_text().splitlines()
+    assert len(labels) == len(states) == 24
+    assert all(" " in label or label in ".!" for label in labels)
+
+
+def test_digits_show_images(compose) -> None:
+    cfg = compose(*OFF, "callbacks.predictions.num_sequences=50")
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = Path(cfg.run_dir) / "validation"
+    assert read_images(folder) == {
+        "predictions/confusions": [12],
+        "predictions/most confident mistakes": [12],
+    }
+    points = folder / "00000" / "final_states"
+    assert set((points / "metadata.tsv").read_text().split()) <= set("0123456789")
+    assert (points / "sprite.png").stat().st_size > 1000
+
+
+def test_each_part_can_be_switched_off(compose) -> None:
+    parts = [f"callbacks.predictions.{part}=false" for part in ("confusions", "mistakes", "projector")]
+    cfg = compose(*OFF, *parts)
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = Path(cfg.run_dir) / "validation"
+    assert read_images(folder) == {}
+    assert not (folder / "projector_config.pbtxt").exists()

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from seqtrain.telemetry.rules import judge, judge_loss
+
+SICK = {
+    "gradients/layer0/forward/ratio": (3e-6, "gradients vanish in layer0, forward", "3.0e-06"),
+    "gradients/layer1/backward/ratio": (5e5, "gradients explode in layer1, backward", "5.0e+05"),
+    "h_n/layer0/forward/saturation": (0.72, "units are saturated in layer0, forward", "72%"),
+    "h_n/member1/layer0/forward/dead": (0.4, "units are dead in member1, layer0, forward", "40%"),
+    "gates/layer0/forward/forget/low": (0.97, "stuck near 0 in layer0, forward", "97%"),
+    "gates/layer0/forward/update/mean": (0.99999, "stuck at 1 in layer0, forward", "0.99999"),
+}
+HEALTHY = {
+    "gradients/layer0/forward/ratio": 2e-4,
+    "gradients/layer1/backward/ratio": 80.0,
+    "h_n/layer0/forward/saturation": 0.3,
+    "h_n/layer0/forward/dead": 0.1,
+    "gates/layer0/forward/forget/low": 0.5,
+    "gates/layer0/forward/forget/mean": 0.99,
+    "gates/layer0/forward/output/low": 1.0,  # no gate that keeps the memory
+}
+
+
+@pytest.mark.parametrize("tag", SICK)
+def test_each_rule_names_the_layer_the_number_and_a_remedy(tag: str) -> None:
+    value, message, number = SICK[tag]
+    (finding,) = judge({}, {tag: value})
+    assert message in finding.message
+    assert number in finding.message
+    assert len(finding.remedy) > 20
+    assert str(finding) == f"{finding.message}. {finding.remedy}."
+
+
+def test_healthy_numbers_fire_nothing() -> None:
+    assert list(judge({"train/padding": 0.3, "train/loss": 1.0}, HEALTHY)) == []
+
+
+def test_statistics_of_single_training_batches_are_not_judged() -> None:
+    assert list(judge({"h_n/layer0/forward/saturation": 0.9}, {})) == []
+
+
+def test_padding_is_judged_in_training() -> None:
+    (finding,) = judge({"train/padding": 0.6}, {})
+    assert "60% of the positions" in finding.message
+    assert "data.max_tokens" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("losses", "is_flat"),
+    [([2.3], False), ([2.3, 2.299], True), ([2.3, 2.0, 2.3], False), ([2.3, 2.31, float("nan")], False)],
+)
+def test_a_loss_is_flat_when_no_later_value_is_lower(losses: list[float], is_flat: bool) -> None:
+    assert bool(list(judge_loss(losses))) is is_flat

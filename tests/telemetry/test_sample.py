@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqtrain.model import Network, RecurrentBackbone
+from seqtrain.telemetry.sample import draw_sample, looking_at, recurrent_module
+from seqtrain.training.build import build_data
+
+
+def trainer_with(cfg: Any) -> Any:
+    data = build_data(cfg)
+    data.setup()
+    return SimpleNamespace(datamodule=data)
+
+
+def test_a_sample_is_spread_over_the_split_and_always_the_same(compose) -> None:
+    trainer = trainer_with(compose(task="pos"))
+    first, second = (draw_sample(trainer, 6) for _ in range(2))
+    dev = trainer.datamodule.corpus.splits["dev"]
+    assert first.batch.lengths.tolist() == dev.lengths[[0, 4, 8, 12, 16, 20]].tolist()
+    assert first.words == second.words == [dev.words(place) for place in (0, 4, 8, 12, 16, 20)]
+
+
+def test_a_sample_is_at_most_the_split_and_of_so_many_steps(compose) -> None:
+    trainer = trainer_with(compose())
+    assert len(draw_sample(trainer, 10_000).batch) == 180
+    assert len(draw_sample(trainer, 100, max_steps=80).batch) == 10  # of 8 steps each
+    assert len(draw_sample(trainer, 100, max_steps=1).batch) == 1
+
+
+def test_without_data_there_is_none() -> None:
+    trainer: Any = SimpleNamespace(datamodule=None)
+    assert draw_sample(trainer, 3) is None
+
+
+def test_looking_changes_nothing() -> None:
+    network = nn.Sequential(nn.Dropout(0.5), nn.Linear(2, 2))
+    network[1].eval()
+    with torch.inference_mode(), looking_at(network, with_gradients=True):
+        assert not network[0].training
+        network(torch.ones(1, 2)).sum().backward()
+    assert network[1].weight.grad is not None
+    assert (network.training, network[0].training, network[1].training) == (True, True, False)
+
+
+def test_a_backbone_of_its_own_kind_has_no_recurrent_module() -> None:
+    rnn = nn.GRU(2, 3)
+    assert recurrent_module(Network(nn.Identity(), RecurrentBackbone(rnn), nn.Identity())) is rnn
+    assert recurrent_module(Network(nn.Identity(), nn.Linear(2, 3), nn.Identity())) is None
