@@ -22,7 +22,7 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 autodoc_default_options = {"members": True, "show-inheritance": False}
 # Triton is an optional dependency, and its kernels are no part of the reference.
-autodoc_mock_imports = ["triton"]
+autodoc_mock_imports = ["onnx", "onnxruntime", "triton"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

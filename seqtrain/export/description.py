@@ -48,7 +48,7 @@ def read_description(model: Path, content: bytes) -> Description:
     """The description of an ONNX file, whose content is `content`.
 
     Raises:
-        DataError: it is missing, was not written by seqtrain, or describes another file.
+        seqtrain.errors.DataError: it is missing, was not written by seqtrain, or describes another file.
     """
     path = beside(model)
     try:

@@ -29,7 +29,7 @@ class OnnxPredictor:
         path: of the ONNX file.
 
     Raises:
-        InputError: onnxruntime is not installed, or a file is missing or damaged.
+        seqtrain.errors.InputError: onnxruntime is not installed, or a file is missing or damaged.
     """
 
     def __init__(self, path: str | Path) -> None:
