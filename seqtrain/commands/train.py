@@ -11,7 +11,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
-from seqtrain.config import CONFIG_DIR, Composition, HydraCall, SingleRun, Sweep, check_command_line
+from seqtrain.config import (
+    CONFIG_DIR,
+    Composition,
+    ConfigError,
+    HydraCall,
+    Search,
+    SingleRun,
+    Sweep,
+    check_command_line,
+)
 from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.errors import printable
 from seqtrain.runs.choose import choose_run_folder
@@ -36,8 +45,20 @@ def _launch(arguments: list[str]) -> None:
         from seqtrain.sweeps.sweep import run_sweep  # only now: a single run starts without it
 
         run_sweep(checked)
+    elif isinstance(checked, Search):
+        _run_search(checked, arguments)
     else:
         _call_hydra(checked)
+
+
+def _run_search(search: Search, arguments: list[str]) -> None:
+    try:
+        from seqtrain.sweeps.search import run_search
+    except ImportError as error:
+        if error.name != "optuna":
+            raise
+        raise ConfigError(['search: Optuna is missing; pip install "seqtrain[search]"']) from None
+    run_search(search, arguments)
 
 
 def _run_single(run: SingleRun) -> None:

@@ -5,6 +5,7 @@ from seqtrain.config.command_line import HydraCall, SingleRun, check_command_lin
 from seqtrain.config.compose import Composition, compose_config
 from seqtrain.config.files import CONFIG_DIR
 from seqtrain.config.problems import ConfigError
+from seqtrain.config.search import Search
 from seqtrain.config.sweep import Job, Sweep
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ConfigError",
     "HydraCall",
     "Job",
+    "Search",
     "SingleRun",
     "Sweep",
     "check_command_line",

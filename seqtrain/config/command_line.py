@@ -12,12 +12,14 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from seqtrain.config.compose import Composer, Composition, plugins_among
 from seqtrain.config.files import ConfigFiles
 from seqtrain.config.fit import find_warnings
 from seqtrain.config.overrides import find_sweep_problems, parse_overrides, without_sweeps
 from seqtrain.config.problems import ConfigError
+from seqtrain.config.search import Search, check_search, find_search
 from seqtrain.config.sweep import BASIC_SWEEPER, Sweep, check_jobs, combine
 from seqtrain.errors import printable
 
@@ -51,7 +53,7 @@ class HydraCall:
     plugins: tuple[str, ...] = ()
 
 
-def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | HydraCall:
+def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | HydraCall:
     """What a command line asks for, once everything that it would run has been checked.
 
     Settings without effect are reported on standard error.
@@ -94,7 +96,10 @@ def _find_idle_hydra_settings(overrides: Sequence[Override]) -> list[str]:
 
 def _check_sweep(
     composer: Composer, overrides: Sequence[Override], problems: list[str], flags: Namespace
-) -> HydraCall | Sweep:
+) -> HydraCall | Sweep | Search:
+    node = find_search(composer, [str(each.input_line) for each in overrides])
+    if node is not None:
+        return _check_search(composer, node, overrides, problems, flags)
     master = composer.compose_master(without_sweeps(overrides))
     combinations = combine(composer, master, overrides)
     checked = check_jobs(composer, combinations)
@@ -108,6 +113,17 @@ def _check_sweep(
     if str(master.hydra.sweeper._target_) != BASIC_SWEEPER:
         return HydraCall(arguments, plugins)
     return Sweep(flags.sweep, checked.jobs, master, composer.files.loader, arguments, plugins)
+
+
+def _check_search(
+    composer: Composer, node: DictConfig, overrides: Sequence[Override], problems: list[str], flags: Namespace
+) -> Search:
+    lines = [str(each.input_line) for each in overrides]
+    search, found, warnings = check_search(composer, node, lines, flags.sweep)
+    if search is None or problems:
+        raise ConfigError([*problems, *find_sweep_problems(overrides), *found])
+    _warn(warnings)
+    return search
 
 
 def _warn(warnings: Iterable[str]) -> None:

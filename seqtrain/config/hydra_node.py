@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 # Launchers, sweepers and callbacks as they come with Hydra, and the classes that its logging is made of.
-BUILT = ("hydra._internal.core_plugins", "hydra.experimental.callbacks", "hydra_plugins", "optuna")
+BUILT = ("hydra._internal.core_plugins", "hydra.experimental.callbacks", "hydra_plugins", "seqtrain.sweeps")
 LOGGED = ("logging", "colorlog")
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
@@ -18,6 +18,8 @@ from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
 from seqtrain.sweeps.devices import use_own_gpu
 from seqtrain.sweeps.progress import Progress
+
+Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,6 @@ class SweepJob:
 def run_job(job: SweepJob, progress: Progress) -> None:
     """Run a job unless it is done, or another process runs it; continue it if it was interrupted.
 
-    What the run prints goes to `job.log` in its folder, and so does the traceback of a failure, which is not
-    raised: the other jobs run on.
-
     Raises:
         KeyboardInterrupt: the user asked to stop; the last checkpoint holds what was done.
     """
@@ -52,32 +51,43 @@ def run_job(job: SweepJob, progress: Progress) -> None:
     folder = RunFolder(job.folder)
     try:
         with folder.held():
-            if not folder.is_done:
-                _run(job, folder, progress)
+            if folder.is_done:
+                return
+            progress.announce(job.name)
+            error = run_held(job, folder)
+            if error is not None:
+                progress.report_failure(job.name, folder, error)
     except FolderInUseError:
         return  # the sweep looks at it again when the others are done
 
 
-def _run(job: SweepJob, folder: RunFolder, progress: Progress) -> None:
+def run_held(job: SweepJob, folder: RunFolder, report: Report | None = None) -> Exception | None:
+    """Run a job whose folder this process holds; return the error that ended it.
+
+    What the run prints goes to `job.log` in its folder, and so does the traceback of a failure, which is not
+    raised: the other jobs run on. `report` is called after each epoch, see `EpochReport`.
+    """
     use_own_gpu()
-    progress.announce(job.name)
     try:
         with _output_in(folder.path / "job.log"), _as_single_run(job):
-            _train(job, folder)
+            _train(job, folder, report)
     except Exception as error:
         folder.write_failure(error)
-        progress.report_failure(job.name, folder, error)
+        return error
+    return None
 
 
-def _train(job: SweepJob, folder: RunFolder) -> None:
+def _train(job: SweepJob, folder: RunFolder, report: Report | None) -> None:
     cfg = OmegaConf.create(job.tree)
     if folder.is_begun and (keys := folder.differences(cfg)):
         raise ConfigError([f"{folder.path} holds another configuration; it differs in {', '.join(keys)}"])
     folder.write_config(cfg)  # first, so that a job that fails early can be seen with its values
 
+    from seqtrain.training.callbacks.epoch_report import EpochReport
     from seqtrain.training.train import train
 
-    train(cfg, folder, brief=True)
+    callbacks = [] if report is None else [EpochReport(cfg.task.monitor, report)]
+    train(cfg, folder, brief=True, callbacks=callbacks)
 
 
 @contextmanager

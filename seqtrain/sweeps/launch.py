@@ -34,7 +34,11 @@ class Task:
     progress: Progress
 
     def __call__(self, composed: DictConfig) -> None:
-        run_job(self.jobs[HydraConfig.get().job.num], self.progress)
+        self.run(HydraConfig.get().job.num)
+
+    def run(self, number: int) -> None:
+        """Run one of the jobs, counted from 0."""
+        run_job(self.jobs[number], self.progress)
 
 
 def launch(jobs: Sequence[SweepJob], progress: Progress, master: DictConfig, loader: ConfigLoader) -> None:

@@ -27,12 +27,12 @@ class Progress:
     def announce(self, name: str) -> None:
         """Say that a job starts: its place among all, and the time that is left."""
         place = list(self.folders).index(name) + 1
-        _say(f"{place} of {len(self.folders)}  {name}{self._describe_rest()}")
+        say(f"{place} of {len(self.folders)}  {name}{self._describe_rest()}")
 
     def report_failure(self, name: str, folder: RunFolder, error: Exception) -> None:
         """Say that a job failed, and where its traceback is."""
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        _say(f"{name} failed: {lines[-1].strip()} (see {folder.path / 'job.log'})")
+        say(f"{name} failed: {lines[-1].strip()} (see {folder.path / 'job.log'})")
 
     def _describe_rest(self) -> str:
         done = sum((Path(folder) / "metrics.json").exists() for folder in self.folders.values())
@@ -50,5 +50,7 @@ def describe_seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def say(line: str) -> None:
+    """Write a line at once: jobs that run side by side share the terminal."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -33,7 +33,7 @@ def run_sweep(sweep: Sweep) -> None:
         KeyboardInterrupt: the user asked to stop.
     """
     folder = _folder_of(sweep)
-    jobs = {job.name: job for job in (_place(job, folder) for job in sweep.jobs)}
+    jobs = {job.name: job for job in (place(job, folder) for job in sweep.jobs)}
     pending = [job for job in jobs.values() if not RunFolder(job.folder).is_done]
     progress = Progress(
         {name: job.folder for name, job in jobs.items()}, time.time(), len(jobs) - len(pending)
@@ -56,7 +56,7 @@ def _folder_of(sweep: Sweep) -> Path:
     return SWEEPS / (sweep.name or name_sweep(str(task), sweep.jobs[0].values))
 
 
-def _place(job: Job, folder: Path) -> SweepJob:
+def place(job: Job, folder: Path) -> SweepJob:
     """Give a job its folder, and resolve its configuration for it."""
     name = name_job(job.values, job.tree)
     cfg = job.composition.config_in(folder / name)

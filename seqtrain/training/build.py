@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -40,7 +40,7 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
     return SequenceLearner(network, construct(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
 
 
-def build_trainer(cfg: DictConfig) -> pl.Trainer:
+def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
     """The trainer with its callbacks and logger; nothing is written before it runs.
 
     With `max_epochs=auto` it has no length yet, see `set_length`.
@@ -50,6 +50,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     """
     trainer: pl.Trainer
     callbacks = [construct(node) for node in cfg.callbacks.values() if node is not None]
+    callbacks.extend(further_callbacks)
     logger = construct(cfg.logger) if cfg.logger else None
     callbacks.append(Throughput())
     if logger is not None:

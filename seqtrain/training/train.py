@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,7 +41,9 @@ log = logging.getLogger("seqtrain")
 C = TypeVar("C", bound=pl.Callback)
 
 
-def train(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> dict[str, float]:
+def train(
+    cfg: DictConfig, folder: RunFolder, brief: bool = False, callbacks: Sequence[pl.Callback] = ()
+) -> dict[str, float]:
     """Train, choose the best checkpoint by its validation metric, test it, and write the run folder.
 
     Args:
@@ -49,6 +51,7 @@ def train(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> dict[str, 
         folder: new, or that of this configuration's unfinished run, which is then resumed; pretrained word
             vectors come from its checkpoint, so that their file is not read again.
         brief: print no F1 of each class at the end, as suits one of many runs.
+        callbacks: further ones than the configuration names.
 
     Returns:
         The metrics of metrics.json; nothing in a process that only helps another to train.
@@ -72,7 +75,7 @@ def train(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> dict[str, 
     if checkpoint is not None:
         load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
     quiet_lightning()
-    trainer = build_trainer(cfg)
+    trainer = build_trainer(cfg, callbacks)
     if cfg.trainer.max_epochs == "auto":
         set_length(trainer, data)
     with folder.held(cfg), logged(folder), _failures(folder):

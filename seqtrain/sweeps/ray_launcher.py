@@ -1,0 +1,53 @@
+"""A launcher on Ray: each job is a task with CPUs and GPUs of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from seqtrain.config import ConfigError
+
+
+class RayLauncher(Launcher):
+    """Runs jobs as Ray tasks; Ray sets the number of threads and the visible GPUs of each.
+
+    Hydra's own launcher for Ray cannot be installed beside the versions that we pin.
+
+    Args:
+        address: of a running cluster; None starts Ray on this machine and stops it afterwards.
+        num_cpus: that each job gets.
+        num_gpus: that each job gets; less than 1 lets jobs share a GPU.
+    """
+
+    def __init__(self, address: str | None, num_cpus: float, num_gpus: float) -> None:
+        self.address, self.num_cpus, self.num_gpus = address, num_cpus, num_gpus
+        self.task_function: TaskFunction | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.task_function = task_function
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs and wait for all; how each went, its folder says."""
+        try:
+            import ray
+        except ImportError:
+            raise ConfigError(['hydra/launcher: Ray is missing; pip install "seqtrain[ray]"']) from None
+        ray.init(address=self.address, include_dashboard=False, logging_level="WARNING")
+        try:
+            run = ray.remote(num_cpus=self.num_cpus, num_gpus=self.num_gpus, max_retries=0)(_run)
+            numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+            ray.get([run.remote(self.task_function, number) for number in numbers])
+        finally:
+            ray.shutdown()
+        return []
+
+
+def _run(task: TaskFunction, number: int) -> None:
+    from seqtrain.sweeps.launch import Task
+
+    assert isinstance(task, Task)
+    task.run(number)

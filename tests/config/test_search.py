@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from seqtrain.config import ConfigError, check_command_line
+from seqtrain.config.search import Search
+
+
+def problems_of(*arguments: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        check_command_line(["-m", "search=optuna", *arguments])
+    return caught.value.problems
+
+
+def test_a_search_is_checked_and_its_trials_are_single_runs() -> None:
+    search = check_command_line(["-m", "search=optuna", "task=pos", "search.trials=40", "sweep=mine"])
+    assert isinstance(search, Search)
+    assert (search.settings.trials, search.settings.sampler, search.name) == (40, "tpe", "mine")
+    job = search.compose({"model.hidden_size": 77, "optimizer.lr": 0.0012345, "head.dropout": 0.2})
+    assert job.tree["model"]["hidden_size"] == 77
+    assert job.tree["optimizer"]["lr"] == 0.0012345
+    assert "search" not in job.tree
+    assert job.values == {"model.hidden_size": "77", "optimizer.lr": "0.001234", "head.dropout": "0.2"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["search.trials=0"], "search.trials: got 0, expected a whole number from 1"),
+        (["search.trails=4"], "search.trails: no such key; did you mean trials?"),
+        (["search.sampler=tep"], "search.sampler: got 'tep', expected one of tpe, random; did you mean tpe?"),
+        (
+            ["search.space={optimizer.lr:{low:0,high:1,log:true}}"],
+            "search.space.optimizer.lr: low=0 has no logarithm; expected a number above 0",
+        ),
+        (
+            ["search.space={model.dropout:{low:2,high:1}}"],
+            "search.space.model.dropout: got {'low': 2, 'high': 1}, expected numbers with low below high",
+        ),
+        (
+            ["search.space={model.dropout:[]}"],
+            "search.space.model.dropout: got no choices, expected at least one",
+        ),
+    ],
+)
+def test_settings_that_are_refused(arguments: list[str], problem: str) -> None:
+    assert problems_of(*arguments) == (problem,)
+
+
+def test_every_bound_of_the_space_is_checked_as_a_run() -> None:
+    (problem,) = problems_of(
+        "search.space={model.hidden_size:{low:8,high:16},optimizer.lr:null,head.dropout:[0.0,1.5]}"
+    )
+    assert problem.startswith(
+        "search.space: head.dropout: got 1.5, expected a number from 0 to 1 (in 1 of 3 jobs"
+    )
+    (problem,) = problems_of("search.space={model.hiden_size:[8,16]}")
+    assert "did you mean model.hidden_size?" in problem

@@ -1,0 +1,103 @@
+"""A search with Optuna, continued, shared and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import metrics_of, small_overrides
+
+optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install seqtrain[search]")
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+SPACE = "search.space={model.hidden_size:{low:4,high:32},optimizer.lr:{low:0.001,high:0.1,log:true}}"
+SMALL = [*small_overrides("digits", Path()), "data_dir=none", "logger=none", "search.startup_trials=3"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def start(*overrides: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "seqtrain", "-m", "search=optuna", *SMALL, SPACE, *overrides]
+    return subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    out, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def trials_of(sweep: str) -> list[optuna.trial.FrozenTrial]:
+    folder = Path("runs/sweeps", sweep)
+    study = optuna.load_study(study_name=sweep, storage=f"sqlite:///{folder / 'study.db'}")
+    return study.trials
+
+
+def test_a_killed_study_is_continued_with_the_trials_of_one_never_stopped() -> None:
+    out, _ = finish(start("search.trials=12", "sweep=whole"))
+    assert "12 runs: 12 done" in out
+    assert "best of " in out
+    process = start("search.trials=12", "sweep=parts")
+    deadline = time.monotonic() + 300
+    while len(list(Path("runs/sweeps/parts").glob("*/config.yaml"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert len(metrics_of("runs/sweeps/parts/*")) < 12
+    out, _ = finish(start("search.trials=12", "sweep=parts"))
+    assert "12 runs: 12 done" in out
+    assert metrics_of("runs/sweeps/parts/*") == metrics_of("runs/sweeps/whole/*")
+    assert [trial.params for trial in trials_of("parts")] == [trial.params for trial in trials_of("whole")]
+    assert [trial.state for trial in trials_of("parts")] == [trial.state for trial in trials_of("whole")]
+
+
+def test_the_same_command_runs_up_to_the_number_asked_for() -> None:
+    finish(start("search.trials=2", "sweep=more"))
+    _, err = finish(start("search.trials=3", "sweep=more"))
+    assert err.count(" of 3  hidden_size=") == 1
+    _, err = finish(start("search.trials=3", "sweep=more"))
+    assert " of 3  " not in err
+    assert len(metrics_of("runs/sweeps/more/*")) == 3
+
+
+def test_two_workers_share_a_study_and_one_is_killed() -> None:
+    first, second = (start("search.trials=6", "sweep=shared") for _ in range(2))
+    deadline = time.monotonic() + 300
+    while len(list(Path("runs/sweeps/shared").glob("*/config.yaml"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    out, _ = finish(second)
+    assert "6 runs: 6 done" in out
+    states = [trial.state.name for trial in trials_of("shared")]
+    assert len(states) == 6
+    assert set(states) <= {"COMPLETE", "PRUNED"}
+
+
+def test_a_failing_trial_does_not_end_the_search() -> None:
+    space = "search.space={model.hidden_size:[4,8],data.batch_size:[16,32]}"
+    process = start("search.trials=2", "sweep=bad", space, "task=pos", "data.path=nowhere")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "2 of 2 trials are not done; their job.log says why." in err
+    assert "no file *train.conllu here" in err
+
+
+def test_the_journal_and_workers_that_one_command_starts() -> None:
+    settings = ("search.storage=journal", "search.workers=2", "search.pruner=hyperband")
+    out, _ = finish(start("search.trials=4", "sweep=journal", *settings))
+    assert "4 runs: 4 done" in out
+    assert Path("runs/sweeps/journal/study.log").exists()
