@@ -29,6 +29,7 @@ class Description:
     words: Mapping[str, int] | None = None
     characters: Mapping[str, int] | None = None
     image_size: tuple[int, int] | None = None
+    num_features: int | None = None  # of a time step, for sequences of numbers
     column: str | None = None  # of CoNLL-U, where the tags are from
     unknown: int = 1
     lowercase: bool = True

@@ -52,15 +52,28 @@ session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
 print(*(about["labels"][best] for best in scores.argmax(axis=-1)), sep="\\n")
 '''
 
+_FEATURES = '''\
+"""Classify a sequence (time, {num_features}): python {name}.py A.npy (needs onnxruntime and numpy)"""
+import json, pathlib, sys
+import numpy as np, onnxruntime
+
+path = pathlib.Path(__file__)
+about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+features = np.load(sys.argv[1]).astype(np.float32)[None]
+session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
+inputs = {{"features": features, "lengths": np.array([features.shape[1]])}}
+'''
+
+_LABELS = """\
+print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
+"""
+
 
 def write_example(name: str, description: Description, has_crf: bool) -> str:
-    """The text of a script that runs the model `name`.onnx.
-
-    A model of feature vectors has none: how its features are made is not known here.
-    """
+    """The text of a script that runs the model `name`.onnx."""
     if description.image_size is not None:
         return _IMAGES.format(name=name)
-    if description.words is None:
-        return ""
     decode = _VITERBI if has_crf else _EACH_BY_ITSELF
+    if description.num_features is not None:
+        return _FEATURES.format(name=name, num_features=description.num_features) + decode + _LABELS
     return _WORDS.format(name=name) + decode + _TAGS

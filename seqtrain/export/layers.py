@@ -31,6 +31,16 @@ def add_images(graph: Graph, spec: DataSpec) -> str:
     return graph.add("Gather", pixels, graph.constant(order), axis=1)
 
 
+def add_features(graph: Graph, spec: DataSpec) -> str:
+    """Add the input `features` (batch, time, feature_size); returns them standardized as in training."""
+    assert spec.feature_size is not None
+    features = graph.add_input("features", FLOAT, ["batch", "time", spec.feature_size])
+    if spec.standardization is None:
+        return features
+    mean, deviation = (graph.constant(each, "float32") for each in spec.standardization)
+    return graph.add("Div", graph.add("Sub", features, mean), deviation)
+
+
 def add_words(graph: Graph, encoders: list[WordEncoder]) -> dict[str, str]:
     """Add the inputs `words` (batch, time) and, if letters are read, `letters` (batch, time, letters)."""
     inputs = {"words": graph.add_input("words", INT64, ["batch", "time"])}

@@ -7,7 +7,7 @@ from typing import cast
 
 from seqtrain.config import ConfigError
 from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
-from seqtrain.export.layers import add_encoder, add_head, add_images, add_words
+from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
 from seqtrain.export.recurrent import add_recurrent
 from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
 from seqtrain.records import DataSpec
@@ -20,8 +20,8 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
 
     Inputs, with sizes that may differ from call to call: `words` (batch, time) and, if the network reads
     letters, `letters` (batch, time, letters), both int64 with 0 as padding; or `features` (batch, time,
-    feature_size); each with `lengths` (batch,) int64. Images are one input, `images` (batch, height, width),
-    from 0 to 1, without lengths.
+    feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
+    `images` (batch, height, width), from 0 to 1, without lengths.
 
     Outputs: `scores` (batch, time, num_targets), or (batch, num_targets) for one class per sequence. With a
     conditional random field also its parameters `transition`, `start` and `end`, and `allowed_transition` and
@@ -47,8 +47,7 @@ def _add_inputs(graph: Graph, members: list[Network], spec: DataSpec) -> tuple[d
     if spec.image_size is not None:
         return {"features": add_images(graph, spec)}, ""
     if spec.words is None:
-        assert spec.feature_size is not None
-        inputs = {"features": graph.add_input("features", FLOAT, ["batch", "time", spec.feature_size])}
+        inputs = {"features": add_features(graph, spec)}
     else:
         encoders = (member.encoder for member in members)
         inputs = add_words(graph, [each for each in encoders if isinstance(each, WordEncoder)])

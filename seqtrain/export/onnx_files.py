@@ -30,14 +30,13 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
         words=_ids(spec.words),
         characters=_ids(spec.characters),
         image_size=spec.image_size,
+        num_features=spec.feature_size if spec.image_size is None else None,
         column=spec.column,
     )
     with atomic_write(path) as file:
         file.write(content)
     description.write(beside(path))
     example = write_example(path.stem, description, isinstance(network.head, CRFHead))
-    if not example:
-        return [path, beside(path)]
     script = path.with_suffix(".py")
     write_text(script, example)
     return [path, beside(path), script]

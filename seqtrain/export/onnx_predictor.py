@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqtrain.data.files.arrays import Sequences, read_sequences
 from seqtrain.data.files.images import Images, as_pixels
 from seqtrain.data.sentences import as_sentences
 from seqtrain.errors import DataError, InputError
@@ -54,11 +55,8 @@ class OnnxPredictor:
 
     @property
     def reads_arrays(self) -> bool:
-        """Models of sequences of numbers are not exported with their standardization yet."""
-        return False
-
-    def label(self, path: Path) -> list[Answer]:
-        raise DataError("an exported model does not read .npz files", path)
+        """Whether the model was trained on sequences of numbers."""
+        return self.description.num_features is not None
 
     def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """See `seqtrain.predictor.Predictor.tag`."""
@@ -88,14 +86,43 @@ class OnnxPredictor:
             found += map(Classification, *answer)
         return found
 
+    def label(self, sequences: str | Path | Sequences) -> list[Answer]:
+        """See `seqtrain.predictor.Predictor.label`."""
+        if not self.reads_arrays:
+            raise DataError("this model was not trained on arrays")
+        if not isinstance(sequences, Sequences):
+            sequences = read_sequences(Path(sequences))
+        if sequences.x.shape[1] != self.description.num_features:
+            raise DataError(
+                f"{sequences.x.shape[1]} features; the model was trained on {self.description.num_features}"
+            )
+        parts = np.split(sequences.x, sequences.lengths.cumsum()[:-1])
+        answers: dict[int, Answer] = {}
+        for places in _sorted_batches(sequences.lengths.tolist()):
+            answers |= zip(places, self._label_batch([parts[each] for each in places]), strict=True)
+        return [answers[place] for place in range(len(parts))]
+
+    def _label_batch(self, sequences: Sequence[Array]) -> Iterator[Answer]:
+        lengths = np.array([len(each) for each in sequences])
+        features = np.zeros((len(sequences), lengths.max(), sequences[0].shape[1]), dtype=np.float32)
+        for row, values in enumerate(sequences):
+            features[row, : len(values)] = values
+        scores = self._run({"features": features, "lengths": lengths})
+        if scores.ndim == 2:
+            scores, lengths = scores[:, None], np.ones_like(lengths)
+        for row, length in zip(scores, lengths, strict=True):
+            yield self._decode(row[:length])
+
     def _tag_batch(self, sentences: Sequence[Sequence[str]]) -> Iterator[Answer]:
         scores = self._run(self._encode(sentences))
         for row, tokens in zip(scores, sentences, strict=True):
-            emissions = row[: len(tokens)]
-            if self._crf is None:
-                yield self._name(emissions.argmax(axis=-1), _softmax(emissions))
-            else:
-                yield self._name(self._crf.decode(emissions), self._crf.marginals(emissions))
+            yield self._decode(row[: len(tokens)])
+
+    def _decode(self, scores: Array) -> Answer:
+        """The answer for the scores of one sequence, (time, labels)."""
+        if self._crf is None:
+            return self._name(scores.argmax(axis=-1), _softmax(scores))
+        return self._name(self._crf.decode(scores), self._crf.marginals(scores))
 
     def _encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, Array]:
         """The ids of words and letters, padded with 0."""
@@ -129,9 +156,8 @@ class OnnxPredictor:
         names = [each.name for each in self._session.get_outputs() if each.name != "scores"]
         if not names:
             return None
-        one = self._encode([["a"]])
-        given = {name: value for name, value in one.items() if name in self._inputs}
-        return CRF(**dict(zip(names, self._session.run(names, given), strict=True)))
+        ones = {each.name: _one(each) for each in self._session.get_inputs()}
+        return CRF(**dict(zip(names, self._session.run(names, ones), strict=True)))
 
 
 def _open_session(content: bytes, path: Path) -> Any:
@@ -143,6 +169,12 @@ def _open_session(content: bytes, path: Path) -> Any:
         return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     except Exception as error:  # of onnxruntime's own, which it does not export
         raise DataError(f"cannot be read as an ONNX model: {str(error).splitlines()[0]}", path) from None
+
+
+def _one(declared: Any) -> Array:
+    """A smallest input, of ones."""
+    shape = [size if isinstance(size, int) else 1 for size in declared.shape]
+    return np.ones(shape, dtype=np.float32 if declared.type == "tensor(float)" else np.int64)
 
 
 def _sorted_batches(lengths: Sequence[int]) -> Iterator[list[int]]:

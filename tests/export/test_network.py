@@ -115,6 +115,16 @@ class TestBackbones:
         assert nodes["RNN"] + nodes["LSTM"] + nodes["GRU"] == rnn.num_layers
 
 
+def test_features_are_standardized_in_the_model() -> None:
+    torch.manual_seed(0)
+    mean, deviation = (1.0, 2.0, 3.0, 4.0, 5.0), (2.0, 3.0, 4.0, 5.0, 6.0)
+    spec = DataSpec(("a", "b", "c"), feature_size=5, standardization=(mean, deviation))
+    network, batch = make_network(nn.LSTM(5, 6, batch_first=True)), ragged([3, 3])
+    raw = batch.inputs * torch.tensor(deviation) + torch.tensor(mean)
+    inputs = {"features": raw.numpy(), "lengths": batch.lengths.numpy()}
+    np.testing.assert_allclose(run(build_onnx(network, spec), inputs), expected(network, batch), **TOLERANCE)
+
+
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 @pytest.mark.parametrize("view", [None, "rows", "columns", "pixels", "permuted"])
 def test_pooling_and_views(pooling: str, view: str | None) -> None:
