@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from seqtrain.errors import InputError, RunError, SweepError, printable
 
@@ -27,9 +30,13 @@ OF_THE_MACHINE = {
 
 
 def exit_code(command: Callable[[], object]) -> int:
-    """Run a command, and turn what it raises into a message and an exit code."""
+    """Run a command, and turn what it raises into a message and an exit code.
+
+    SIGTERM interrupts it as Ctrl-C does.
+    """
     try:
-        command()
+        with _interrupted_by_sigterm():
+            command()
     except InputError as refusal:
         print(printable(refusal), file=sys.stderr)
         return REFUSED
@@ -49,6 +56,18 @@ def exit_code(command: Callable[[], object]) -> int:
         _report(error)
         return FAILED
     return DONE
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _report(error: Exception) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,3 +50,18 @@ def test_a_full_device(capsys) -> None:
 
 def test_done() -> None:
     assert exit_code(lambda: None) == 0
+
+
+def test_sigterm_interrupts_and_its_handler_is_restored(capsys) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert exit_code(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_command_runs_in_a_thread_too() -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(exit_code(lambda: None)))
+    thread.start()
+    thread.join()
+    assert codes == [0]

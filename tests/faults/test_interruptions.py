@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,26 @@ def test_a_disk_that_fills_up_leaves_the_last_good_checkpoint(compose, tmp_path:
     assert torch.load(folder.last_checkpoint, weights_only=True)["global_step"] == 6
     assert list(folder.path.rglob("*.partial")) == []
     assert without_times(train(cfg, folder)) == without_times(expected)
+
+
+def test_sigterm_in_the_final_test_says_how_to_go_on(tmp_path: Path) -> None:
+    arguments = ["trainer=debug", "model.hidden_size=8", "callbacks=minimal", "logger=none"]
+    script = (
+        "import os, signal, sys\n"
+        "from seqtrain.training.learner import SequenceLearner\n"
+        "SequenceLearner.test_step = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from seqtrain.__main__ import main\n"
+        f"sys.exit(main({arguments}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    options: Any = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "check": False}
+    stopped = subprocess.run([sys.executable, "-c", script], **options)
+    assert stopped.returncode == 130, stopped.stderr
+    assert stopped.stderr.splitlines()[-1] == (
+        "Interrupted. The same command goes on from the last checkpoint."
+    )
+    assert "Traceback" not in stopped.stderr
+    done = subprocess.run([sys.executable, "-m", "seqtrain", *arguments], **options)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("runs/digits/lstm/*")
+    assert (folder / "metrics.json").exists()
