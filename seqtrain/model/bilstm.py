@@ -2,14 +2,23 @@
 
 import math
 import warnings
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn.utils.rnn import PackedSequence
 
 from seqtrain.model import bilstm_checks as checks
-from seqtrain.recurrence import CELLS, PackedWalk, State, run_layers
+from seqtrain.recurrence import (
+    CELLS,
+    PackedWalk,
+    State,
+    is_jit_traced,
+    is_traced,
+    run_layers,
+    trace_layers,
+)
 
 Final: TypeAlias = tuple[Tensor, Tensor] | Tensor
 
@@ -149,49 +158,66 @@ class BiLSTM(nn.Module):
         Under autocast, products run in its dtype and c stays in float32 between steps. As with torch.nn.LSTM
         on a CPU, the results for packed input then have the input's dtype.
         """
+        if isinstance(input, Proxy):
+            return self._record_call(input, hx)  # type: ignore[unreachable]
         if isinstance(input, PackedSequence):
-            data, batch_sizes, order, restore = input
-            walk = PackedWalk(batch_sizes.tolist(), data.device)
-            checks.check_packed(data, self.input_size, self.weight_ih_l0)
-            state = self._read_state(hx, walk.batch_sizes[0])
-            rows, final = self._run(data, None if state is None else _permute(state, order), walk)
-            if data.device.type == "cpu":  # back from autocast's dtype
-                rows, final = rows.to(data.dtype), tuple(s.to(data.dtype) for s in final)
-            final = _permute(final, restore)
-            return PackedSequence(rows, batch_sizes, order, restore), self._return_state(final)
-
-        checks.check_padded(input, self.input_size, self.batch_first, self.weight_ih_l0)
+            return self._run_packed(input, hx)
+        if not is_jit_traced():
+            checks.check_padded(input, self.input_size, self.batch_first, self.weight_ih_l0)
         if input.dim() == 2:
-            state = self._read_state(hx, None)
-            output, final = self._run(input, state, PackedWalk([1] * len(input), input.device))
-            return output, self._return_state(tuple(s.squeeze(1) for s in final))
+            state = self._read_state(hx, input, 1, unbatched=True)
+            output, final = self._run(input.unsqueeze(1), None, state)
+            return output.squeeze(1), self._return_state(tuple(s.squeeze(1) for s in final))
 
         by_step = input.transpose(0, 1) if self.batch_first else input
-        length, batch_size, features = by_step.shape
-        state = self._read_state(hx, batch_size)
-        walk = PackedWalk([batch_size] * length, input.device)
-        rows, final = self._run(by_step.reshape(length * batch_size, features), state, walk)
-        output = rows.view(length, batch_size, rows.size(1))
+        output, final = self._run(by_step, None, self._read_state(hx, input, by_step.size(1)))
         return output.transpose(0, 1) if self.batch_first else output, self._return_state(final)
 
-    def _run(self, rows: Tensor, state: State | None, walk: PackedWalk) -> tuple[Tensor, State]:
-        """Run all layers on packed rows (N, input_size), with states in the order of the rows."""
+    def _run_packed(self, input: PackedSequence, hx: Final | None) -> tuple[PackedSequence, Final]:
+        data, batch_sizes, order, restore = input
+        if not is_jit_traced():
+            checks.check_packed(data, self.input_size, self.weight_ih_l0)
+        batch_size = int(batch_sizes[0]) if order is None else order.size(0)
+        state = self._read_state(hx, data, batch_size)
+        rows, final = self._run(data, batch_sizes, _permute(state, order))
+        if data.device.type == "cpu":  # back from autocast's dtype
+            rows, final = rows.to(data.dtype), tuple(s.to(data.dtype) for s in final)
+        final = _permute(final, restore)
+        return PackedSequence(rows, batch_sizes, order, restore), self._return_state(final)
+
+    def _run(self, x: Tensor, batch_sizes: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """Run all layers on (T, B, input_size), or on rows (N, input_size) with their batch sizes."""
         weights = [
             [{name: getattr(self, own) for name, own in names.items()} for names in layer]
             for layer in self._names
         ]
-        dropout = self.dropout if self.training else 0.0
-        return run_layers(CELLS[self.cell], self.backend, rows, weights, state, walk, dropout)
+        cell, dropout = CELLS[self.cell], self.dropout if self.training else 0.0
+        if is_traced():
+            return trace_layers(cell, self.backend, x, weights, state, batch_sizes, dropout)
+        if batch_sizes is not None:
+            walk = PackedWalk(batch_sizes.tolist(), x.device)
+            return run_layers(cell, self.backend, x, weights, state, walk, dropout)
+        length, batch_size, _ = x.shape
+        walk = PackedWalk([batch_size] * length, x.device)
+        rows, final = run_layers(cell, self.backend, x.flatten(0, 1), weights, state, walk, dropout)
+        return rows.view(length, batch_size, rows.size(1)), final
 
-    def _read_state(self, hx: Final | None, batch_size: int | None) -> State | None:
-        """Check hx and return each state as (num_layers * D, B, H); a batch size of None means unbatched."""
-        if hx is None:
-            return None
+    def _read_state(self, hx: Final | None, like: Tensor, batch_size: int, unbatched: bool = False) -> State:
+        """Check hx and return each state as (num_layers * D, B, H); zeros where hx is None."""
         names = CELLS[self.cell].state_names
         rows = self.num_layers * self.num_directions
-        shape = (rows, self.hidden_size) if batch_size is None else (rows, batch_size, self.hidden_size)
-        state = checks.check_state(hx, names, shape, self.weight_ih_l0)
-        return tuple(s.unsqueeze(1) for s in state) if batch_size is None else state
+        if hx is None:
+            return (like.new_zeros(rows, batch_size, self.hidden_size),) * len(names)
+        if not is_jit_traced():
+            shape = (rows, self.hidden_size) if unbatched else (rows, batch_size, self.hidden_size)
+            checks.check_state(hx, names, shape, self.weight_ih_l0)
+        state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+        return tuple(s.unsqueeze(1) for s in state) if unbatched else state
+
+    def _record_call(self, input: Any, hx: Final | None) -> Any:
+        """Let torch.fx record the layer as one call, as it does with torch.nn.LSTM."""
+        path = input.tracer.path_of_module(self)
+        return input.tracer.create_proxy("call_module", path, (input, hx), {})
 
     def _return_state(self, state: State) -> Final:
         return (state[0], state[1]) if len(state) == 2 else state[0]

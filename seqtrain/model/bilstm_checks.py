@@ -9,7 +9,7 @@ from typing import SupportsIndex
 
 from torch import Tensor
 
-from seqtrain.recurrence import CELLS, State, explain_backend
+from seqtrain.recurrence import CELLS, explain_backend
 from seqtrain.recurrence.precision import autocast_dtype
 
 
@@ -106,8 +106,8 @@ def _check_features(name: str, input: Tensor, input_size: int, weight: Tensor) -
         )
 
 
-def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weight: Tensor) -> State:
-    """Check that hx is one tensor per state, of this shape, dtype and device, and return it as a tuple."""
+def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weight: Tensor) -> None:
+    """Check that hx is one tensor per state, of this shape, dtype and device."""
     starts = [f"{name}_0" for name in names]
     given = (hx,) if len(names) == 1 else hx
     if not isinstance(given, (tuple, list)) or len(given) != len(names) or not _all_tensors(given):
@@ -130,7 +130,6 @@ def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weig
                 f"{name} has dtype {tensor.dtype}, but the weights have {weight.dtype}. "
                 f"Convert it: {name}.to({weight.dtype})."
             )
-    return tuple(given)
 
 
 def _all_tensors(given: tuple[object, ...] | list[object]) -> bool:

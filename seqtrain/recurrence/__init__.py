@@ -34,12 +34,15 @@ The input projection and its gradients are the engine's own, so that it may lay 
       triton/        the LSTM on a GPU, by Triton kernels; opt-in
       selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts
+    operator.py    a layer as one operator, for torch.compile, torch.export and torch.jit.trace
+    onnx.py        a layer as one node, for torch.onnx.export
     trace.py       every gate and state of every step of a recurrent module, torch's own or ours
 """
 
 from seqtrain.recurrence.cells import CELLS, Cell, Gates, State, Weights
 from seqtrain.recurrence.engines.selection import BACKENDS, Engine, choose_engine, explain_backend
-from seqtrain.recurrence.stack import run_layers
+from seqtrain.recurrence.operator import is_jit_traced, is_traced
+from seqtrain.recurrence.stack import run_layers, trace_layers
 from seqtrain.recurrence.walk import PackedWalk
 
 __all__ = [
@@ -53,5 +56,8 @@ __all__ = [
     "Weights",
     "choose_engine",
     "explain_backend",
+    "is_jit_traced",
+    "is_traced",
     "run_layers",
+    "trace_layers",
 ]

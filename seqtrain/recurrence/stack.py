@@ -1,6 +1,8 @@
 """Layers on top of each other, with dropout between them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -8,8 +10,12 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.selection import choose_engine
+from seqtrain.recurrence.onnx import onnx_layer
+from seqtrain.recurrence.operator import operator_layer
 from seqtrain.recurrence.precision import autocast_dtype, without_autocast
 from seqtrain.recurrence.walk import PackedWalk
+
+RunLayer: TypeAlias = Callable[[Tensor, Sequence[Weights], State], tuple[Tensor, State]]
 
 
 def run_layers(
@@ -17,38 +23,59 @@ def run_layers(
     backend: str,
     x: Tensor,
     weights: Sequence[Sequence[Weights]],
-    state: State | None,
+    state: State,
     walk: PackedWalk,
     dropout: float,
 ) -> tuple[Tensor, State]:
     """Run the layers whose parameters are `weights[layer][direction]`.
 
-    `x` is (N, I), each state (num_layers * D, B, H), zeros if None; so are the results.
-    Under autocast the products run in its dtype. States between steps are float32 at least, but for h,
-    which has the dtype of the products; all final states have it too, as torch's have.
+    `x` and the output are rows (N, features), each state and final state is (num_layers * D, B, H). Under
+    autocast the products run in its dtype, which the results have, too, while the states between steps, other
+    than h, stay in float32.
     """
+
+    def run_layer(x: Tensor, directions: Sequence[Weights], start: State) -> tuple[Tensor, State]:
+        return choose_engine(backend, cell, x, start, walk)(cell, x, directions, start, walk)
+
+    return _run_layers(run_layer, x, weights, state, dropout)
+
+
+def trace_layers(
+    cell: Cell,
+    backend: str,
+    x: Tensor,
+    weights: Sequence[Sequence[Weights]],
+    state: State,
+    batch_sizes: Tensor | None,
+    dropout: float,
+) -> tuple[Tensor, State]:
+    """The same with one operator or ONNX node per layer, for tracers, compilers and exporters.
+
+    `x` and the output are (T, B, features), or rows (N, features) with the batch sizes of a PackedSequence.
+    """
+    run_layer: RunLayer = partial(operator_layer, cell, backend, batch_sizes)
+    if torch.onnx.is_in_onnx_export():
+        run_layer = partial(onnx_layer, cell, batch_sizes)
+    return _run_layers(run_layer, x, weights, state, dropout)
+
+
+def _run_layers(
+    run_layer: RunLayer, x: Tensor, weights: Sequence[Sequence[Weights]], state: State, dropout: float
+) -> tuple[Tensor, State]:
     device_type = x.device.type
     dtype = autocast_dtype(device_type)
     if dtype is None or x.dtype == torch.float64:
         dtype = x.dtype
-    num_layers, num_directions = len(weights), len(weights[0])
-    if state is None:
-        hidden_size = weights[0][0]["weight_hh"].size(1)
-        zeros = x.new_zeros(num_layers * num_directions, walk.batch_sizes[0], hidden_size)
-        state = (zeros,) * len(cell.state_names)
-
+    memory_dtype = torch.promote_types(dtype, torch.float32)
     with without_autocast(device_type):
-        memory_dtype = torch.promote_types(dtype, torch.float32)
-        h, *memory = (s.view(num_layers, num_directions, *s.shape[1:]) for s in state)
-        start = [h.to(dtype), *(s.to(memory_dtype) for s in memory)]
+        h, *memory = (torch.chunk(s, len(weights)) for s in state)
+        starts = [[each.to(dtype) for each in h], *([each.to(memory_dtype) for each in s] for s in memory)]
         x = x.to(dtype)
         final: list[State] = []
-        for layer, directions in enumerate(weights):
-            if layer > 0 and dropout > 0:
+        for directions, start in zip(weights, zip(*starts, strict=True), strict=True):
+            if final and dropout > 0:
                 x = F.dropout(x, dropout)
             cast = [{name: w.to(dtype) for name, w in named.items()} for named in directions]
-            layer_start = tuple(s[layer] for s in start)
-            engine = choose_engine(backend, cell, x, layer_start, walk)
-            x, last = engine(cell, x, cast, layer_start, walk)
+            x, last = run_layer(x, cast, start)
             final.append(last)
         return x, tuple(torch.cat(states).to(dtype) for states in zip(*final, strict=True))

@@ -14,8 +14,8 @@ from seqtrain.recurrence.walk import PackedWalk
 def run_without_gradients(
     hand_written: HandWritten,
     x: Tensor,
-    weights: Sequence[Weights],
     state: State,
+    weights: Sequence[Weights],
     walk: PackedWalk,
     groups: Sequence[slice],
 ) -> tuple[Tensor, State]:

@@ -1,0 +1,57 @@
+"""A layer as ONNX's own LSTM or GRU node, while torch.onnx.export(dynamo=True) records it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqtrain.recurrence.cells import Cell, State, Weights
+from seqtrain.recurrence.operator import is_jit_traced
+
+_NODES = {"lstm": ("LSTM", (0, 3, 1, 2)), "gru": ("GRU", (1, 0, 2))}
+"""The node of each cell, and the order in which it has torch's gates: i, o, f, g and z, r, n."""
+
+
+def onnx_layer(
+    cell: Cell, batch_sizes: Tensor | None, x: Tensor, weights: Sequence[Weights], state: State
+) -> tuple[Tensor, State]:
+    """Record one layer on (T, B, I); output (T, B, D * H) and final states (D, B, H).
+
+    Raises:
+        ValueError: the input is packed, ONNX has no node for the cell, or the exporter is the older one, based
+            on torch.jit.trace.
+    """
+    if is_jit_traced():
+        raise ValueError("export a BiLSTM with torch.onnx.export(..., dynamo=True), got: dynamo=False")
+    if batch_sizes is not None:
+        raise ValueError("ONNX has no packed sequences: export the layer on a padded tensor")
+    if cell.name not in _NODES:
+        raise ValueError(f"ONNX has nodes for cell='lstm' and 'gru' only, got: cell={cell.name!r}")
+    node, order = _NODES[cell.name]
+    num_directions, batch_size, hidden_size = state[0].shape
+    direction = "bidirectional" if num_directions == 2 else "forward"
+    weight_ih, weight_hh = (_reorder(weights, name, order) for name in ("weight_ih", "weight_hh"))
+    bias = weight_ih.new_zeros(num_directions, 2 * weight_ih.size(1))
+    if "bias_ih" in weights[0]:
+        bias = torch.cat([_reorder(weights, name, order) for name in ("bias_ih", "bias_hh")], dim=1)
+    shapes: list[Sequence[int | torch.SymInt]] = [(x.size(0), num_directions, batch_size, hidden_size)]
+    shapes += [each.shape for each in state]
+    attributes: dict[str, Any] = {"hidden_size": hidden_size, "direction": direction}
+    steps, *final = torch.onnx.ops.symbolic_multi_out(
+        node,
+        [x, weight_ih, weight_hh, bias, None, *state],
+        attributes | ({"linear_before_reset": 1} if node == "GRU" else {}),
+        dtypes=[x.dtype] * len(shapes),
+        shapes=shapes,
+    )
+    return steps.transpose(1, 2).flatten(2), tuple(final)  # from (T, D, B, H)
+
+
+def _reorder(weights: Sequence[Weights], name: str, order: Sequence[int]) -> Tensor:
+    """A parameter of all directions, (D, G * H, ...), with its gates in this order."""
+    directions = []
+    for direction in weights:
+        gates = direction[name].chunk(len(order))
+        directions.append(torch.cat([gates[index] for index in order]))
+    return torch.stack(directions)
