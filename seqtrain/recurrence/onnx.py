@@ -19,8 +19,8 @@ def onnx_layer(
     """Record one layer on (T, B, I); output (T, B, D * H) and final states (D, B, H).
 
     Raises:
-        ValueError: the input is packed, ONNX has no node for the cell, or the exporter is the older one, based
-            on torch.jit.trace.
+        ValueError: the input is packed, ONNX has no node for the cell, or the exporter is the older,
+            tracing one.
     """
     if is_jit_traced():
         raise ValueError("export a BiLSTM with torch.onnx.export(..., dynamo=True), got: dynamo=False")

@@ -29,9 +29,7 @@ def test_exported_layer_gives_the_same_results(arguments: dict[str, Any], tmp_pa
     layer = BiLSTM(3, 4, **arguments).eval()
     sizes = {0: torch.export.Dim("first"), 1: torch.export.Dim("second")}
     path = tmp_path / "layer.onnx"
-    torch.onnx.export(
-        layer, (torch.randn(5, 2, 3),), path, dynamo=True, dynamic_shapes={"input": sizes, "hx": None}
-    )
+    torch.onnx.export(layer, (torch.randn(5, 2, 3),), path, dynamo=True, dynamic_shapes={"input": sizes})
     x = torch.randn(7, 6, 3)
     session = runtime.InferenceSession(path)
     found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
