@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_POINTS = 400  # of a curve: more than a chart has pixels for
+COPIES = "at a glance/"  # of the main curves, for TensorBoard's first screen
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ def read_curves(run_dir: Path) -> list[Curve]:
     Event files in the folder `validation` hold what was measured on the validation data.
     """
     folders = sorted({path.parent for path in run_dir.rglob("events.out.tfevents.*")})
-    if folders:
-        return [curve for folder in folders for curve in _read_events(folder)]
-    return [curve for path in sorted(run_dir.rglob("metrics.csv")) for curve in _read_csv(path)]
+    tables = [] if folders else sorted(run_dir.rglob("metrics.csv"))
+    curves = [*map(_read_events, folders), *map(_read_csv, tables)]
+    return [curve for each in curves for curve in each if not curve.tag.startswith(COPIES)]
 
 
 def _read_events(folder: Path) -> Iterator[Curve]:

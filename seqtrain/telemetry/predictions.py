@@ -151,4 +151,7 @@ def _name_sequences(sample: Sample) -> list[str]:
     if sample.words is not None:
         return [" ".join(words) for words in sample.words]
     targets = cast(Tensor, sample.batch.targets)
-    return [sample.spec.target_names[target] for target in targets.tolist()]
+    if targets.ndim == 2:  # a target for each time step names no sequence
+        return [f"sequence {place + 1}" for place in range(len(targets))]
+    names = sample.spec.target_names
+    return ["unknown" if target == IGNORED else names[target] for target in targets.tolist()]

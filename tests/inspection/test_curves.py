@@ -16,6 +16,7 @@ def write(folder: Path, tag: str, points: list[tuple[int, float]]) -> None:
 def test_event_files(tmp_path: Path) -> None:
     write(tmp_path, "train/loss", [(2, 0.5), (4, 0.25)])
     write(tmp_path, "val/loss", [(4, 0.75)])
+    write(tmp_path, "at a glance/1 loss", [(2, 0.5), (4, 0.25)])
     write(tmp_path / "validation", "h_n/layer0/forward/mean", [(4, 0.125)])
     assert sorted(read_curves(tmp_path), key=lambda curve: curve.tag) == [
         Curve("h_n/layer0/forward/mean", "val", (4,), (0.125,)),

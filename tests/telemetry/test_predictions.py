@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from event_files import read_images, read_texts
 
-from seqtrain.records import IGNORED
+from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.runs.folder import RunFolder
-from seqtrain.telemetry.predictions import count_confusions
+from seqtrain.telemetry.predictions import _name_sequences, count_confusions
+from seqtrain.telemetry.sample import Sample
 from seqtrain.training.train import train
 
 OFF = [
@@ -53,3 +55,15 @@ def test_each_part_can_be_switched_off(compose) -> None:
     folder = Path(cfg.run_dir) / "validation"
     assert read_images(folder) == {}
     assert not (folder / "projector_config.pbtxt").exists()
+
+
+@pytest.mark.parametrize(
+    ("targets", "names"),
+    [
+        (torch.tensor([1, IGNORED]), ["one", "unknown"]),
+        (torch.tensor([[1, 0], [0, IGNORED]]), ["sequence 1", "sequence 2"]),
+    ],
+)
+def test_names_of_sequences_of_numbers(targets: torch.Tensor, names: list[str]) -> None:
+    batch = SequenceBatch(torch.zeros(2, 2, 1), torch.tensor([2, 1]), targets)
+    assert _name_sequences(Sample(batch, DataSpec(("zero", "one"), 1), None)) == names

@@ -15,7 +15,7 @@ function patternsView() {
     "div", {},
     panel(
       `1. Select a stretch of ${sequence.name}`,
-      sequence.image ? `Choose the first and the last ${stepWord()}.` : "Drag over words, or choose the first and the last; with the keyboard, Shift and an arrow extend the stretch.",
+      sequence.steps > MAX_BUTTONS && !sequence.words ? `Give the first and the last ${stepWord()}.` : `Drag over ${sequence.words ? "words" : `${stepWord()}s`}, or choose the first and the last; with the keyboard, Shift and an arrow extend the stretch.`,
       el("div", { class: "scroll selectable", "data-scroll": "stretch" }, stretchElement(sequence)), settings(),
     ),
     panel(`2. Units that are on`, isSelected ? onNote(units) : "No stretch is selected yet.", isSelected ? linesOf(sequence, units, lane) : null, unitChips(units)),
@@ -42,7 +42,7 @@ function stretchElement(sequence) {
     onkeydown: (event) => moveWithin(event, sequence, step),
   });
   const valueAt = (step) => h(sequence, place, step);
-  if (!sequence.image) return sequenceElement(sequence, valueAt, { limit: magnitude(place), on: inside, tags: true, stepAttributes: attributes });
+  if (sequence.words || (!sequence.image && sequence.steps <= MAX_BUTTONS)) return sequenceElement(sequence, valueAt, { limit: magnitude(place), on: inside, tags: true, stepAttributes: attributes });
   const map = sequenceElement(sequence, valueAt, { limit: magnitude(place), on: chosen.from >= 0 ? inside : null });
   if (sequence.steps > MAX_BUTTONS) return el("span", { class: "picker" }, map, stretchFields(sequence));
   const buttons = range(sequence.steps).map((step) => el("button", {

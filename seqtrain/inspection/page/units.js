@@ -117,7 +117,7 @@ function sequencesPanel(place) {
     sequenceElement(examples[index], (step) => h(examples[index], place, step), { limit }),
   ));
   return panel(
-    `h of unit ${place.unit} at every step`, run.perStep ? "Point at a word for its value; a wavy line marks a wrong prediction." : null,
+    `h of unit ${place.unit} at every step`, run.perStep ? `Point at a ${examples[0].words ? "word" : "step"} for its value; a wavy line marks a wrong prediction.` : null,
     el("div", { class: "controls" }, legend(limit),
       select("order", [["order", "as in the data"], ["high", "highest first"], ["low", "lowest first"], ["mistakes", "mistakes first"]], chosen.sort, (sort) => choose({ sort })),
       el("label", {}, el("span", {}, "filter"), filter)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqtrain.records import IGNORED
 from seqtrain.recurrence.trace import DirectionTrace, Trace
 from seqtrain.telemetry.sample import Sample
 
@@ -39,17 +40,21 @@ def read_example(sample: Sample, traced: Trace, place: int) -> Example:
     if sample.words is not None:
         labels, title = sample.words[place], f"sentence {place + 1} of the sample"
     else:
-        labels, title = [str(step) for step in range(length)], _name_image(sample, place)
+        labels, title = [str(step) for step in range(length)], _name_sequence(sample, place)
     directions = [_cut(part, place, length) for part in traced.layers[-1]]
     return Example(
         title, labels, directions, inputs[place, :length].T if isinstance(inputs, Tensor) else None
     )
 
 
-def _name_image(sample: Sample, place: int) -> str:
+def _name_sequence(sample: Sample, place: int) -> str:
+    """An image or a sequence of numbers, with its class if it has one; a target per step is no name."""
     targets = sample.batch.targets
-    name = "" if targets is None else f" ({sample.spec.target_names[int(targets[place])]})"
-    return f"image {place + 1} of the sample{name}, read by {sample.spec.view or 'steps'}"
+    target = IGNORED if targets is None or targets.ndim == 2 else int(targets[place])
+    name = "" if target == IGNORED else f" ({sample.spec.target_names[target]})"
+    if sample.spec.view is None:
+        return f"sequence {place + 1} of the sample{name}"
+    return f"image {place + 1} of the sample{name}, read by {sample.spec.view}"
 
 
 def _cut(part: DirectionTrace, place: int, length: int) -> DirectionTrace:

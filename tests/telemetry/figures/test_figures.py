@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.recurrence.trace import trace
 from seqtrain.telemetry.figures.canvas import MAX_LABELS, render
 from seqtrain.telemetry.figures.confusions import _shorten, draw_confusions
@@ -25,6 +25,19 @@ def example(steps: int = 4, words: list[str] | None = None) -> Example:
     )
     with torch.no_grad():
         return read_example(sample, trace(nn.LSTM(3, 5, bidirectional=True), features, lengths), 0)
+
+
+def test_a_sequence_of_numbers_is_named_by_its_class_if_it_has_one() -> None:
+    features, lengths = torch.rand(1, 3, 2), torch.tensor([3])
+    traced = trace(nn.GRU(2, 4), features, lengths)
+    titles = [
+        read_example(
+            Sample(SequenceBatch(features, lengths, targets), DataSpec(("zero", "one"), 2), None), traced, 0
+        ).title
+        for targets in (torch.tensor([1]), torch.tensor([[1, 0, 1]]), torch.tensor([IGNORED]))
+    ]
+    assert titles == ["sequence 1 of the sample (one)", *["sequence 1 of the sample"] * 2]
+    assert example().title == "image 1 of the sample (one), read by rows"
 
 
 def test_states_have_a_row_for_each_unit_and_a_column_for_each_step() -> None:
