@@ -1,4 +1,4 @@
-"""From a checked configuration to data module, learner and trainer."""
+"""Build data module, learner and trainer from a checked configuration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def build_data(cfg: DictConfig) -> SequenceDataModule:
 
 
 def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> SequenceLearner:
-    """The network with its task, optimizer and schedule.
+    """The network with its task, optimizer and learning-rate schedule.
 
     Raises:
         ConfigError: see `build_network`.
@@ -64,7 +64,7 @@ def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()
             callbacks=callbacks,
             logger=logger or False,
             plugins=[*(cfg.trainer.get("plugins") or []), LocalCheckpointIO()],
-            # Our own summary, bar and checkpoints say the same in less.
+            # The package has its own summary, progress bar and checkpoints.
             enable_model_summary=False,
             enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
             enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
@@ -98,7 +98,7 @@ def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
 
 
 def keep_rows(trainer: pl.Trainer) -> None:
-    """Let a CSV logger go on with the table of an interrupted run, which it would begin anew."""
+    """Let a CSV logger append to the table of an interrupted run, which it would overwrite."""
     for logger in trainer.loggers:
         if not isinstance(logger, pl.loggers.CSVLogger):
             continue
@@ -111,7 +111,7 @@ def keep_rows(trainer: pl.Trainer) -> None:
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:
-    """A trainer that only evaluates: on one device, in the precision of the training, in silence."""
+    """A trainer for evaluation only: on one device, in the precision of the training, without output."""
     return pl.Trainer(
         # A run trained on a GPU can be evaluated where there is none.
         accelerator=cfg.trainer.accelerator if torch.cuda.is_available() else "cpu",
@@ -127,7 +127,7 @@ def build_evaluator(cfg: DictConfig) -> pl.Trainer:
 
 
 def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
-    """A learner with the weights of a checkpoint, sized by the data promise that lies in it.
+    """A learner with the weights of a checkpoint, sized by the DataSpec stored there.
 
     Raises:
         ConfigError: see `load_weights`.
@@ -147,10 +147,10 @@ def _optimizer(cfg: DictConfig) -> OptimizerBuilder:
 
 def _schedule(cfg: DictConfig) -> ScheduleBuilder:
     def build(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-        # torch's two names for the length of a schedule; null means the whole training.
+        # torch has two names for the length of a schedule; null is the length of the training.
         lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
         if "total_steps" in lengths and cfg.schedule.get("pct_start", 0) * num_steps == 1:
-            lengths["total_steps"] += 1  # OneCycleLR divides by the steps of its rise, less one
+            lengths["total_steps"] += 1  # OneCycleLR divides by the number of its rising steps minus one
         schedule: torch.optim.lr_scheduler.LRScheduler = construct(
             cfg.schedule, optimizer=optimizer, **lengths
         )

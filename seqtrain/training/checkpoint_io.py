@@ -12,8 +12,7 @@ from seqtrain.training.checkpoint import read_checkpoint, weights_of, write_chec
 
 WEIGHTS_ONLY = {"weights_only": True}  # a storage option of `Trainer.save_checkpoint`
 
-# What a training resumes from. Everything else in a file is left out, above all what Lightning would import
-# or fill in by name.
+# What resuming needs; the rest of a file is ignored, such as names of classes that Lightning would import.
 RESUMED = {
     *("state_dict", "spec", "epoch", "global_step", "pytorch-lightning_version"),
     *("loops", "callbacks", "optimizer_states", "lr_schedulers"),
@@ -24,10 +23,10 @@ PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path",
 
 
 class LocalCheckpointIO(CheckpointIO):
-    """Writes local files atomically, and takes from a file only what resuming a training needs.
+    """Writes local files atomically, and reads only what resuming needs.
 
-    Lightning's own writes to a temporary folder first, which may be on another filesystem, so that a kill
-    could leave an empty file; and it believes every path in a checkpoint that it resumes from.
+    Lightning's default writes to a temporary folder, which may be on another filesystem, so that a kill can
+    leave an empty file; and it trusts every path in a checkpoint.
     """
 
     def save_checkpoint(

@@ -1,4 +1,4 @@
-"""Less work per training step: what the trainer does around a small network takes as long as a part of it."""
+"""Less overhead per training step, which is noticeable where a step takes few milliseconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP_HOOKS = (
 
 
 class NoProfiler(PassThroughProfiler):
-    """Profiles nothing, without creating a context manager for each of some sixty actions per step."""
+    """Profiles nothing. Lightning's own creates about sixty context managers per step to do the same."""
 
     _nothing = nullcontext()
 
@@ -28,9 +28,9 @@ class NoProfiler(PassThroughProfiler):
 
 
 def skip_unused_hooks(owner: pl.Callback | pl.LightningModule) -> None:
-    """Let the trainer pass over the hooks of a step that `owner` does not define.
+    """Make the trainer skip the hooks that `owner` inherits unchanged.
 
-    It calls all of them for every callback at every step, but skips an attribute that is not callable.
+    Lightning calls every hook of every callback at every step, unless the attribute is not callable.
     """
     base = pl.Callback if isinstance(owner, pl.Callback) else pl.LightningModule
     for hook in STEP_HOOKS:

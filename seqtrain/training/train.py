@@ -1,4 +1,4 @@
-"""Training: one configuration to one run folder."""
+"""Train one configuration into one run folder."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _finish(
 
 
 def _load_best(learner: SequenceLearner, folder: RunFolder) -> None:
-    """Load the best weights, if there are any; the last ones take the place of a damaged file."""
+    """Load the best weights, if there are any; a damaged file is replaced by the last weights."""
     best = folder.best_checkpoint
     if not best.exists():
         return
@@ -163,7 +163,7 @@ def _load_best(learner: SequenceLearner, folder: RunFolder) -> None:
         load_weights(learner, best)
     except DamagedCheckpointError as damage:
         log.warning("%s", damage)
-        log.warning("The weights of the last step take its place, and are evaluated instead.")
+        log.warning("It was replaced by the weights of the last step, which are evaluated instead.")
         checkpoint: dict[str, Any] = {"state_dict": learner.state_dict()}
         learner.on_save_checkpoint(checkpoint)
         write_checkpoint(weights_of(checkpoint), best)

@@ -83,7 +83,7 @@ def test_a_best_checkpoint_damaged_before_the_test_costs_no_training(
     assert without_times(metrics) == without_times(expected)
     log = folder.log_file.read_text()
     assert f"checkpoint: {folder.best_checkpoint} is damaged (File is not a zip file)" in log
-    assert "The weights of the last step take its place, and are evaluated instead." in log
+    assert "It was replaced by the weights of the last step, which are evaluated instead." in log
     assert same(weights(folder.best_checkpoint), weights(folder.last_checkpoint))
 
 

@@ -83,7 +83,7 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.is_last_batch or not has_stepped(trainer, batch_idx):
-            return  # the end of the epoch saves soon, and accumulated gradients are not checkpointed
+            return  # saved at the end of the epoch; accumulated gradients are not checkpointed
         if self._signal is not None:
             self._save(trainer)
             raise KeyboardInterrupt

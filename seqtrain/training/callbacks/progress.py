@@ -43,7 +43,7 @@ class ProgressBar(pl.callbacks.ProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if self._epoch_start is not None:
-            return  # no on_train_epoch_start: an epoch that is resumed midway has none
+            return  # on_train_epoch_start is not called for an epoch that is resumed midway
         self._epoch_start = time.monotonic()
         if self.refresh_rate and sys.stderr.isatty() and trainer.is_global_zero:
             self._bar = tqdm(

@@ -1,4 +1,4 @@
-"""Stop a training that has diverged, instead of spending hours on numbers that are none."""
+"""Stop a training that has diverged."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ADVICE = (
 class StopOnNonfinite(pl.Callback):
     """Fails the run when a loss, a weight or a metric is nan or infinite.
 
-    The loss is compared after every step on the CPU. On a GPU that would make the CPU wait for it, so the
-    losses are summed there and compared at the trainer's `log_every_n_steps`, and when an epoch ends. A
-    gradient that is not finite makes weights that are not: these are compared before each checkpoint is
-    written, so that none ever holds them.
+    On the CPU the loss is checked after every step. On a GPU this would synchronize the device, so losses are
+    summed there and checked every `log_every_n_steps` of the trainer and at the end of an epoch. A gradient
+    that is not finite shows in the weights, which are checked before a checkpoint is written: no checkpoint
+    ever holds such weights.
     """
 
     def __init__(self) -> None:
         self._loss_sum: Tensor | float = 0.0
-        self._checked_at = 0  # the last step known to be sound
+        self._checked_at = 0  # the last step whose loss was finite
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._checked_at = trainer.global_step
