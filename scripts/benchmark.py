@@ -2,9 +2,9 @@
 
 import argparse
 
-from benchmarks import recurrence, telemetry, training
+from benchmarks import data, recurrence, telemetry, training
 
-COMMANDS = {"recurrence": recurrence, "telemetry": telemetry, "train": training}
+COMMANDS = {"data": data, "recurrence": recurrence, "telemetry": telemetry, "train": training}
 
 
 def main() -> None:
