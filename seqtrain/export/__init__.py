@@ -1,1 +1,1 @@
-"""Trained models as files that run elsewhere: ONNX and torch.export."""
+"""Trained models as ONNX files, which run without torch."""
