@@ -59,7 +59,8 @@ def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder, p
     path = as_typed(folder.path)
     hints = f"run folder  {path}"
     if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
-        hints += f"\nlook inside with  tensorboard --logdir {shlex.quote(path)}"
+        # TensorBoard names a run by its path below the folder that it is given: this run itself would be ".".
+        hints += f"\nlook inside with  tensorboard --logdir {shlex.quote(as_typed(folder.path.parent))}"
     print(f"\n{metrics_table(metrics, per_class)}\n\n{hints}", flush=True)
     log.info("\n%s\n\n%s", metrics_table(metrics), hints, extra={"is_result": True})
 

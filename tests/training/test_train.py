@@ -176,7 +176,7 @@ class TestRunFolder:
         assert "INFO model       LSTM(8, 16, batch_first=True), 1,834 parameters" in text
         assert "INFO device      cpu with " in text
         assert f"{metrics['val/accuracy']:.4f}   {metrics['test/accuracy']:.4f}" in text
-        assert f"look inside with  tensorboard --logdir {cfg.run_dir}" in text
+        assert f"look inside with  tensorboard --logdir {Path(cfg.run_dir).parent}\n" in text
         assert "WARNING" not in text
 
     def test_the_best_checkpoint_is_tested(self, compose, tmp_path: Path) -> None:
