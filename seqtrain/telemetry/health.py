@@ -1,4 +1,4 @@
-"""Warnings in words, for those who do not look at every chart."""
+"""Warnings in plain words about a training that goes wrong."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = logging.getLogger("seqtrain")
 
 
 class HealthWarnings(pl.Callback):
-    """Says in the terminal, and in TensorBoard's text page, when a rule of thumb fires and goes on firing.
+    """Warns in the terminal and in TensorBoard when a rule of thumb keeps firing.
 
-    It judges what the other callbacks have logged; each finding is reported once. See
+    It judges the scalars that the other callbacks have logged, and reports each finding once. See
     `seqtrain.telemetry.rules`.
 
     Args:

@@ -1,4 +1,4 @@
-"""Final states, watched."""
+"""Statistics of the final states, logged during training and validation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from seqtrain.telemetry.steps import has_stepped, step_output
 class HiddenStateTelemetry(pl.Callback):
     """Statistics of h_n and c_n, per layer and direction, at each sequence's true last step.
 
-    In training of one batch every `every_n_steps` steps, in validation of the whole split. Training goes to
-    the run's own loggers; validation has the same tags and so a folder of its own, `validation`, beside them:
-    TensorBoard shows the two in one chart.
+    Those of training cover one batch every `every_n_steps` steps, those of validation the whole split. Both
+    have the same tags, so that TensorBoard shows them in one chart.
 
     Args:
-        every_n_steps: training steps between two looks.
+        every_n_steps: optimizer steps between two measurements in training.
     """
 
     def __init__(self, every_n_steps: int) -> None:

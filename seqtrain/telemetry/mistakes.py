@@ -55,17 +55,14 @@ def find_mistakes(
 
 def list_sentences(mistakes: Sequence[Mistake], sentences: Sequence[Sequence[str]]) -> str:
     """A Markdown table of mistakes in their sentences."""
-    rows = ["| sentence | word | target | prediction | confidence |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| sentence | target | taken for | sure |", "| --- | --- | --- | --- |"]
     for mistake in mistakes:
         words = sentences[mistake.sequence]
         first, last = max(mistake.step - AROUND, 0), mistake.step + AROUND + 1
         before = ["..."] * (first > 0) + list(words[first : mistake.step])
         after = list(words[mistake.step + 1 : last]) + ["..."] * (last < len(words))
         text = " ".join([*map(_escape, before), f"**{_escape(words[mistake.step])}**", *map(_escape, after)])
-        rows.append(
-            f"| {text} | {_escape(words[mistake.step])} | {mistake.target} | {mistake.prediction} "
-            f"| {mistake.confidence:.1%} |"
-        )
+        rows.append(f"| {text} | {mistake.target} | {mistake.prediction} | {mistake.confidence:.1%} |")
     return "\n".join(rows)
 
 

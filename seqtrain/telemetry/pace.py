@@ -1,4 +1,4 @@
-"""When to draw: seldom enough to cost next to nothing."""
+"""When to draw figures, so that they take only a small share of the training time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network predicts on validation data: confusions, mistakes, and final states to look around in."""
+"""Predictions on validation data: confusion matrix, most confident mistakes and final states."""
 
 from __future__ import annotations
 

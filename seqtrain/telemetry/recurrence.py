@@ -1,4 +1,4 @@
-"""What happens at every step of the recurrence, on a fixed sample of validation sequences."""
+"""Gates and gradients at every step of the recurrence, on a fixed sample of validation sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of thumb: which number is a reason to worry, and what people do about it."""
+"""Rules of thumb: numbers that indicate a problem, and the usual remedies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """A number to worry about.
+    """A condition on logged scalars that indicates a problem.
 
     `tag` is a regular expression for the tags of the numbers that the rule judges; its group, if it has one,
     is the layer and direction. `message` names `{place}` and `{value}`.

@@ -1,4 +1,4 @@
-"""A fixed sample of validation sequences, and the networks that it is shown to."""
+"""A fixed sample of validation sequences, and the networks that are run on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curves that everybody looks at first: loss, leading metric, learning rate and gradient norm."""
+"""The main curves of a training: loss, leading metric, learning rate and gradient norm."""
 
 from __future__ import annotations
 

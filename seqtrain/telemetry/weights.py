@@ -1,4 +1,4 @@
-"""Weights of the recurrence: their size, that of their gradients and that of their updates."""
+"""Norms of the recurrent weights, of their gradients and of their updates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class WeightTelemetry(pl.Callback):
     a gate.
 
     Args:
-        every_n_steps: training steps between two looks.
+        every_n_steps: optimizer steps between two measurements.
     """
 
     def __init__(self, every_n_steps: int) -> None:

@@ -53,7 +53,7 @@ def tensorboard(logdir: Path) -> Iterator[str]:
         yield next(match[0] for line in lines if (match := re.search(r"http://\S+", line)))
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,9 @@ def window() -> Iterator[Any]:
 def visit(window: Any, address: str, dashboard: str, *texts: str) -> None:
     """Open a dashboard, wait until it shows the texts, and keep a picture."""
     window.goto(f"{address}?darkMode=false#{dashboard}")
+    shown = window.frame_locator("iframe") if dashboard == "projector" else window
     for text in texts:
-        window.get_by_text(text, exact=True).first.wait_for()
+        shown.get_by_text(text, exact=True).first.wait_for()
     window.wait_for_timeout(2000)  # charts are drawn after their titles
     pictures = os.environ.get("SEQTRAIN_PICTURES")
     if pictures:

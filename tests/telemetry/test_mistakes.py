@@ -33,7 +33,7 @@ def test_sentences_show_the_word_and_those_around_it() -> None:
     sentence = ["one", "two", "three", "four", "five", "six", "seven", "eight_nine", "|", "ten"]
     text = list_sentences([Mistake(0, 7, "NOUN", "VERB", 0.987)], [sentence])
     assert text.splitlines()[-1] == (
-        r"| ... two three four five six seven **eight\_nine** \| ten | eight\_nine | NOUN | VERB | 98.7% |"
+        r"| ... two three four five six seven **eight\_nine** \| ten | NOUN | VERB | 98.7% |"
     )
 
 

@@ -1,1 +1,1 @@
-"""Figures for people, drawn with matplotlib from tensors and names; a file for each kind."""
+"""Figures drawn with matplotlib from tensors and names; one file for each kind."""
