@@ -1,4 +1,4 @@
-"""Random changes of training images."""
+"""Random distortions of training images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 def affine_grid(
     images: Tensor, degrees: Tensor, translation: Tensor, scaling: Tensor, shear: Tensor
 ) -> Tensor:
-    """Where each pixel comes from when images are sheared, scaled and turned about their centres, then moved.
+    """The source of each pixel when images are sheared, scaled and rotated about their centres, then moved.
 
     Args:
         images: (batch, height, width) float.
@@ -40,7 +40,7 @@ def affine_grid(
 
 
 def bend(grid: Tensor, displacement: Tensor) -> Tensor:
-    """A grid whose places are moved smoothly.
+    """A grid with smoothly displaced places.
 
     Args:
         grid: (batch, height, width, 2), see `affine_grid`.
@@ -57,7 +57,7 @@ def resample(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
 
-# More would turn an image upside down both ways, move all of it out, or flatten it to a line.
+# Larger values would turn an image past upside down, move all of it out, or flatten it to a line.
 LIMITS = {
     "max_degrees": 180,
     "max_translation": 1,
@@ -69,12 +69,12 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class RandomAffine:
-    """Change every image of a batch by its own draw, uniform within the bounds on either side.
+    """Distort each image of a batch by its own random amounts, uniform within the bounds on either side.
 
     Drawn from torch's global generator, which a resumed run restores.
     """
 
-    max_degrees: float = 0.0  # turning
+    max_degrees: float = 0.0  # rotation
     max_translation: float = 0.0  # part of the width and of the height
     max_scaling: float = 0.0  # 0.1: sizes from 0.9 to 1.1
     max_shear: float = 0.0  # degrees
@@ -105,13 +105,13 @@ class RandomAffine:
 
 @dataclass(frozen=True)
 class RandomElastic(RandomAffine):
-    """A random affine map and a random smooth bend of every image (after Simard et al., 2003), in one go.
+    """A random affine map and a random smooth bend of every image (after Simard et al., 2003), in one step.
 
     The displacements of a lattice of `points` by `points` places are uniform within `max_displacement`.
     """
 
     max_displacement: float = 0.05  # part of the width and of the height
-    points: int = 5  # along each side: more of them bend smaller parts
+    points: int = 5  # along each side; more points bend smaller parts
 
     def __post_init__(self) -> None:
         super().__post_init__()

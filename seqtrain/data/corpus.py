@@ -1,4 +1,4 @@
-"""What every source of data offers, whatever it reads."""
+"""The interface of every source of data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPLITS = ("train", "dev", "test")
 
 
 class Dataset(Protocol):
-    """Sequences held in memory, from which a batch is cut by indexing."""
+    """Sequences in memory, from which batches are built by index."""
 
     @property
     def lengths(self) -> Tensor:
@@ -61,7 +61,7 @@ class Corpus:
     notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """One line: how much is in each split, number of classes, sizes of the vocabularies, word vectors."""
+        """One line: the sizes of the splits, the classes, the vocabularies and the word vectors."""
         sequences, steps = ("sequences", "steps") if self.spec.words is None else ("sentences", "words")
         parts = [
             f"{name} {len(split.lengths):,} {sequences} ({int(split.lengths.sum()):,} {steps})"
@@ -83,9 +83,9 @@ class Corpus:
 
 
 class Source(Protocol):
-    """What `data:` in the configuration builds."""
+    """The object that `data:` in the configuration builds."""
 
     batching: Batching
 
     def load(self) -> Corpus:
-        """Read (and download, where that is possible) the data; raise DataError where it cannot be used."""
+        """Read the data, after downloading it if possible; raise DataError if it cannot be used."""

@@ -1,4 +1,4 @@
-"""How an image becomes a sequence."""
+"""Images as sequences."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 class View:
     """Read images of one size as sequences.
 
-    `rows` and `columns` make a step of each, top to bottom or left to right; `pixels` makes a step of each
-    pixel, line by line; `permuted` does so in one fixed random order, which puts neighbours far apart. That
-    order comes from NumPy's RandomState(0), whose numbers are promised never to change.
+    With `rows` and `columns` each row (top to bottom) or column (left to right) is a time step; with `pixels`
+    each pixel is, line by line; with `permuted` the pixels are in a fixed random order, which separates
+    neighbours. That order is drawn from NumPy's RandomState(0), whose numbers are guaranteed never to change.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Batches in order, as a training or an evaluation loop asks for them."""
+"""Iterables of batches for training and evaluation loops."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class FixedLoader:
 class BatchLoader:
     """The batches of one epoch after another, resumable after any batch.
 
-    A pass over the loader is an epoch. The trainer names it with `set_epoch`; where nobody does, every pass
-    that begins after another one takes the next number. A pass begins when its first batch is asked for, so
-    that iterators made for a look, as Lightning does, change nothing.
+    A pass over the loader is an epoch. The trainer sets its number with `set_epoch`; otherwise every pass has
+    the number after that of the pass before. A pass begins when its first batch is requested, so that
+    creating an iterator without using it, as Lightning does, has no effect.
     """
 
     def __init__(self, dataset: Dataset, sampler: BatchSampler) -> None:
         self._dataset, self._batch_sampler = dataset, sampler
         self._epoch = 0
-        self._given = 0  # batches of this epoch that were handed out
-        self._resuming = False  # the next pass goes on behind them
+        self._given = 0  # batches of this epoch that have been yielded
+        self._resuming = False  # the next pass continues after them
 
     def __len__(self) -> int:
         return len(self._batch_sampler)
@@ -56,7 +56,7 @@ class BatchLoader:
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Make `epoch` the next one, from its beginning; the epoch at hand is left as it is."""
+        """Start `epoch` from its beginning in the next pass; the current epoch is not restarted."""
         if epoch != self._epoch:
             self._epoch, self._given, self._resuming = epoch, 0, False
 

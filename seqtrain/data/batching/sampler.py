@@ -1,4 +1,4 @@
-"""Which sequences make a batch: similar lengths together, in an order drawn anew for every epoch."""
+"""Batches of sequences of similar length, drawn anew for every epoch."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from seqtrain.data.corpus import Batching
 
 Indices = npt.NDArray[np.int64]
 
-# More buckets waste less padding, fewer mix sequences better; a bucket of under four batches mixes nothing.
+# More buckets waste less padding, fewer mix sequences better; with under four batches a bucket hardly mixes.
 MAX_BUCKETS = 10
 MIN_BATCHES_PER_BUCKET = 4
 
 
 class BatchSampler:
-    """Draw the batches of an epoch as a pure function of `seed` and the epoch's number.
+    """Draw the batches of an epoch as a pure function of `seed` and the epoch number.
 
     The sequences, sorted by length with ties in random order, are cut into a few buckets, and each bucket is
-    dealt out like cards: in every round each batch of the bucket gets one of the next sequences, at random.
-    So the batches of a bucket are of one size (give or take one sequence) and differ in steps by at most the
-    spread of the bucket's lengths; the number of batches is the same in every epoch, which schedules that
-    count steps rely on. No sequence is left out or repeated, none but one that is too long by itself exceeds
-    `max_tokens`, and sequences of equal length are shuffled plainly. Inside a batch lengths fall.
+    dealt out like cards: in every round, each batch of the bucket gets one of the next sequences at random.
+    The batches of a bucket therefore have the same size (give or take one sequence), and their numbers of
+    time steps differ by at most the spread of the lengths in the bucket. The number of batches is the same in
+    every epoch, which learning-rate schedules rely on. No sequence is left out or repeated, no batch exceeds
+    `max_tokens` unless a single sequence does, and sequences of equal length are shuffled uniformly. Within a
+    batch, sequences are sorted by decreasing length.
 
-    With several processes, each of `world_size` takes every so-manieth batch; the list is filled up from its
-    own beginning so that all get equally many.
+    With several processes, each takes every `world_size`-th batch; batches from the start of the list are
+    repeated so that all processes get the same number.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class BatchSampler:
 
     def batches(self, epoch: int) -> list[Tensor]:
         """The indices of each batch of `epoch`, in order."""
-        # RandomState, not default_rng: NumPy promises never to change its numbers.
+        # RandomState, not default_rng, because NumPy guarantees that its numbers never change.
         random = np.random.RandomState([self._seed, epoch])
         order = np.lexsort((random.permutation(len(self._lengths)), -self._lengths))
         drawn: list[Indices] = []
@@ -70,7 +71,7 @@ def sorted_batches(lengths: Tensor, batch_size: int, rank: int = 0, world_size: 
 
 
 def _cut_buckets(falling: Indices, batching: Batching) -> list[tuple[int, int, int]]:
-    """Cut the sorted lengths into (start, stop, number of batches), each bucket worth as many batches."""
+    """Cut the sorted lengths into buckets (start, stop, number of batches) of about as many batches each."""
     limit = batching.max_tokens or np.inf
     too_long = int((falling > limit).sum())
     buckets = [(0, too_long, too_long)] if too_long else []
@@ -90,8 +91,7 @@ def _cut_buckets(falling: Indices, batching: Batching) -> list[tuple[int, int, i
 
 
 def _count_batches(falling: Indices, batch_size: int, limit: float) -> int:
-    """The fewest batches that can be dealt without exceeding a bound, even to one that always gets the
-    longest of a round."""
+    """The fewest batches that stay within the bounds, even if one gets the longest of every round."""
     count = max(_divide_up(len(falling), batch_size), int(np.ceil(falling.sum() / limit)))
     while falling[::count].sum() > limit:
         count += 1

@@ -1,4 +1,4 @@
-"""Sequences of vectors with one class each."""
+"""Sequences of vectors with a class for each."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from seqtrain.records import SequenceBatch
 class VectorDataset:
     """Sequences held as one tensor, (num_sequences, time, features), padded behind `lengths`.
 
-    With a `transform`, `inputs` may hold anything that it turns into (batch, time, features) float, such as
-    the bytes of images; it runs on the rows of one batch, so that it may also draw random changes.
+    With a `transform`, `inputs` may hold anything that it converts to (batch, time, features) float, such as
+    the bytes of images. It is applied to the rows of a batch, so it may also make random changes.
     """
 
     inputs: Tensor

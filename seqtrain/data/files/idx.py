@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and its kin: a magic number, the sizes, then one byte a value."""
+"""The IDX files of MNIST and similar data sets: a magic number, the sizes, then one byte for each value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNSIGNED_BYTE = 8  # the third byte of the magic number; the fourth is the numbe
 
 
 def parse_idx(content: bytes, num_dims: int, path: Path) -> Tensor:
-    """The array in an IDX file of bytes, uint8; DataError where the file is another or is not whole."""
+    """The array in an IDX file of bytes, uint8; DataError if the file is of another kind or incomplete."""
     header = 4 * (1 + num_dims)
     if len(content) < header:
         raise DataError(f"{len(content)} bytes are too few for an IDX file; get the file again", path)

@@ -54,14 +54,14 @@ class WordVectors:
 def read_word_vectors(path: str | Path, wanted: Collection[str], max_others: int | None) -> WordVectors:
     """Read a file with a word and its numbers on each line, after a line `count dimension` or without one.
 
-    Words are lower-cased, as those of our vocabulary. Of entries that differ by case alone the lower-cased
-    one counts, else the first; of those repeated the first. Kept are the words of `wanted` wherever they
-    stand, and the first `max_others` (None: all) of the others. Lines are taken apart from the right, so that
-    a word may hold spaces, but not end in a part that is a number: that would be a number too many.
+    Words are lower-cased, like those of the vocabulary. Of entries that only differ in case the lower-cased
+    one is used, else the first; of repeated entries the first. The words of `wanted` are kept wherever they
+    are in the file, and the first `max_others` (None: all) of the others. Lines are split from the right: a
+    word may contain spaces, but not end in a part that is a number, which would be one number too many.
 
-    A line that is not `dimension` finite numbers behind a word in UTF-8 is skipped, and a warning tells of
-    these lines; of a line that is not kept the numbers are checked for their letters alone. Empty lines do
-    not count. The file may be compressed by gzip, whatever its name.
+    A line that is not a word in UTF-8 followed by `dimension` finite numbers is skipped, with a warning at
+    the end; the numbers of a line that is not kept are only checked for their characters. Empty lines do not
+    count. The file may be compressed by gzip, whatever its name.
 
     Raises:
         DataError: the file cannot be read, holds no vectors, or has more bad lines than good ones.
@@ -92,7 +92,7 @@ class _BadLineError(ValueError):
 
 @dataclass
 class _Reading:
-    """What is known of a file while its lines go by."""
+    """The state of reading a file line by line."""
 
     path: Path
     wanted: Collection[str]
@@ -102,7 +102,7 @@ class _Reading:
     num_bad: int = 0
     shown: list[str] = field(default_factory=list)
     rows: dict[str, Row] = field(default_factory=dict)
-    of_other_case: set[str] = field(default_factory=set)  # words whose row is that of a capitalised entry
+    of_other_case: set[str] = field(default_factory=set)  # words with the row of a capitalised entry
 
     def read(self, content: Iterable[bytes]) -> WordVectors:
         lines = ((number, line) for number, line in enumerate(content, start=1) if not line.isspace())
@@ -144,7 +144,7 @@ class _Reading:
         (self.of_other_case.discard if entry == word else self.of_other_case.add)(word)
 
     def _report(self, size: int, promised: int | None) -> None:
-        """Tell of bad lines, or refuse the file because of them."""
+        """Warn of bad lines, or refuse the file because of them."""
         num_lines = self.num_good + self.num_bad
         shown = "; ".join(self.shown + ["..."] * (self.num_bad > len(self.shown)))
         if self.num_bad > self.num_good:
@@ -178,7 +178,7 @@ def _split(line: bytes, size: int) -> tuple[str, list[bytes]]:
 
 def _parse_numbers(numbers: list[bytes]) -> Row:
     try:
-        with np.errstate(over="ignore"):  # becomes inf, which is told here
+        with np.errstate(over="ignore"):  # overflow becomes inf, which is refused below
             row = np.array(list(map(float, numbers)), dtype=np.float32)
     except ValueError:
         raise _BadLineError(_find_fault(numbers)) from None
@@ -194,7 +194,7 @@ def _find_fault(numbers: list[bytes]) -> str:
 
 
 def _count_numbers(fields: list[bytes]) -> int:
-    """How many numbers there are at the end."""
+    """The number of numbers at the end."""
     count = 0
     while count < len(fields) and NUMBER.fullmatch(fields[-1 - count]):
         count += 1

@@ -19,8 +19,8 @@ TEST_SIZE, DEV_SIZE = 360, 180  # a fifth and a tenth of 1,797
 class Digits:
     """1,257 images to train on, 180 dev and 360 test, each eight rows of eight numbers from 0 to 1.
 
-    The split is fixed and keeps the shares of the ten classes; it does not depend on the run's seed, so
-    that runs can be compared.
+    The split is stratified by class and fixed: it does not depend on the seed of the run, so that runs can be
+    compared.
     """
 
     def __init__(self, *, batch_size: int, eval_batch_size: int, max_tokens: int | None = None) -> None:
@@ -44,7 +44,7 @@ class Digits:
 
 
 def _spread_classes(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """An order, random but always the same, of which every part holds the classes in equal shares."""
+    """A random but fixed order in which every contiguous part has the same distribution of classes."""
     order = np.random.RandomState(0).permutation(len(labels))
     place = np.empty(len(labels))
     for label in np.unique(labels):
