@@ -79,6 +79,8 @@ def quiet_lightning() -> logging.Logger:
     warnings.filterwarnings(
         "ignore", message=r"The number of training batches .* is smaller than the logging"
     )
+    # A checkpoint of another run may hold the state of callbacks that this one does without.
+    warnings.filterwarnings("ignore", message=r"Be aware that when using `ckpt_path`")
     # Lightning 2.6 uses a pytree function that torch 2.13 has deprecated.
     warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
     return lightning

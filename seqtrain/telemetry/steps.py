@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,7 +11,7 @@ from seqtrain.records import StepOutput
 
 def step_output(outputs: Any) -> StepOutput:
     """The record of a step, which training returns beside the "loss" that Lightning requires."""
-    output = outputs["output"] if isinstance(outputs, Mapping) else outputs
+    output = outputs if isinstance(outputs, StepOutput) else outputs["output"]
     assert isinstance(output, StepOutput)
     return output
 
