@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.ranks import leaders_folder, tell_others
 from seqtrain.config import (
     CONFIG_DIR,
     Composition,
@@ -24,7 +25,7 @@ from seqtrain.config import (
 from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.errors import printable
 from seqtrain.runs.choose import choose_run_folder
-from seqtrain.runs.folder import RUN_DIR, RunFolder
+from seqtrain.runs.folder import RunFolder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,12 +63,13 @@ def _run_search(search: Search, arguments: list[str]) -> None:
 
 
 def _run_single(run: SingleRun) -> None:
-    leader = _leaders_folder()
+    leader = leaders_folder(Path(run.composition.cfg.run_dir) if run.is_folder_given else None)
     with hydra_config_of(run.composition.base):
         folder = leader or choose_run_folder(run.composition.cfg, run.is_folder_given)
     try:
         cfg = run.composition.config_in(folder.path)
         if leader is None:
+            tell_others(folder)
             _announce(run.composition, folder)
         _run(cfg, folder)
     except KeyboardInterrupt:
@@ -119,11 +121,4 @@ def _run(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> float:
         # Only now: torch takes seconds to import, and a refusal or --help should not.
         from seqtrain.training.train import train
 
-        os.environ[RUN_DIR] = str(folder.path)
         return train(cfg, folder, brief).get(cfg.task.monitor, float("nan"))
-
-
-def _leaders_folder() -> RunFolder | None:
-    """The run folder of the process that Lightning started this one to help; None where this one leads."""
-    is_helper = os.environ.get("LOCAL_RANK", "0") != "0" and RUN_DIR in os.environ
-    return RunFolder(os.environ[RUN_DIR], leads=False) if is_helper else None

@@ -119,7 +119,8 @@ def run_search(search: Search, arguments: list[str]) -> None:
         worker.work()
         for other in others:
             other.wait()
-        worker.work()  # what a worker that was killed meanwhile left
+        if others:
+            worker.work()  # what a worker that was killed meanwhile left
     except KeyboardInterrupt:
         done = len(worker.study.get_trials(deepcopy=False, states=COUNTED))
         raise KeyboardInterrupt(

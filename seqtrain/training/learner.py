@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -67,9 +68,17 @@ class SequenceLearner(pl.LightningModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         loss, output = self.task.training_step(self.network, batch)
+        if self.trainer.world_size > 1:
+            loss = loss * self._weight(output.num_valid)
         # Lightning requires "loss", and divides it by the number of accumulated batches; callbacks read the
         # output.
         return {"loss": loss, "output": output}
+
+    def _weight(self, num_valid: int) -> Tensor:
+        """Of this process's loss: DDP averages gradients over processes, not over valid positions."""
+        count = torch.tensor(float(num_valid), device=self.device)
+        mean = cast(Tensor, self.trainer.strategy.reduce(count.clone(), reduce_op="mean"))
+        return count / mean
 
     # These two return a StepOutput, which Lightning's annotation does not allow for.
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> Any:

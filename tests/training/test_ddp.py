@@ -1,37 +1,143 @@
-"""Two processes train one model."""
+"""Two processes train one model, with the numbers of one."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
+import torch
+from small_runs import without_times
 
-def test_two_processes_share_one_run(tmp_path: Path) -> None:
-    arguments = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=12"]
-    environment = {name: value for name, value in os.environ.items() if name != "LOCAL_RANK"}
-    done = subprocess.run(
-        [sys.executable, "-m", "seqtrain", *arguments],
-        cwd=tmp_path,
-        env=environment | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+# One optimizer step an epoch: the whole of train in one batch, or in one batch for each of two processes.
+ONE_STEP = [
+    "optimizer=sgd",
+    "optimizer.lr=0.5",
+    "schedule=constant",
+    "head.dropout=0",
+    "trainer.max_epochs=3",
+    "logger=csv",
+]
+SENTENCES = ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"]  # the rest of what is random
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def start(*overrides: str, program: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    own = ("LOCAL_RANK", "SEQTRAIN_RUN_DIR", "MASTER_ADDR", "MASTER_PORT")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [*(program or (sys.executable,)), "-m", "seqtrain", "data_dir=none", *overrides]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
-    assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "runs" / "digits" / "lstm").iterdir()
-    metrics = json.loads((folder / "metrics.json").read_text())
+
+
+def run(*overrides: str, program: tuple[str, ...] = ()) -> str:
+    process = start(*overrides, program=program)
+    _, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err
+    return err
+
+
+def metrics_of(folder: str) -> dict[str, float]:
+    metrics: dict[str, float] = json.loads(Path(folder, "metrics.json").read_text())
+    return without_times(metrics)
+
+
+def weights_of(folder: str) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)[
+        "state_dict"
+    ]
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("data", "sizes"),
+    [
+        ([], ("data.batch_size=1257", "data.batch_size=629")),
+        (
+            ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"],
+            ("data.batch_size=96", "data.batch_size=48"),
+        ),
+    ],
+    ids=["digits", "sentences of different lengths"],
+)
+def test_two_processes_step_as_one_with_the_doubled_batch(
+    data: list[str], sizes: tuple[str, str], treebank: Path
+) -> None:
+    """The gradients of both are averaged over words, not over processes; SGD shows them in the weights."""
+    data = [*data, f"data.path={treebank}"] if data else data
+    run(*data, *ONE_STEP, sizes[0], "run_dir=one")
+    run(*data, *ONE_STEP, sizes[1], *DDP, "run_dir=two")
+    ours, theirs = weights_of("two"), weights_of("one")
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight, rtol=1e-4, atol=1e-6, msg=name)
+    assert metrics_of("two") == pytest.approx(metrics_of("one"), rel=1e-4)
+
+
+def test_one_of_them_writes_and_says_everything_once() -> None:
+    err = run(*DDP, "trainer.max_epochs=12", "run_dir=run")
+    metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["epochs"] == 12
     assert metrics["test/accuracy"] > 0.8
-    # The test part is counted once, not once by each process.
-    with (folder / "confusions.csv").open() as file:
+    with Path("run/confusions.csv").open() as file:
         _, *rows = csv.reader(file)
     assert sum(int(count) for _, *counts in rows for count in counts) == 360
     assert metrics["sequences_per_second"] > 0
-    assert json.loads((folder / "environment.json").read_text())["device"].startswith("2 x cpu with 1 thread")
-    # Each line is said once, by the process that leads.
-    assert done.stderr.count("epoch 12/12") == 1
-    assert "WARNING" not in (folder / "train.log").read_text()
+    assert json.loads(Path("run/environment.json").read_text())["device"].startswith("2 x cpu with 1 thread")
+    assert err.count("epoch 12/12") == 1
+    assert "WARNING" not in Path("run/train.log").read_text()
+    assert [path.name for path in Path.cwd().iterdir()] == ["run"]
+
+
+def test_both_killed_and_resumed() -> None:
+    arguments = [*DDP, "trainer.max_epochs=6", "logger=none"]
+    run(*arguments, "run_dir=whole")
+    process = start(*arguments, "run_dir=parts")
+    wait_for(Path("parts/checkpoints/last.ckpt"))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not Path("parts/metrics.json").exists()
+    assert "resumed" in run(*arguments, "run_dir=parts")
+    assert metrics_of("parts") == metrics_of("whole")
+
+
+def test_nobody_waits_for_a_process_that_died() -> None:
+    process = start(*DDP, "trainer.max_epochs=1000", "logger=none", "run_dir=run")
+    wait_for(Path("run/checkpoints/last.ckpt"))
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1]
+    os.kill(int(child), signal.SIGKILL)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert not Path("run/metrics.json").exists()
+
+
+def test_torchrun_starts_them() -> None:
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    run(*DDP, "trainer.max_epochs=2", program=torchrun)
+    (folder,) = Path("runs/digits/lstm").iterdir()
+    run(*DDP, "trainer.max_epochs=2", "run_dir=other")
+    assert metrics_of(str(folder)) == metrics_of("other")
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(2400):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} was not written within two minutes")

@@ -29,8 +29,8 @@ class BatchSampler:
     `max_tokens` unless a single sequence does, and sequences of equal length are shuffled uniformly. Within a
     batch, sequences are sorted by decreasing length.
 
-    With several processes, each takes every `world_size`-th batch; batches from the start of the list are
-    repeated so that all processes get the same number.
+    With several processes, each takes every `world_size`-th batch. All get the same number: if the batches
+    cannot be divided evenly, the largest are split in two.
     """
 
     def __init__(
@@ -54,10 +54,21 @@ class BatchSampler:
         for start, stop, count in self._buckets:
             drawn += _deal(order[start:stop], count, random)
         shuffled = [torch.from_numpy(drawn[place]) for place in random.permutation(len(drawn))]
-        wanted = len(self) * self._world_size
-        while len(shuffled) < wanted:  # fewer batches than processes need more than one turn
-            shuffled += shuffled[: wanted - len(shuffled)]
+        shuffled = _fill_up(shuffled, len(self) * self._world_size)
         return shuffled[self._rank :: self._world_size]
+
+
+def _fill_up(batches: list[Tensor], wanted: int) -> list[Tensor]:
+    """Split the largest batches until there are `wanted`, so that no sequence is left out or repeated."""
+    batches = list(batches)
+    while len(batches) < wanted:
+        largest = max(range(len(batches)), key=lambda number: len(batches[number]))
+        if len(batches[largest]) == 1:  # fewer sequences than processes: some must do the same
+            return [batches[number % len(batches)] for number in range(wanted)]
+        half = len(batches[largest]) // 2
+        batches.append(batches[largest][half:])
+        batches[largest] = batches[largest][:half]
+    return batches
 
 
 def sorted_batches(lengths: Tensor, batch_size: int, rank: int = 0, world_size: int = 1) -> list[Tensor]:

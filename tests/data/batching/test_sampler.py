@@ -96,17 +96,9 @@ def test_a_sequence_above_the_bound_makes_a_batch_of_its_own() -> None:
     assert sorted(words(lengths, batches)) == [12, 80, 90]
 
 
-@pytest.mark.parametrize("num_sequences", [1, 10, 97])
-def test_processes_share_an_epoch(num_sequences: int) -> None:
-    lengths = torch.arange(1, num_sequences + 1)
-    batching = Batching(4, None, 1)
-    whole = BatchSampler(lengths, batching, seed=0).batches(2)
-    shares = [BatchSampler(lengths, batching, 0, rank, 3) for rank in range(3)]
-    parts = [share.batches(2) for share in shares]
-    assert {len(part) for part in parts} == {len(shares[0])} == {-(-len(whole) // 3)}
-    dealt = [batch.tolist() for turn in zip(*parts, strict=True) for batch in turn]
-    expected = [batch.tolist() for batch in whole]
-    assert dealt == (expected * 3)[: len(dealt)]  # filled up from the beginning
+def test_fewer_sequences_than_processes_are_repeated() -> None:
+    sampler = [BatchSampler(torch.tensor([3]), Batching(4, None, 1), 0, rank, 3) for rank in range(3)]
+    assert [[batch.tolist() for batch in each.batches(2)] for each in sampler] == [[[0]]] * 3
 
 
 def test_evaluation_goes_from_the_longest_to_the_shortest() -> None:
@@ -120,3 +112,15 @@ def test_a_batch_of_nothing_is_refused(name: str) -> None:
     sizes = {"batch_size": 1, "max_tokens": 1, "eval_batch_size": 1, name: 0}
     with pytest.raises(ValueError, match=rf"^{name} must be at least 1, got 0$"):
         Batching(**sizes)
+
+
+@pytest.mark.parametrize(("num", "world_size"), [(41, 2), (40, 2), (7, 3), (100, 8)])
+def test_processes_share_every_sequence_evenly(num: int, world_size: int) -> None:
+    lengths = torch.arange(num) % 9 + 1
+    shares = [
+        BatchSampler(lengths, Batching(4, None, 4), 3, rank, world_size).batches(1)
+        for rank in range(world_size)
+    ]
+    assert len({len(share) for share in shares}) == 1
+    drawn = torch.cat([batch for share in shares for batch in share])
+    assert drawn.sort().values.tolist() == list(range(num))
