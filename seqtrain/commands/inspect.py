@@ -32,7 +32,7 @@ Show what the recurrent layers of a trained network do at every step, in one HTM
               run_dir=RUN is the same
   text        sentences of your own, shown before the examples
   input       a file of your own, shown before the examples: plain text, or CoNLL-U (*.conllu),
-              or for a model of images a PNG or npy file
+              or for a model of images a PNG or npy file, of sequences of numbers an npz file
   examples    how many sequences of the validation data to show and to search (default {NUM_EXAMPLES});
               with 0 the data is not read
   output      the page, by default inspect.html in the run folder; with a / at its end, a folder
@@ -116,16 +116,23 @@ def _examine(
 
 
 def _read_own(spec: DataSpec, given: Arguments) -> Dataset | None:
-    from seqtrain.data import encode_images, encode_sentences, read_images
+    from seqtrain.data import (
+        encode_images,
+        encode_sentences,
+        encode_sequences,
+        read_images,
+        read_sequences,
+    )
 
     if "text" not in given and "input" not in given:
         return None
     if spec.words is not None:
         return encode_sentences(spec, _read_sentences(given))
     if "text" in given:
-        raise ConfigError(["text: this run reads images; give input=FILE, a PNG or npy file"])
+        kind = "sequences of numbers" if spec.image_size is None else "images"
+        raise ConfigError([f"text: this run reads {kind}; give a file of them as input=FILE"])
     if spec.image_size is None:
-        raise ConfigError(["input: this run reads neither words nor images; leave it out"])
+        return encode_sequences(spec, read_sequences(Path(given["input"])))
     return encode_images(spec, read_images(Path(given["input"]), spec.image_size))
 
 

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from seqtrain.commands.inspect import main
+from seqtrain.config import compose_config
+from seqtrain.runs.folder import RunFolder
+from seqtrain.training.train import train
 
 
 @pytest.fixture
@@ -66,6 +69,21 @@ def test_images(trained_digits: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_sequences_of_numbers(tmp_path: Path, capsys) -> None:
+    draw = np.random.default_rng(0)
+    data, run = tmp_path / "data.npz", tmp_path / "run"
+    np.savez(data, x=draw.normal(size=(40, 6, 2)).astype(np.float32), y=draw.integers(0, 2, (40, 6)))
+    overrides = ["task=steps", f"data.path={data}", "model.hidden_size=4", "trainer.max_epochs=1"]
+    cfg = compose_config([*overrides, f"run_dir={run}"])
+    train(cfg, RunFolder(run))
+    capsys.readouterr()
+    assert main([str(run), f"input={data}", "examples=2"]) == 0
+    examples = shown(run / "inspect.html")
+    assert len(examples) == 42
+    assert (examples[0]["words"], examples[0]["image"], examples[0]["steps"]) == (None, None, 6)
+    assert len(examples[0]["targets"]) == 6
+
+
 def test_a_folder_of_pictures(pos: Path, tmp_path: Path, capsys) -> None:
     assert main([str(pos), "examples=4", f"output={tmp_path}/new/pictures/"]) == 0
     assert capsys.readouterr().out == f"{tmp_path}/new/pictures/  (9 files)\n"
@@ -92,7 +110,7 @@ def test_what_is_refused(arguments: list[str], message: str, pos: Path, capsys) 
 
 def test_text_for_a_model_of_images_is_refused(trained_digits: Path, capsys) -> None:
     assert main([str(trained_digits), "text=seven"]) == 2
-    assert "text: this run reads images; give input=FILE, a PNG or npy file" in capsys.readouterr().err
+    assert "text: this run reads images; give a file of them as input=FILE" in capsys.readouterr().err
 
 
 def test_data_that_has_changed_is_refused(pos: Path, tmp_path: Path, treebank: Path, capsys) -> None:

@@ -191,6 +191,16 @@ def test_digits(reader: Reader, classifier_page: Path) -> None:
     assert reader.count(".digits li") > 0
 
 
+def test_steps_without_words_are_numbered(reader: Reader, tagger_report: Report, tmp_path: Path) -> None:
+    examples = tuple(replace(example, words=None) for example in tagger_report.examples)
+    path = write(replace(tagger_report, examples=examples), tmp_path)
+    for view in ("units", "example&example=2", "patterns&from=0&to=0&threshold=0.1", "run"):
+        reader.open(path, f"#view={view}")
+    reader.open(path)
+    steps = [step.inner_text() for step in reader.page.locator(".sentences .step").all()]
+    assert steps == [str(step + 1) for example in examples for step in range(example.num_steps)]
+
+
 def test_the_tabs_by_keyboard(reader: Reader, classifier_page: Path) -> None:
     reader.open(classifier_page)
     reader.page.locator("#tab-units").focus()
