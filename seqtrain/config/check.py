@@ -92,11 +92,16 @@ def _places(tree: Tree) -> Iterator[Place]:
         node = tree.get(role)
         if not isinstance(node, dict) or (not node and role in NULLABLE_ROLES):
             continue  # a file that says null composes to an empty mapping
-        if role == "callbacks":
-            for name, callback in node.items():
-                yield from _node_and_parts(callback, f"callbacks.{name}", role)
+        if role == "callbacks" or (role == "logger" and _is_named(node)):
+            for name, child in node.items():
+                yield from _node_and_parts(child, f"{role}.{name}", role)
         else:
             yield from _node_and_parts(node, role, role)
+
+
+def _is_named(node: Tree) -> bool:
+    """Whether a mapping under `logger` names several loggers, and is not a single one."""
+    return "_target_" not in node and all(value is None or isinstance(value, dict) for value in node.values())
 
 
 def _node_and_parts(value: Any, path: str, role: str) -> Iterator[Place]:

@@ -8,18 +8,36 @@ from functools import cached_property
 from pathlib import Path
 
 from hydra import initialize_config_dir
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from seqtrain.config.plain_yaml import read_bounded_text
 from seqtrain.config.problems import ConfigError, first_line, not_among
 from seqtrain.shipped import shipped_folder
 
 CONFIG_DIR = shipped_folder("configs", "configs")
+
+
+class BoundedFileSource(FileConfigSource):
+    """A folder of the user's, whose files are looked at before they are parsed: they may come from others."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "bounded"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = Path(self.path) / self._normalize_file_name(config_path)
+        if path.exists():
+            read_bounded_text(path)
+        return super().load_config(config_path)
 
 
 class ConfigFiles:
@@ -30,8 +48,9 @@ class ConfigFiles:
         if missing:
             raise ConfigError([f"--config-dir: there is no folder {folder}" for folder in missing])
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="seqtrain"):
+            SourcesRegistry.instance().register(BoundedFileSource)
             self.loader = GlobalHydra.instance().config_loader()
-        folders = [f"file://{Path(folder).resolve()}" for folder in config_dirs]
+        folders = [f"{BoundedFileSource.scheme()}://{Path(folder).resolve()}" for folder in config_dirs]
         quoted = [QuotedString(folder, Quote.single).with_quotes() for folder in folders]
         self._search = [f"hydra.searchpath=[{','.join(quoted)}]"] if folders else []
         self._choices: dict[str, list[str]] = {}

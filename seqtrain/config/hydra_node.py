@@ -10,9 +10,17 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-# Launchers, sweepers and callbacks as they come with Hydra, and the classes that its logging is made of.
-BUILT = ("hydra._internal.core_plugins", "hydra.experimental.callbacks", "hydra_plugins", "seqtrain.sweeps")
-LOGGED = ("logging", "colorlog")
+# Launchers and sweepers as they come with Hydra and its plugins, and what its own logging is made of. Nothing
+# here writes to a file or a socket of a configuration's choice.
+BUILT = ("hydra._internal.core_plugins", "hydra_plugins", "seqtrain.sweeps")
+LOGGED = (
+    "logging.StreamHandler",
+    "logging.FileHandler",
+    "logging.NullHandler",
+    "logging.Formatter",
+    "colorlog.ColoredFormatter",
+)
+LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
@@ -41,21 +49,32 @@ def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
 
 
 def find_foreign_code(hydra: DictConfig, plugins: Collection[str]) -> Iterator[str]:
-    """Every key by which a file would have Hydra run something else, as "path: problem".
+    """Every key by which a file would make Hydra run or write something of its choice, as "path: problem".
 
-    Hydra builds these before any of our own checks of `_target_`: a folder that came from somebody else
-    must not get round those.
+    Hydra acts on these before any of our own checks of `_target_`, and the file may come from somebody else.
     """
-    for path, key, value in _items(OmegaConf.to_container(hydra, resolve=False), "hydra"):
+    plain = OmegaConf.to_container(hydra, resolve=False)
+    for path, key, value in _items(plain, "hydra"):
         text = str(value)
         if key == "_target_":
-            if not _is_in(text, [*BUILT, *plugins]):
-                yield f"{path}: {text} is no part of Hydra or its plugins, and not built"
-        elif "_logging." in path and key in ("class", "()"):
-            if not _is_in(text, [*LOGGED, *plugins]):
-                yield f"{path}: {text} is no class of logging, and not built"
-        elif "_logging." in path and text.startswith("ext://") and text not in STREAMS:
-            yield f"{path}: got {text!r}, expected one of {', '.join(STREAMS)}"
+            if not _is_in(text, [*(() if ".callbacks." in path else BUILT), *plugins]):
+                yield f"{path}: {text} is not part of Hydra or its plugins; refused"
+        elif "_logging." in path:
+            yield from _find_foreign_logging(path, str(key), text, plugins)
+        elif path.startswith("hydra.job.env_set."):
+            yield f"{path}: not set here; set environment variables in your shell"
+        elif path == "hydra.job.name" and "/" in text:
+            yield f"{path}: got {text!r}, expected a name without /"
+
+
+def _find_foreign_logging(path: str, key: str, text: str, plugins: Collection[str]) -> Iterator[str]:
+    if key in ("class", "()"):
+        if text not in LOGGED and not _is_in(text, plugins):
+            yield f"{path}: {text} is not one of {', '.join(LOGGED)}; refused"
+    elif key == "filename" and text != LOG_FILE:
+        yield f"{path}: got {text!r}, expected {LOG_FILE}"
+    elif text.startswith("ext://") and text not in STREAMS:
+        yield f"{path}: got {text!r}, expected one of {', '.join(STREAMS)}"
 
 
 def _is_in(name: str, packages: Collection[str]) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from seqtrain.config.schemas.schema import Tree, schema_at
 
+MOST = 1_000  # members or layers: a network of more would take hours to build
 BYTES_PER_PARAMETER = 8  # a float32 weight and its gradient; most optimizers keep more beside them
-BYTES_PER_NETWORK = 20_000  # of Python objects, however small the network is
-BYTES_PER_LAYER = 2_000
 
 
 def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
@@ -20,10 +19,14 @@ def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
         input_size: of the model; None where it is not known yet.
     """
     there = _memory_of_machine()
+    layers, members = tree["model"].get("num_layers", 1), tree.get("members", 1)
+    for path, count in (("model.num_layers", layers), ("members", members)):
+        if isinstance(count, int) and count > MOST:
+            yield f"{path}: got {count:,}, expected at most {MOST:,}"
+            return
     needed = [(group, _bytes_needed(tree, group, input_size or 1)) for group in ("encoder", "model")]
-    members = tree.get("members", 1)
     path, most = max(needed, key=lambda each: each[1])
-    total = members * (BYTES_PER_NETWORK + sum(each for _, each in needed))
+    total = members * sum(each for _, each in needed)
     if there is None or total <= there:
         return
     if members > 1 and most <= there:
@@ -35,10 +38,8 @@ def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
 
 def _bytes_needed(tree: Tree, group: str, input_size: int) -> int:
     schema = schema_at(tree, group)
-    node = tree[group]
-    count = 0 if schema is None else schema.answer("num_parameters", node, input_size) or 0
-    layers = node.get("num_layers", 0)
-    return int(count) * BYTES_PER_PARAMETER + (layers if isinstance(layers, int) else 0) * BYTES_PER_LAYER
+    count = 0 if schema is None else schema.answer("num_parameters", tree[group], input_size) or 0
+    return int(count) * BYTES_PER_PARAMETER
 
 
 def _memory_of_machine() -> int | None:

@@ -26,21 +26,32 @@ def read_plain_yaml(path: Path) -> Tree:
     Raises:
         ConfigError: the file cannot be read, or holds something else.
     """
-    text = _read_text(path)
+    text = read_bounded_text(path)
     try:
-        _refuse_aliases_and_depth(text)
         tree = yaml.load(text, Loader=get_yaml_loader())
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError([f"{path}: line {line}: {error.problem or first_line(error)}"]) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError([f"{path}: {first_line(error)}"]) from None
+        raise ConfigError([_explain(path, error)]) from None
     if not isinstance(tree, dict):
         raise ConfigError([f"{path}: expected keys and values, found {_name(tree)}"])
     problems = [f"{path}: {problem}" for problem in _find_strange_values(tree, "")]
     if problems:
         raise ConfigError(problems)
     return tree
+
+
+def read_bounded_text(path: Path) -> str:
+    """The text of a YAML file that nothing large can be built of.
+
+    Raises:
+        ConfigError: it is no regular file, larger than `MAX_BYTES`, not UTF-8, nested deeper than `MAX_DEPTH`
+            or has aliases.
+    """
+    text = _read_text(path)
+    try:
+        _refuse_aliases_and_depth(text)
+    except yaml.YAMLError as error:
+        raise ConfigError([_explain(path, error)]) from None
+    return text
 
 
 def _read_text(path: Path) -> str:
@@ -71,6 +82,14 @@ def _refuse_aliases_and_depth(text: str) -> None:
         if depth > MAX_DEPTH:
             problem = f"nested more than {MAX_DEPTH} levels deep"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+def _explain(path: Path, error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"{path}: {first_line(error)}"
+    place = f"{path}: line {mark.line + 1}, column {mark.column + 1}"
+    return f"{place}: {getattr(error, 'problem', None) or first_line(error)}"
 
 
 def _find_strange_values(value: Any, path: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from seqtrain.training.checkpoint import load_weights, read_spec
 from seqtrain.training.checkpoint_io import LocalCheckpointIO
 from seqtrain.training.construct import construct
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
+from seqtrain.training.limits import check_devices
+from seqtrain.training.loggers import build_loggers
 from seqtrain.training.network import build_network, for_any_device
 from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
 
@@ -41,7 +42,7 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
 
 
 def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
-    """The trainer with its callbacks and logger; nothing is written before it runs.
+    """The trainer with its callbacks and loggers; nothing is written before it runs.
 
     With `max_epochs=auto` it has no length yet, see `set_length`.
 
@@ -49,11 +50,12 @@ def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()
         ConfigError: this machine has no such device, or the trainer refuses its settings.
     """
     trainer: pl.Trainer
-    callbacks = [construct(node) for node in cfg.callbacks.values() if node is not None]
+    nodes = cfg.get("callbacks") or {}
+    callbacks = [construct(node) for node in nodes.values() if node is not None]
     callbacks.extend(further_callbacks)
-    logger = construct(cfg.logger) if cfg.logger else None
+    loggers = build_loggers(cfg)
     callbacks.append(Throughput())
-    if logger is not None:
+    if loggers:
         callbacks.append(TrainingCurves(cfg.task.monitor))
     try:
         trainer = construct(
@@ -62,16 +64,17 @@ def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()
             max_epochs=-1 if cfg.trainer.max_epochs == "auto" else cfg.trainer.max_epochs,
             precision=_precision(cfg.trainer),
             callbacks=callbacks,
-            logger=logger or False,
+            logger=loggers or False,
             plugins=[*(cfg.trainer.get("plugins") or []), LocalCheckpointIO()],
             # The package has its own summary, progress bar and checkpoints.
             enable_model_summary=False,
-            enable_progress_bar="progress" in cfg.callbacks and cfg.callbacks.progress is not None,
+            enable_progress_bar=nodes.get("progress") is not None,
             enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
             num_sanity_val_steps=0,
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, TypeError, ValueError) as error:
         raise ConfigError([f"trainer: {first_line(error)}"]) from None
+    check_devices(trainer)
     device = trainer.strategy.root_device.type
     if cfg.model.get("backend") == "triton" and device != "cuda":
         raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
@@ -95,19 +98,6 @@ def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
     if epochs is None:
         raise ConfigError(["trainer.max_epochs: auto needs data with epochs; give a number of epochs"])
     trainer.fit_loop.max_epochs = epochs
-
-
-def keep_rows(trainer: pl.Trainer) -> None:
-    """Let a CSV logger append to the table of an interrupted run, which it would overwrite."""
-    for logger in trainer.loggers:
-        if not isinstance(logger, pl.loggers.CSVLogger):
-            continue
-        table = Path(logger.log_dir) / "metrics.csv"
-        if table.exists():
-            with table.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            logger.experiment.metrics.extend(rows)
-            logger.save()
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:

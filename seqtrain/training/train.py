@@ -21,7 +21,7 @@ from seqtrain.runs.paths import as_typed
 from seqtrain.telemetry.run_page import RunPage
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
-from seqtrain.training.build import build_data, build_learner, build_trainer, keep_rows, set_length
+from seqtrain.training.build import build_data, build_learner, build_trainer, set_length
 from seqtrain.training.callbacks import StopOnNonfinite, Throughput
 from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
@@ -33,6 +33,8 @@ from seqtrain.training.checkpoint import (
 )
 from seqtrain.training.interrupts import keep_interrupts
 from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.limits import check_limits
+from seqtrain.training.loggers import keep_rows
 from seqtrain.training.measure import measure
 from seqtrain.training.outcome import describe_end
 
@@ -78,6 +80,7 @@ def train(
     trainer = build_trainer(cfg, callbacks)
     if cfg.trainer.max_epochs == "auto":
         set_length(trainer, data)
+    check_limits(trainer, data)
     with folder.held(cfg), logged(folder), _failures(folder):
         if folder.leads:
             folder.write_config(cfg)

@@ -83,7 +83,7 @@ CHECKPOINT = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
             {"_target_": "seqtrain.runs.folder.RunFolder", "path": "x"},
             "data._target_: seqtrain.runs.folder.RunFolder is of no kind that is built here",
         ),
-        ("members", 10**9, "members: 1,000,000,000 networks need at least "),
+        ("members", 10**9, "members: got 1,000,000,000, expected at most 1,000\n"),
         ("model.hidden_size", 10**6, "model: its weights and their gradients need at least "),
         ("data.batch_size", "???", "data.batch_size: has no value (???)\n"),
     ],
@@ -133,17 +133,17 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (BOMB.encode(), "DIR/config.yaml: line 2: aliases are not allowed\n"),
-        (b"a: " + b"[" * 5000, "DIR/config.yaml: line 1: nested more than 30 levels deep\n"),
+        (BOMB.encode(), "DIR/config.yaml: line 2, column 5: aliases are not allowed\n"),
+        (b"a: " + b"[" * 5000, "DIR/config.yaml: line 1, column 34: nested more than 30 levels deep\n"),
         (b"a: 1\n" * 300_000, "DIR/config.yaml: larger than 1,000,000 bytes, which is no configuration"),
         (b"a: \0\n", "DIR/config.yaml: unacceptable character #x0000: special characters are not allowed\n"),
         (b"a: \xff\n", "DIR/config.yaml: not UTF-8 text: byte 3 is 0xff\n"),
-        (b"a: [1\n", "DIR/config.yaml: line 2: "),
+        (b"a: [1\n", "DIR/config.yaml: line 2, column 1: "),
         (b"- 1\n", "DIR/config.yaml: expected keys and values, found a list\n"),
         (b"", "DIR/config.yaml: expected keys and values, found nothing\n"),
         (b"1: 2\n", "DIR/config.yaml: the top level: the key 1 is not a text\n"),
         (b"a: !!binary aGVsbG8=\n", "DIR/config.yaml: a: got bytes, expected a plain value\n"),
-        (b"a: !!python/object/apply:os.system [ls]\n", "DIR/config.yaml: line 1: "),
+        (b"a: !!python/object/apply:os.system [ls]\n", "DIR/config.yaml: line 1, column 4: "),
     ],
 )
 def test_a_file_that_is_no_configuration(

@@ -120,7 +120,7 @@ class TestGivenFolder:
 
     def test_a_configuration_that_cannot_be_read(self, cfg: DictConfig, begin: Begin) -> None:
         begin(Path(cfg.run_dir).name).config_file.write_text("a: [")
-        with pytest.raises(ConfigError, match=r"config\.yaml: line 1: expected the node content"):
+        with pytest.raises(ConfigError, match=r"config\.yaml: line 1, column 5: expected the node content"):
             choose_run_folder(cfg, is_given=True)
 
     def test_a_name_that_is_too_long(self, cfg: DictConfig) -> None:

@@ -62,9 +62,13 @@ class SequenceTagging(Task):
 
 @describes("callbacks", "seqtrain.training.BestCheckpoint")
 class BestCheckpoint:
-    path: str
+    path: LocalPath
     monitor: str
     mode: Literal["min", "max"]
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        yield from find_bad_monitor(node, tree)
 
 
 @describes("callbacks", "seqtrain.training.LastCheckpoint")

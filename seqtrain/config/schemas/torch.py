@@ -164,7 +164,7 @@ class OneCycleLR(Schedule):
     total_steps: Count | None = OPTIONAL
     epochs: Count | None = OPTIONAL
     steps_per_epoch: Count | None = OPTIONAL
-    pct_start: Share = OPTIONAL
+    pct_start: Decay = OPTIONAL
     anneal_strategy: Literal["cos", "linear"] = OPTIONAL
     cycle_momentum: bool = OPTIONAL
     base_momentum: Share = OPTIONAL

@@ -1,0 +1,79 @@
+"""Values that cannot work are refused in one line, before anything is imported or written."""
+
+from __future__ import annotations
+
+import pytest
+
+from seqtrain.config import ConfigError, compose_config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ("model.hidden_size=1000000", "model: its weights and their gradients need at least 32,"),
+        ("model.num_layers=100000", "model.num_layers: got 100,000, expected at most 1,000"),
+        ("members=100000", "members: got 100,000, expected at most 1,000"),
+        ("seed=4294967296", "seed: got 4294967296, expected a whole number from 0 to 4294967295"),
+        ("trainer.max_steps=0", "trainer.max_steps: got 0, expected -1 or a whole number of at least 1"),
+        ("trainer.log_every_n_steps=0", "trainer.log_every_n_steps: got 0, expected a whole number"),
+        ("trainer.limit_val_batches=0", "trainer.limit_val_batches: got 0, expected a whole number"),
+        ("trainer.limit_train_batches=0", "trainer.limit_train_batches: got 0, expected a whole number"),
+        ("trainer.num_nodes=2", "trainer.num_nodes: got 2, but neither SLURM nor torchrun started this"),
+        ("trainer.precision=64-true", "trainer.precision: got '64-true', expected one of auto, 32-true"),
+        ("trainer.accelerator=gpuu", "trainer.accelerator: got 'gpuu', expected one of auto, cpu, gpu"),
+        ("trainer.devices=0", "trainer.devices: got 0, expected "),
+        (
+            "trainer.max_epochs=3 trainer.check_val_every_n_epoch=5",
+            "trainer.check_val_every_n_epoch: got 5, but training ends after 3 epochs",
+        ),
+        (
+            "optimizer.betas=[1,1]",
+            "optimizer.betas: got [1, 1], expected a list of 2: a number of at least 0",
+        ),
+        ("schedule.pct_start=1", "schedule.pct_start: got 1, expected a number of at least 0 and below 1"),
+        ("task.monitor=val/acc", "task.monitor: got 'val/acc', expected one of val/loss, val/accuracy"),
+        ("task.monitor=val/loss", "task.mode: got max, but a lower val/loss is better; give task.mode=min"),
+        (
+            "initialization.forget_bias=1e300",
+            "initialization.forget_bias: got 1e+300, expected a number from",
+        ),
+        ("data_dir=http://host/x", "data_dir: got 'http://host/x', expected a text of a local path"),
+        ("~model", "model: missing; choose one with model=..."),
+    ],
+)
+def test_a_refusal(overrides: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_config(overrides.split())
+    (told,) = caught.value.problems
+    assert told.startswith(problem)
+
+
+def test_whole_numbers_where_torch_wants_floats() -> None:
+    cfg = compose_config(["optimizer.betas=[0,0]", "schedule.pct_start=0"])
+    assert [type(value) for value in (*cfg.optimizer.betas, cfg.schedule.pct_start)] == [float] * 3
+
+
+@pytest.mark.parametrize("overrides", [["~logger"], ["~callbacks"], ["logger=none"]])
+def test_groups_that_may_be_left_out(overrides: list[str]) -> None:
+    from seqtrain.training.build import build_trainer
+
+    cfg = compose_config(overrides)
+    assert build_trainer(cfg).loggers == [] or "~callbacks" in overrides
+
+
+def test_two_loggers_at_once(tmp_path) -> None:
+    from seqtrain.training.loggers import build_loggers
+
+    cfg = compose_config(["logger=[tensorboard,csv]", f"run_dir={tmp_path}"])
+    assert [type(each).__name__ for each in build_loggers(cfg)] == ["TensorBoardLogger", "CSVLogger"]
+
+
+def test_a_logger_whose_package_is_not_installed() -> None:
+    from seqtrain.training.loggers import build_loggers
+
+    cfg = compose_config(["logger={mine: {_target_: pytorch_lightning.loggers.CometLogger}}"])
+    with pytest.raises(ConfigError) as caught:
+        build_loggers(cfg)
+    assert caught.value.problems[0].startswith(
+        "logger.mine: CometLogger needs a package that is not installed: "
+    )
