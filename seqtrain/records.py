@@ -129,6 +129,7 @@ class DataSpec:
     vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
     column: str | None = None  # of CoNLL-U, where the tags are from
     standardization: Standardization | None = None  # of the features, for arrays
+    has_target_per_step: bool | None = None  # for arrays, which may have either; None if the source decides
     # Tags that mark spans: "bio" if in train I-X only ever continues a span of the type X, else "iob".
     tag_scheme: TagScheme | None = None
 
@@ -157,6 +158,7 @@ class DataSpec:
             vector_size=plain.get("vector_size"),
             column=plain.get("column", None if plain["words"] is None else "UPOS"),
             standardization=standardization and (tuple(standardization[0]), tuple(standardization[1])),
+            has_target_per_step=plain.get("has_target_per_step"),
             tag_scheme=plain.get("tag_scheme"),
         )
 

@@ -24,6 +24,7 @@ from seqtrain.training.limits import check_devices
 from seqtrain.training.loggers import build_loggers
 from seqtrain.training.network import build_network, for_any_device
 from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
+from seqtrain.training.task import SequenceClassification, SequenceTagging, Task
 
 
 def build_data(cfg: DictConfig) -> SequenceDataModule:
@@ -37,8 +38,18 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
     Raises:
         ConfigError: see `build_network`.
     """
+    task = construct(cfg.task)
+    _check_targets(task, spec)
     network = build_network(cfg, spec, vectors)
-    return SequenceLearner(network, construct(cfg.task), spec, _optimizer(cfg), _schedule(cfg))
+    return SequenceLearner(network, task, spec, _optimizer(cfg), _schedule(cfg))
+
+
+def _check_targets(task: Task, spec: DataSpec) -> None:
+    """Refuse a task of sequences on data with a class for each time step, and the reverse."""
+    if spec.has_target_per_step is True and isinstance(task, SequenceClassification):
+        raise ConfigError(["task: the data has a class for each time step; choose task=steps"])
+    if spec.has_target_per_step is False and isinstance(task, SequenceTagging):
+        raise ConfigError(["task: the data has a class for each sequence; choose task=arrays"])
 
 
 def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:

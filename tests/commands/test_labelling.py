@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import seqtrain
 from seqtrain.commands.predict import main
-from seqtrain.config import compose_config
+from seqtrain.config import ConfigError, compose_config
 from seqtrain.data import save_sequences
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.train import train
@@ -25,6 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     save_sequences(folder / "arrays.npz", x, [str(each[0]) for each in above])
     save_sequences(folder / "steps.npz", x, above, names=["below", "above"])
 
+    @cache
     def run(task: str) -> Path:
         overrides = [f"task={task}", f"data.path={folder}/{task}.npz", "data.epochs=4", "data.min_steps=0"]
         run_dir = folder / f"run_{task}"
@@ -48,6 +50,23 @@ def test_a_class_for_each_sequence(trained, tmp_path: Path, capsys) -> None:
     assert [answer.names for answer in seqtrain.load(run_dir).label(file)] == [("True",), ("False",)]
     assert main([f"run_dir={run_dir}", "text=a word"]) == 2
     assert "input: this model reads sequences of numbers; give input=FILE.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "problem"),
+    [
+        ("arrays", "steps", "task: the data has a class for each time step; choose task=steps"),
+        ("steps", "arrays", "task: the data has a class for each sequence; choose task=arrays"),
+    ],
+)
+def test_targets_of_another_kind_than_the_task(
+    trained, tmp_path: Path, task: str, data: str, problem: str
+) -> None:
+    path = trained(data).parent / f"{data}.npz"
+    cfg = compose_config([f"task={task}", f"data.path={path}", "logger=none", f"run_dir={tmp_path / 'run'}"])
+    with pytest.raises(ConfigError, match=problem):
+        train(cfg, RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_class_for_each_time_step(trained, tmp_path: Path, capsys) -> None:

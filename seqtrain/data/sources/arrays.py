@@ -47,8 +47,12 @@ class Arrays:
         masks, notes = take_from_train(len(train.lengths), parts, "sequence", self._path)
         parts |= {split: _select(train, chosen.numpy()) for split, chosen in masks.items()}
         names = _target_names(parts, self._path)
-        standardization = _measure(parts["train"].x)
-        spec = DataSpec(names, feature_size=parts["train"].x.shape[1], standardization=standardization)
+        spec = DataSpec(
+            names,
+            feature_size=parts["train"].x.shape[1],
+            standardization=_measure(parts["train"].x),
+            has_target_per_step=parts["train"].has_target_per_step,
+        )
         splits: dict[str, Dataset] = {split: encode_sequences(spec, parts[split]) for split in SPLITS}
         return Corpus(spec, splits, notes=tuple(notes + _note_unseen(parts)))
 
