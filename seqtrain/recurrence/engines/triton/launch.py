@@ -98,7 +98,7 @@ def _launch_whole(
     num_steps, batch_size = len(walk.batch_sizes), walk.batch_sizes[0]
     grid = (plan.num_groups, 1, options["D"])
     with _on_device(tensors[0]):
-        kernel[grid](*tensors, *_read_schedule(walk, tensors[0]), num_steps, batch_size, **options)
+        kernel[grid](*tensors, *_read_walk(walk, tensors[0]), num_steps, batch_size, **options)
 
 
 def _launch_group(
@@ -113,7 +113,7 @@ def _launch_group(
     num_directions = options["D"]
     # a fresh counter per call: one kept from call to call would be shared by streams
     arrivals = torch.zeros(num_directions * plan.num_groups, dtype=torch.int32, device=tensors[0].device)
-    pointers = (*tensors, *_read_schedule(walk, tensors[0]), arrivals)
+    pointers = (*tensors, *_read_walk(walk, tensors[0]), arrivals)
     grid = (plan.num_slices, plan.num_groups, plan.directions_at_once)
     sync = not is_interpreted()
     if sync:
@@ -133,7 +133,7 @@ def _launch_steps(
     steps: range,
 ) -> None:
     num_steps, batch_size = len(walk.batch_sizes), walk.batch_sizes[0]
-    pointers = (*tensors, *_read_schedule(walk, tensors[0]))
+    pointers = (*tensors, *_read_walk(walk, tensors[0]))
     with _on_device(tensors[0]):
         for step in steps:
             grid = (plan.num_slices, -(-walk.batch_sizes[step] // plan.num_rows), options["D"])
@@ -144,7 +144,7 @@ def _one_by_one(steps: range) -> Iterator[tuple[int, int]]:
     return ((step, step + 1) for step in steps)
 
 
-def _read_schedule(walk: PackedWalk, unused: Tensor) -> tuple[Tensor, Tensor]:
+def _read_walk(walk: PackedWalk, unused: Tensor) -> tuple[Tensor, Tensor]:
     """Offsets and lengths in one tensor, and the reversal; where all lengths are equal, neither is read."""
     if walk.is_dense:
         return unused, unused

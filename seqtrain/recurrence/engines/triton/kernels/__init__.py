@@ -1,6 +1,7 @@
 """The time loop of the LSTM as Triton kernels, both directions and ragged lengths in one launch.
 
     cell.py     what all kernels share: where rows lie, the equations, forward and backward
+    tile.py     what group and step share: all of a step but the product
     whole.py    a program owns some sequences and all of W_hh: no exchange; small hidden sizes
     group.py    a group of programs owns some sequences, each a slice of W_hh, and meets once per step
     group_backward.py

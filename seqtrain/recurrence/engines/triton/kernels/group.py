@@ -14,17 +14,13 @@ import triton
 import triton.language as tl
 
 from seqtrain.recurrence.engines.triton.kernels.cell import (
-    cell_forward,
-    find_rows,
     gate_columns,
     load_tile,
     multiply,
     rows_alive,
-    split_gates,
     steps_alive,
-    store_before,
-    store_quadruple,
 )
+from seqtrain.recurrence.engines.triton.kernels.tile import find_previous, finish_forward
 
 RUNTIME = ["step_begin", "step_end", "num_steps", "batch_size", "direction_begin"]
 
@@ -130,8 +126,6 @@ def forward_group(
     step = step_begin
     while step < last:
         size = rows_alive(walk, step, DENSE)
-        next_size = rows_alive(walk, step + 1, DENSE)
-        earlier = tl.maximum(step - 1, 0)
         # the share of the input does not depend on the others: on its way while we wait for them
         x_i, x_f, x_g, x_o = load_tile(projected, walk, step, group * ROWS, units, D, H, ROWS, DENSE)
         if SYNC:
@@ -141,32 +135,18 @@ def forward_group(
             # only `tile` goes from turn to turn: tensors would have to change their layout while others wait
             sequences = tile * ROWS + tl.arange(0, ROWS)
             alive = sequences < size
-            mask = alive[:, None] & real[None, :]
-            earlier_rows = find_rows(walk, earlier, sequences, alive, DENSE)
-            given = (direction * batch_size + sequences).to(tl.int64) * H
-            earlier_at = (earlier_rows * D + direction) * H
-            h_base = tl.where(step == 0, h_0 + given, output + earlier_at)[:, None]
-            c_base = tl.where(step == 0, c_0 + given, cells + earlier_at)[:, None]
+            h_base, c_base, given = find_previous(
+                walk, step, sequences, alive, h_0, c_0, output, cells, D, H, DENSE
+            )
             parts = load_h(h_base, alive, H, CHUNK)
-            c = tl.load(c_base + units[None, :], mask=mask, other=0.0)
+            c = tl.load(c_base + units[None, :], mask=alive[:, None] & real[None, :], other=0.0)
             sums = tl.full((ROWS, 4 * UNITS), 0.0, tl.float32)
             for number in tl.static_range(len(weights)):
                 sums = multiply(parts[number], weights[number], sums, PRECISION)
-            i, f, g, o = split_gates(sums, ROWS, UNITS)
-            i, f, g, o, c, wide_h = cell_forward(i + x_i, f + x_f, g + x_g, o + x_o, c)
-            h = wide_h.to(output.dtype.element_ty)
-
-            rows = find_rows(walk, step, sequences, alive, DENSE)
-            states_at = (rows * D + direction)[:, None] * H + units[None, :]
-            tl.store(output + states_at, h, mask=mask)
-            tl.store(cells + states_at, c, mask=mask)
-            if TRAIN:
-                at = (rows * D + direction)[:, None] * (4 * H) + units[None, :]
-                store_quadruple(projected, at, i, f, g, o, mask, H)
-                store_before(before, walk, step, sequences, units, h, h_0 + given, D, H, DENSE)
-            ends = mask & (sequences >= next_size)[:, None]
-            tl.store(h_n + given[:, None] + units[None, :], h, mask=ends)
-            tl.store(c_n + given[:, None] + units[None, :], c, mask=ends)
+            finish_forward(
+                sums, x_i, x_f, x_g, x_o, c, walk, step, sequences, alive, units, given,
+                projected, h_0, output, cells, h_n, c_n, before, D, H, UNITS, ROWS, TRAIN, DENSE,
+            )  # fmt: skip
 
             tile += num_groups
             if tile * ROWS < size:

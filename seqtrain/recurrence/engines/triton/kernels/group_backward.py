@@ -4,15 +4,14 @@ import triton
 import triton.language as tl
 
 from seqtrain.recurrence.engines.triton.kernels.cell import (
-    cell_backward,
     find_rows,
     load_saved,
     multiply,
     rows_alive,
     steps_alive,
-    store_quadruple,
 )
 from seqtrain.recurrence.engines.triton.kernels.group import RUNTIME, arrive, wait
+from seqtrain.recurrence.engines.triton.kernels.tile import finish_backward
 
 
 @triton.jit
@@ -111,7 +110,6 @@ def backward_group(
     members = tl.num_programs(0)
     arrivals += direction * num_groups + group
     units = tl.program_id(0) * UNITS + tl.arange(0, UNITS)
-    real = units < H
 
     weights = load_columns(weight_hh, direction, units, H, CHUNK, PARTS)
     last = tl.minimum(step_end, steps_alive(walk, group * ROWS, DENSE))
@@ -135,15 +133,11 @@ def backward_group(
             sums = multiply_gradients(
                 next_base, goes_on, weights, H, UNITS, CHUNK, AT_ONCE, PARTS, ROWS, PRECISION
             )
-            g_i, g_f, g_g, g_o, to_c = cell_backward(i, f, g, o, c, c_before, sums + from_h, from_c)
-
             own = tile * ROWS + tl.arange(0, ROWS)
-            mask = (own < size)[:, None] & real[None, :]
-            rows = find_rows(walk, step, own, own < size, DENSE)
-            at = (rows * D + direction)[:, None] * (4 * H) + units[None, :]
-            given = (direction * batch_size + own).to(tl.int64)[:, None] * H + units[None, :]
-            store_quadruple(grad_gates, at, g_i, g_f, g_g, g_o, mask, H)
-            tl.store(grad_c + given, to_c, mask=mask)
+            finish_backward(
+                sums, i, f, g, o, c, c_before, from_h, from_c, walk, step, own, own < size, units,
+                grad_c, grad_gates, D, H, DENSE,
+            )  # fmt: skip
 
             tile += num_groups
             if tile * ROWS < size:

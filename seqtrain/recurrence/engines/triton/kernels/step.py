@@ -7,18 +7,14 @@ import triton
 import triton.language as tl
 
 from seqtrain.recurrence.engines.triton.kernels.cell import (
-    cell_backward,
-    cell_forward,
     find_rows,
     gate_columns,
-    load_quadruple,
     load_saved,
+    load_tile,
     multiply,
     rows_alive,
-    split_gates,
-    store_before,
-    store_quadruple,
 )
+from seqtrain.recurrence.engines.triton.kernels.tile import find_previous, finish_backward, finish_forward
 
 RUNTIME = ["step", "num_steps", "batch_size"]
 
@@ -56,13 +52,7 @@ def forward_step(
     sequences = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     alive = sequences < rows_alive(walk, step, DENSE)
     mask = alive[:, None] & (units < H)[None, :]
-    earlier = tl.maximum(step - 1, 0)
-    rows = find_rows(walk, step, sequences, alive, DENSE)
-    earlier_rows = find_rows(walk, earlier, sequences, alive, DENSE)
-    given = (direction * batch_size + sequences).to(tl.int64) * H
-    earlier_at = (earlier_rows * D + direction) * H
-    h_base = tl.where(step == 0, h_0 + given, output + earlier_at)[:, None]
-    c_base = tl.where(step == 0, c_0 + given, cells + earlier_at)[:, None]
+    h_base, c_base, given = find_previous(walk, step, sequences, alive, h_0, c_0, output, cells, D, H, DENSE)
 
     gate, unit = gate_columns(first_unit, UNITS)
     w_base = weight_hh + ((direction * 4 * H + gate * H + unit) * H)[None, :]
@@ -73,22 +63,12 @@ def forward_step(
         w = tl.load(w_base + k[:, None], mask=(unit < H)[None, :] & (k < H)[:, None], other=0.0)
         sums = multiply(h, w, sums, PRECISION)
 
-    at = (rows * D + direction)[:, None] * (4 * H) + units[None, :]
-    x_i, x_f, x_g, x_o = load_quadruple(projected, at, mask, H)
+    x_i, x_f, x_g, x_o = load_tile(projected, walk, step, tl.program_id(1) * ROWS, units, D, H, ROWS, DENSE)
     c = tl.load(c_base + units[None, :], mask=mask, other=0.0)
-    i, f, g, o = split_gates(sums, ROWS, UNITS)
-    i, f, g, o, c, wide_h = cell_forward(i + x_i, f + x_f, g + x_g, o + x_o, c)
-    h = wide_h.to(output.dtype.element_ty)
-
-    states_at = (rows * D + direction)[:, None] * H + units[None, :]
-    tl.store(output + states_at, h, mask=mask)
-    tl.store(cells + states_at, c, mask=mask)
-    if TRAIN:
-        store_quadruple(projected, at, i, f, g, o, mask, H)
-        store_before(before, walk, step, sequences, units, h, h_0 + given, D, H, DENSE)
-    ends = mask & (sequences >= rows_alive(walk, step + 1, DENSE))[:, None]
-    tl.store(h_n + given[:, None] + units[None, :], h, mask=ends)
-    tl.store(c_n + given[:, None] + units[None, :], c, mask=ends)
+    finish_forward(
+        sums, x_i, x_f, x_g, x_o, c, walk, step, sequences, alive, units, given,
+        projected, h_0, output, cells, h_n, c_n, before, D, H, UNITS, ROWS, TRAIN, DENSE,
+    )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=RUNTIME)
@@ -121,8 +101,6 @@ def backward_step(
     sequences = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     alive = sequences < rows_alive(walk, step, DENSE)
     goes_on = sequences < rows_alive(walk, step + 1, DENSE)
-    mask = alive[:, None] & (units < H)[None, :]
-    rows = find_rows(walk, step, sequences, alive, DENSE)
     next_rows = find_rows(walk, step + 1, sequences, goes_on, DENSE)
 
     a_base = grad_gates + (next_rows * D + direction)[:, None] * (4 * H)
@@ -137,8 +115,7 @@ def backward_step(
     i, f, g, o, c, c_before, from_h, from_c = load_saved(
         grad_output, gates, cells, c_0, grad_h, grad_c, walk, step, sequences, units, D, H, DENSE
     )
-    g_i, g_f, g_g, g_o, to_c = cell_backward(i, f, g, o, c, c_before, sums + from_h, from_c)
-    at = (rows * D + direction)[:, None] * (4 * H) + units[None, :]
-    given = (direction * batch_size + sequences).to(tl.int64)[:, None] * H + units[None, :]
-    store_quadruple(grad_gates, at, g_i, g_f, g_g, g_o, mask, H)
-    tl.store(grad_c + given, to_c, mask=mask)
+    finish_backward(
+        sums, i, f, g, o, c, c_before, from_h, from_c, walk, step, sequences, alive, units,
+        grad_c, grad_gates, D, H, DENSE,
+    )  # fmt: skip
