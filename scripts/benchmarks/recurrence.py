@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from benchmarks.contestants import Batch, build, forward, train_step
 from benchmarks.grid import Row, cpu_grid, cuda_grid
+from benchmarks.inference import print_inference, print_memory
 from benchmarks.timing import compare, measure
 
 HEADER = ("layer", "nn.LSTM ms", "ours ms", "ratio", "+-", "forward", "LSTMCell", "GFLOP/s")
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="measure rows whose name holds TEXT")
     parser.add_argument(
         "--seconds", type=float, default=8, help="time for the training steps of a row (default: 8)"
+    )
+    parser.add_argument(
+        "--inference", action="store_true", help="add the rows on one thread, the GRU's and peak memory"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
 
@@ -40,9 +44,10 @@ def run(options: argparse.Namespace) -> None:
         results.append(measure_row(row, options.backend, options.device, options.seconds))
         print(format_row(results[-1]), flush=True)
     means = summarise(results)
+    more = print_inference(options.seconds / 4, options.only) + print_memory() if options.inference else []
     print("\n" + "\n".join(f"{name}: {mean:.2f}" for name, mean in means.items()))
     if options.json is not None:
-        text = json.dumps({"machine": about, "means": means, "rows": results}, indent=2)
+        text = json.dumps({"machine": about, "means": means, "rows": results + more}, indent=2)
         options.json.write_text(text + "\n", "utf-8")
 
 

@@ -8,11 +8,17 @@ from statistics import median, quantiles
 import torch
 
 Measured = Callable[[], None]
+Clock = Callable[[], float]
 MIN_ROUNDS, MAX_ROUNDS = 5, 51
 
 
-def measure(candidates: Mapping[str, Measured], seconds: float, device: str) -> dict[str, list[float]]:
-    """Times in seconds of each candidate, one a round; the order rotates so that none always goes first."""
+def measure(
+    candidates: Mapping[str, Measured], seconds: float, device: str, clock: Clock = time.perf_counter
+) -> dict[str, list[float]]:
+    """Times in seconds of each candidate, one per round; the order rotates so that none always goes first.
+
+    `clock` times a CPU: for work on one thread, time.process_time leaves out what other processes take.
+    """
     for run in candidates.values():  # allocators, kernels and caches get ready
         run()
         run()
@@ -23,11 +29,11 @@ def measure(candidates: Mapping[str, Measured], seconds: float, device: str) -> 
         if done >= MAX_ROUNDS or (done >= MIN_ROUNDS and time.perf_counter() > stop):
             return times
         for name in names[done % len(names) :] + names[: done % len(names)]:
-            times[name].append(_seconds(candidates[name], device))
+            times[name].append(_seconds(candidates[name], device, clock))
     raise AssertionError("unreachable")
 
 
-def _seconds(run: Measured, device: str) -> float:
+def _seconds(run: Measured, device: str, clock: Clock) -> float:
     if device == "cuda":
         start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
@@ -35,9 +41,9 @@ def _seconds(run: Measured, device: str) -> float:
         stop.record()
         torch.cuda.synchronize()
         return start.elapsed_time(stop) / 1e3
-    before = time.perf_counter()
+    before = clock()
     run()
-    return time.perf_counter() - before
+    return clock() - before
 
 
 def compare(times: list[float], reference: list[float]) -> tuple[float, float]:

@@ -1,0 +1,27 @@
+"""The benchmark's rows on one thread, with any time at all, and its measurement of memory."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from benchmarks.inference import LONG, measure_row, print_inference, print_peak
+
+
+def test_a_row_has_times_and_ratios() -> None:
+    row = measure_row("GRU", "one sentence T=20", 100, 100, seconds=0)
+    assert set(row) == {"torch_ms", "ours_ms", "ratio", "spread", "training"}
+    assert 0.01 < row["ours_ms"] < 1000
+    assert row["ratio"] == pytest.approx(row["ours_ms"] / row["torch_ms"], rel=0.9)
+
+
+def test_rows_are_selected_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_inference(0, "no such row") == []
+    assert capsys.readouterr().out.count("\n") == 3, "a blank line and the head of the table"
+
+
+def test_training_a_long_sequence_raises_the_peak(capsys: pytest.CaptureFixture[str]) -> None:
+    print_peak("LSTM", "training", "ours")
+    assert float(capsys.readouterr().out) > LONG * 2 * 4 * 128 * 4 / 2**20 / 2  # half of its gates
