@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +96,8 @@ def _check_output(output: str) -> None:
         raise ConfigError([f"output: {path} is a folder; give {path}/ for pictures, or the name of a file"])
     elif not path.parent.is_dir():
         raise ConfigError([f"output: {path.parent} does not exist; make it, or give another place"])
+    elif not os.access(path.parent, os.W_OK):
+        raise ConfigError([f"output: {path.parent} cannot be written to; give another place as output=FILE"])
 
 
 def _examine(

@@ -75,7 +75,7 @@ def draw_units(report: Report, num_bars: int = 20) -> Figure:
         f"layer {layer} {DIRECTIONS[direction]} {number}: {report.spec.target_names[targets[unit]]}"
         for unit, (layer, direction, number) in zip(best, places, strict=True)
     ]
-    axes.set_yticks(range(len(best)), labels)
+    axes.set_yticks(range(len(best)), labels, parse_math=False)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="AUC", title="Units that tell a target from the others")
     return figure
@@ -89,7 +89,7 @@ def draw_gradient(report: Report) -> Figure:
             style = "--" if direction else "-"
             label = f"layer {layer} {DIRECTIONS[direction]}"
             axes.plot(norms, style, color=COLOURS[layer % len(COLOURS)], label=label)
-    axes.set(yscale="log", xlabel="steps before the end", title="Norm of dL/dh through time")
+    axes.set(yscale="log", xlabel="steps from the state to the loss", title="Norm of dL/dh through time")
     axes.invert_xaxis()
     axes.legend()
     return figure
@@ -131,7 +131,7 @@ def draw_curves(report: Report) -> Figure:
     for colour, curve in zip(
         COLOURS, [curve for curve in tags if not curve.tag.startswith("test/")], strict=False
     ):
-        axes.plot(curve.steps, curve.values, color=colour, label=f"{curve.tag} ({curve.split})", marker=".")
+        axes.plot(curve.steps, curve.values, color=colour, label=curve.tag, marker=".")
     axes.set(xlabel="optimizer step", title=report.name)
     axes.legend()
     return figure
@@ -148,8 +148,8 @@ def draw_confusions(report: Report) -> Figure:
         if count:
             colour = "white" if shares[row, column] > 0.55 else "black"
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(len(counts)), report.spec.target_names, rotation=60)
-    axes.set_yticks(range(len(counts)), report.spec.target_names)
+    axes.set_xticks(range(len(counts)), report.spec.target_names, rotation=60, parse_math=False)
+    axes.set_yticks(range(len(counts)), report.spec.target_names, parse_math=False)
     axes.set(xlabel="prediction", ylabel="target", title="Confusions on the test data")
     return figure
 

@@ -108,6 +108,13 @@ def test_what_is_refused(arguments: list[str], message: str, pos: Path, capsys) 
     assert sorted(pos.rglob("*")) == before
 
 
+def test_a_folder_without_permission_is_refused(pos: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != pos)
+    assert main([str(pos)]) == 2
+    problem = f"output: {pos} cannot be written to; give another place as output=FILE"
+    assert problem in capsys.readouterr().err
+
+
 def test_text_for_a_model_of_images_is_refused(trained_digits: Path, capsys) -> None:
     assert main([str(trained_digits), "text=seven"]) == 2
     assert "text: this run reads images; give a file of them as input=FILE" in capsys.readouterr().err
