@@ -69,8 +69,8 @@ def disturbed(monkeypatch) -> Callable[[DictConfig, int, Callable[[], object]], 
     build_trainer = seqtrain.training.train.build_trainer
 
     def run_disturbed(cfg: DictConfig, number: int, action: Callable[[], object]) -> None:
-        def build(cfg: DictConfig) -> pl.Trainer:
-            trainer = build_trainer(cfg)
+        def build(*arguments: Any) -> pl.Trainer:
+            trainer = build_trainer(*arguments)
             trainer.callbacks.insert(0, Disturbance(number, action))
             return trainer
 
