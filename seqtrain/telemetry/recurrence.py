@@ -13,7 +13,6 @@ from seqtrain.telemetry.gates import gate_statistics
 from seqtrain.telemetry.gradients import gradient_norms, gradient_statistics, trace_network
 from seqtrain.telemetry.pace import Pace
 from seqtrain.telemetry.sample import (
-    MAX_STEPS,
     Sample,
     draw_sample,
     looking_at,
@@ -25,6 +24,9 @@ from seqtrain.telemetry.sink import Sink, sink_of
 log = logging.getLogger("seqtrain")
 
 NUM_EXAMPLES = 2  # sequences whose states are drawn
+MAX_STATES = (
+    2**24
+)  # numbers of h in a trace, which has about eight times as many with its gates and gradients
 
 
 class RecurrenceTelemetry(pl.Callback):
@@ -55,7 +57,7 @@ class RecurrenceTelemetry(pl.Callback):
         if all(recurrent_module(network) is None for _, network in members_of(pl_module)):
             log.info("the backbone is of its own kind: no gates and no gradients through time are logged")
             return
-        self._sample = draw_sample(trainer, self.num_sequences, MAX_STEPS)
+        self._sample = draw_sample(trainer, self.num_sequences, _max_steps(pl_module))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.sanity_checking:
@@ -90,6 +92,17 @@ class RecurrenceTelemetry(pl.Callback):
         gradients = gradient_statistics(norms, traced.lengths)
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
         return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}
+
+
+def _max_steps(pl_module: pl.LightningModule) -> int:
+    """The number of steps of all sequences together that keeps the memory of a trace bounded."""
+    modules: list[Any] = [recurrent_module(network) for _, network in members_of(pl_module)]
+    states_per_step = max(
+        int(rnn.hidden_size) * int(rnn.num_layers) * (2 if rnn.bidirectional else 1)
+        for rnn in modules
+        if rnn is not None
+    )
+    return MAX_STATES // states_per_step
 
 
 def _draw(

@@ -17,8 +17,6 @@ from seqtrain.records import DataSpec, SequenceBatch
 from seqtrain.recurrence.trace import find_cell
 from seqtrain.telemetry.places import name_members
 
-MAX_STEPS = 32_768  # of the sequences of a sample that is traced: they bound its memory
-
 
 @dataclass(frozen=True)
 class Sample:

@@ -5,9 +5,13 @@ from pathlib import Path
 import torch
 from event_files import read_images, read_scalars
 
+from seqtrain.records import DataSpec
 from seqtrain.runs.folder import RunFolder
+from seqtrain.telemetry.recurrence import MAX_STATES, _max_steps
+from seqtrain.training.build import build_learner
 from seqtrain.training.train import train
 
+SPEC = DataSpec(("zero", "one"), feature_size=8, view="rows", image_size=(8, 8))
 QUIET = tuple(f"callbacks.{name}=null" for name in ("hidden_states", "weights", "predictions"))
 
 
@@ -54,3 +58,10 @@ def test_members_have_names_of_their_own(compose) -> None:
     train(cfg, RunFolder(cfg.run_dir))
     tags = read_scalars(Path(cfg.run_dir) / "validation")
     assert {tag.split("/")[1] for tag in tags if tag.startswith("gradients/")} == {"member0", "member1"}
+
+
+def test_the_sample_shrinks_where_layers_are_large(compose) -> None:
+    learner = build_learner(compose("model.hidden_size=64", "model.num_layers=2"), SPEC)
+    assert _max_steps(learner) == MAX_STATES // 128
+    wide = build_learner(compose("model=bilstm", "model.hidden_size=1024"), SPEC)
+    assert _max_steps(wide) == MAX_STATES // 2048
