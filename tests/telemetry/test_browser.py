@@ -79,7 +79,8 @@ def window() -> Iterator[Any]:
 def visit(window: Any, address: str, dashboard: str, *texts: str) -> None:
     """Open a dashboard, wait until it shows the texts, and keep a picture."""
     window.goto(f"{address}?darkMode=false#{dashboard}")
-    shown = window.frame_locator("iframe") if dashboard == "projector" else window
+    inner = dashboard == "projector"  # a frame within a frame
+    shown = window.frame_locator("iframe").frame_locator("iframe") if inner else window
     for text in texts:
         shown.get_by_text(text, exact=True).first.wait_for()
     window.wait_for_timeout(2000)  # charts are drawn after their titles
@@ -106,7 +107,7 @@ DASHBOARDS = {
     "histograms": ("h_n/layer0/forward", "h_n/layer0/backward"),
     "distributions": ("h_n/layer0/forward",),
     "text": ("Configuration", "run/configuration/text_summary", "run/results/text_summary"),
-    "projector": ("PCA", "T-SNE"),
+    "projector": ("Spherize data", "Color by"),
     "hparams": ("pos/bilstm", "digits/lstm", "sweep/0", "sweep/1", "02 model"),
 }
 
