@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -132,3 +133,25 @@ def test_an_interruption_is_continued_with_the_numbers_of_one_that_never_was(swe
     assert ", resumed" in (begun / "train.log").read_text()
     assert metrics_of("runs/sweeps/parts/*") == metrics_of("runs/sweeps/whole/*")
     assert len(metrics_of("runs/sweeps/parts/*")) == 3
+
+
+@pytest.mark.slow
+def test_the_table_is_the_one_computed_by_hand(sweep: Command, capfd) -> None:
+    assert sweep("model=rnn,lstm,gru,bilstm", "seed=0,1,2") == 0
+    out = capfd.readouterr().out
+    rows = {
+        cells[0]: cells[1:] for cells in (line.lstrip("* ").split() for line in out.splitlines()) if cells
+    }
+    for name in ("RNN", "LSTM", "GRU", "BiLSTM"):
+        files = Path("runs/sweeps").glob(f"*/model={name.lower()},seed=*/metrics.json")
+        metrics = [json.loads(file.read_text()) for file in files]
+        assert len(metrics) == 3
+        expected = []
+        for metric in ("test/accuracy", "val/accuracy"):
+            values = [each[metric] for each in metrics]
+            mean = sum(values) / 3
+            deviation = (sum((value - mean) ** 2 for value in values) / (3 - 1)) ** 0.5
+            expected += [f"{mean:.4f}", "±", f"{deviation:.4f}"]
+        seconds = sum(each["seconds"] for each in metrics) / 3
+        expected += ["3", f"{metrics[0]['parameters']:,}", f"{seconds:,.1f}"]
+        assert rows[name][: len(expected)] == expected
