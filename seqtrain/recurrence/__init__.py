@@ -13,23 +13,23 @@ An engine runs one layer, all its directions at once, on packed rows:
                               torch's order i, f, g, o)
     state     (D, B, H) each  states before the first step: (h_0, c_0), for a GRU (h_0,); sequences in the
                               order of x
-    walk  PackedWalk        batch_sizes (ints), offsets, lengths, reversal, reverse(rows)
+    walk      PackedWalk      batch_sizes (ints), offsets, lengths, reversal, reverse(rows)
     output    (N, D * H)      rows aligned to x: forward h, then backward h of the same time step
     final     (D, B, H) each  states after the last step of each sequence in the direction's own walk (for
                               the backward direction that is the sequence's first row)
 
-All tensors lie on one device. x, weights, h and output have one dtype; c is float32 where that is bfloat16
+All tensors are on one device. x, weights, h and output have one dtype; c is float32 where that is bfloat16
 or float16, else the same. Autocast is off when an engine is called: the casts were made before, under
 autograd (but a backward pass by hand must turn it off itself). Gradients reach x, all weights and all states;
 second derivatives too: a backward pass by hand goes through `reference_layer` when it finds grad mode
 enabled, that is, under create_graph=True. Results repeat bit by bit. An engine never changes its arguments.
 
-The input projection and its gradients are the engine's own, so that it may lay them out as it likes.
+Each engine computes the input projection and its gradients itself, in the layout that suits it.
 
     walk.py        the walk of both directions over packed rows
     cells/         the equations of each cell
     engines/       what runs one layer:
-      reference.py   any cell, plain autograd: the oracle
+      reference.py   any cell, by autograd; what the other engines are tested against
       eager.py       the LSTM and the GRU: gradients by hand, and a path without them; docs/recurrence.md
       triton/        the LSTM on a GPU, by Triton kernels; opt-in
       selection.py   which engine runs a layer

@@ -1,4 +1,4 @@
-"""Which rows are alive at each step, and the order in which the backward direction meets them."""
+"""Which rows each time step owns, and the order in which the backward direction visits them."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,13 +11,13 @@ from torch import Tensor
 class PackedWalk:
     """The walk of all directions over the rows of one batch of sequences.
 
-    Rows lie as in a PackedSequence: time by time, the longest sequence first, so that step s owns the
+    Rows are ordered as in a PackedSequence: time by time, the longest sequence first, so that step s owns the
     rows `offsets[s] : offsets[s] + batch_sizes[s]`. A padded tensor (T, B, ...) with its first two
     dimensions flattened is the case in which all batch sizes are equal.
 
-    The forward direction meets the rows in that order. The backward direction starts at each sequence's
-    own end; put into the order in which it meets them, its rows have the very same batch sizes. So both
-    directions take the same steps, side by side, and none of them ever sees padding.
+    The forward direction visits the rows in that order. The backward direction starts at each sequence's own
+    end; in the order in which it visits them, its rows have the same batch sizes. So both directions take the
+    same steps, side by side, and neither ever sees padding.
     """
 
     def __init__(self, batch_sizes: Sequence[int], device: torch.device) -> None:
@@ -50,7 +50,7 @@ class PackedWalk:
 
     @cached_property
     def reversal(self) -> Tensor:
-        """For each row, the row of the same sequence that is as far from the other end: (N,)."""
+        """For each row, the row of the same sequence at the same distance from the other end: (N,)."""
         steps, sequences = self._places
         rows = torch.tensor(self.offsets)[self.lengths[sequences] - 1 - steps] + sequences
         return rows.to(self.device)
@@ -63,7 +63,7 @@ class PackedWalk:
 
     @cached_property
     def previous(self) -> Tensor:
-        """For each row, where the state before it lies if B rows of initial states come first: (N,)."""
+        """For each row, the row of the state before it, if B rows of initial states come first: (N,)."""
         steps, sequences = self._places
         starts = torch.tensor([0, *(self.batch_sizes[0] + offset for offset in self.offsets[:-2])])
         return (starts[steps] + sequences).to(self.device)

@@ -1,1 +1,1 @@
-"""What runs one recurrent layer: see `seqtrain.recurrence` for the interface."""
+"""Engines that run one recurrent layer: see `seqtrain.recurrence` for their interface."""

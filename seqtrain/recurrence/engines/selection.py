@@ -19,7 +19,7 @@ BACKENDS = ("auto", *ENGINES, "triton")
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
-    """Say why this backend cannot run this cell on any device; None where it can."""
+    """Explain why this backend cannot run this cell on any device; None if it can."""
     if backend not in BACKENDS:
         return f"backend must be one of {', '.join(BACKENDS)}, got: {backend!r}"
     runs = {"eager": tuple(HAND_WRITTEN), "triton": ("lstm",)}.get(backend, (cell,))
@@ -38,7 +38,7 @@ def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: Packe
     batch plain operations only.
 
     Raises:
-        ValueError: backend="triton" cannot run these arguments. "auto" never takes it: it is not measured.
+        ValueError: backend="triton" cannot run these arguments. "auto" never selects it: it is not measured.
     """
     if is_transformed():
         return reference_layer

@@ -18,7 +18,7 @@ from seqtrain.recurrence.engines.triton.precision import float32_products, lstm_
 from seqtrain.recurrence.precision import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
-H200 = Device(num_processors=132, shared_bytes=227 * 1024)  # what the interpreter pretends to be
+H200 = Device(num_processors=132, shared_bytes=227 * 1024)  # assumed under the interpreter
 
 
 def triton_layer(
@@ -28,7 +28,7 @@ def triton_layer(
     state: State,
     walk: PackedWalk,
 ) -> tuple[Tensor, State]:
-    """Run one layer that `explain_triton_layer` lets pass; see `seqtrain.recurrence` for shapes."""
+    """Run one layer that `explain_triton_layer` accepts; see `seqtrain.recurrence` for shapes."""
     names = tuple(weights[0])
     plan = plan_layer(
         hidden_size=state[0].size(-1),
@@ -60,7 +60,7 @@ def run_plan(
 
 @lru_cache
 def describe_device(device: torch.device) -> Device:
-    """What a plan needs to know; a CPU, where kernels are interpreted, passes for an H200."""
+    """Describe a device for `plan_layer`; a CPU, where kernels are interpreted, counts as an H200."""
     if device.type != "cuda":
         return H200
     properties = torch.cuda.get_device_properties(device)

@@ -23,7 +23,7 @@ WHOLE_BYTES = 128 * 1024  # of all of W_hh of one direction in one program
 
 @dataclass(frozen=True)
 class Device:
-    """What a plan needs to know of a GPU."""
+    """The properties of a GPU that a plan depends on."""
 
     num_processors: int
     shared_bytes: int
@@ -55,7 +55,7 @@ class Plan:
 
 
 def explain_triton() -> str | None:
-    """Say why the Triton kernels cannot run anything here; None where they can."""
+    """Explain why the Triton kernels cannot run here; None if they can."""
     version = triton_version()
     if version is None:
         return (
@@ -79,7 +79,7 @@ def triton_version() -> str | None:
 
 
 def explain_triton_layer(x: torch.Tensor, state: State) -> str | None:
-    """Say why the Triton kernels cannot run an LSTM layer on these tensors; None where they can."""
+    """Explain why the Triton kernels cannot run an LSTM layer on these tensors; None if they can."""
     if refusal := explain_triton():
         return refusal
     hidden_size = state[0].size(-1)
@@ -111,7 +111,7 @@ def is_interpreted() -> bool:
 def plan_layer(
     hidden_size: int, dtype: torch.dtype, batch_size: int, num_directions: int, device: Device, exact: bool
 ) -> Plan:
-    """The regime and the tiles of a layer that `explain_triton_layer` lets pass.
+    """The regime and the tiles of a layer that `explain_triton_layer` accepts.
 
     `exact` float32 products take each operand in two parts, so W_hh takes twice the room.
     """
