@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from seqtrain.telemetry.steps import has_stepped
 
@@ -51,10 +52,10 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         state = {
             "should_stop": self._trainer.should_stop,
             "batches": loader.state_dict() if hasattr(loader, "state_dict") else None,
-            "random_cpu": torch.get_rng_state(),
+            "random_cpu": _of_each_process(self._trainer, torch.get_rng_state()),
         }
         if torch.cuda.is_available():
-            state["random_cuda"] = torch.cuda.get_rng_state()
+            state["random_cuda"] = _of_each_process(self._trainer, torch.cuda.get_rng_state())
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -75,9 +76,9 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         if self._resumed["batches"] is not None:
             loader: Any = trainer.train_dataloader
             loader.load_state_dict(self._resumed["batches"])
-        torch.set_rng_state(self._resumed["random_cpu"].cpu())
+        torch.set_rng_state(_own(trainer, self._resumed["random_cpu"]))
         if "random_cuda" in self._resumed and torch.cuda.is_available():
-            torch.cuda.set_rng_state(self._resumed["random_cuda"].cpu())
+            torch.cuda.set_rng_state(_own(trainer, self._resumed["random_cuda"]))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -104,3 +105,19 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         trainer.save_checkpoint(self.path)
         self._saved_at = time.monotonic()
+
+
+def _of_each_process(trainer: pl.Trainer, state: Tensor) -> Tensor | list[Tensor]:
+    """The states of all processes, which draw different numbers; of a single one the state itself."""
+    if trainer.world_size == 1:
+        return state
+    states: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(states, state)
+    return states
+
+
+def _own(trainer: pl.Trainer, states: Tensor | list[Tensor]) -> Tensor:
+    """This process's state; that of the first where the checkpoint has fewer."""
+    if isinstance(states, Tensor):
+        return states.cpu()
+    return states[trainer.global_rank if trainer.global_rank < len(states) else 0].cpu()
