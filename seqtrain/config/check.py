@@ -17,6 +17,7 @@ from seqtrain.config.schemas.values import accepts, coerce, describe, words_of
 from seqtrain.config.targets import NESTED, ROLES, TargetError, schema_of
 
 NULLABLE_ROLES = ("callbacks", "logger")
+ROOT_ELSEWHERE = {"search": "needs -m: a search starts one run for each trial"}
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,14 @@ def _node_and_parts(value: Any, path: str, role: str) -> Iterator[Place]:
 
 def _schema(place: Place, plugins: Collection[str]) -> Schema:
     if "_target_" not in place.keys:
-        raise TargetError("missing; it names the class to build")
+        choose = f"; choose one with {place.path}=..." if place.path == place.role else ""
+        raise TargetError(f"missing; it names the class to build{choose}")
     return schema_of(place.keys["_target_"], place.role, plugins)
 
 
 def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
     schema = schemas[place.path]
-    elsewhere = ROLES[place.role].elsewhere if place.role in ROLES else {}
+    elsewhere = ROLES[place.role].elsewhere if place.role in ROLES else ROOT_ELSEWHERE
     for key, value in list(place.keys.items()):
         path = place.child(key)
         if _is_special(key) or value is UNKNOWN:

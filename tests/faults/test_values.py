@@ -39,6 +39,25 @@ from seqtrain.config import ConfigError, compose_config
         ),
         ("data_dir=http://host/x", "data_dir: got 'http://host/x', expected a text of a local path"),
         ("~model", "model: missing; choose one with model=..."),
+        ("~head", "head: missing; choose one with head=..."),
+        ("~encoder", "encoder: missing; choose one with encoder=..."),
+        ("~schedule", "schedule: missing; choose one with schedule=..."),
+        ("~initialization", "initialization: missing; choose one with initialization=..."),
+        ("~trainer", "trainer._target_: missing; it names the class to build; choose one with trainer=..."),
+        ("search=optuna", "search: needs -m: a search starts one run for each trial"),
+        ("trainer.strategy=xyz", "trainer.strategy: got 'xyz', expected one of auto, single_device, ddp"),
+        ("trainer.max_time=nonsense", "trainer.max_time: got 'nonsense', expected a text of the form DD:"),
+        ("trainer.max_time={days:x}", "trainer.max_time: got {'days': 'x'}, expected a text of the form DD:"),
+        ("trainer.max_time={eons:1}", "trainer.max_time: got {'eons': 1}, expected a text of the form DD:"),
+        ("trainer.val_check_interval=x", "trainer.val_check_interval: got 'x', expected a whole number of"),
+        (
+            "trainer.profiler=xyz",
+            "trainer.profiler: got 'xyz', expected one of simple, advanced, pytorch, xla",
+        ),
+        ("optimizer.lr=1e300", "optimizer.lr: got 1e+300, expected a number above 0 and at most 1000"),
+        ("schedule.max_lr=1e300", "schedule.max_lr: got 1e+300, expected a number above 0 and at most 1000"),
+        ("seed=${seed}", "seed: ${seed} cannot be resolved: Recursive interpolation detected"),
+        ("model.dropout=${nope}", "model.dropout: ${nope} names a key that does not exist"),
     ],
 )
 def test_a_refusal(overrides: str, problem: str) -> None:
@@ -46,6 +65,65 @@ def test_a_refusal(overrides: str, problem: str) -> None:
         compose_config(overrides.split())
     (told,) = caught.value.problems
     assert told.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problems"),
+    [
+        (
+            ["~task"],
+            [
+                "callbacks.best.monitor: ${task.monitor} names a key that does not exist",
+                "callbacks.best.mode: ${task.mode} names a key that does not exist",
+                "task: missing; choose one with task=...",
+            ],
+        ),
+        (
+            ["~optimizer"],
+            [
+                "schedule.max_lr: ${optimizer.lr} names a key that does not exist",
+                "optimizer: missing; choose one with optimizer=...",
+            ],
+        ),
+        (
+            ["~data"],
+            [
+                "data: missing; choose one with data=...",
+                "trainer.max_epochs: missing; pytorch_lightning.Trainer needs a whole number of at least 1 "
+                "or auto or null",
+            ],
+        ),
+        (
+            ["seed=${members}", "members=${model.num_layers}", "model.num_layers=${seed}"],
+            [
+                "seed: ${members} cannot be resolved: Recursive interpolation detected",
+                "members: ${model.num_layers} cannot be resolved: Recursive interpolation detected",
+                "model.num_layers: ${seed} cannot be resolved: Recursive interpolation detected",
+            ],
+        ),
+    ],
+)
+def test_refusals_for_several_reasons(overrides: list[str], problems: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_config(overrides)
+    assert sorted(caught.value.problems) == sorted(problems)
+
+
+@pytest.mark.parametrize("given", ["00:00:10:00", "{minutes: 10}"])
+def test_a_training_limited_in_time(given: str) -> None:
+    from seqtrain.training.build import build_trainer
+
+    trainer = build_trainer(compose_config([f"trainer.max_time={given}"]))
+    (timer,) = [each for each in trainer.callbacks if type(each).__name__ == "Timer"]
+    assert timer.time_remaining() == 600
+
+
+def test_a_batch_larger_than_the_data_is_all_of_the_data() -> None:
+    from seqtrain.training.build import build_data
+
+    data = build_data(compose_config(["data.batch_size=1000000000000"]))
+    data.setup("fit")
+    assert [len(batch.targets) for batch in data.train_dataloader()] == [1257]
 
 
 def test_whole_numbers_where_torch_wants_floats() -> None:

@@ -23,9 +23,23 @@ from seqtrain.config.schemas.values import (
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"]
 # What this package's networks run in: their inputs are float32, so that others would fail at the first step.
 Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed", "16", "32", "bf16", 16, 32]
+TimeUnit = Literal["weeks", "days", "hours", "minutes", "seconds"]
 Devices: TypeAlias = (
     Count | Literal[-1] | list[Natural] | Annotated[str, Pattern(r"auto|-1|\d+(,\d+)*", "auto, -1 or 0,1")]
 )
+
+# The registered strategies for networks that fit on one device; others can be given as a node.
+Strategy = Literal[
+    "auto",
+    "single_device",
+    "ddp",
+    "ddp_spawn",
+    "ddp_fork",
+    "ddp_notebook",
+    "ddp_find_unused_parameters_true",
+    "ddp_find_unused_parameters_false",
+]
+Time: TypeAlias = Annotated[str, Pattern(r"\d+:\d\d:\d\d:\d\d", "DD:HH:MM:SS")] | dict[TimeUnit, float]
 Batches: TypeAlias = Natural | Share | None
 SomeBatches: TypeAlias = Count | Annotated[float, Range(0, 1, above=True)] | None
 
@@ -51,10 +65,10 @@ class Trainer(Evaluator):
     min_epochs: Natural | None = OPTIONAL
     max_steps: Literal[-1] | Count = OPTIONAL
     min_steps: Natural | None = OPTIONAL
-    max_time: str | dict[str, int] | None = OPTIONAL
+    max_time: Time | None = OPTIONAL
     devices: Devices = OPTIONAL
     num_nodes: Count = OPTIONAL
-    strategy: str | Node = OPTIONAL
+    strategy: Strategy | Node = OPTIONAL
     gradient_clip_val: Positive | None = OPTIONAL
     gradient_clip_algorithm: Literal["norm", "value"] | None = OPTIONAL
     accumulate_grad_batches: Count = OPTIONAL
@@ -64,11 +78,11 @@ class Trainer(Evaluator):
     detect_anomaly: bool = OPTIONAL
     log_every_n_steps: Count | None = OPTIONAL
     check_val_every_n_epoch: Count | None = OPTIONAL
-    val_check_interval: SomeBatches | str | dict[str, int] = OPTIONAL
+    val_check_interval: SomeBatches | Time = OPTIONAL
     limit_train_batches: SomeBatches = OPTIONAL
     limit_predict_batches: Batches = OPTIONAL
     overfit_batches: Natural | Share = OPTIONAL
-    profiler: str | Node | None = OPTIONAL
+    profiler: Literal["simple", "advanced", "pytorch", "xla"] | Node | None = OPTIONAL
     plugins: Any = OPTIONAL
     sync_batchnorm: bool = OPTIONAL
     use_distributed_sampler: bool = OPTIONAL

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 from seqtrain.config.schemas.schema import OPTIONAL, Tree, describes
-from seqtrain.config.schemas.values import Count, Decay, Natural, NonNegative, Positive, Share
+from seqtrain.config.schemas.values import Count, Decay, Natural, NonNegative, Positive, Range, Share
+
+# With a larger one, the weights would leave the range of float32 within a few steps.
+LearningRate: TypeAlias = Annotated[float, Range(0, 1_000, above=True)]
 
 
 class Optimizer:
-    lr: Positive = OPTIONAL
+    lr: LearningRate = OPTIONAL
     weight_decay: NonNegative = OPTIONAL
     maximize: bool = OPTIONAL
     foreach: bool | None = OPTIONAL
@@ -160,7 +163,7 @@ class CosineAnnealingWarmRestarts(Schedule):
 
 @describes("schedule", "torch.optim.lr_scheduler.OneCycleLR")
 class OneCycleLR(Schedule):
-    max_lr: Positive
+    max_lr: LearningRate
     total_steps: Count | None = OPTIONAL
     epochs: Count | None = OPTIONAL
     steps_per_epoch: Count | None = OPTIONAL

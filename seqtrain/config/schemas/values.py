@@ -93,7 +93,9 @@ def accepts(kind: Any, value: Any) -> bool:
             isinstance(value, list) and len(value) == len(arguments) and all(map(accepts, arguments, value))
         )
     if origin is dict:
-        return isinstance(value, dict)
+        return isinstance(value, dict) and all(
+            accepts(arguments[0], key) and accepts(arguments[1], item) for key, item in value.items()
+        )
     return True
 
 
@@ -129,7 +131,10 @@ def describe(kind: Any) -> str:
         return f"a list, each item {describe(arguments[0])}"
     if origin is tuple:
         return f"a list of {len(arguments)}: {', '.join(map(describe, arguments))}"
-    return "a mapping" if origin is dict else "a value"
+    if origin is dict:
+        words = words_of(arguments[0])
+        return f"a mapping of {'|'.join(words)} to {describe(arguments[1])}" if words else "a mapping"
+    return "a value"
 
 
 def words_of(kind: Any) -> list[str]:
