@@ -133,8 +133,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (BOMB.encode(), "DIR/config.yaml: line 2, column 5: aliases are not allowed\n"),
-        (b"a: " + b"[" * 5000, "DIR/config.yaml: line 1, column 34: nested more than 30 levels deep\n"),
+        (BOMB.encode(), "DIR/config.yaml: line 2, column 8: aliases are not allowed\n"),
+        (b"a: " + b"[" * 5000, "DIR/config.yaml: line 1, column 33: nested more than 30 levels deep\n"),
         (b"a: 1\n" * 300_000, "DIR/config.yaml: larger than 1,000,000 bytes, which is no configuration"),
         (b"a: \0\n", "DIR/config.yaml: unacceptable character #x0000: special characters are not allowed\n"),
         (b"a: \xff\n", "DIR/config.yaml: not UTF-8 text: byte 3 is 0xff\n"),

@@ -137,21 +137,3 @@ def test_groups_that_may_be_left_out(overrides: list[str]) -> None:
 
     cfg = compose_config(overrides)
     assert build_trainer(cfg).loggers == [] or "~callbacks" in overrides
-
-
-def test_two_loggers_at_once(tmp_path) -> None:
-    from seqtrain.training.loggers import build_loggers
-
-    cfg = compose_config(["logger=[tensorboard,csv]", f"run_dir={tmp_path}"])
-    assert [type(each).__name__ for each in build_loggers(cfg)] == ["TensorBoardLogger", "CSVLogger"]
-
-
-def test_a_logger_whose_package_is_not_installed() -> None:
-    from seqtrain.training.loggers import build_loggers
-
-    cfg = compose_config(["logger={mine: {_target_: pytorch_lightning.loggers.CometLogger}}"])
-    with pytest.raises(ConfigError) as caught:
-        build_loggers(cfg)
-    assert caught.value.problems[0].startswith(
-        "logger.mine: CometLogger needs a package that is not installed: "
-    )

@@ -1,0 +1,26 @@
+from importlib import import_module
+
+import pytest
+from omegaconf import OmegaConf
+
+from seqtrain.config.aliases import MOVED
+from seqtrain.config.resolve import resolve_tree
+
+
+@pytest.mark.parametrize("path", MOVED.values())
+def test_the_new_place_has_the_class(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    assert isinstance(getattr(import_module(module), name), type)
+
+
+def test_a_moved_class_is_named_by_its_new_place() -> None:
+    cfg = OmegaConf.create({"task": {"_target_": "seqtrain.task.SequenceTagging", "monitor": "val/loss"}})
+    assert resolve_tree(cfg).tree["task"] == {
+        "_target_": "seqtrain.training.SequenceTagging",
+        "monitor": "val/loss",
+    }
+
+
+def test_only_targets_are_renamed() -> None:
+    cfg = OmegaConf.create({"name": "seqtrain.task.SequenceTagging"})
+    assert resolve_tree(cfg).tree == {"name": "seqtrain.task.SequenceTagging"}
