@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
@@ -85,6 +86,7 @@ def valid_steps(lengths: Tensor, num_steps: int) -> Tensor:
 
 
 IGNORED = -100  # the target at padding, torch's own default for cross-entropy
+MAX_SIZE = 1 << 20  # of what a checkpoint says of a time step, an image or a word vector
 UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
 
 
@@ -147,7 +149,7 @@ class DataSpec:
             return None if entry is None else Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
 
         standardization = plain.get("standardization")
-        return cls(
+        spec = cls(
             target_names=tuple(plain["target_names"]),
             feature_size=plain["feature_size"],
             view=plain["view"],
@@ -161,6 +163,22 @@ class DataSpec:
             has_target_per_step=plain.get("has_target_per_step"),
             tag_scheme=plain.get("tag_scheme"),
         )
+        spec._check_types()
+        return spec
+
+    def _check_types(self) -> None:
+        """Refuse what only a checkpoint made by hand can hold; a text for a size could end up in a script."""
+        entries = (each.entries for each in (self.words, self.characters) if each is not None)
+        texts = [*self.target_names, *chain.from_iterable(entries)]
+        texts += [each for each in (self.view, self.column) if each is not None]
+        sizes = [self.feature_size, self.vector_size, *(self.image_size or ())]
+        numbers = chain.from_iterable(self.standardization or ())
+        if not all(isinstance(each, str) for each in texts):
+            raise TypeError("a name is not a text")
+        if not all(each is None or (type(each) is int and 0 < each <= MAX_SIZE) for each in sizes):
+            raise TypeError(f"a size is not a number from 1 to {MAX_SIZE}")
+        if not all(type(each) in (int, float) for each in numbers):
+            raise TypeError("the standardization is not made of numbers")
 
 
 @dataclass(frozen=True)

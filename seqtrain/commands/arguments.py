@@ -116,3 +116,5 @@ def _move_data(data: DictConfig, folder: str) -> None:
     if key not in data:
         raise ConfigError(["data_dir: the data of this run does not come from a folder; leave it out"])
     data[key] = folder
+    if "download" in data:
+        data.download = True

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
+from seqtrain.errors import printable
 
 USAGE = """\
 Evaluate a run's best checkpoint on the dev and test part of its data.
@@ -17,7 +18,8 @@ Evaluate a run's best checkpoint on the dev and test part of its data.
   RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
               run_dir=RUN is the same
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
-  data_dir    the folder of the data, if it has moved since training
+  data_dir    the folder of the data, if it has moved since training; MNIST and English-EWT are
+              downloaded there if they are missing, which happens without data_dir= to no folder
   format      table (default), or json: one object
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """
@@ -53,4 +55,4 @@ def _evaluate(arguments: Sequence[str]) -> None:
     learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
     load_weights(learner, checkpoint)
     metrics = measure(cfg, learner, data)
-    print(json.dumps(metrics) if given.get("format") == "json" else metrics_table(metrics))
+    print(json.dumps(metrics) if given.get("format") == "json" else printable(metrics_table(metrics)))

@@ -19,11 +19,15 @@ DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 OF_THE_MACHINE = {
     errno.EACCES,
     errno.EDQUOT,
+    errno.EEXIST,
     errno.EFBIG,
     errno.EIO,
+    errno.EISDIR,
+    errno.ELOOP,
     errno.EMFILE,
     errno.ENAMETOOLONG,
     errno.ENOSPC,
+    errno.ENOTDIR,
     errno.EPERM,
     errno.EROFS,
 }
@@ -73,6 +77,6 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 def _report(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
         place = "" if error.filename is None else f"{error.filename}: "
-        print(f"seqtrain: {place}{error.strerror}", file=sys.stderr)
+        print(printable(f"seqtrain: {place}{error.strerror}"), file=sys.stderr)
     else:
         traceback.print_exception(error)

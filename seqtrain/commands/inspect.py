@@ -39,7 +39,8 @@ Show what the recurrent layers of a trained network do at every step, in one HTM
   output      the page, by default inspect.html in the run folder; with a / at its end, a folder
               for the same as pictures (PNG) and numbers (JSON)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
-  data_dir    where the data is, if it has moved since the training
+  data_dir    where the data is, if it has moved since the training; MNIST and English-EWT are
+              downloaded there if they are missing, which happens without data_dir= to no folder
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """
 

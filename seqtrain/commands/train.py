@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import hydra
@@ -24,7 +25,7 @@ from seqtrain.config import (
 )
 from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.errors import printable
-from seqtrain.runs.choose import choose_run_folder
+from seqtrain.runs.choose import chosen_folder
 from seqtrain.runs.folder import RunFolder
 
 
@@ -64,18 +65,18 @@ def _run_search(search: Search, arguments: list[str]) -> None:
 
 def _run_single(run: SingleRun) -> None:
     leader = leaders_folder(Path(run.composition.cfg.run_dir) if run.is_folder_given else None)
-    with hydra_config_of(run.composition.base):
-        folder = leader or choose_run_folder(run.composition.cfg, run.is_folder_given)
     try:
-        cfg = run.composition.config_in(folder.path)
-        if leader is None:
-            tell_others(folder)
-            _announce(run.composition, folder)
-        _run(cfg, folder)
+        with ExitStack() as stack:
+            with hydra_config_of(run.composition.base):
+                choice = chosen_folder(run.composition.cfg, run.is_folder_given)
+                folder = leader or stack.enter_context(choice)
+            cfg = run.composition.config_in(folder.path)
+            if leader is None:
+                tell_others(folder)
+                _announce(run.composition, folder)
+            _run(cfg, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on from the last checkpoint.") from None
-    finally:
-        folder.discard_if_empty()
 
 
 def _announce(composition: Composition, folder: RunFolder) -> None:

@@ -39,8 +39,12 @@ def read_plain_yaml(path: Path) -> Tree:
     return tree
 
 
-def read_bounded_text(path: Path) -> str:
+def read_bounded_text(path: Path, loader: Any = yaml.SafeLoader) -> str:
     """The text of a YAML file that nothing large can be built of.
+
+    Args:
+        path: of the file.
+        loader: parses the text; libyaml's is faster, and words its errors differently.
 
     Raises:
         ConfigError: it is no regular file, larger than `MAX_BYTES`, not UTF-8, nested deeper than `MAX_DEPTH`
@@ -48,7 +52,7 @@ def read_bounded_text(path: Path) -> str:
     """
     text = _read_text(path)
     try:
-        _refuse_aliases_and_depth(text)
+        _refuse_aliases_and_depth(text, loader)
     except yaml.YAMLError as error:
         raise ConfigError([_explain(path, error)]) from None
     return text
@@ -72,10 +76,10 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _refuse_aliases_and_depth(text: str) -> None:
+def _refuse_aliases_and_depth(text: str, loader: Any) -> None:
     """Look at the stream of events, before anything that could be larger than the text is built of it."""
     depth = 0
-    for event in yaml.parse(io.StringIO(text), Loader=yaml.SafeLoader):
+    for event in yaml.parse(io.StringIO(text), Loader=loader):
         if isinstance(event, yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=event.start_mark)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

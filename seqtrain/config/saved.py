@@ -19,6 +19,7 @@ from seqtrain.config.problems import ConfigError, show
 from seqtrain.config.resolve import Tree, resolve_tree
 from seqtrain.config.schemas.lightning import EVALUATOR
 from seqtrain.config.schemas.seqtrain import SAVED
+from seqtrain.config.targets import schema_of
 
 SCHEMAS = {"": SAVED, "trainer": EVALUATOR}  # of what names no class here
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|::")  # fsspec chains file systems with ::
@@ -28,7 +29,8 @@ def read_saved_config(path: Path, plugins: Collection[str] = ()) -> DictConfig:
     """The checked configuration in a run folder's config.yaml: values only, nothing left to resolve.
 
     Of the groups it has `task`, `data`, `encoder`, `head` and `model`, and of the trainer what concerns
-    evaluation. `data.cache_dir` is left out: a doctored cache would change the metrics.
+    evaluation. `data.cache_dir` is left out: a doctored cache would change the metrics. `data.download` is
+    false wherever the source has it: only the user decides to connect to a server.
 
     Args:
         path: of the file.
@@ -43,6 +45,9 @@ def read_saved_config(path: Path, plugins: Collection[str] = ()) -> DictConfig:
     problems = [*_find_urls(resolved.tree, ""), *find_problems(resolved, plugins, given=SCHEMAS)]
     if problems:
         raise ConfigError(problems)
+    data = resolved.tree["data"]
+    if "download" in schema_of(data["_target_"], "data", plugins).kinds:
+        data["download"] = False
     return OmegaConf.create(resolved.tree)
 
 

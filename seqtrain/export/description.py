@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seqtrain.data.files.columns import TagColumn
+from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
 from seqtrain.runs.files import write_text
 
@@ -53,8 +55,11 @@ def read_description(model: Path, content: bytes) -> Description:
     """
     path = beside(model)
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        with open_regular(path) as file:
+            plain = json.loads(file.read())
+    except DataError:
+        if path.exists():
+            raise
         raise DataError(f"is missing; `seqtrain export` writes it beside {model.name}", path) from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"cannot be read: {error}", path) from None
@@ -70,7 +75,41 @@ def _parse(plain: Any, path: Path) -> Description:
         raise DataError("was not written by `seqtrain export`", path)
     if plain["version"] != VERSION:
         raise DataError(f"has version {plain['version']}, expected {VERSION}; export the model again", path)
+    wrong = [key for key, fits in _FITTING.items() if not fits(plain[key])]
+    if wrong:
+        raise DataError(f"was not written by `seqtrain export`: {', '.join(wrong)}", path)
     size = plain["image_size"]
     return Description(
         **plain | {"labels": tuple(plain["labels"]), "image_size": size and (size[0], size[1])}
     )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_ids(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict) and all(type(each) is int and 0 <= each < 1 << 31 for each in value.values())
+    )
+
+
+def _is_column(value: Any) -> bool:
+    try:
+        return value is None or TagColumn.parse(value) is not None
+    except (AttributeError, TypeError, ValueError):
+        return False
+
+
+# The file may come from somebody else: what each key holds.
+_FITTING: Mapping[str, Callable[[Any], bool]] = {
+    "labels": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+    "words": _are_ids,
+    "characters": _are_ids,
+    "image_size": lambda value: (
+        value is None or (isinstance(value, list) and len(value) == 2 and all(map(_is_count, value)))
+    ),
+    "num_features": lambda value: value is None or _is_count(value),
+    "column": _is_column,
+    "unknown": _is_count,
+}

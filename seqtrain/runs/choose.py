@@ -4,14 +4,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.folder import FolderInUseError, RunFolder
 
 log = logging.getLogger("seqtrain")
+
+
+@contextmanager
+def chosen_folder(cfg: DictConfig, is_given: bool) -> Iterator[RunFolder]:
+    """The folder of `choose_run_folder`, held from the moment that it is known to suit.
+
+    Another process may choose the same unfinished run in the same instant, and hold or even finish it first.
+    Then there is another choice, unless the folder was given. If nothing is written to a new folder, it is
+    removed at the end.
+
+    Raises:
+        ConfigError: see `choose_run_folder` and `RunFolder.held`.
+    """
+    folder = choose_run_folder(cfg, is_given)
+    with ExitStack() as stack:
+        stack.callback(lambda: folder.discard_if_empty())  # the last choice
+        while True:
+            try:
+                stack.enter_context(folder.held(cfg))
+                break
+            except ConfigError as error:
+                if is_given or not (isinstance(error, FolderInUseError) or folder.is_done):
+                    raise
+            folder = choose_run_folder(cfg, is_given)
+        yield folder
 
 
 def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:

@@ -28,7 +28,8 @@ def atomic_write(path: str | Path, shared: bool = False) -> Iterator[BinaryIO]:
     path = Path(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial" if shared else f"{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        _remove(partial)  # what a killed process left; or a link, whose target would be overwritten
+        with partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -28,6 +28,10 @@ LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
 RUN_DIR = "SEQTRAIN_RUN_DIR"
 
 
+# Another process that looks for a run to resume holds the lock for an instant.
+LOOK_SECONDS = 0.2
+
+
 class FolderInUseError(ConfigError):
     """Another process runs in the folder."""
 
@@ -148,7 +152,7 @@ class RunFolder:
             with suppress(FileExistsError):  # another process has just made it
                 self.make()
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=LOOK_SECONDS)
         except Timeout:
             raise FolderInUseError([f"run_dir: {self.path} is being written by another process"]) from None
         except OSError as error:

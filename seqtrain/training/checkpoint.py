@@ -114,8 +114,14 @@ def weights_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def _verify(file: BinaryIO) -> None:
-    """Compare every record of a zip archive with its checksum, and rewind the file."""
+    """Compare every record of a zip archive with its checksum, and rewind the file.
+
+    torch writes records as they are: compressed ones could take a thousand times the memory of their file.
+    """
+    size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
+        if sum(record.file_size for record in archive.infolist()) > size:
+            raise ValueError("its records are larger than the file")
         damaged = archive.testzip()
     if damaged is not None:
         raise ValueError(f"the checksum of {damaged} does not match")

@@ -81,21 +81,27 @@ def train(
     if cfg.trainer.max_epochs == "auto":
         set_length(trainer, data)
     check_limits(trainer, data)
-    with folder.held(cfg), logged(folder), _failures(folder):
-        if folder.leads:
-            folder.write_config(cfg)
-            folder.write_environment(summary.environment(trainer))
-        keep_rows(trainer)
-        summary.log_start(trainer, data, learner, folder)
-        if folder.leads:
-            for page in _callbacks(trainer, RunPage):
-                page.write_start(trainer, folder.config_file, data.corpus.describe(), folder.environment_file)
-        _fit(trainer, learner, data, checkpoint)
-        if not folder.leads:
-            return {}
-        metrics = _finish(cfg, trainer, learner, data, folder)
+    with folder.held(cfg), logged(folder):
+        with _failures(folder):
+            if folder.leads:
+                folder.write_config(cfg)
+                folder.write_environment(summary.environment(trainer))
+            keep_rows(trainer)
+            summary.log_start(trainer, data, learner, folder)
+            if folder.leads:
+                _write_run_page(trainer, data, folder)
+            _fit(trainer, learner, data, checkpoint)
+            if not folder.leads:
+                return {}
+            metrics = _finish(cfg, trainer, learner, data, folder)
+        # The run is done: that nobody reads what is printed now is no failure of it.
         summary.log_end(metrics, trainer, folder, per_class=sys.stdout.isatty() and not brief)
         return metrics
+
+
+def _write_run_page(trainer: pl.Trainer, data: SequenceDataModule, folder: RunFolder) -> None:
+    for page in _callbacks(trainer, RunPage):
+        page.write_start(trainer, folder.config_file, data.corpus.describe(), folder.environment_file)
 
 
 @contextmanager

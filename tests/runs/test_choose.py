@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.choose import choose_run_folder
+from seqtrain.runs import choose
+from seqtrain.runs.choose import choose_run_folder, chosen_folder
 from seqtrain.runs.folder import RunFolder
 
 Begin = Callable[..., RunFolder]
@@ -137,3 +139,39 @@ class TestGivenFolder:
         (path if kind == "folder" else path.parent).mkdir(parents=True)
         (path / "photo.png" if kind == "folder" else path).write_text("")
         assert self.refusal(cfg) == "run_dir: DIR exists and is not a run folder; give another one"
+
+
+class TestChosenFolder:
+    def test_it_is_held(self, cfg: DictConfig) -> None:
+        with chosen_folder(cfg, is_given=False) as folder:
+            assert RunFolder(folder.path).is_held_elsewhere()
+        assert not folder.path.exists()  # nothing was written
+
+    @pytest.mark.parametrize("finish", [False, True])
+    def test_an_unfinished_run_that_another_start_takes_first(
+        self, cfg: DictConfig, begin: Begin, monkeypatch: pytest.MonkeyPatch, finish: bool
+    ) -> None:
+        """Between the choice and the lock another process takes the run, and may even finish it."""
+        other = begin("2023-01-01_00-00-00")
+        with ExitStack() as stack:
+
+            def choose_too_early(*_: object) -> RunFolder:
+                monkeypatch.undo()
+                if finish:
+                    other.write_metrics({})
+                else:
+                    stack.enter_context(other.held())
+                return RunFolder(other.path)
+
+            monkeypatch.setattr(choose, "choose_run_folder", choose_too_early)
+            with chosen_folder(cfg, is_given=False) as folder:
+                assert folder.path == Path(cfg.run_dir)
+
+    def test_a_given_folder_that_is_held_is_refused(self, cfg: DictConfig, begin: Begin) -> None:
+        other = begin(Path(cfg.run_dir).name)
+        with (
+            other.held(),
+            pytest.raises(ConfigError, match="is being written by another process"),
+            chosen_folder(cfg, is_given=True),
+        ):
+            pass

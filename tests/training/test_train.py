@@ -214,6 +214,21 @@ class TestFailure:
         run(cfg)
         assert folder.is_done
 
+    def test_a_reader_of_the_output_who_leaves_is_no_failure_of_a_run_that_is_done(
+        self, compose, monkeypatch
+    ) -> None:
+        def write_to_a_closed_pipe(*_: object, **__: object) -> None:
+            raise BrokenPipeError
+
+        cfg = compose()
+        monkeypatch.setattr("seqtrain.training.train.summary.log_end", write_to_a_closed_pipe)
+        with pytest.raises(BrokenPipeError):
+            run(cfg)
+        folder = RunFolder(cfg.run_dir)
+        assert folder.is_done
+        assert not folder.failure_file.exists()
+        assert "The run failed." not in folder.log_file.read_text()
+
     @pytest.mark.parametrize(
         "what",
         ["model.input_size", "checkpoint of another model", "checkpoint of other data", "no checkpoint"],

@@ -34,6 +34,7 @@ class Mnist(Batching):
     dev_size: Count
     path: LocalPath | None = OPTIONAL
     augment: Node | None = OPTIONAL
+    download: bool = OPTIONAL
 
     @staticmethod
     def feature_size(node: Tree) -> Size | None:
@@ -58,6 +59,7 @@ class Treebank(WordSource):
     treebank: str
     column: TagColumn = OPTIONAL
     path: LocalPath | None = OPTIONAL
+    download: bool = OPTIONAL
 
 
 @describes("data", "seqtrain.data.Tagged", inputs="words", targets="step")

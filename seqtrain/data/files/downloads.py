@@ -53,13 +53,24 @@ MNIST = KnownFiles(
 )
 
 
-def fetch(known: KnownFiles, folder: Path) -> None:
-    """Download what is missing in `folder`.
+def fetch(known: KnownFiles, folder: Path, download: bool = True) -> None:
+    """Make sure that the files are in `folder`.
+
+    Args:
+        known: the files.
+        folder: where they are.
+        download: whether missing ones are downloaded; if not, they are an error.
 
     Raises:
         DataError: where a file cannot be had, or is not the one that is expected.
     """
     missing = [name for name in known.sha256 if not (folder / name).exists()]
+    if missing and not download:
+        raise DataError(
+            f"no {', '.join(missing)} here, and nothing is downloaded to a place that a run folder names;"
+            f" give data_dir=DIR, the folder that holds {known.folder}/: what it lacks is downloaded",
+            folder,
+        )
     if missing:
         _download(known, missing, folder)
 

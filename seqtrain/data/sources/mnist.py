@@ -33,6 +33,7 @@ class Mnist:
             names end in those of MNIST's four (or in `test-` for `t10k-`), with or without `.gz`. Classes are
             numbered, or named by `labels.txt`, one on each line.
         augment: changes the images of a training batch, (batch, height, width), before the view is taken.
+        download: whether to download missing files; run folders, which may be foreign, are read without.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Mnist:
         max_tokens: int | None = None,
         path: str | Path | None = None,
         augment: Augment | None = None,
+        download: bool = True,
     ) -> None:
         if dev_size < 1:
             raise ValueError(f"dev_size must be at least 1, got {dev_size}")
@@ -54,10 +56,11 @@ class Mnist:
         self._view, self._dev_size, self._augment = view, dev_size, augment
         self._folder = Path(data_dir) / MNIST.folder if path is None else Path(path)
         self._sha256 = MNIST.sha256 if path is None else {}
+        self._download = download
 
     def load(self) -> Corpus:
         if self._sha256:
-            fetch(MNIST, self._folder)
+            fetch(MNIST, self._folder, self._download)
         images, labels = self._read("train")
         test_images, test_labels = self._read("t10k")
         if test_images.shape[1:] != images.shape[1:]:

@@ -32,6 +32,7 @@ class Treebank:
         vectors: a file of pretrained word vectors, see `KnownWords`.
         max_vectors: see `KnownWords`.
         cache_dir: where parsed files are cached; None for the user's cache folder.
+        download: whether to download missing files; run folders, which may be foreign, are read without.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Treebank:
         vectors: str | Path | None = None,
         max_vectors: int | None = 100_000,
         cache_dir: str | Path | None = None,
+        download: bool = True,
     ) -> None:
         self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
         self._data_dir, self._treebank, self._path = Path(data_dir), treebank, path
-        self._column, self._cache_dir = column, cache_dir
+        self._column, self._cache_dir, self._download = column, cache_dir, download
         self._known = KnownWords(min_count, vectors, max_vectors)
         self._recalled: DataSpec | None = None
         TagColumn.parse(column)  # refuses a wrong name now rather than after reading
@@ -78,7 +80,7 @@ class Treebank:
             return find_splits(folder, "reinstall this package")
         folder = self._data_dir / self._treebank
         if self._treebank == ENGLISH_EWT.folder:
-            fetch(ENGLISH_EWT, folder)
+            fetch(ENGLISH_EWT, folder, self._download)
             for name, sha256 in ENGLISH_EWT.sha256.items():
                 verify(read_content(folder / name), sha256, folder / name)
         return find_splits(

@@ -12,6 +12,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from seqtrain.config import ConfigError
+from seqtrain.config.plain_yaml import read_bounded_text
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import flat, without_places
 
@@ -58,7 +59,7 @@ def collect_runs(folders: Sequence[Path]) -> Collection:
     for path in sorted({path for folder in folders for path in find_run_folders(folder)}):
         try:
             runs.append(read_run(path))
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError) as error:
             problems.append(f"{path}: left out, it cannot be read: {type(error).__name__}: {error}")
     return Collection(tuple(runs), tuple(problems))
 
@@ -74,12 +75,22 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 def read_run(path: Path) -> Run:
     folder = RunFolder(path)
-    with folder.config_file.open("rb") as file:
-        config = flat(without_places(yaml.load(file, Loader)))
+    text = read_bounded_text(folder.config_file, Loader)  # the folder may come from somebody else
+    config = flat(without_places(yaml.load(text, Loader)))
     if folder.is_done:
-        metrics: dict[str, float] = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
-        return Run(path, config, metrics, "done")
+        return Run(path, config, _read_metrics(folder.metrics_file), "done")
     if folder.is_held_elsewhere():
         return Run(path, config, {}, "running")
     failure = folder.failure
     return Run(path, config, {}, "failed" if failure else "unfinished", failure)
+
+
+def _read_metrics(path: Path) -> dict[str, float]:
+    if not path.is_file():
+        raise ValueError(f"{path.name} is not a regular file")
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(metrics, dict) or not all(
+        value is None or type(value) in (int, float) for value in metrics.values()
+    ):
+        raise ValueError(f"{path.name} holds more than numbers by name")
+    return metrics
