@@ -75,6 +75,8 @@ class ConfigFiles:
             return self.loader.load_configuration(
                 "config", [*self._search, *overrides], run_mode=run_mode, from_shell=False
             )
+        except ConfigError:  # of a file that was refused before it was parsed
+            raise
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
             raise ConfigError([_explain(error)]) from None
 

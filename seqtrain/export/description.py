@@ -76,6 +76,8 @@ def _parse(plain: Any, path: Path) -> Description:
     if plain["version"] != VERSION:
         raise DataError(f"has version {plain['version']}, expected {VERSION}; export the model again", path)
     wrong = [key for key, fits in _FITTING.items() if not fits(plain[key])]
+    if (plain["words"] is None) != (plain["characters"] is None):
+        wrong.append("characters")
     if wrong:
         raise DataError(f"was not written by `seqtrain export`: {', '.join(wrong)}", path)
     size = plain["image_size"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class OnnxPredictor:
         if not path.is_file():
             raise DataError("no such file", path)
         content = path.read_bytes()
+        self._path = path
         self.description = read_description(path, content)
         self._session = _open_session(content, path)
         self._inputs = {each.name for each in self._session.get_inputs()}
@@ -81,7 +83,7 @@ class OnnxPredictor:
         """See `seqtrain.predictor.Predictor.classify_pixels`."""
         found: list[Classification] = []
         for start in range(0, len(pixels), BATCH_SIZE):
-            scores = self._run({"images": pixels[start : start + BATCH_SIZE]})
+            scores = self._run({"images": pixels[start : start + BATCH_SIZE]}, per_step=False)
             answer = self._name(scores.argmax(axis=-1), _softmax(scores))
             found += map(Classification, *answer)
         return found
@@ -107,14 +109,14 @@ class OnnxPredictor:
         features = np.zeros((len(sequences), lengths.max(), sequences[0].shape[1]), dtype=np.float32)
         for row, values in enumerate(sequences):
             features[row, : len(values)] = values
-        scores = self._run({"features": features, "lengths": lengths})
+        scores = self._run({"features": features, "lengths": lengths}, per_step=None)
         if scores.ndim == 2:
             scores, lengths = scores[:, None], np.ones_like(lengths)
         for row, length in zip(scores, lengths, strict=True):
             yield self._decode(row[:length])
 
     def _tag_batch(self, sentences: Sequence[Sequence[str]]) -> Iterator[Answer]:
-        scores = self._run(self._encode(sentences))
+        scores = self._run(self._encode(sentences), per_step=True)
         for row, tokens in zip(scores, sentences, strict=True):
             yield self._decode(row[: len(tokens)])
 
@@ -141,10 +143,26 @@ class OnnxPredictor:
                 letter[row, place, : len(token)] = [characters.get(each, unknown) for each in token]
         return {"words": word, "letters": letter, "lengths": lengths}
 
-    def _run(self, inputs: dict[str, Array]) -> Array:
+    def _run(self, inputs: dict[str, Array], per_step: bool | None) -> Array:
+        """The scores of a batch: (batch, time, labels), or (batch, labels) if they are not `per_step`.
+
+        Raises:
+            DataError: the model, which may come from somebody else, gives anything else.
+        """
         given = {name: value for name, value in inputs.items() if name in self._inputs}
-        (scores,) = self._session.run(["scores"], given)
-        return np.asarray(scores)
+        (scores,) = self._compute(["scores"], given)
+        batch, time, *_ = next(iter(inputs.values())).shape
+        num_labels = len(self.description.labels)
+        shapes = {False: (batch, num_labels), True: (batch, time, num_labels)}
+        if scores.shape not in (shapes.values() if per_step is None else [shapes[per_step]]):
+            raise DataError(f"gives scores of shape {scores.shape}, which do not fit its labels", self._path)
+        return scores
+
+    def _compute(self, outputs: Sequence[str], inputs: dict[str, Array]) -> list[Array]:
+        try:
+            return [np.asarray(each) for each in self._session.run(outputs, inputs)]
+        except Exception as error:  # of onnxruntime's own, which it does not export
+            raise DataError(f"cannot be run: {str(error).splitlines()[0]}", self._path) from None
 
     def _name(self, numbers: Array, probabilities: Array) -> Answer:
         shares = np.take_along_axis(probabilities, numbers[:, None], axis=1)[:, 0]
@@ -157,7 +175,12 @@ class OnnxPredictor:
         if not names:
             return None
         ones = {each.name: _one(each) for each in self._session.get_inputs()}
-        return CRF(**dict(zip(names, self._session.run(names, ones), strict=True)))
+        values = dict(zip(names, self._compute(names, ones), strict=True))
+        size = len(self.description.labels)
+        expected = {each.name: (size,) * (1 + ("transition" in each.name)) for each in fields(CRF)}
+        if {name: value.shape for name, value in values.items()} != expected:
+            raise DataError(f"has outputs {', '.join(names)}, which do not fit its labels", self._path)
+        return CRF(**values)
 
 
 def _open_session(content: bytes, path: Path) -> Any:

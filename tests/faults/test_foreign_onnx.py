@@ -1,0 +1,66 @@
+"""An ONNX file and its description from somebody else: an answer or one message, whatever they hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqtrain
+from seqtrain.commands.predict import main
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from seqtrain.export.onnx_files import export_onnx
+
+
+@pytest.fixture(scope="module")
+def exported(trained_pos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    tagger = seqtrain.load(trained_pos)
+    export_onnx(tagger.network, tagger.spec, folder / "model.onnx")
+    return folder
+
+
+@pytest.fixture
+def foreign(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "foreign"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"labels": ["A"]}, "model.onnx: gives scores of shape "),
+        ({"labels": 3}, "model.json: was not written by `seqtrain export`: labels"),
+        ({"labels": [None]}, "model.json: was not written by `seqtrain export`: labels"),
+        ({"words": [1]}, "model.json: was not written by `seqtrain export`: words"),
+        ({"words": {"the": 1 << 30}}, "model.onnx: cannot be run: "),
+        ({"words": {"the": "x"}}, "model.json: was not written by `seqtrain export`: words"),
+        ({"characters": None}, "model.json: was not written by `seqtrain export`: characters"),
+        ({"column": 3}, "model.json: was not written by `seqtrain export`: column"),
+        ({"image_size": [28]}, "model.json: was not written by `seqtrain export`: image_size"),
+        ({"unknown": "1"}, "model.json: was not written by `seqtrain export`: unknown"),
+    ],
+)
+def test_a_description_of_something_else(
+    foreign: Path, capsys: pytest.CaptureFixture[str], changed: dict[str, Any], message: str
+) -> None:
+    path = foreign / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    assert main([f"model={foreign}/model.onnx", "text=the dog"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_pipe_is_not_waited_for(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (foreign / "model.json").unlink()
+    os.mkfifo(foreign / "model.json")
+    assert main([f"model={foreign}/model.onnx", "text=the dog"]) == 2
+    assert "model.json: is a pipe or a device; expected a regular file" in capsys.readouterr().err
