@@ -193,19 +193,22 @@ def test_help_is_one_screen_and_names_every_choice(tmp_path: Path) -> None:
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 50
     text = re.sub(r",\n +", ", ", "\n".join(lines))  # a long list goes on in the next line
-    for group in CONFIG_DIR.iterdir():
-        if group.is_dir() and group.name != "hydra":
-            choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
-            assert re.search(rf"^  {group.name} +{re.escape(choices)}(  |$)", text, re.MULTILINE), choices
+    groups = [each for each in CONFIG_DIR.iterdir() if each.is_dir() and each.name != "hydra"]
+    for group in (*groups, CONFIG_DIR / "hydra" / "launcher"):
+        name = group.relative_to(CONFIG_DIR).as_posix()
+        choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
+        assert re.search(rf"^  {name} +{re.escape(choices)}(  |$)", text, re.MULTILINE), choices
+    for word in ("logger=[tensorboard,csv]", "sweep=NAME", "search=optuna", "callbacks=early_stopping"):
+        assert word in text
 
 
 def test_examples_of_the_help_pass(tmp_path: Path) -> None:
     lines = run(tmp_path, "--help").stdout.splitlines()
     examples = [line.split("seqtrain ")[1] for line in lines if line.startswith("  python -m seqtrain ")]
     keys = [word for line in lines for word in line.split() if re.match(r"[a-z]+\.[a-z_]+=", word)]
-    assert len(examples) == 5
+    assert len(examples) == 7
     for example in examples[1:]:
         check_command_line(example.split())
     check_command_line(
-        ["task=pos", "data=ud", *(key for key in dict.fromkeys(keys) if "," not in key and "view" not in key)]
+        ["task=pos", "data=ud", *(key for key in dict.fromkeys(keys) if not re.search(",|view|^search", key))]
     )

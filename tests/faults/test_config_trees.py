@@ -60,7 +60,7 @@ def mutate(tree: Tree, data: st.DataObject) -> None:
 @pytest.mark.parametrize("overrides", BASES)
 @settings(
     max_examples=60,
-    deadline=2_000,
+    deadline=60_000,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
     database=None,
