@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from seqtrain.errors import DataError, printable
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (DataError("empty"), "empty"),
+        (DataError("empty", "a.conllu"), "a.conllu: empty"),
+        (DataError("too short", Path("a.conllu"), 3), "a.conllu:3: too short"),
+    ],
+)
+def test_a_data_error_starts_with_the_place(error: DataError, text: str) -> None:
+    assert str(error) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("na\u00efve\n\ttext", "na\u00efve\n\ttext"),
+        ("\x1b[2J\r", "\\x1b[2J\\r"),
+        ("a\u202eb\x7f\x9b", "a\\u202eb\\x7f\\x9b"),
+    ],
+)
+def test_control_characters_are_written_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
