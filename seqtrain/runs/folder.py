@@ -222,7 +222,7 @@ class RunFolder:
     @property
     def failure(self) -> str:
         """The last line of the error that ended the last attempt; empty where none did."""
-        if self.is_done or not self.failure_file.exists():
+        if self.is_done or not self.failure_file.is_file():
             return ""
         lines = self.failure_file.read_text(encoding="utf-8").strip().splitlines()
         return lines[-1] if lines else "unknown error"

@@ -140,6 +140,9 @@ def test_a_report_survives_what_lies_in_a_foreign_folder(foreign: Path, tmp_path
         shutil.copy(foreign / "config.yaml", each)
     (bomb / "config.yaml").write_text("a: &a [x]\nb: [*a, *a]\n")
     os.mkfifo(pipe / "metrics.json")
+    (failed := tmp_path / "e_failed").mkdir()
+    shutil.copy(foreign / "config.yaml", failed)
+    os.mkfifo(failed / "failure.txt")
     (nested / "metrics.json").write_text("[" * 100_000)
     (words / "metrics.json").write_text(json.dumps({"val/accuracy": "\x1b[31m"}))
     assert report.main([str(tmp_path)]) == 0
@@ -149,6 +152,18 @@ def test_a_report_survives_what_lies_in_a_foreign_folder(foreign: Path, tmp_path
     assert "b_pipe: left out, it cannot be read: ValueError: metrics.json is not a regular file" in err
     assert "c_nested: left out, it cannot be read: RecursionError: " in err
     assert "d_words: left out, it cannot be read: ValueError: metrics.json holds more than numbers" in err
+
+
+def test_curves_survive_what_lies_in_a_foreign_folder(foreign: Path, tmp_path: Path, capsys) -> None:
+    os.mkfifo(foreign / "events.out.pipe")
+    table = foreign / "metrics.csv"
+    table.write_text("step,val/accuracy\none,0.5\n")
+    arguments = [str(foreign), "metric=val/accuracy", f"curves={tmp_path / 'a.png'}"]
+    assert report.main(arguments) == 2
+    assert f"{foreign}: its logged metrics cannot be read: could not convert" in capsys.readouterr().err
+    table.unlink()
+    os.mkfifo(table)
+    assert report.main(arguments) == 0
 
 
 def test_a_spec_as_written_is_read() -> None:
