@@ -1,4 +1,4 @@
-"""Check a composed configuration against the schemas, and collect everything that is wrong with it."""
+"""Check a composed configuration against the schemas and collect all problems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT_ELSEWHERE = {"search": "needs -m: a search starts one run for each trial"}
 
 @dataclass(frozen=True)
 class Place:
-    """A mapping with keys to check: `path` leads to it, and it plays this role there."""
+    """A mapping whose keys are checked, its path in the configuration and its role there."""
 
     path: str
     role: str
@@ -36,9 +36,9 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] = ()) -> None
     """Check a composed configuration.
 
     Args:
-        cfg: interpolations are resolved for the check.
-        trusted_plugins: packages that `_target_` may name besides the built-in ones. What the configuration
-            itself lists under `plugins` is not trusted: it may come from somebody else.
+        cfg: may contain interpolations; they are resolved for the check.
+        trusted_plugins: packages that `_target_` may name besides the built-in ones. The configuration's own
+            `plugins` are not trusted, since the configuration may come from somebody else.
 
     Raises:
         ConfigError: with all problems.
@@ -54,13 +54,13 @@ def find_problems(
     choices: Mapping[str, Any] | None = None,
     given: Mapping[str, Schema] | None = None,
 ) -> list[str]:
-    """Everything wrong with a configuration, as "path: problem".
+    """All problems of a configuration, each as "path: problem".
 
     Args:
         resolved: the configuration.
         plugins: packages that `_target_` may name besides the built-in ones.
-        choices: the file chosen in each group, where known; messages then use these names.
-        given: schemas by path, of the root ("") at least, for mappings that name no class.
+        choices: the file chosen in each group, if known, for use in messages.
+        given: schemas by path for mappings without `_target_`; must include that of the root ("").
     """
     tree = resolved.tree
     schemas = dict(given or {"": ROOT})
@@ -81,14 +81,14 @@ def find_problems(
 
 
 def _without_echoes(problems: list[str], borrowed: Collection[str]) -> list[str]:
-    """Leave out what is wrong with a value in every place that borrows it."""
+    """Report a problem of an interpolated value only once, at the key that the value comes from."""
     parts = [problem.partition(": ") for problem in problems]
     own = {text for path, _, text in parts if path not in borrowed}
     return [f"{path}: {text}" for path, _, text in parts if path not in borrowed or text not in own]
 
 
 def _places(tree: Tree) -> Iterator[Place]:
-    """Every mapping that must be, or is, a node."""
+    """Every mapping that is a node, or should be one."""
     for role in ROLES:
         node = tree.get(role)
         if not isinstance(node, dict) or (not node and role in NULLABLE_ROLES):
@@ -101,7 +101,7 @@ def _places(tree: Tree) -> Iterator[Place]:
 
 
 def _is_named(node: Tree) -> bool:
-    """Whether a mapping under `logger` names several loggers, and is not a single one."""
+    """Whether the mapping under `logger` maps names to loggers, rather than being a single logger."""
     return "_target_" not in node and all(value is None or isinstance(value, dict) for value in node.values())
 
 
@@ -165,7 +165,7 @@ def _explain_unknown(place: Place, key: str, schemas: Mapping[str, Schema]) -> s
 
 
 def _special_keys(value: Any, path: str) -> Iterator[str]:
-    """Hydra's own words for how to build, which would get round the checks."""
+    """Problems with Hydra's special keys (`_args_`, `_partial_`, ...), which would bypass the checks."""
     for where, child in _children(value, path):
         if isinstance(value, dict) and where.endswith("_") and _is_special(where.rpartition(".")[2]):
             if not where.endswith("_target_"):

@@ -1,4 +1,4 @@
-"""Overrides of single keys: read them, and lay them over a configuration, so that each wrong one is named."""
+"""Parse the overrides of single keys and apply them one by one, so that every invalid one is reported."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from seqtrain.config.problems import first_line, nearest
 def parse_overrides(
     arguments: Sequence[str], loader: ConfigLoader | None = None
 ) -> tuple[list[Override], list[str]]:
-    """The overrides that can be read, and a problem for each argument that cannot.
+    """The overrides that can be parsed, and a problem for each argument that cannot.
 
-    `loader` finds the choices that `group=glob(...)` means.
+    `loader` expands the pattern in `group=glob(...)`.
     """
     parser = OverridesParser.create(config_loader=loader)
     overrides, problems = [], []
@@ -38,7 +38,7 @@ def parse_overrides(
 
 
 def find_sweep_problems(overrides: Sequence[Override]) -> list[str]:
-    """Keys with several values, which do not make one run."""
+    """Problems with keys that have several values: a single run takes one value per key."""
     return [
         f"{key}: got several values, {value}; add -m to run each, or write [{value}] for a list"
         for key, value in (
@@ -52,7 +52,7 @@ def without_sweeps(overrides: Sequence[Override]) -> list[Override]:
 
 
 def lay_over(cfg: DictConfig, override: Override) -> list[str]:
-    """Change one value of `cfg` in place, whether or not it has the key; return the problems."""
+    """Set or delete one key of `cfg` in place, adding it if it does not exist; return the problems."""
     key = override.key_or_group
     if "/" in key or override.package:
         return [f"{key}: no such group"]
@@ -70,7 +70,7 @@ def lay_over(cfg: DictConfig, override: Override) -> list[str]:
 
 
 def find_value(cfg: DictConfig, path: str) -> tuple[bool, Any]:
-    """Whether there is such a key, and its value; an interpolation is left as it is written."""
+    """Whether the key exists, and its value; interpolations are not resolved."""
     node: Any = cfg
     for key in path.split("."):
         if not isinstance(node, DictConfig) or node._is_none() or key not in tuple(node):
