@@ -34,6 +34,7 @@ PAGE = ROOT / "docs" / "results.md"
 
 ROOT_DEFAULTS = {"members": 1}  # keys of the root that came later
 HERE = {"seed": 0, "run_dir": RUN_DIR, "data_dir": DATA_DIR}  # what a run is free to choose
+OBSERVERS = ("seqtrain.", "pytorch_lightning.callbacks.ModelCheckpoint")  # they change no training
 RESULT = "# Test accuracy"  # how the result begins, which ends a header
 
 
@@ -104,9 +105,20 @@ def find_runs(folders: Sequence[Path]) -> Iterator[RunFolder]:
 
 
 def config_of(folder: RunFolder) -> dict[str, Any]:
-    """A run's configuration, with its seed and its folders replaced by the same words in all runs."""
+    """What decides a run's numbers, with its seed and its folders replaced by the same words in all runs."""
     config: Any = OmegaConf.to_container(OmegaConf.load(folder.config_file))
-    return {**without_places(config), "seed": HERE["seed"]}
+    return {**without_observers(without_places(config)), "seed": HERE["seed"]}
+
+
+def without_observers(config: dict[str, Any]) -> dict[str, Any]:
+    """Without the loggers, and the callbacks that look at a training and do not change it."""
+    callbacks = config.get("callbacks") or {}
+    acting = {name: node for name, node in callbacks.items() if node and not _observes(node["_target_"])}
+    return {key: value for key, value in config.items() if key != "logger"} | {"callbacks": acting}
+
+
+def _observes(target: str) -> bool:
+    return target.startswith(OBSERVERS)
 
 
 def experiment_of(config: dict[str, Any]) -> str | None:
@@ -116,7 +128,8 @@ def experiment_of(config: dict[str, Any]) -> str | None:
 
 @cache
 def experiment_config(name: str) -> dict[str, Any]:
-    return resolved(compose_config([f"experiment={name}", *(f"{key}={HERE[key]}" for key in HERE)]))
+    composed = compose_config([f"experiment={name}", *(f"{key}={HERE[key]}" for key in HERE)])
+    return without_observers(resolved(composed))
 
 
 def agree(today: Any, run: Any) -> bool:

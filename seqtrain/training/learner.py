@@ -68,7 +68,7 @@ class SequenceLearner(pl.LightningModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         loss, output = self.task.training_step(self.network, batch)
-        if self.trainer.world_size > 1:
+        if self._trainer is not None and self._trainer.world_size > 1:
             loss = loss * self._weight(output.num_valid)
         # Lightning requires "loss", and divides it by the number of accumulated batches; callbacks read the
         # output.

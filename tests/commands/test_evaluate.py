@@ -202,8 +202,8 @@ class TestForeignFolder:
         assert main([f"run_dir={copied}"]) == 2
         assert capsys.readouterr() == (
             "",
-            f"{REFUSED}checkpoint: {file} cannot be read: it is damaged, or holds more than tensors and "
-            "plain values, which might run code and is never loaded\n",
+            f"{REFUSED}checkpoint: {file} was not loaded: it holds more than tensors and plain values, "
+            "which could run code\n",
         )
         assert not package.exists()
 
