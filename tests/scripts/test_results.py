@@ -205,9 +205,8 @@ class TestMain:
         assert run["conditions"] == "alone"
         assert list(run["confusions"]) == [str(digit) for digit in range(10)]
         header = (project / "experiment" / "digits_bilstm.yaml").read_text().splitlines()[3]
-        assert header.startswith(
-            f"# Test accuracy {100 * run['metrics']['test/accuracy']:.2f} (seed 7), {run['metrics']['seconds']:,.0f} s"
-        )
+        accuracy, seconds = 100 * run["metrics"]["test/accuracy"], run["metrics"]["seconds"]
+        assert header.startswith(f"# Test accuracy {accuracy:.2f} (seed 7), {seconds:,.0f} s")
         assert f"{finished.path}: digits_bilstm" in capsys.readouterr().out
 
     def test_a_folder_that_lacks_something_is_left_out(
