@@ -73,15 +73,3 @@ def test_every_command_runs_with_a_training_of_three_batches(folder: Path) -> No
     assert (folder / "tagged.conllu").read_text().count("\n") == (
         folder / "UD_Irish-IDT" / "ga_idt-ud-test.conllu"
     ).read_text().count("\n")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", [command for command in COMMANDS if is_training(command)])
-def test_every_training_runs_as_it_stands(folder: Path, tmp_path: Path, command: str) -> None:
-    for script in ("make_images.py", "make_arrays.py"):
-        if not (folder / ("strokes" if "images" in script else "speed.npz")).exists():
-            assert run(f"python {script}", folder).returncode == 0
-    shown, _, name = command.rpartition("run_dir=")
-    done = run(f"{shown}run_dir={tmp_path / name}", folder)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / name / "metrics.json").exists()
