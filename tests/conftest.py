@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,13 @@ def _train(run_dir: Path, treebank: Path, task: str, *overrides: str) -> Path:
 
     train(compose_small(run_dir, treebank, *overrides, task=task), RunFolder(run_dir))
     return run_dir
+
+
+@pytest.fixture(autouse=True)
+def _default_signal_handlers() -> None:
+    """Each test starts with Python's own handlers, whatever a callback of an earlier one has set."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
