@@ -52,12 +52,13 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
         (tmp_path, "is a folder; expected a file"),
         (tmp_path / "pipe", "is a pipe or a device; expected a regular file"),
         (Path("/dev/zero"), "is a pipe or a device; expected a regular file"),
-        (Path("a\0b"), "cannot be opened: embedded null byte"),
         (tmp_path / ("x" * 300), "cannot be opened: File name too long"),
     ):
         with pytest.raises(DataError) as caught:
             open_regular(path)
         assert str(caught.value) == f"{path}: {problem}"
+    with pytest.raises(DataError, match="cannot be opened: .*embedded null"):  # worded by Python's version
+        open_regular(Path("a\0b"))
 
 
 def test_words_that_are_no_words() -> None:
