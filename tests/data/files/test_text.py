@@ -57,7 +57,7 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             open_regular(path)
         assert str(caught.value) == f"{path}: {problem}"
-    with pytest.raises(DataError, match="cannot be opened: .*embedded null"):  # worded by Python's version
+    with pytest.raises(DataError, match=r"cannot be opened: .*embedded null"):  # worded by Python's version
         open_regular(Path("a\0b"))
 
 
