@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from seqtrain.commands.exit_codes import INTERRUPTED, REFUSED
 
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = given.pop(0) if given and _is_word(given[0]) else "train"
     if name not in COMMANDS:
         return _refuse(name)
+    if any(each.startswith("plugins=") for each in given) and str(Path.cwd()) not in sys.path:
+        # As `python -m seqtrain` does; the console script does not look in the current folder.
+        sys.path.append(str(Path.cwd()))
     try:
         code: int = import_module(f"seqtrain.commands.{name}").main(given)
     except KeyboardInterrupt:  # during the import, before the command handles it

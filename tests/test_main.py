@@ -87,3 +87,14 @@ def test_importing_the_package_imports_no_library() -> None:
     )
     outside = {name for name in json.loads(done.stdout) if name not in sys.stdlib_module_names}
     assert outside == {"seqtrain"}
+
+
+def test_plugins_are_found_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `python -m seqtrain`: the console script has its own folder on the path instead."""
+    monkeypatch.chdir(tmp_path)
+    elsewhere = [each for each in sys.path if each not in ("", str(tmp_path))]
+    monkeypatch.setattr(sys, "path", [*elsewhere])
+    assert main(["evaluate", "run_dir=none"]) == 2
+    assert sys.path == elsewhere
+    assert main(["evaluate", "run_dir=none", "plugins=[mine]"]) == 2
+    assert sys.path == [*elsewhere, str(tmp_path)]
