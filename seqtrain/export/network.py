@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import cast
 
+from torch import Tensor
+
 from seqtrain.config import ConfigError
 from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
 from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
@@ -12,7 +14,7 @@ from seqtrain.export.recurrent import add_recurrent
 from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
 from seqtrain.records import DataSpec
 
-CRF_PARAMETERS = ("transition", "start", "end")
+CRF_TENSORS = ("transition", "start", "end", "allowed_transition", "allowed_start")
 
 
 def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
@@ -74,7 +76,6 @@ def _add_mean(graph: Graph, scores: list[str]) -> str:
 
 
 def _add_crf(graph: Graph, head: CRFHead) -> None:
-    constraints = {"allowed_transition": head._allowed_transition, "allowed_start": head._allowed_start}
-    tensors = {name: getattr(head, name) for name in CRF_PARAMETERS} | constraints
-    for name, tensor in tensors.items():
+    for name in CRF_TENSORS:
+        tensor: Tensor = getattr(head, name)
         graph.add_output(graph.weight(tensor), name, FLOAT, list(tensor.shape))

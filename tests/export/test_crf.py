@@ -22,8 +22,8 @@ def head() -> CRFHead:
 def test_the_same_as_the_head(head: CRFHead, num_steps: int) -> None:
     crf = CRF(
         *(each.detach().numpy() for each in (head.transition, head.start, head.end)),
-        head._allowed_transition.numpy(),
-        head._allowed_start.numpy(),
+        head.allowed_transition.numpy(),
+        head.allowed_start.numpy(),
     )
     emissions = torch.randn(1, num_steps, 4)
     lengths = torch.tensor([num_steps])

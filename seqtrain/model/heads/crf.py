@@ -19,6 +19,14 @@ class CRFHead(nn.Module):
         input_size: numbers per step of the backbone's states.
         num_targets: tags.
         dropout: share of the states that is dropped in training.
+
+    Attributes:
+        transition: (num_targets, num_targets) the score of the tag of the column after the tag of the row.
+        start: (num_targets,) the score of each tag at the first step.
+        end: (num_targets,) the score of each tag at the last step.
+        allowed_transition: (num_targets, num_targets) what `decode` adds to `transition`: minus infinity for
+            what `forbid` has excluded, else 0.
+        allowed_start: (num_targets,) what `decode` adds to `start`, likewise.
     """
 
     def __init__(self, input_size: int, num_targets: int, dropout: float) -> None:
@@ -29,9 +37,10 @@ class CRFHead(nn.Module):
         self.transition = nn.Parameter(torch.zeros(num_targets, num_targets))
         self.start = nn.Parameter(torch.zeros(num_targets))
         self.end = nn.Parameter(torch.zeros(num_targets))
-        # What the search for the best tags adds to them: -inf for what is not allowed.
-        self.register_buffer("_allowed_transition", torch.zeros(num_targets, num_targets), persistent=False)
-        self.register_buffer("_allowed_start", torch.zeros(num_targets), persistent=False)
+        self.allowed_transition: Tensor
+        self.allowed_start: Tensor
+        self.register_buffer("allowed_transition", torch.zeros(num_targets, num_targets), persistent=False)
+        self.register_buffer("allowed_start", torch.zeros(num_targets), persistent=False)
 
     def forbid(self, transitions: Tensor, starts: Tensor) -> None:
         """Exclude tag sequences from `decode`.
@@ -41,8 +50,8 @@ class CRFHead(nn.Module):
                 tag of the row.
             starts: (num_targets,) bool, true for tags that must not come first.
         """
-        self._allowed_transition = torch.zeros_like(self.transition).masked_fill(transitions, -torch.inf)
-        self._allowed_start = torch.zeros_like(self.start).masked_fill(starts, -torch.inf)
+        self.allowed_transition = torch.zeros_like(self.transition).masked_fill(transitions, -torch.inf)
+        self.allowed_start = torch.zeros_like(self.start).masked_fill(starts, -torch.inf)
 
     def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) to emission scores (batch, time, num_targets)."""
@@ -83,8 +92,8 @@ class CRFHead(nn.Module):
     def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time) the most likely sequence of tags that is allowed (Viterbi)."""
         valid = _valid(scores, lengths)
-        transition = self.transition + self._allowed_transition
-        best = self.start + self._allowed_start + scores[:, 0]
+        transition = self.transition + self.allowed_transition
+        best = self.start + self.allowed_start + scores[:, 0]
         stay = torch.arange(scores.shape[2], device=scores.device).expand_as(best)
         origins = []
         for step in range(1, scores.shape[1]):
