@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -10,6 +11,7 @@ from omegaconf import DictConfig
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import nearest
 from seqtrain.runs.find import find_run_folder
+from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.read import choose_checkpoint, read_config
 
 
@@ -92,8 +94,17 @@ def _explain_unknown(key: str, known: Sequence[str]) -> str:
     return f"{key}: no such argument; {hint}"
 
 
-def load_run(given: Arguments) -> tuple[DictConfig, Path]:
-    """The checked configuration of the run folder that the arguments name, and the checkpoint to use.
+@dataclass(frozen=True)
+class LoadedRun:
+    """The run that a command works on; found once, since another may finish and be `latest` meanwhile."""
+
+    folder: RunFolder
+    config: DictConfig  # checked
+    checkpoint: Path  # to use
+
+
+def load_run(given: Arguments) -> LoadedRun:
+    """Find the run that the arguments name, and check its configuration.
 
     Raises:
         ConfigError: there is no such run folder or checkpoint, or the configuration is refused.
@@ -103,7 +114,7 @@ def load_run(given: Arguments) -> tuple[DictConfig, Path]:
     cfg = read_config(folder, parse_names(given.get("plugins", "")))
     if "data_dir" in given:
         _move_data(cfg.data, given["data_dir"])
-    return cfg, checkpoint
+    return LoadedRun(folder, cfg, checkpoint)
 
 
 def parse_names(text: str) -> list[str]:

@@ -37,22 +37,23 @@ def _evaluate(arguments: Sequence[str]) -> None:
     if given is None:
         return
     given.check_choice("format", ("table", "json"))
-    cfg, checkpoint = load_run(given)
+    run = load_run(given)
 
     import torch
 
     from seqtrain.runs.logs import quiet_lightning
     from seqtrain.runs.table import metrics_table
     from seqtrain.training.build import build_data, build_learner
-    from seqtrain.training.checkpoint import load_weights, read_spec
+    from seqtrain.training.checkpoint import load_weights, read_weights
     from seqtrain.training.measure import measure
     from seqtrain.training.network import for_any_device
 
     quiet_lightning()
+    cfg, weights = run.config, read_weights(run.checkpoint)
     data = build_data(cfg)
-    data.recall(read_spec(checkpoint))
+    data.recall(weights.spec)
     data.setup()
     learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
-    load_weights(learner, checkpoint)
+    load_weights(learner, weights)
     metrics = measure(cfg, learner, data)
     print(json.dumps(metrics) if given.get("format") == "json" else printable(metrics_table(metrics)))

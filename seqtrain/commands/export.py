@@ -10,7 +10,6 @@ from pathlib import Path
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
-from seqtrain.runs.find import find_run_folder
 
 USAGE = """\
 Export a run's best checkpoint as an ONNX file, which runs without seqtrain and without torch.
@@ -40,15 +39,14 @@ def _export(arguments: Sequence[str]) -> None:
     if given is None:
         return
     given.check_choice("format", ("onnx",))
-    folder = find_run_folder(given["run_dir"])
-    output = Path(given.get("output", folder.path / "model.onnx"))
+    run = load_run(given)
+    output = Path(given.get("output", run.folder.path / "model.onnx"))
     _check_output(output)
-    cfg, checkpoint = load_run(given)
 
     from seqtrain.export.onnx_files import export_onnx
     from seqtrain.training.network import load_network
 
-    for path in export_onnx(*load_network(cfg, checkpoint), output):
+    for path in export_onnx(*load_network(run.config, run.checkpoint), output):
         print(path)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
-from seqtrain.runs.find import find_run_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -60,20 +59,18 @@ def _inspect(arguments: Sequence[str]) -> None:
     if given is None:
         return
     num_examples = _read_number(given)
-    folder = find_run_folder(given["run_dir"])
-    given["run_dir"] = str(folder.path)  # of `latest`, another run could finish meanwhile
-    cfg, checkpoint = load_run(given)
-    output = given.get("output", str(folder.path / "inspect.html"))
+    run = load_run(given)
+    output = given.get("output", str(run.folder.path / "inspect.html"))
     _check_output(output)
 
     from seqtrain.inspection.facts import describe_run, first_member
     from seqtrain.inspection.report import build_report
     from seqtrain.training.network import load_network
 
-    network, spec = load_network(cfg, checkpoint)
-    examples = _examine(first_member(network), spec, cfg, given, num_examples)
-    facts = describe_run(network, cfg.data._target_.rpartition(".")[2], len(examples))
-    print(_write(build_report(folder, facts, spec, examples), output))
+    network, spec = load_network(run.config, run.checkpoint)
+    examples = _examine(first_member(network), spec, run.config, given, num_examples)
+    facts = describe_run(network, run.config.data._target_.rpartition(".")[2], len(examples))
+    print(_write(build_report(run.folder, facts, spec, examples), output))
 
 
 def _read_number(given: Arguments) -> int:

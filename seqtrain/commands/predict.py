@@ -103,12 +103,12 @@ def _load(given: Arguments) -> Predicts:
         from seqtrain.export.onnx_predictor import OnnxPredictor
 
         return OnnxPredictor(given["model"])
-    cfg, checkpoint = load_run(given)
+    run = load_run(given)
 
     from seqtrain.predictor import Predictor
     from seqtrain.training.network import load_network
 
-    return Predictor(*load_network(cfg, checkpoint))
+    return Predictor(*load_network(run.config, run.checkpoint))
 
 
 def _tag(predictor: Predicts, given: Arguments, stack: ExitStack) -> Iterator[str]:

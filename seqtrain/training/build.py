@@ -16,7 +16,7 @@ from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import DataSpec
 from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.callbacks import Throughput
-from seqtrain.training.checkpoint import load_weights, read_spec
+from seqtrain.training.checkpoint import load_weights, read_weights
 from seqtrain.training.checkpoint_io import LocalCheckpointIO
 from seqtrain.training.construct import construct
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
@@ -131,10 +131,11 @@ def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
     """A learner with the weights of a checkpoint, sized by the DataSpec stored there.
 
     Raises:
-        ConfigError: see `load_weights`.
+        ConfigError: see `read_weights` and `load_weights`.
     """
-    learner = build_learner(for_any_device(cfg), read_spec(checkpoint))
-    load_weights(learner, checkpoint)
+    weights = read_weights(checkpoint)
+    learner = build_learner(for_any_device(cfg), weights.spec)
+    load_weights(learner, weights)
     return learner
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqtrain.config import ConfigError
 from seqtrain.records import DataSpec
@@ -25,36 +26,45 @@ class DamagedCheckpointError(ConfigError):
     """The content of a checkpoint does not match its checksums, or is no checkpoint at all."""
 
 
-def load_weights(learner: SequenceLearner, checkpoint: Path) -> None:
-    """Load the weights of a checkpoint into a learner.
+@dataclass(frozen=True)
+class TrainedWeights:
+    """What evaluation and prediction need of a checkpoint, from one reading of the file."""
 
-    Raises:
-        ConfigError: the file cannot be read, or comes from other data or another model.
-    """
-    saved = read_checkpoint(checkpoint)
-    if _spec(saved, checkpoint) != learner.spec:
-        raise ConfigError(
-            [f"checkpoint: {checkpoint} comes from other data: its classes, sizes or vocabularies differ"]
-        )
-    _load(learner, saved, checkpoint)
+    path: Path  # of the checkpoint, for messages
+    spec: DataSpec  # of the data that the weights were trained on
+    state_dict: dict[str, Tensor]  # of a learner: the names begin with "network."
 
 
-def load_network_weights(network: nn.Module, checkpoint: Path) -> None:
-    """Load the weights of a checkpoint into a network that was built for its spec.
-
-    Raises:
-        ConfigError: the file cannot be read, or comes from another model.
-    """
-    _load(nn.ModuleDict({"network": network}), read_checkpoint(checkpoint), checkpoint)
-
-
-def read_spec(checkpoint: Path) -> DataSpec:
-    """The spec of the data that a checkpoint was trained on.
+def read_weights(checkpoint: Path) -> TrainedWeights:
+    """Read the weights of a checkpoint.
 
     Raises:
         ConfigError: see `read_checkpoint`.
     """
-    return _spec(read_checkpoint(checkpoint), checkpoint)
+    saved = read_checkpoint(checkpoint)
+    return TrainedWeights(checkpoint, _spec(saved, checkpoint), saved["state_dict"])
+
+
+def load_weights(learner: SequenceLearner, weights: TrainedWeights) -> None:
+    """Load trained weights into a learner.
+
+    Raises:
+        ConfigError: they come from other data or another model.
+    """
+    if weights.spec != learner.spec:
+        raise ConfigError(
+            [f"checkpoint: {weights.path} comes from other data: its classes, sizes or vocabularies differ"]
+        )
+    _load(learner, weights)
+
+
+def load_network_weights(network: nn.Module, weights: TrainedWeights) -> None:
+    """Load trained weights into a network that was built for their spec.
+
+    Raises:
+        ConfigError: they come from another model.
+    """
+    _load(nn.ModuleDict({"network": network}), weights)
 
 
 def can_resume_from(checkpoint: Path) -> bool:
@@ -147,10 +157,10 @@ def _spec(saved: dict[str, Any], checkpoint: Path) -> DataSpec:
         ) from None
 
 
-def _load(module: nn.Module, saved: dict[str, Any], checkpoint: Path) -> None:
+def _load(module: nn.Module, weights: TrainedWeights) -> None:
     try:
-        module.load_state_dict(saved["state_dict"])
+        module.load_state_dict(weights.state_dict)
     except (RuntimeError, TypeError) as error:
         _, *reasons = str(error).splitlines()
         reason = (reasons or [str(error)])[0].strip()
-        raise ConfigError([f"checkpoint: {checkpoint} comes from another model: {reason}"]) from None
+        raise ConfigError([f"checkpoint: {weights.path} comes from another model: {reason}"]) from None

@@ -12,7 +12,7 @@ from seqtrain.config import ConfigError
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.heads.bio import illegal_bio
 from seqtrain.records import DataSpec
-from seqtrain.training.checkpoint import load_network_weights, read_spec
+from seqtrain.training.checkpoint import load_network_weights, read_weights
 from seqtrain.training.construct import construct
 
 
@@ -41,10 +41,10 @@ def load_network(cfg: DictConfig, checkpoint: Path) -> tuple[Network | Ensemble,
     Raises:
         ConfigError: the checkpoint cannot be read, or comes from another model than `cfg` describes.
     """
-    spec = read_spec(checkpoint)
-    network = build_network(for_any_device(cfg), spec)
-    load_network_weights(network, checkpoint)
-    return network.eval(), spec
+    weights = read_weights(checkpoint)
+    network = build_network(for_any_device(cfg), weights.spec)
+    load_network_weights(network, weights)
+    return network.eval(), weights.spec
 
 
 def for_any_device(cfg: DictConfig) -> DictConfig:

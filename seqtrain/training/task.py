@@ -12,25 +12,27 @@ from torch import Tensor
 from seqtrain.model.backbone import Backbone
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
-from seqtrain.records import IGNORED, FinalState, SequenceBatch, StepOutput
+from seqtrain.records import IGNORED, DataSpec, FinalState, SequenceBatch, StepOutput
 from seqtrain.training.metrics import Metrics
 
 
 class Task(ABC):
     """The only place that decides which positions count, in the loss and in the metrics.
 
-    A task of your own defines `unit`, `valid` and `num_valid`.
+    A task of your own defines `name_unit`, `valid` and `num_valid`.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
         mode: `max` if higher is better, else `min`.
     """
 
-    unit: str  # plural noun for the positions, as in `words_per_second`
-
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
         self.mode = mode
+
+    @abstractmethod
+    def name_unit(self, spec: DataSpec) -> str:
+        """Plural noun for the positions that count, as in the metric `words_per_second`."""
 
     @abstractmethod
     def valid(self, batch: SequenceBatch) -> Tensor:
@@ -82,7 +84,8 @@ class Task(ABC):
 class SequenceClassification(Task):
     """One class per sequence."""
 
-    unit = "sequences"
+    def name_unit(self, spec: DataSpec) -> str:
+        return "sequences"
 
     def valid(self, batch: SequenceBatch) -> Tensor:
         """(batch,) bool: every sequence counts."""
@@ -95,7 +98,8 @@ class SequenceClassification(Task):
 class SequenceTagging(Task):
     """One tag per time step."""
 
-    unit = "words"
+    def name_unit(self, spec: DataSpec) -> str:
+        return "time_steps" if spec.words is None else "words"
 
     def valid(self, batch: SequenceBatch) -> Tensor:
         """(batch, time) bool: every step counts, except for padding."""

@@ -27,7 +27,7 @@ from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
     can_resume_from,
     load_weights,
-    read_spec,
+    read_weights,
     weights_of,
     write_checkpoint,
 )
@@ -69,13 +69,14 @@ def train(
     pl.seed_everything(cfg.seed, verbose=False)
     data = build_data(cfg)
     if folder.last_checkpoint.exists():
-        data.recall(read_spec(folder.last_checkpoint))
+        data.recall(read_weights(folder.last_checkpoint).spec)
     data.prepare_data()
     data.setup("fit")
     learner = build_learner(cfg, data.spec, data.corpus.vectors)
     checkpoint = _checkpoint(cfg, folder)
     if checkpoint is not None:
-        load_weights(learner, checkpoint)  # the trainer would do it, but only after something is written
+        # The trainer would do it, but only after something is written.
+        load_weights(learner, read_weights(checkpoint))
     quiet_lightning()
     trainer = build_trainer(cfg, callbacks)
     if cfg.trainer.max_epochs == "auto":
@@ -169,7 +170,7 @@ def _load_best(learner: SequenceLearner, folder: RunFolder) -> None:
     if not best.exists():
         return
     try:
-        load_weights(learner, best)
+        load_weights(learner, read_weights(best))
     except DamagedCheckpointError as damage:
         log.warning("%s", damage)
         log.warning("It was replaced by the weights of the last step, which are evaluated instead.")
@@ -194,7 +195,7 @@ def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
         costs["seconds"] = round(throughput.seconds, 1)
         per_second = throughput.per_second(trainer.world_size)
         if per_second is not None:
-            costs[f"{learner.task.unit}_per_second"] = round(per_second)
+            costs[f"{learner.task.name_unit(learner.spec)}_per_second"] = round(per_second)
     return costs
 
 

@@ -21,7 +21,7 @@ from seqtrain.config import ConfigError
 from seqtrain.data import DataError, Treebank
 from seqtrain.records import DataSpec, Vocabulary
 from seqtrain.runs.files import write_text
-from seqtrain.training.checkpoint import read_checkpoint, read_spec
+from seqtrain.training.checkpoint import read_checkpoint, read_weights
 
 
 @pytest.fixture
@@ -84,8 +84,7 @@ def test_only_the_user_can_ask_for_a_download(foreign: Path, given: list[str], d
     OmegaConf.save(tree, foreign / "config.yaml")
     arguments = parse_arguments([str(foreign), *given], "", ("run_dir",), ("data_dir",))
     assert arguments is not None
-    cfg, _ = load_run(arguments)
-    assert cfg.data.download is download
+    assert load_run(arguments).config.data.download is download
 
 
 def test_a_link_where_a_temporary_file_goes_is_not_written_through(tmp_path: Path) -> None:
@@ -111,7 +110,7 @@ def test_a_link_where_a_temporary_file_goes_is_not_written_through(tmp_path: Pat
 def test_a_spec_of_wrong_types_is_refused(foreign: Path, changed: dict[str, Any]) -> None:
     path = change_checkpoint(foreign, **changed)
     with pytest.raises(ConfigError, match="was not written by seqtrain: its spec is unknown"):
-        read_spec(path)
+        read_weights(path)
 
 
 def test_a_compressed_checkpoint_takes_no_memory(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
     can_resume_from,
     read_checkpoint,
-    read_spec,
+    read_weights,
     weights_of,
     write_checkpoint,
 )
@@ -42,7 +42,7 @@ def flip(path: Path, place: int, bit: int = 0) -> None:
 
 def test_what_was_written_is_read(written: Path) -> None:
     assert torch.equal(read_checkpoint(written)["state_dict"]["weight"], torch.arange(300.0))
-    assert read_spec(written) == SPEC
+    assert read_weights(written).spec == SPEC
     assert torch.load(written, weights_only=True)["epoch"] == 4
     assert list(written.parent.iterdir()) == [written]
 
@@ -100,7 +100,7 @@ def test_an_unknown_spec_is_refused(tmp_path: Path, spec: object) -> None:
     path = tmp_path / "other.ckpt"
     torch.save({"state_dict": {}, "spec": spec}, path)
     with pytest.raises(ConfigError, match="was not written by seqtrain: its spec is unknown"):
-        read_spec(path)
+        read_weights(path)
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "device"])

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from seqtrain.model import Network
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum
-from seqtrain.records import IGNORED, FinalState, SequenceBatch
+from seqtrain.records import IGNORED, DataSpec, FinalState, SequenceBatch, Vocabulary
 from seqtrain.training.metrics import Metrics
-from seqtrain.training.task import SequenceClassification, SequenceTagging
+from seqtrain.training.task import SequenceClassification, SequenceTagging, Task
 
 TAGGING = SequenceTagging("val/accuracy", "max")
 CLASSIFICATION = SequenceClassification("val/accuracy", "max")
@@ -88,3 +88,15 @@ def test_nothing_to_learn_from() -> None:
     ):
         with pytest.raises(ValueError, match=r"^the batch has no targets to learn from$"):
             step()
+
+
+WORDS = DataSpec(("A",), words=Vocabulary((), ()))
+NUMBERS = DataSpec(("A",), feature_size=3, has_target_per_step=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "spec", "unit"),
+    [(TAGGING, WORDS, "words"), (TAGGING, NUMBERS, "time_steps"), (CLASSIFICATION, NUMBERS, "sequences")],
+)
+def test_throughput_is_named_by_what_is_counted(task: Task, spec: DataSpec, unit: str) -> None:
+    assert task.name_unit(spec) == unit
