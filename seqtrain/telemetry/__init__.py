@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqtrain.telemetry.predictions import PredictionTelemetry
     from seqtrain.telemetry.recurrence import RecurrenceTelemetry
     from seqtrain.telemetry.run_page import RunPage
+    from seqtrain.telemetry.tensorboard import TensorBoard
     from seqtrain.telemetry.training_curves import TrainingCurves
     from seqtrain.telemetry.weights import WeightTelemetry
 
@@ -24,6 +25,7 @@ __all__ = [
     "PredictionTelemetry",
     "RecurrenceTelemetry",
     "RunPage",
+    "TensorBoard",
     "TrainingCurves",
     "WeightTelemetry",
 ]
@@ -36,6 +38,7 @@ __getattr__ = lazy_attributes(
         "PredictionTelemetry": "predictions",
         "RecurrenceTelemetry": "recurrence",
         "RunPage": "run_page",
+        "TensorBoard": "tensorboard",
         "TrainingCurves": "training_curves",
         "WeightTelemetry": "weights",
     },

@@ -26,7 +26,7 @@ def test_a_resumed_run_keeps_the_rows_before_it(tmp_path: Path) -> None:
 
 def test_two_loggers_at_once(tmp_path: Path) -> None:
     cfg = compose_config(["logger=[tensorboard,csv]", f"run_dir={tmp_path}"])
-    assert [type(each).__name__ for each in build_loggers(cfg)] == ["TensorBoardLogger", "CSVLogger"]
+    assert [type(each).__name__ for each in build_loggers(cfg)] == ["TensorBoard", "CSVLogger"]
 
 
 def test_a_logger_whose_package_is_not_installed() -> None:
