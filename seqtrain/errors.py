@@ -22,7 +22,7 @@ class DataError(InputError):
 
     def __init__(self, problem: str, path: str | Path | None = None, line: int | None = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(place + problem)
+        super().__init__(printable_line(place + problem))
 
 
 class SweepError(Exception):
@@ -30,9 +30,19 @@ class SweepError(Exception):
 
 
 def printable(text: object) -> str:
-    """A text as a terminal may show it: control characters other than newline and tab written as \\x1b."""
-    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], str(text))
+    """A text that is safe to print: control characters except newline and tab are escaped, as in \\x1b."""
+    return CONTROL.sub(_escape, str(text))
 
 
-# C0 but newline and tab, DEL, C1, and what changes the direction of text.
+def printable_line(text: object) -> str:
+    """A text that is safe to print and stays on one line: newlines and tabs are escaped too."""
+    return LINE_CONTROL.sub(_escape, str(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]
+
+
+# C0 except newline and tab, DEL, C1, and the characters that change the direction of text.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LINE_CONTROL = re.compile(rf"{CONTROL.pattern}|[\t\n\u2028\u2029]")

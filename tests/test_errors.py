@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.errors import DataError, printable
+from seqtrain.errors import DataError, printable, printable_line
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from seqtrain.errors import DataError, printable
         (DataError("empty"), "empty"),
         (DataError("empty", "a.conllu"), "a.conllu: empty"),
         (DataError("too short", Path("a.conllu"), 3), "a.conllu:3: too short"),
+        (DataError("too short", Path("a\nb.conllu"), 3), "a\\nb.conllu:3: too short"),
     ],
 )
 def test_a_data_error_starts_with_the_place(error: DataError, text: str) -> None:
@@ -27,3 +28,7 @@ def test_a_data_error_starts_with_the_place(error: DataError, text: str) -> None
 )
 def test_control_characters_are_written_out(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_line_stays_one_line() -> None:
+    assert printable_line("runs/a\nb\tc\x1b\u2028d") == "runs/a\\nb\\tc\\x1b\\u2028d"

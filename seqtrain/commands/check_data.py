@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
+from seqtrain.errors import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,7 @@ def _check_data(arguments: list[str]) -> None:
     source = construct(cfg.data)
     corpus = source.load()
     summary = summarize(corpus, source.batching, cfg.seed)
-    print(render_summary(summary))
+    print(printable(render_summary(summary)))
     print(f"\n{_describe_memory(cfg, corpus, summary.padding.largest)}")
     if page is not None:
         draw_page(summary, corpus.describe(), Path(page))

@@ -8,7 +8,7 @@ from glob import glob
 from pathlib import Path
 
 from seqtrain.data.files.images import iterate_images
-from seqtrain.errors import DataError, printable
+from seqtrain.errors import DataError, printable_line
 from seqtrain.predictions import Predicts
 
 SUFFIXES = (".png", ".npy")
@@ -48,4 +48,4 @@ def _classify_file(predictor: Predicts, path: Path, form: str, resize: bool) -> 
                 plain = {"input": name, "label": answer.label, "confidence": answer.confidence}
                 yield json.dumps(plain, ensure_ascii=False) + "\n"
             else:
-                yield printable(f"{name}  {answer.label}  {answer.confidence:.4f}") + "\n"
+                yield printable_line(f"{name}  {answer.label}  {answer.confidence:.4f}") + "\n"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seqtrain.errors import printable
+from seqtrain.errors import printable_line
 from seqtrain.predictions import Answer, Predicts
 
 
@@ -26,4 +26,4 @@ def _format(name: str, answer: Answer, form: str) -> str:
         plain = {"input": name, "labels": answer.names, "confidences": answer.confidences}
         return json.dumps(plain, ensure_ascii=False) + "\n"
     pairs = zip(answer.names, answer.confidences, strict=True)
-    return printable("".join(f"{name}  {label}  {share:.4f}\n" for label, share in pairs))
+    return "".join(printable_line(f"{name}  {label}  {share:.4f}") + "\n" for label, share in pairs)

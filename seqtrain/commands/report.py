@@ -9,7 +9,7 @@ from pathlib import Path
 from seqtrain.commands.arguments import Arguments, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
-from seqtrain.errors import printable
+from seqtrain.errors import printable, printable_line
 from seqtrain.runs.files import write_text
 from seqtrain.runs.report.collect import Run, collect_runs
 from seqtrain.runs.report.filters import filter_runs
@@ -69,7 +69,7 @@ def _check_pictures(given: Arguments) -> None:
 def _collect(folders: Sequence[Path], given: Arguments) -> list[Run]:
     found = collect_runs(folders or [Path("runs")])
     for problem in found.problems:
-        print(printable(f"seqtrain: warning: {problem}"), file=sys.stderr)
+        print(printable_line(f"seqtrain: warning: {problem}"), file=sys.stderr)
     where = ", ".join(map(str, folders)) or "runs"
     if not found.runs:
         raise ConfigError([f"{where}: no run here; train one first, or give another folder"])

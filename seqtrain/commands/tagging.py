@@ -10,7 +10,7 @@ from seqtrain.data.files.columns import EMPTY, MISC, NUM_COLUMNS, TagColumn
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.line_stream import LineStream
 from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
-from seqtrain.errors import DataError, printable
+from seqtrain.errors import DataError, printable_line
 from seqtrain.predictions import Predicts, TaggedSentence
 
 CHUNK = 1024  # sentences tagged at a time
@@ -111,10 +111,10 @@ def _json_sentence(sentence: TaggedSentence, spans: Sequence[tuple[int, int]] | 
 
 
 def _table(sentence: TaggedSentence) -> str:
-    width = max(map(len, sentence.tokens))
-    rows = zip(sentence.tokens, sentence.tags, sentence.confidences, strict=True)
-    table = "".join(f"{token:{width}}  {tag:5}  {share:.4f}\n" for token, tag, share in rows)
-    return printable(table) + "\n"
+    tokens = [printable_line(token) for token in sentence.tokens]
+    width = max(map(len, tokens))
+    rows = zip(tokens, map(printable_line, sentence.tags), sentence.confidences, strict=True)
+    return "".join(f"{token:{width}}  {tag:5}  {share:.4f}\n" for token, tag, share in rows) + "\n"
 
 
 def _conllu_sentence(

@@ -24,7 +24,7 @@ from seqtrain.config import (
     check_command_line,
 )
 from seqtrain.config.hydra_node import hydra_config_of
-from seqtrain.errors import printable
+from seqtrain.errors import printable, printable_line
 from seqtrain.runs.choose import chosen_folder
 from seqtrain.runs.folder import RunFolder
 
@@ -84,7 +84,7 @@ def _announce(composition: Composition, folder: RunFolder) -> None:
     choices = composition.choices
     verb = "Resuming" if folder.is_begun else "Training"
     text = f"{verb} {choices['model']} on {choices['data']} in {folder.path}"
-    print(printable(text), file=sys.stderr, flush=True)
+    print(printable_line(text), file=sys.stderr, flush=True)
 
 
 def _call_hydra(call: HydraCall) -> None:
@@ -102,7 +102,7 @@ def _sweep_job(composition: Composition) -> float:
     """One job of a sweep, in the folder that Hydra gives it; the others go on if it fails."""
     hydra_config = HydraConfig.get()
     overrides, folder = hydra_config.overrides.task, RunFolder(hydra_config.runtime.output_dir)
-    print(printable(f"job {hydra_config.job.num}  {' '.join(overrides)}"), file=sys.stderr)
+    print(printable_line(f"job {hydra_config.job.num}  {' '.join(overrides)}"), file=sys.stderr)
     try:
         # Sweepers may draw values that were not known when the sweep was checked.
         return _run(composition.config_in(folder.path), folder, brief=True)

@@ -21,7 +21,7 @@ from seqtrain.config.overrides import find_sweep_problems, parse_overrides, with
 from seqtrain.config.problems import ConfigError
 from seqtrain.config.search import Search, check_search, find_search
 from seqtrain.config.sweep import BASIC_SWEEPER, Sweep, check_jobs, combine
-from seqtrain.errors import printable
+from seqtrain.errors import printable_line
 
 SWEEP = "sweep="  # names a sweep; no part of any run's configuration
 NAME = re.compile(r"[\w.,=+-]+")
@@ -128,7 +128,7 @@ def _check_search(
 
 def _warn(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        print(printable(f"seqtrain: warning: {warning}"), file=sys.stderr)
+        print(printable_line(f"seqtrain: warning: {warning}"), file=sys.stderr)
 
 
 def _parse(argv: Sequence[str]) -> Namespace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-from seqtrain.errors import InputError
+from seqtrain.errors import InputError, printable_line
 
 
 class ConfigError(InputError):
@@ -18,7 +18,7 @@ class ConfigError(InputError):
     def __str__(self) -> str:
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         head = f"seqtrain: the configuration was refused ({count}); nothing was run or written."
-        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+        return "\n".join([head, *(f"  {printable_line(problem)}" for problem in self.problems)])
 
 
 def nearest(word: str, choices: Collection[str]) -> str | None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seqtrain.config import ConfigError
+from seqtrain.errors import printable
 from seqtrain.runs.folder import RunFolder
 
 log = logging.getLogger("seqtrain")
@@ -28,7 +29,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         yield
         return
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(_TerminalFormatter("%(message)s"))
     # Errors are printed by the command, and the final table goes to standard output.
     terminal.addFilter(lambda record: record.exc_info is None and not getattr(record, "is_result", False))
     file = _open_log(folder.log_file)
@@ -48,6 +49,13 @@ def logged(folder: RunFolder) -> Iterator[None]:
             logger.removeHandler(handler)
         with suppress(OSError):
             file.close()
+
+
+class _TerminalFormatter(logging.Formatter):
+    """Escapes control characters: names of classes and files come from the data."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class _LogFile(logging.FileHandler):

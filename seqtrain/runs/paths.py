@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seqtrain.errors import printable_line
+
 
 def as_typed(path: str | Path) -> str:
-    """A path relative to the current folder if it lies in there, else as it is."""
+    """A path relative to the current folder if it lies in there, else as it is; on one line."""
     path = Path(path)
     here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
+    is_below = path.is_absolute() and path.is_relative_to(here)
+    return printable_line(path.relative_to(here) if is_below else path)

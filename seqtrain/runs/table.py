@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from seqtrain.errors import printable_line
+
 
 def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
     """The metrics of metrics.json as a table: one row per metric, one column per split.
@@ -10,8 +12,8 @@ def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
         metrics: by name.
         per_class: whether to show the F1 of every class.
     """
-    if not per_class:
-        metrics = {name: value for name, value in metrics.items() if "/f1/" not in name}
+    shown = {printable_line(name): value for name, value in metrics.items()}
+    metrics = shown if per_class else {name: value for name, value in shown.items() if "/f1/" not in name}
     splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
     names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
     costs = [name for name in metrics if "/" not in name]

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqtrain.errors import printable_line
 from seqtrain.runs.folder import RunFolder
 
 
@@ -52,5 +53,5 @@ def describe_seconds(seconds: float) -> str:
 
 def say(line: str) -> None:
     """Write a line at once: jobs that run side by side share the terminal."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable_line(line)}\n")
     sys.stderr.flush()

@@ -15,7 +15,7 @@ from filelock import FileLock
 from optuna.trial import TrialState
 
 from seqtrain.config.search import Search
-from seqtrain.errors import SweepError
+from seqtrain.errors import SweepError, printable_line
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
@@ -157,10 +157,8 @@ def _show_table(worker: Worker) -> None:
     if done:
         best = worker.study.best_trial
         values = " ".join(f"{key}={value}" for key, value in best.params.items())
-        print(
-            f"best of {len(done)} complete trials: {worker.monitor} {best.value:.4f} with {values}",
-            flush=True,
-        )
+        line = f"best of {len(done)} complete trials: {worker.monitor} {best.value:.4f} with {values}"
+        print(printable_line(line), flush=True)
 
 
 def _refuse_unfinished(worker: Worker) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob
 from seqtrain.sweeps.launch import launch
 from seqtrain.sweeps.names import name_job, name_sweep
-from seqtrain.sweeps.progress import Progress
+from seqtrain.sweeps.progress import Progress, say
 
 SWEEPS = RUNS / "sweeps"
 SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs
@@ -77,7 +76,7 @@ def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, fold
         launch(pending, progress, master, sweep.loader)
         pending = [job for job in pending if _is_left(job)]
         if pending:
-            print(f"waiting for {len(pending)} jobs that another process runs", file=sys.stderr, flush=True)
+            say(f"waiting for {len(pending)} jobs that another process runs")
         while pending and all(RunFolder(job.folder).is_held_elsewhere() for job in pending):
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -100,7 +99,7 @@ def _is_left(job: SweepJob) -> bool:
 
 def _announce(folder: Path, num: int, num_done: int) -> None:
     done = f", {num_done} of them done already" if num_done else ""
-    print(f"{num} jobs in {folder}{done}", file=sys.stderr, flush=True)
+    say(f"{num} jobs in {folder}{done}")
 
 
 def _show_table(jobs: Sequence[SweepJob]) -> None:

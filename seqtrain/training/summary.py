@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqtrain.data.datamodule import SequenceDataModule
+from seqtrain.errors import printable
 from seqtrain.model import Ensemble
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.paths import as_typed
@@ -61,7 +62,7 @@ def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder, p
     if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
         # TensorBoard names a run by its path below the folder that it is given: this run itself would be ".".
         hints += f"\nlook inside with  tensorboard --logdir {shlex.quote(as_typed(folder.path.parent))}"
-    print(f"\n{metrics_table(metrics, per_class)}\n\n{hints}", flush=True)
+    print(printable(f"\n{metrics_table(metrics, per_class)}\n\n{hints}"), flush=True)
     log.info("\n%s\n\n%s", metrics_table(metrics), hints, extra={"is_result": True})
 
 

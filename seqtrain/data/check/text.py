@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from seqtrain.data.check.splits import SplitSummary
 from seqtrain.data.check.summary import DataSummary
 from seqtrain.data.check.words import AmbiguousWords, UnknownWords
+from seqtrain.errors import printable_line
 
 BAR = 40  # characters of the longest bar
 NUM_BINS = 10
@@ -110,6 +111,7 @@ def _bar(share: float) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    rows = [list(map(printable_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *rest in rows:

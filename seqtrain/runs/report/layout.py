@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from seqtrain.errors import printable_line
 from seqtrain.runs.report.axes import short_names, show_value
 from seqtrain.runs.report.groups import Group, Section, Statistic
 from seqtrain.runs.report.significance import LEVEL, smallest_p
@@ -13,7 +14,7 @@ from seqtrain.runs.report.significance import LEVEL, smallest_p
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text; the rows of `best` are to be marked."""
+    """Cells of text, each on one line; the rows of `best` are to be marked."""
 
     title: str
     head: tuple[str, ...]
@@ -30,7 +31,13 @@ def lay_out(section: Section) -> Table:
     rows = tuple(_cells(section, group, compared) for group in section.groups)
     best = frozenset(number for number, group in enumerate(section.groups) if group.is_best)
     head = (*head, f"difference in {section.metrics[0]}") if compared else head
-    return Table(section.title, head, rows, best, tuple(_notes(section, compared)))
+    return Table(
+        title=printable_line(section.title),
+        head=tuple(map(printable_line, head)),
+        rows=tuple(tuple(map(printable_line, row)) for row in rows),
+        best=best,
+        notes=tuple(map(printable_line, _notes(section, compared))),
+    )
 
 
 def _cells(section: Section, group: Group, compared: bool) -> tuple[str, ...]:
