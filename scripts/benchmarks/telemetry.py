@@ -7,19 +7,15 @@ which other work on the machine changes less than the time on the clock; both ar
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from benchmarks.recurrence import describe_machine
+from benchmarks import cases
 
 from seqtrain.config import compose_config
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data, build_learner, build_trainer
 
 TELEMETRY = ("hidden_states", "weights", "recurrence", "predictions", "warnings", "run_page")
@@ -32,31 +28,18 @@ CASES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU (default: 1)")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), help="default: all")
-    parser.add_argument("--repeats", type=int, default=3, help="of each side, in turn (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
+    cases.add_arguments(parser, CASES, threads=1, repeats=3)
 
 
 def run(options: argparse.Namespace) -> None:
-    torch.set_num_threads(options.threads)
-    quiet_lightning()
-    about = describe_machine(options.device)
-    print("\n".join(f"{key}: {value}" for key, value in about.items()), end="\n\n", flush=True)
-    print("| case | off, s | on, s | computing, on to off | clock, on to off |\n|" + " --- |" * 5)
-    rows = []
-    for case in options.cases:
-        row = _measure(case, options)
-        rows.append(row)
-        on, off = row["on"], row["off"]
-        ratios = [on[kind] / off[kind] for kind in ("computing", "clock")]
-        print(
-            f"| {case} | {off['clock']:.1f} | {on['clock']:.1f} | {ratios[0]:.3f} | {ratios[1]:.3f} |",
-            flush=True,
-        )
-    if options.json is not None:
-        options.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=2) + "\n", "utf-8")
+    columns = ("off, s", "on, s", "computing, on to off", "clock, on to off")
+    cases.print_cases(options, columns, _measure, _format_row)
+
+
+def _format_row(row: dict[str, Any]) -> list[str]:
+    on, off = row["on"], row["off"]
+    ratios = [f"{on[kind] / off[kind]:.3f}" for kind in ("computing", "clock")]
+    return [f"{off['clock']:.1f}", f"{on['clock']:.1f}", *ratios]
 
 
 def _measure(case: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -66,7 +49,7 @@ def _measure(case: str, options: argparse.Namespace) -> dict[str, Any]:
     for _ in range(options.repeats):
         for side, overrides in sides.items():
             times[side].append(_train([*CASES[case], *overrides, f"trainer.accelerator={accelerator}"]))
-    return {"case": case} | {
+    return {
         side: {
             "clock": statistics.median(clock for clock, _ in measured),
             "computing": statistics.median(computing for _, computing in measured),

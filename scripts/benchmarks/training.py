@@ -7,24 +7,21 @@ The two alternate in one process; the figure is the ratio of the medians.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from benchmarks.recurrence import describe_machine
+from benchmarks import cases
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, TensorDataset
 
 from seqtrain.config import compose_config
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import SequenceBatch
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.network import build_network
 
@@ -35,26 +32,17 @@ CASES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=2, help="of torch on the CPU (default: 2)")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), help="default: all")
-    parser.add_argument("--repeats", type=int, default=7, help="of each side, in turn (default: 7)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
+    cases.add_arguments(parser, CASES, threads=2, repeats=7)
 
 
 def run(options: argparse.Namespace) -> None:
-    torch.set_num_threads(options.threads)
-    quiet_lightning()
-    about = describe_machine(options.device)
-    print("\n".join(f"{key}: {value}" for key, value in about.items()), end="\n\n", flush=True)
-    print("| case | plain loop, steps/s | trainer, steps/s | time, trainer to plain |\n|" + " --- |" * 4)
-    rows = []
-    for case in options.cases:
-        rows.append(_measure(case, options))
-        plain, trainer = rows[-1]["plain"], rows[-1]["trainer"]
-        print(f"| {case} | {1 / plain:.1f} | {1 / trainer:.1f} | {trainer / plain:.3f} |", flush=True)
-    if options.json is not None:
-        options.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=2) + "\n", "utf-8")
+    columns = ("plain loop, steps/s", "trainer, steps/s", "time, trainer to plain")
+    cases.print_cases(options, columns, _measure, _format_row)
+
+
+def _format_row(row: dict[str, Any]) -> list[str]:
+    plain, trainer = row["plain"], row["trainer"]
+    return [f"{1 / plain:.1f}", f"{1 / trainer:.1f}", f"{trainer / plain:.3f}"]
 
 
 def _measure(case: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -80,7 +68,7 @@ def _measure(case: str, options: argparse.Namespace) -> dict[str, Any]:
                 steps = measure()
                 if repeat:  # the first of each warms up
                     seconds[side] += steps
-    return {"case": case} | {side: statistics.median(times) for side, times in seconds.items()}
+    return {side: statistics.median(times) for side, times in seconds.items()}
 
 
 def _plain(cfg: DictConfig, data: SequenceDataModule, device: torch.device) -> list[float]:

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
@@ -60,38 +61,50 @@ def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()
     Raises:
         ConfigError: this machine has no such device, or the trainer refuses its settings.
     """
-    trainer: pl.Trainer
-    nodes = cfg.get("callbacks") or {}
-    callbacks = [construct(node) for node in nodes.values() if node is not None]
-    callbacks.extend(further_callbacks)
     loggers = build_loggers(cfg)
-    callbacks.append(Throughput())
+    callbacks = [*_build_callbacks(cfg), *further_callbacks, Throughput()]
     if loggers:
         callbacks.append(TrainingCurves(cfg.task.monitor))
+    trainer = _construct_trainer(cfg, callbacks, loggers)
+    check_devices(trainer)
+    _check_backend(cfg, trainer)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        skip_unused_hooks(callback)
+    return trainer
+
+
+def _build_callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    nodes = cfg.get("callbacks") or {}
+    return [construct(node) for node in nodes.values() if node is not None]
+
+
+def _construct_trainer(
+    cfg: DictConfig, callbacks: Sequence[pl.Callback], loggers: Sequence[Logger]
+) -> pl.Trainer:
     try:
-        trainer = construct(
+        trainer: pl.Trainer = construct(
             cfg.trainer,
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
             max_epochs=-1 if cfg.trainer.max_epochs == "auto" else cfg.trainer.max_epochs,
             precision=_precision(cfg.trainer),
-            callbacks=callbacks,
-            logger=loggers or False,
+            callbacks=[*callbacks],
+            logger=[*loggers] or False,
             plugins=[*(cfg.trainer.get("plugins") or []), LocalCheckpointIO()],
             # The package has its own summary, progress bar and checkpoints.
             enable_model_summary=False,
-            enable_progress_bar=nodes.get("progress") is not None,
+            enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
             enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
             num_sanity_val_steps=0,
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise ConfigError([f"trainer: {first_line(error)}"]) from None
-    check_devices(trainer)
+    return trainer
+
+
+def _check_backend(cfg: DictConfig, trainer: pl.Trainer) -> None:
     device = trainer.strategy.root_device.type
     if cfg.model.get("backend") == "triton" and device != "cuda":
         raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        skip_unused_hooks(callback)
-    return trainer
 
 
 def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:

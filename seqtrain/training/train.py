@@ -67,11 +67,7 @@ def train(
         KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
     pl.seed_everything(cfg.seed, verbose=False)
-    data = build_data(cfg)
-    if folder.last_checkpoint.exists():
-        data.recall(read_weights(folder.last_checkpoint).spec)
-    data.prepare_data()
-    data.setup("fit")
+    data = _prepare_data(cfg, folder)
     learner = build_learner(cfg, data.spec, data.corpus.vectors)
     checkpoint = _checkpoint(cfg, folder)
     if checkpoint is not None:
@@ -84,24 +80,39 @@ def train(
     check_limits(trainer, data)
     with folder.held(cfg), logged(folder):
         with _failures(folder):
-            if folder.leads:
-                folder.write_config(cfg)
-                folder.write_environment(summary.environment(trainer))
-            keep_rows(trainer)
-            summary.log_start(trainer, data, learner, folder)
-            if folder.leads:
-                _write_run_page(trainer, data, folder)
+            _start(cfg, trainer, learner, data, folder)
             _fit(trainer, learner, data, checkpoint)
             if not folder.leads:
                 return {}
             metrics = _finish(cfg, trainer, learner, data, folder)
-        # The run is done: that nobody reads what is printed now is no failure of it.
+        # After the run is done: a closed pipe must not make it a failure.
         summary.log_end(metrics, trainer, folder, per_class=sys.stdout.isatty() and not brief)
         return metrics
 
 
-def _write_run_page(trainer: pl.Trainer, data: SequenceDataModule, folder: RunFolder) -> None:
-    for page in _callbacks(trainer, RunPage):
+def _prepare_data(cfg: DictConfig, folder: RunFolder) -> SequenceDataModule:
+    data = build_data(cfg)
+    if folder.last_checkpoint.exists():
+        data.recall(read_weights(folder.last_checkpoint).spec)
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def _start(
+    cfg: DictConfig,
+    trainer: pl.Trainer,
+    learner: SequenceLearner,
+    data: SequenceDataModule,
+    folder: RunFolder,
+) -> None:
+    """Write what describes the run, which from now on counts as begun."""
+    if folder.leads:
+        folder.write_config(cfg)
+        folder.write_environment(summary.environment(trainer))
+    keep_rows(trainer)
+    summary.log_start(trainer, data, learner, folder)
+    for page in _callbacks(trainer, RunPage) if folder.leads else ():
         page.write_start(trainer, folder.config_file, data.corpus.describe(), folder.environment_file)
 
 

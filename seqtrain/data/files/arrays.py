@@ -62,13 +62,8 @@ def read_sequences(path: Path) -> Sequences:
         DataError: the file is damaged, or an array has an unexpected shape, type or value.
     """
     arrays = _load(path)
-    if "x" not in arrays:
-        raise DataError(f"no array x in it, but {', '.join(sorted(arrays)) or 'nothing'}; {EXPECTED}", path)
-    x, given = arrays["x"], arrays.get("lengths")
-    if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
-        raise DataError(f"x has values of type {x.dtype}; expected numbers", path)
-    lengths, is_flat = _check_lengths(x, given, path)
-    y = arrays.get("y")
+    x, y, names = arrays["x"], arrays.get("y"), arrays.get("names")
+    lengths, is_flat = _check_lengths(x, arrays.get("lengths"), path)
     is_per_step = False
     if not is_flat:
         inside = np.arange(x.shape[1]) < lengths[:, None]
@@ -77,7 +72,6 @@ def read_sequences(path: Path) -> Sequences:
         x = x[inside]
     values = _as_vectors(x).astype(np.float32)
     _check_finite(values, lengths, path)
-    names = arrays.get("names")
     return Sequences(
         values,
         lengths,
@@ -88,6 +82,16 @@ def read_sequences(path: Path) -> Sequences:
 
 
 def _load(path: Path) -> dict[str, Array]:
+    """The arrays of the file by name, with numbers as `x`."""
+    arrays = _load_arrays(path)
+    if "x" not in arrays:
+        raise DataError(f"no array x in it, but {', '.join(sorted(arrays)) or 'nothing'}; {EXPECTED}", path)
+    if not np.issubdtype(arrays["x"].dtype, np.number) or np.iscomplexobj(arrays["x"]):
+        raise DataError(f"x has values of type {arrays['x'].dtype}; expected numbers", path)
+    return arrays
+
+
+def _load_arrays(path: Path) -> dict[str, Array]:
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -121,18 +125,9 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
 
 def _check_lengths(x: Array, given: Array | None, path: Path) -> tuple[npt.NDArray[np.int64], bool]:
     """The lengths, and whether `x` has the sequences one after another."""
-    if x.ndim not in (1, 2, 3) or x.size == 0 or (x.ndim == 1 and given is None):
-        raise DataError(
-            f"x has the shape {x.shape}; expected (sequences, time, features), or (time steps, features) with"
-            " lengths",
-            path,
-        )
+    _check_shapes(x, given, path)
     if given is None:
         return np.full(len(x), x.shape[1], dtype=np.int64), False
-    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer) or len(given) == 0:
-        raise DataError(
-            f"lengths are {given.dtype} of shape {given.shape}; expected (sequences,) integers", path
-        )
     lengths = given.astype(np.int64)
     is_flat = x.ndim < 3 and int(lengths.sum()) == len(x)
     if not is_flat and len(lengths) != len(x):
@@ -146,6 +141,21 @@ def _check_lengths(x: Array, given: Array | None, path: Path) -> tuple[npt.NDArr
             path,
         )
     return lengths, is_flat
+
+
+def _check_shapes(x: Array, lengths: Array | None, path: Path) -> None:
+    if x.ndim not in (1, 2, 3) or x.size == 0 or (x.ndim == 1 and lengths is None):
+        raise DataError(
+            f"x has the shape {x.shape}; expected (sequences, time, features), or (time steps, features) with"
+            " lengths",
+            path,
+        )
+    if lengths is None:
+        return
+    if lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer) or len(lengths) == 0:
+        raise DataError(
+            f"lengths are {lengths.dtype} of shape {lengths.shape}; expected (sequences,) integers", path
+        )
 
 
 def _check_finite(values: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64], path: Path) -> None:
