@@ -20,12 +20,13 @@ from typing import Any
 
 import hydra
 from omegaconf import OmegaConf
-from results_page import Results, Run, page, result_line
+from results_page import GOAL, Results, Run, page, result_line
 
 from seqtrain.config import compose_config
 from seqtrain.runs.folder import RunFolder, resolved
 from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_places
 from seqtrain.runs.report.collect import find_run_folders
+from seqtrain.runs.report.curves import seconds_until
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "configs" / "experiment"
@@ -158,6 +159,7 @@ def add_run(runs: dict[str, Run], config: dict[str, Any], folder: RunFolder, con
         "environment": json.loads(folder.environment_file.read_text(encoding="utf-8")),
         "conditions": conditions,
         "config": config,
+        "seconds_to_goal": seconds_until(folder.path, "val/accuracy", GOAL),
     }
     with folder.confusions_file.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)

@@ -124,7 +124,7 @@ def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
     trainer.fit_loop.max_epochs = epochs
 
 
-def build_evaluator(cfg: DictConfig) -> pl.Trainer:
+def build_evaluator(cfg: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
     """A trainer for evaluation only: on one device, in the precision of the training, without output."""
     return pl.Trainer(
         # A run trained on a GPU can be evaluated where there is none.
@@ -133,6 +133,7 @@ def build_evaluator(cfg: DictConfig) -> pl.Trainer:
         precision=_precision(cfg.trainer),  # type: ignore[arg-type]
         limit_val_batches=cfg.trainer.limit_val_batches,
         limit_test_batches=cfg.trainer.limit_test_batches,
+        callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -22,7 +22,7 @@ from seqtrain.telemetry.run_page import RunPage
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
 from seqtrain.training.build import build_data, build_learner, build_trainer, set_length
-from seqtrain.training.callbacks import StopOnNonfinite, Throughput
+from seqtrain.training.callbacks import EvaluationThroughput, StopOnNonfinite, Throughput
 from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
     can_resume_from,
@@ -158,7 +158,10 @@ def _finish(
     log.info("%s", describe_end(trainer))
     costs = _costs(trainer, learner)
     _load_best(learner, folder)
-    metrics = measure(cfg, learner, data) | costs
+    throughput = EvaluationThroughput()
+    metrics = measure(cfg, learner, data, throughput) | costs
+    if throughput.per_second is not None:
+        metrics[f"test_{learner.task.name_unit(learner.spec)}_per_second"] = round(throughput.per_second)
     for guard in _callbacks(trainer, StopOnNonfinite):
         guard.check_metrics(metrics, "in the final evaluation")
     sink = sink_of(trainer)

@@ -42,7 +42,9 @@ def a_run(accuracy: float, seconds: float = 60.0, speed: int = 1000, environment
             "epochs": 9,
             "seconds": seconds,
             "words_per_second": speed,
+            "test_words_per_second": 10 * speed,
         },
+        "seconds_to_goal": seconds / 2,
         "environment": environment,
         "conditions": "alone",
         "confusions": {"NOUN": [2, 1], "VERB": [2, 5]},
@@ -51,7 +53,8 @@ def a_run(accuracy: float, seconds: float = 60.0, speed: int = 1000, environment
 
 def a_run_on_images(accuracy: float) -> dict:
     run = a_run(accuracy)
-    del run["metrics"]["test/accuracy_unseen"], run["metrics"]["words_per_second"]
+    for name in ("test/accuracy_unseen", "words_per_second", "test_words_per_second"):
+        del run["metrics"][name]
     run["metrics"]["sequences_per_second"] = 77
     return run
 
@@ -74,31 +77,41 @@ class TestPage:
         # 95 and 97 lie 1 from their mean: sqrt((1 + 1) / (2 - 1))
         assert rows_of(text) == [
             "| `ewt_best` | the best | 1,234 | 9 | 0, 1 | 96.00 ± 1.41 | 50.00 ± 0.00 | 97.00 ± 1.41 | 70 "
-            "| 1,500 | a |"
+            "| 35 | 1,500 | 15,000 | a |"
         ]
         assert "- a: A CPU, cpu with 2 threads of 2, 32-true, torch 2.13.0, alone; 2026-11-21" in text
 
     def test_one_seed_has_no_deviation_and_the_best_comes_last(self) -> None:
         text = page({"ewt_best": {"0": a_run(0.96)}, "ewt_lstm": {"5": a_run(0.94)}}, TITLES)
         assert rows_of(text) == [
-            "| `ewt_lstm` | an LSTM | 1,234 | 9 | 5 | 94.00 | 50.00 | 95.00 | 60 | 1,000 | a |",
-            "| `ewt_best` | the best | 1,234 | 9 | 0 | 96.00 | 50.00 | 97.00 | 60 | 1,000 | a |",
+            "| `ewt_lstm` | an LSTM | 1,234 | 9 | 5 | 94.00 | 50.00 | 95.00 | 60 | 30 | 1,000 | 10,000 | a |",
+            "| `ewt_best` | the best | 1,234 | 9 | 0 | 96.00 | 50.00 | 97.00 "
+            "| 60 | 30 | 1,000 | 10,000 | a |",
         ]
 
     def test_images_have_no_unseen_words(self) -> None:
         text = page({"mnist_rnn": {"0": a_run_on_images(0.9)}, "ewt_lstm": {"0": a_run(0.9)}}, TITLES)
-        assert "| `mnist_rnn` | rows; an RNN | 1,234 | 9 | 0 | 90.00 | 91.00 | 60 | 77 | a |" in text
-        assert "| test | dev | seconds | sequences/s |  |" in text
-        assert "| test | unseen words | dev | seconds | words/s |  |" in text
+        assert "| `mnist_rnn` | rows; an RNN | 1,234 | 9 | 0 | 90.00 | 91.00 | 60 | 77 |  | a |" in text
+        assert "| test | dev | seconds | sequences/s in training | in test |  |" in text
+        assert "| test | unseen words | dev | seconds | to 95.0 | words/s in training | in test |  |" in text
 
     def test_times_of_different_machines_are_not_averaged(self) -> None:
         runs = {"0": a_run(0.95, 900), "1": a_run(0.97, 90, 9000, GPU), "2": a_run(0.95, 700)}
         text = page({"ewt_lstm": runs}, TITLES)
         assert [row.split(" | ")[4:6] + row.split(" | ")[8:] for row in rows_of(text)] == [
-            ["0, 2", "95.00 ± 0.00", "800", "1,000", "a |"],
-            ["1", "97.00", "90", "9,000", "b |"],
+            ["0, 2", "95.00 ± 0.00", "800", "400", "1,000", "10,000", "a |"],
+            ["1", "97.00", "90", "45", "9,000", "90,000", "b |"],
         ]
         assert "- b: A GPU x 1, bf16-mixed, torch 2.13.0, alone; 2026-11-22" in text
+
+    def test_a_goal_that_only_some_runs_reached_and_one_whose_time_is_not_known(self) -> None:
+        missed, unknown = a_run(0.9), a_run(0.9)
+        missed["seconds_to_goal"] = None
+        del unknown["seconds_to_goal"]
+        some = page({"ewt_best": {"0": a_run(0.95), "1": missed, "2": unknown}}, TITLES)
+        assert rows_of(some)[0].split(" | ")[9] == "30 (1 of 2)"
+        assert rows_of(page({"ewt_best": {"1": missed}}, TITLES))[0].split(" | ")[9] == "never"
+        assert rows_of(page({"ewt_best": {"1": unknown}}, TITLES))[0].split(" | ")[9] == ""
 
     def test_errors_of_the_best_tagger(self) -> None:
         lines = page({"ewt_best": {"0": a_run(0.7), "1": a_run(0.7)}}, TITLES).splitlines()

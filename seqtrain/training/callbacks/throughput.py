@@ -1,4 +1,4 @@
-"""How long the training has taken, and how much data it has seen in that time."""
+"""How long training and evaluation take, and how much data they process in that time."""
 
 from __future__ import annotations
 
@@ -53,3 +53,30 @@ class Throughput(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._earlier_seconds, self._started_at = self.seconds, None
+
+
+class EvaluationThroughput(pl.Callback):
+    """Measures the wall-clock time of a pass over the test split and counts its valid positions."""
+
+    def __init__(self) -> None:
+        self._started_at = 0.0
+        self._num_valid = 0
+        self.per_second: float | None = None  # valid positions; None before a pass has ended
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started_at, self._num_valid = time.monotonic(), 0
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self._num_valid += step_output(outputs).num_valid
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        seconds = time.monotonic() - self._started_at
+        self.per_second = self._num_valid / seconds if self._num_valid and seconds else None

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from seqtrain.runs.report.collect import Run
-from seqtrain.runs.report.curves import read_curve
+from seqtrain.runs.report.curves import read_curve, seconds_until
 
 
 def run(path: Path) -> Run:
@@ -27,3 +29,14 @@ def test_the_event_files_of_tensorboard(tmp_path: Path) -> None:
 
 def test_a_run_that_logged_nothing(tmp_path: Path) -> None:
     assert read_curve(run(tmp_path), "val/accuracy") == []
+
+
+def test_the_time_until_a_goal_is_reached(tmp_path: Path) -> None:
+    start = time.time()
+    with SummaryWriter(str(tmp_path)) as writer:  # its files begin with an event of their own
+        for minutes, value in [(1, 0.5), (2, 0.9), (3, 0.8), (4, 0.95)]:
+            writer.add_scalar("val/accuracy", value, minutes, walltime=start + 60 * minutes)
+    assert seconds_until(tmp_path, "val/accuracy", 0.75) == pytest.approx(120, abs=1)
+    assert seconds_until(tmp_path, "val/accuracy", 0.95) == pytest.approx(240, abs=1)
+    assert seconds_until(tmp_path, "val/accuracy", 0.96) is None
+    assert seconds_until(tmp_path, "val/loss", 0.1) is None

@@ -7,7 +7,7 @@ import torch
 
 from seqtrain.records import StepOutput
 from seqtrain.training.callbacks import throughput
-from seqtrain.training.callbacks.throughput import Throughput
+from seqtrain.training.callbacks.throughput import EvaluationThroughput, Throughput
 
 
 @pytest.fixture
@@ -63,3 +63,25 @@ def test_positions_that_were_never_counted_give_no_throughput() -> None:
     step(measured, 30)
     assert measured.seconds == 3.0
     assert measured.per_second(1) is None
+
+
+def test_an_evaluation_counts_its_valid_positions_only(clock) -> None:
+    measured, nothing = EvaluationThroughput(), None
+    assert measured.per_second is None
+    for num_valid in (30, 10):  # a second pass starts anew
+        measured.on_test_start(nothing, nothing)
+        clock[0] += 4
+        measured.on_test_batch_end(
+            nothing, nothing, StepOutput(torch.tensor(0.0), num_valid, (), 1), nothing, 0
+        )
+        measured.on_test_end(nothing, nothing)
+        assert measured.per_second == num_valid / 4
+        clock[0] += 50
+
+
+def test_an_evaluation_of_nothing_has_no_throughput(clock) -> None:
+    measured, nothing = EvaluationThroughput(), None
+    measured.on_test_start(nothing, nothing)
+    clock[0] += 4
+    measured.on_test_end(nothing, nothing)
+    assert measured.per_second is None
