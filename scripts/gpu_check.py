@@ -19,128 +19,33 @@ import os
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
+from gpu_cases import (
+    RESOLUTION,
+    TF32_RESOLUTION,
+    Case,
+    Inputs,
+    correctness_cases,
+    differentiate,
+    draw_input,
+    draw_layer,
+    make_plan,
+    run_ours,
+    run_torch,
+    timing_cases,
+    worst_error,
+)
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence
 
-Inputs = Tensor | PackedSequence
-RESOLUTION = {torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
-TF32_RESOLUTION = 2e-3
 SECONDS_PER_CASE = 120
-
-
-@dataclass(frozen=True)
-class Case:
-    """One layer in both directions, on one batch."""
-
-    hidden_size: int
-    batch_size: int
-    num_steps: int
-    dtype: torch.dtype
-    tf32: bool = False
-    packed: bool = False
-    regime: str = "table"
-    """ "table": the plan that the engine would choose; or that of a regime by name."""
-    num_groups: int = 0
-    """Groups of programs, where not as many as planned."""
-
-    def __str__(self) -> str:
-        dtype = str(self.dtype).removeprefix("torch.") + (
-            "/TF32" if self.tf32 and self.dtype == torch.float32 else ""
-        )
-        packed = "packed" if self.packed else "padded"
-        return f"H={self.hidden_size:<5}B={self.batch_size:<4}T={self.num_steps:<4}{dtype:14}{packed}"
 
 
 def set_tf32(allowed: bool) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
-
-
-def draw_lengths(case: Case) -> list[int]:
-    generator = torch.Generator().manual_seed(case.num_steps)
-    lengths = torch.randint(1, case.num_steps + 1, (case.batch_size,), generator=generator)
-    lengths[0] = case.num_steps
-    return sorted(lengths.tolist(), reverse=True)
-
-
-def draw_input(case: Case, device: str) -> Inputs:
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(case.num_steps, case.batch_size, case.hidden_size, generator=generator)
-    x = x.to(device, case.dtype)
-    return pack_padded_sequence(x, draw_lengths(case)) if case.packed else x
-
-
-def draw_layer(case: Case, device: str) -> nn.LSTM:
-    torch.manual_seed(0)
-    layer = nn.LSTM(case.hidden_size, case.hidden_size, bidirectional=True)
-    return layer.to(device, case.dtype)
-
-
-def make_plan(case: Case) -> Any:
-    from seqtrain.recurrence.engines.triton import plan as plans
-    from seqtrain.recurrence.engines.triton.engine import describe_device
-
-    device = describe_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    size, dtype, batch_size, exact = case.hidden_size, case.dtype, case.batch_size, not case.tf32
-    if case.regime == "whole":
-        plan = plans.plan_whole(size, batch_size, 2)
-    elif case.regime == "step":
-        plan = plans.plan_step(size, dtype, batch_size)
-    elif case.regime == "group":
-        width = dtype.itemsize * (2 if exact and dtype == torch.float32 else 1)
-        plan = plans.plan_group(size, width, 16, -(-batch_size // plans.ROWS), 2, device)
-        assert plan is not None
-    else:
-        plan = plans.plan_layer(size, dtype, batch_size, 2, device, exact)
-    return replace(plan, num_groups=case.num_groups) if case.num_groups else plan
-
-
-def run_ours(layer: nn.LSTM, x: Inputs, plan: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Our kernels with the weights of `layer`: output rows, h_n, c_n."""
-    from seqtrain.recurrence import PackedWalk
-    from seqtrain.recurrence.engines.triton.engine import run_plan
-
-    rows, sizes = (
-        (x.data, x.batch_sizes.tolist()) if isinstance(x, PackedSequence) else (x.flatten(0, 1), None)
-    )
-    packed = PackedWalk(sizes or [x.size(1)] * x.size(0), rows.device)  # type: ignore[union-attr]
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    weights = [{name: getattr(layer, f"{name}_l0{suffix}") for name in names} for suffix in ("", "_reverse")]
-    h_0 = rows.new_zeros(2, packed.batch_sizes[0], layer.hidden_size)
-    output, (h_n, c_n) = run_plan(plan, rows, weights, (h_0, h_0.float()), packed, names)
-    return output, h_n, c_n
-
-
-def run_torch(layer: nn.LSTM, x: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-    output, (h_n, c_n) = layer(x)
-    rows = output.data if isinstance(output, PackedSequence) else output.flatten(0, 1)
-    return rows, h_n, c_n
-
-
-def differentiate(layer: nn.LSTM, x: Inputs, run: Callable[..., tuple[Tensor, ...]]) -> list[Tensor]:
-    """Results, and gradients of a loss in which every result has its own weight, in float64."""
-    data = x.data if isinstance(x, PackedSequence) else x
-    leaf = data.detach().clone().requires_grad_()
-    given = PackedSequence(leaf, *x[1:]) if isinstance(x, PackedSequence) else leaf
-    values = run(layer, given)
-    generator = torch.Generator().manual_seed(2)
-    loss = torch.zeros((), dtype=torch.float64, device=leaf.device)
-    for value in values:
-        weight = torch.randn(value.shape, generator=generator).to(value.device)
-        loss = loss + (value.double() * weight).sum()
-    grads = torch.autograd.grad(loss, [leaf, *layer.parameters()])
-    return [tensor.double() for tensor in (*values, *grads)]
-
-
-def worst_error(values: list[Tensor], truth: list[Tensor]) -> float:
-    """The largest difference, of each tensor relative to its largest number."""
-    return max(
-        ((value - exact).abs().max() / exact.abs().max()).item()
-        for value, exact in zip(values, truth, strict=True)
-    )
 
 
 def check(case: Case, device: str) -> bool:
@@ -171,26 +76,6 @@ def check_all(cases: list[Case], device: str) -> bool:
     results = [check(case, device) for case in cases]
     print(f"{sum(results)} of {len(results)} right and repeatable")
     return all(results)
-
-
-def correctness_cases(dry_run: bool) -> list[Case]:
-    f32, bf16, f16 = torch.float32, torch.bfloat16, torch.float16
-    if dry_run:
-        return [
-            Case(17, 17, 3, f32, packed=packed, regime=regime)
-            for regime in ("whole", "group", "step")
-            for packed in (False, True)
-        ] + [Case(17, 3, 2, bf16, regime="group"), Case(17, 33, 2, f32, regime="group", num_groups=2)]
-    kinds = [(f32, True), (f32, False), (bf16, True), (f16, True)]
-    sizes = (16, 64, 100, 128, 192, 256, 300, 512, 1024)
-    return [
-        *(Case(size, 33, 37, dtype, tf32, packed=True) for size in sizes for dtype, tf32 in kinds),
-        *(Case(size, 128, 37, dtype, tf32) for size in sizes for dtype, tf32 in kinds),
-        *(Case(256, 1, 37, dtype, tf32) for dtype, tf32 in kinds),
-        *(Case(256, 64, 512, dtype, tf32, packed=True) for dtype, tf32 in kinds),
-        *(Case(256, 128, 37, f32, tf32=True, packed=packed, regime="step") for packed in (False, True)),
-        *(Case(256, 128, 37, bf16, False, packed, "group", num_groups=2) for packed in (False, True)),
-    ]
 
 
 def print_resources() -> None:
@@ -255,16 +140,6 @@ def print_times(cases: list[Case]) -> None:
     print(f"{'training':>12}{'nn.LSTM':>9}{'ratio':>7}{'us a step':>12}")
     for case in cases:
         time_case(case)
-
-
-def timing_cases() -> list[Case]:
-    batches = [(32, 128, False), (128, 128, False), (128, 512, False), (512, 128, False), (128, 128, True)]
-    return [
-        Case(size, batch_size, num_steps, dtype, tf32=True, packed=packed)
-        for size in (64, 128, 256, 512, 1024)
-        for dtype in (torch.float32, torch.bfloat16)
-        for batch_size, num_steps, packed in batches
-    ]
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,33 +225,3 @@ def test_the_experiment_files_run(experiment: str) -> None:
     assert main([f"experiment={experiment}", "trainer=debug", "data_dir=none"]) == 0
     (folder,) = folders("runs/*/bilstm/*")
     assert RunFolder(folder).is_done
-
-
-class TestProcess:
-    """What only a process of its own can show."""
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-
-    def test_a_pipe_stays_readable(self) -> None:
-        finished = self.run("seqtrain", *SMALL)
-        assert finished.returncode == 0
-        said = finished.stdout + finished.stderr
-        assert "\r" not in said
-        assert not [
-            word for word in ("litlogger", "litmodels", "GPU available", "Tip", "Warning") if word in said
-        ]
-        lines = [line for line in said.splitlines() if line and not line.startswith("run folder")]
-        assert [line for line, count in Counter(lines).items() if count > 1] == []
-
-    def test_a_refusal_is_quick_and_quiet(self) -> None:
-        finished = self.run("seqtrain", "model.hiden_size=3")
-        assert finished.returncode == 2
-        assert finished.stdout == ""
-        assert finished.stderr == (
-            "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n"
-            "  model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?\n"
-        )
-        assert list(Path.cwd().iterdir()) == []

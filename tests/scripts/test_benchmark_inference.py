@@ -1,12 +1,6 @@
 """The benchmark's rows on one thread, with any time at all, and its measurement of memory."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
 from benchmarks.inference import LONG, measure_row, print_inference, print_peak
 
 

@@ -1,12 +1,8 @@
 """The benchmark's lengths, batches and arithmetic; no times."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
 from benchmarks.grid import Row, cpu_grid, ewt_lengths
 from benchmarks.recurrence import format_row, measure_row, summarise
 from benchmarks.timing import compare

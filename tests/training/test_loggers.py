@@ -1,7 +1,10 @@
+import csv
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from disturbed_runs import STEPS, raise_signal, run
 from pytorch_lightning.loggers import CSVLogger
 
 from seqtrain.config import ConfigError, compose_config
@@ -36,3 +39,13 @@ def test_a_logger_whose_package_is_not_installed() -> None:
     assert caught.value.problems[0].startswith(
         "logger.mine: CometLogger needs a package that is not installed: "
     )
+
+
+def test_a_csv_goes_on_after_an_interruption(compose, disturbed) -> None:
+    cfg = compose("logger=csv")
+    with pytest.raises(KeyboardInterrupt):
+        disturbed(cfg, STEPS + 4, raise_signal(signal.SIGINT))
+    run(cfg)
+    with (Path(cfg.run_dir) / "metrics.csv").open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+    assert steps == [2, 4, 6, 8, 10, 12]

@@ -2,46 +2,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+from made_up_treebank import conllu
 
 from seqtrain.data import DataError, Treebank
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.sources import treebank
 from seqtrain.data.sources.treebank import read_treebank_file, repository_of
 from seqtrain.records import DataSpec, Words
-
-
-def conllu(*sentences: str) -> str:
-    """Sentences of the form `The/DET dog/NOUN` as CoNLL-U."""
-    blocks = []
-    for sentence in sentences:
-        words = [word.split("/") for word in sentence.split()]
-        lines = [f"{n}\t{form}\t_\t{tag}" + "\t_" * 6 for n, (form, tag) in enumerate(words, start=1)]
-        blocks.append("\n".join(["# a sentence", *lines, "", ""]))
-    return "".join(blocks)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "ud_small"
-    folder.mkdir()
-    train = conllu("The/DET dog/NOUN Runs/VERB", "the/DET runs/NOUN end/VERB", "run/VERB")
-    (folder / "xx_small-ud-train.conllu").write_text(train)
-    (folder / "xx_small-ud-dev.conllu").write_text(conllu("RUNS/VERB the/DET cat/NOUN"))
-    (folder / "xx_small-ud-test.conllu").write_text(conllu("cat/NOUN", "dog/NOUN runs/VERB"))
-    return folder
-
-
-@pytest.fixture
-def source(folder: Path):
-    def build(**options: Any) -> Treebank:
-        defaults = {"treebank": "ud_small", "batch_size": 2, "eval_batch_size": 2}
-        place = folder.parent
-        return Treebank(data_dir=place, cache_dir=place / "cache", **{**defaults, **options})
-
-    return build
 
 
 def refusal(source: Treebank, folder: Path) -> str:
@@ -205,75 +174,6 @@ def test_a_file_without_a_cache_folder_is_read_all_the_same(folder: Path) -> Non
     assert isinstance(file, TaggedFile)
     assert file.forms == ["cat", "dog", "runs"]
     assert file.tag_counts() == {"NOUN": 2, "VERB": 1}
-
-
-class TestVectors:
-    """Train: the 2, runs 2, dog, end, run; dev: RUNS the cat; test: cat, dog runs."""
-
-    @pytest.fixture
-    def file(self, tmp_path: Path) -> Path:
-        path = tmp_path / "vectors.txt"
-        path.write_text("Cat 1 2\nwug 3 4\nblicket 5 6\nThe 7 8\nend 9 10\n")
-        return path
-
-    def test_words_of_the_file_stand_behind_those_of_train(self, source, file: Path) -> None:
-        corpus = source(vectors=file, max_vectors=2).load()
-        words = corpus.spec.words
-        assert words.entries == ("runs", "the", "dog", "end", "run", "cat", "wug")
-        assert words.counts == (2, 2, 1, 1, 1, 0, 0)
-        assert corpus.spec.vector_size == 2
-        assert corpus.vectors.tolist() == [
-            *[[0, 0]] * 3,  # padding, unknown, runs
-            [7, 8],
-            [0, 0],
-            [9, 10],
-            [0, 0],
-            [1, 2],
-            [3, 4],
-        ]
-        without = source().load().spec
-        assert corpus.spec.characters == without.characters
-        assert DataSpec.from_dict(corpus.spec.to_dict()) == corpus.spec != without
-
-    def test_a_word_that_train_lacks_is_known_and_unseen(self, source, file: Path) -> None:
-        batch = source(vectors=file).load().splits["dev"].batch([0])
-        assert batch.inputs.word.tolist() == [[2, 3, 7]]
-        assert batch.unseen.tolist() == [[False, False, True]]
-
-    def test_a_word_that_train_has_too_rarely_is_known_and_seen(self, source, file: Path) -> None:
-        corpus = source(vectors=file, max_vectors=0, min_count=2).load()
-        assert corpus.spec.words.entries == ("runs", "the", "end")
-        assert corpus.spec.words.counts == (2, 2, 0)
-        batch = corpus.splits["train"].batch([1])
-        assert batch.inputs.word.tolist() == [[3, 2, 4]]
-        assert batch.unseen.tolist() == [[False] * 3]
-
-    def test_what_is_covered_is_told(self, source, file: Path) -> None:
-        told = source(vectors=file).load().describe().partition("; 3 classes; ")[2]
-        assert told == (
-            "10 known words, 14 characters; 5 word vectors of 2 numbers, for 40.0% of train's known words"
-        )
-
-    def test_a_checkpoint_says_what_the_file_said(self, source, file: Path) -> None:
-        first = source(vectors=file).load()
-        file.unlink()
-        again = source(vectors=file)
-        again.recall(first.spec)
-        second = again.load()
-        assert second.spec == first.spec
-        assert second.vectors is None
-        assert second.splits["dev"].batch([0]).inputs.word.tolist() == [[2, 3, 7]]
-
-    def test_a_checkpoint_without_vectors_says_nothing(self, source, file: Path, folder: Path) -> None:
-        spec = source().load().spec
-        again = source(vectors=file)
-        again.recall(spec)
-        assert again.load().spec != spec
-        without = source()
-        without.recall(again.load().spec)
-        assert without.load().spec == spec
-        file.unlink()
-        assert refusal(again, folder).startswith(f"{file}: no such file; give data.vectors a text file")
 
 
 @pytest.mark.real_data

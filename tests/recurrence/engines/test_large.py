@@ -41,24 +41,6 @@ def test_results_and_gradients_equal_torchs(cell: str, packed: bool, bidirection
         torch.testing.assert_close(left.double(), right, rtol=1e-4, atol=tolerance)
 
 
-@pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize(("batch_size", "hidden_size"), [(1, 7), (3, 20), (70, HIDDEN)])
-def test_results_without_gradients_are_those_with(
-    cell: str, packed: bool, batch_size: int, hidden_size: int
-) -> None:
-    torch.manual_seed(0)
-    layer = BiLSTM(5, hidden_size, 2, cell=cell)
-    x: Tensor | PackedSequence = torch.randn(40, batch_size, 5)
-    if packed:
-        x = pack_padded_sequence(x, [40 - 39 * k // batch_size for k in range(batch_size)])
-    output, state = layer(x)
-    with torch.no_grad():
-        quiet, quiet_state = layer(x)
-    torch.testing.assert_close(quiet.data, output.data, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(quiet_state, state, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("scale", [1e-2, 1e-4, 1e-6, 1e-8, 1e-20])
 @pytest.mark.parametrize("batch_size", [1, 70])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

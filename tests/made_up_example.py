@@ -1,0 +1,22 @@
+"""One sequence with the states of a small LSTM, for figures."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.recurrence.trace import trace
+from seqtrain.telemetry.figures.example import Example, read_example
+from seqtrain.telemetry.sample import Sample
+
+
+def example(steps: int = 4, words: list[str] | None = None) -> Example:
+    torch.manual_seed(0)
+    features, lengths = torch.rand(2, steps, 3), torch.tensor([steps, 2])
+    batch = SequenceBatch(features, lengths, torch.tensor([1, 0]))
+    sample = Sample(
+        batch, DataSpec(("zero", "one"), 3, "rows"), None if words is None else [words, words[:2]]
+    )
+    with torch.no_grad():
+        return read_example(sample, trace(nn.LSTM(3, 5, bidirectional=True), features, lengths), 0)

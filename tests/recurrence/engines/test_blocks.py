@@ -1,0 +1,23 @@
+"""Blocks of time steps, on walks small enough to count."""
+
+import torch
+
+from seqtrain.recurrence.engines.blocks import BLOCK, backward_blocks, forward_blocks
+from seqtrain.recurrence.walk import PackedWalk
+
+WALK = PackedWalk([3, 3, 2, 1], torch.device("cpu"))  # nine rows
+
+
+def test_a_small_batch_is_one_block() -> None:
+    assert [*forward_blocks(WALK, width=1)] == [*backward_blocks(WALK, width=1)] == [(0, 4)]
+
+
+def test_blocks_hold_at_most_so_many_numbers() -> None:
+    width = BLOCK // 5  # five rows fit
+    assert [*forward_blocks(WALK, width)] == [(0, 1), (1, 3), (3, 4)]
+    assert [*backward_blocks(WALK, width)] == [(2, 4), (1, 2), (0, 1)]
+
+
+def test_a_step_larger_than_a_block_is_a_block_of_its_own() -> None:
+    assert [*forward_blocks(WALK, 2 * BLOCK)] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert [*backward_blocks(WALK, 2 * BLOCK)] == [(3, 4), (2, 3), (1, 2), (0, 1)]
