@@ -69,6 +69,14 @@ class RunFolder:
     def is_done(self) -> bool:
         return exists(self.metrics_file)
 
+    @property
+    def begun_at(self) -> float:
+        """When the latest attempt began, in seconds of the file system's clock; 0.0 without one."""
+        try:
+            return self.config_file.stat().st_mtime
+        except OSError:
+            return 0.0
+
     def load_config(self) -> DictConfig:
         """The configuration that the folder keeps, unchecked.
 

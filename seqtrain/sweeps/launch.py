@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,10 @@ from omegaconf import DictConfig
 
 from seqtrain.sweeps.job import SweepJob, run_job
 from seqtrain.sweeps.progress import Progress
+from seqtrain.sweeps.watch import watched
 
 OURS = "seqtrain.sweeps."
+SUBMITIT = "hydra_plugins.hydra_submitit_launcher."  # its jobs write to files, not to this terminal
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ def launch(jobs: Sequence[SweepJob], progress: Progress, master: DictConfig, loa
     setup_globals()
     context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
     launcher = _build_launcher(context, Task(tuple(jobs), progress), master)
-    launcher.launch([[] for _ in jobs], initial_job_idx=0)
+    is_out_of_sight = str(master.hydra.launcher._target_).startswith(SUBMITIT)
+    with watched(jobs, progress) if is_out_of_sight else nullcontext():
+        launcher.launch([[] for _ in jobs], initial_job_idx=0)
 
 
 def _build_launcher(context: HydraContext, task: Any, master: DictConfig) -> Launcher:

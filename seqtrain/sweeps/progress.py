@@ -30,18 +30,27 @@ class Progress:
         place = list(self.folders).index(name) + 1
         say(f"{place} of {len(self.folders)}  {name}{self._describe_rest()}")
 
-    def report_failure(self, name: str, folder: RunFolder, error: Exception) -> None:
+    def report_failure(self, name: str, folder: RunFolder, reason: Exception | str) -> None:
         """Say that a job failed, and where its traceback is."""
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        lines = str(reason).strip().splitlines() or [type(reason).__name__]
         say(f"{name} failed: {lines[-1].strip()} (see {folder.path / 'job.log'})")
 
     def _describe_rest(self) -> str:
         done = sum((Path(folder) / "metrics.json").exists() for folder in self.folders.values())
-        finished = done - self.num_done_before
-        if finished < 1:
-            return ""
-        left = (time.time() - self.started_at) / finished * (len(self.folders) - done)
-        return f"  about {describe_seconds(left)} left"
+        return describe_rest(self.started_at, done - self.num_done_before, len(self.folders) - done)
+
+
+def describe_start(what: str, folder: Path, num: int, num_done: int) -> str:
+    """`12 jobs in runs/sweeps/mine, 4 of them done already`, for jobs or trials."""
+    done = f", {num_done} of them done already" if num_done else ""
+    return f"{num} {what} in {folder}{done}"
+
+
+def describe_rest(started_at: float, num_done: int, num_left: int) -> str:
+    """`  about 40 s left` if the rest is as fast as what was done since the start; empty before the first."""
+    if num_done < 1:
+        return ""
+    return f"  about {describe_seconds((time.time() - started_at) / num_done * num_left)} left"
 
 
 def describe_seconds(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from hydra.core.utils import JobReturn
@@ -31,7 +32,14 @@ class RayLauncher(Launcher):
         self.task_function = task_function
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs and wait for all; how each went, its folder says."""
+        """Run the jobs and wait for all; how each went, its folder says.
+
+        Raises:
+            ConfigError: Ray is not installed.
+            ray.exceptions.RayError: workers died; the jobs of the others have ended.
+        """
+        # Ray would hold back lines that differ in their numbers only, as those of our jobs do.
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
         try:
             import ray
         except ImportError:
@@ -40,7 +48,9 @@ class RayLauncher(Launcher):
         try:
             run = ray.remote(num_cpus=self.num_cpus, num_gpus=self.num_gpus, max_retries=0)(_run)
             numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
-            ray.get([run.remote(self.task_function, number) for number in numbers])
+            tasks = [run.remote(self.task_function, number) for number in numbers]
+            ray.wait(tasks, num_returns=len(tasks))
+            ray.get(tasks)
         finally:
             ray.shutdown()
         return []

@@ -22,7 +22,7 @@ from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob, run_held
 from seqtrain.sweeps.names import name_sweep
-from seqtrain.sweeps.progress import say
+from seqtrain.sweeps.progress import describe_rest, describe_start, say
 from seqtrain.sweeps.study import COUNTED, FOLDER, draw, next_trial, open_study
 from seqtrain.sweeps.sweep import SWEEPS, place
 
@@ -37,6 +37,14 @@ class Worker:
     search: Search
     study: optuna.Study
     folder: Path
+    started_at: float
+    num_done_before: int
+
+    @classmethod
+    def on(cls, search: Search, folder: Path) -> Worker:
+        """A worker on the study in a folder."""
+        study = _open(search, folder)
+        return cls(search, study, folder, time.time(), _num_done(study))
 
     @property
     def monitor(self) -> str:
@@ -72,7 +80,7 @@ class Worker:
 
     def _run(self, trial: optuna.Trial, job: SweepJob, folder: RunFolder) -> bool:
         """Run a trial and tell the study; returns whether it succeeded."""
-        say(f"{trial.number + 1} of {self.search.settings.trials}  {job.name}{self._describe_best()}")
+        self._announce(trial, job)
         is_pruned = False
         reported = set(self.study.trials[trial.number].intermediate_values)
 
@@ -99,6 +107,12 @@ class Worker:
     def _others_run(self) -> bool:
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
+    def _announce(self, trial: optuna.Trial, job: SweepJob) -> None:
+        """Say that a trial starts: its place among all, the best value so far, and the time that is left."""
+        wanted, num_done = self.search.settings.trials, _num_done(self.study)
+        rest = describe_rest(self.started_at, num_done - self.num_done_before, wanted - num_done)
+        say(f"{trial.number + 1} of {wanted}  {job.name}{self._describe_best()}{rest}")
+
     def _describe_best(self) -> str:
         done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return f"  best {self.monitor} so far {self.study.best_value:.4f}" if done else ""
@@ -112,8 +126,10 @@ def run_search(search: Search, arguments: list[str]) -> None:
         KeyboardInterrupt: the user asked to stop.
     """
     folder = _folder_of(search)
-    worker = Worker(search, _open(search, folder), folder)
+    worker = Worker.on(search, folder)
     is_main = WORKER not in os.environ
+    if is_main:
+        say(describe_start("trials", folder, search.settings.trials, worker.num_done_before))
     others = _start_others(arguments, search.settings.workers - 1) if is_main else []
     try:
         worker.work()
@@ -122,13 +138,25 @@ def run_search(search: Search, arguments: list[str]) -> None:
         if others:
             worker.work()  # what a worker that was killed meanwhile left
     except KeyboardInterrupt:
-        done = len(worker.study.get_trials(deepcopy=False, states=COUNTED))
-        raise KeyboardInterrupt(
-            f"{done} of {search.settings.trials} trials are done. The same command continues them."
-        ) from None
+        raise KeyboardInterrupt(_describe_interruption(worker)) from None
     if is_main:
         _show_table(worker)
         _refuse_unfinished(worker)
+
+
+def _describe_interruption(worker: Worker) -> str:
+    wanted, num_done = worker.search.settings.trials, _num_done(worker.study)
+    running = worker.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    names = ", ".join(Path(trial.user_attrs[FOLDER]).name for trial in running if FOLDER in trial.user_attrs)
+    return (
+        f"{num_done} of {wanted} trials {'is' if num_done == 1 else 'are'} done"
+        f"{f', {len(running)} running ({names})' if running else ''}, "
+        f"{max(wanted - num_done - len(running), 0)} left. The same command continues them."
+    )
+
+
+def _num_done(study: optuna.Study) -> int:
+    return len(study.get_trials(deepcopy=False, states=COUNTED))
 
 
 def _folder_of(search: Search) -> Path:
@@ -157,13 +185,17 @@ def _show_table(worker: Worker) -> None:
     if done:
         best = worker.study.best_trial
         values = " ".join(f"{key}={value}" for key, value in best.params.items())
-        line = f"best of {len(done)} complete trials: {worker.monitor} {best.value:.4f} with {values}"
+        pruned = len(worker.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
+        stopped = f" ({pruned} more stopped early)" if pruned else ""
+        line = (
+            f"best of {len(done)} complete trials{stopped}: {worker.monitor} {best.value:.4f} with {values}"
+        )
         print(printable_line(line), flush=True)
 
 
 def _refuse_unfinished(worker: Worker) -> None:
     wanted = worker.search.settings.trials
-    done = len(worker.study.get_trials(deepcopy=False, states=COUNTED))
+    done = _num_done(worker.study)
     if done < wanted:
         raise SweepError(
             f"{wanted - done} of {wanted} trials are not done; their job.log says why. "

@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqtrain.config import Job, Sweep
-from seqtrain.errors import SweepError
+from seqtrain.errors import InputError, RunError, SweepError
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.report.collect import Run, read_run
@@ -18,7 +18,7 @@ from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob
 from seqtrain.sweeps.launch import launch
 from seqtrain.sweeps.names import name_job, name_sweep
-from seqtrain.sweeps.progress import Progress, say
+from seqtrain.sweeps.progress import Progress, describe_start, say
 
 SWEEPS = RUNS / "sweeps"
 SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs
@@ -37,11 +37,12 @@ def run_sweep(sweep: Sweep) -> None:
     progress = Progress(
         {name: job.folder for name, job in jobs.items()}, time.time(), len(jobs) - len(pending)
     )
-    _announce(folder, len(jobs), len(jobs) - len(pending))
+    say(describe_start("jobs", folder, len(jobs), len(jobs) - len(pending)))
+    before = _attempts(pending)
     try:
         _run_pending(pending, progress, sweep, folder)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_describe_interruption(list(jobs.values()))) from None
+        raise KeyboardInterrupt(_describe_interruption(list(jobs.values()), before)) from None
     _show_table(list(jobs.values()))
     _refuse_unfinished(list(jobs.values()))
 
@@ -73,7 +74,12 @@ def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, fold
     """
     master = _in_folder(sweep.master, folder)
     while pending:
-        launch(pending, progress, master, sweep.loader)
+        before = _attempts(pending)
+        try:
+            launch(pending, progress, master, sweep.loader)
+        except Exception as error:
+            if isinstance(error, InputError) or not _blame(pending, before, error):
+                raise
         pending = [job for job in pending if _is_left(job)]
         if pending:
             say(f"waiting for {len(pending)} jobs that another process runs")
@@ -92,14 +98,33 @@ def _in_folder(master: DictConfig, folder: Path) -> DictConfig:
     return master
 
 
+def _attempts(jobs: Sequence[SweepJob]) -> dict[str, float]:
+    """When the latest attempt at each job began."""
+    return {job.name: RunFolder(job.folder).begun_at for job in jobs}
+
+
+def _blame(jobs: Sequence[SweepJob], before: dict[str, float], error: Exception) -> bool:
+    """Mark as failed what was running when a launcher gave up, as joblib does when a worker is killed.
+
+    The jobs that had not begun can then be launched, and one that kills its worker is not launched for ever.
+
+    Returns:
+        Whether there were any; otherwise the launcher itself does not work.
+    """
+    running = [RunFolder(job.folder) for job in _begun_since(jobs, before) if _is_left(job)]
+    lost = [folder for folder in running if not folder.is_held_elsewhere()]
+    for folder in lost:
+        folder.write_failure(RunError(f"its process or one beside it died ({type(error).__name__})"))
+    return bool(lost)
+
+
+def _begun_since(jobs: Sequence[SweepJob], before: dict[str, float]) -> list[SweepJob]:
+    return [job for job in jobs if RunFolder(job.folder).begun_at > before[job.name]]
+
+
 def _is_left(job: SweepJob) -> bool:
     folder = RunFolder(job.folder)
     return not folder.is_done and not folder.failure
-
-
-def _announce(folder: Path, num: int, num_done: int) -> None:
-    done = f", {num_done} of them done already" if num_done else ""
-    say(f"{num} jobs in {folder}{done}")
 
 
 def _show_table(jobs: Sequence[SweepJob]) -> None:
@@ -122,15 +147,18 @@ def _refuse_unfinished(jobs: Sequence[SweepJob]) -> None:
         raise SweepError("\n".join(lines))
 
 
-def _describe_interruption(jobs: Sequence[SweepJob]) -> str:
-    folders = [RunFolder(job.folder) for job in jobs]
-    done = sum(folder.is_done for folder in folders)
-    begun = [
-        job.name for job, folder in zip(jobs, folders, strict=True) if folder.is_begun and not folder.is_done
-    ]
-    running = f" ({', '.join(begun)})" if begun else ""
-    left = len(jobs) - done - len(begun)
-    return (
-        f"{done} of {len(jobs)} jobs are done, {len(begun)} begun{running}, {left} left. "
-        "The same command continues them."
-    )
+def _describe_interruption(jobs: Sequence[SweepJob], before: dict[str, float]) -> str:
+    """How many jobs are done, were running when this command was interrupted, failed, and are left."""
+    failed = [job for job in jobs if RunFolder(job.folder).failure]
+    pending = [job for job in jobs if _is_left(job)]
+    running = [job.name for job in _begun_since(pending, before)]
+    num_done, num_left = len(jobs) - len(failed) - len(pending), len(pending) - len(running)
+    parts = [f"{num_done} of {len(jobs)} jobs {'is' if num_done == 1 else 'are'} done"]
+    if running:
+        parts.append(
+            f"{len(running)} {'was' if len(running) == 1 else 'were'} running ({', '.join(running)})"
+        )
+    if failed:
+        parts.append(f"{len(failed)} failed")
+    parts.append(f"{num_left} {'is' if num_left == 1 else 'are'} left")
+    return f"{', '.join(parts)}. The same command continues them."

@@ -14,7 +14,7 @@ from small_runs import metrics_of, small_overrides
 
 ROOT = Path(__file__).parents[2]
 AXES = ["model=rnn,lstm,gru,bilstm", "seed=0,1,2"]
-SMALL = [*small_overrides("digits", Path()), "trainer.max_epochs=4", "data_dir=none", "logger=csv"]
+SMALL = [*small_overrides("digits", Path()), "trainer.max_epochs=12", "data_dir=none", "logger=csv"]
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,8 @@ def test_the_same_command_continues_a_killed_sweep(uninterrupted: dict[str, dict
     assert "12 runs: 12 done" in out
     after = logs("killed")
     assert {name: after[name] for name in done} == {name: before[name] for name in done}
-    assert ", resumed" in after[cut_off.name]
+    assert count_attempts(after[cut_off.name]) == [False, True]
+    assert all(count_attempts(after[name]) == [False] for name in after if name != cut_off.name)
     assert metrics_of("runs/sweeps/killed/*") == uninterrupted
 
 
@@ -81,22 +82,79 @@ def test_two_processes_share_the_jobs(uninterrupted: dict[str, dict[str, float]]
     said = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert all("12 runs: 12 done" in out for out, _ in said)
-    begun = [line.split()[3] for _, err in said for line in err.splitlines() if " of 12  model=" in line]
+    begun = [name for _, err in said for name in announced(err)]
     assert sorted(begun) == sorted(uninterrupted)  # each job in one of the two
-    assert all(" of 12  " in err for _, err in said)
+    assert all(announced(err) for _, err in said)
     assert metrics_of("runs/sweeps/shared/*") == uninterrupted
-    assert all(text.count("run folder") == 2 for text in logs("shared").values())  # at its start and its end
+    assert all(count_attempts(text) == [False] for text in logs("shared").values())
 
 
-def test_one_of_two_processes_is_killed(uninterrupted: dict[str, dict[str, float]]) -> None:
+def test_one_of_two_processes_is_killed_and_the_other_continues_its_job(
+    uninterrupted: dict[str, dict[str, float]],
+) -> None:
     first = start("sweep=half")
-    cut_off = wait_until_begun("model=rnn,seed=0", "half")
     second = start("sweep=half")
-    while not any(path.parent != cut_off for path in Path("runs/sweeps/half").glob("*/config.yaml")):
-        time.sleep(0.05)
-    os.kill(first.pid, signal.SIGKILL)
+    heard = listen_until_announced(second)
+    cut_off = stop_in_the_middle(first, "half", besides=announced(heard))
+    first.kill()
     first.communicate()
     out, err = second.communicate(timeout=600)
     assert second.returncode == 0, err
     assert "12 runs: 12 done" in out
+    assert cut_off.name in announced(err)
+    after = logs("half")
+    assert count_attempts(after[cut_off.name]) == [False, True]
+    assert all(count_attempts(after[name]) == [False] for name in after if name != cut_off.name)
     assert metrics_of("runs/sweeps/half/*") == uninterrupted
+
+
+def test_two_processes_are_killed_and_started_again(uninterrupted: dict[str, dict[str, float]]) -> None:
+    processes = [start("sweep=both") for _ in range(2)]
+    while len(metrics_of("runs/sweeps/both/*")) < 3:
+        time.sleep(0.05)
+    for process in processes:
+        process.kill()
+        process.communicate()
+    before = logs("both")
+    done = set(metrics_of("runs/sweeps/both/*"))
+    assert 3 <= len(done) < 12
+    processes = [start("sweep=both") for _ in range(2)]
+    said = [process.communicate(timeout=600) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert all("12 runs: 12 done" in out for out, _ in said)
+    begun = [name for _, err in said for name in announced(err)]
+    assert sorted(begun) == sorted(set(uninterrupted) - done)
+    assert {name: logs("both")[name] for name in done} == {name: before[name] for name in done}
+    assert metrics_of("runs/sweeps/both/*") == uninterrupted
+
+
+def announced(err: str) -> list[str]:
+    """The jobs that a process ran."""
+    return [line.split()[3] for line in err.splitlines() if " of 12  model=" in line]
+
+
+def count_attempts(log: str) -> list[bool]:
+    """For each attempt at a job, whether it resumed an earlier one."""
+    return [line.endswith(", resumed") for line in log.splitlines() if "INFO run folder" in line]
+
+
+def listen_until_announced(process: subprocess.Popen[str]) -> str:
+    heard = ""
+    assert process.stderr is not None
+    while " of 12  " not in heard.partition("\n")[2]:
+        heard += process.stderr.readline()
+    return heard
+
+
+def stop_in_the_middle(process: subprocess.Popen[str], sweep: str, besides: list[str]) -> Path:
+    """Halt a process while it runs a job that has a checkpoint; `besides` are run by another one."""
+    for _ in range(2400):
+        for path in Path("runs/sweeps", sweep).glob("*/checkpoints/last.ckpt"):
+            folder = path.parents[1]
+            if folder.name not in besides and not (folder / "metrics.json").exists():
+                process.send_signal(signal.SIGSTOP)
+                if not (folder / "metrics.json").exists():
+                    return folder
+                process.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+    raise AssertionError("no job was in the middle within a minute")

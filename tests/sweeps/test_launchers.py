@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -40,6 +41,8 @@ def test_every_launcher_runs_and_continues_the_same_jobs(
     monkeypatch.chdir(tmp_path)
     first = run("sweep=one", f"hydra/launcher={name}", *settings, "seed=0,1")
     assert "2 runs: 2 done" in first.stdout, first.stderr
+    announced = sorted(re.findall(r"\d of 2  seed=\d", first.stderr))
+    assert announced == ["1 of 2  seed=0", "2 of 2  seed=1"]
     again = run("sweep=one", f"hydra/launcher={name}", *settings, "seed=0,1,2")
     assert "3 jobs in runs/sweeps/one, 2 of them done already" in again.stderr
     assert "3 runs: 3 done" in again.stdout, again.stderr

@@ -126,7 +126,7 @@ def test_an_interruption_is_continued_with_the_numbers_of_one_that_never_was(swe
     err = capfd.readouterr().err
     (begun,) = Path("runs/sweeps/parts").glob("seed=1-*")
     assert err.endswith(
-        f"Interrupted. 1 of 3 jobs are done, 1 begun ({begun.name}), 1 left. "
+        f"Interrupted. 1 of 3 jobs is done, 1 was running ({begun.name}), 1 is left. "
         "The same command continues them.\n"
     )
     assert sweep("seed=0,1,2", "sweep=parts") == 0

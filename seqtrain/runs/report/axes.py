@@ -19,17 +19,20 @@ def find_axes(configs: Sequence[Config]) -> list[str]:
     """The keys in which configurations differ, without the seed and without what another key implies.
 
     A key that is constant for each class of its node says nothing that the class does not: `bidirectional`
-    where an LSTM is compared with a BiLSTM. A key that varies exactly as an earlier one does is left out
-    too: the peak of a schedule that follows the learning rate.
+    where an LSTM is compared with a BiLSTM. Numbers are an exception, since they were chosen: a smaller
+    `hidden_size` for the BiLSTM. A key that has the value of an earlier one in every run is left out too:
+    the peak of a schedule that follows the learning rate.
     """
     keys = [key for key in dict.fromkeys(key for config in configs for key in config) if key != "seed"]
     # Classes first, since they explain the keys of their node, and of these the backbone.
     keys.sort(key=lambda key: (not key.endswith(TARGET), not key.startswith("model.")))
-    axes: dict[tuple[int, ...], str] = {}
+    axes: dict[tuple[str, ...], str] = {}
     for key in keys:
-        partition = _partition(configs, key)
-        if len(set(partition)) > 1 and not _is_implied(configs, key) and partition not in axes:
-            axes[partition] = key
+        if _is_constant(configs, key):
+            continue
+        values = tuple(_comparable(config, key) for config in configs)
+        if not _is_implied(configs, key):
+            axes.setdefault(values, key)
     return sorted(axes.values(), key=lambda key: (_place(key, configs), not key.endswith(TARGET)))
 
 
@@ -39,20 +42,25 @@ def _place(key: str, configs: Sequence[Config]) -> int:
     return nodes.index(key.split(".")[0])
 
 
-def _partition(configs: Sequence[Config], key: str) -> tuple[int, ...]:
-    numbers: dict[str, int] = {}
-    return tuple(numbers.setdefault(_comparable(config, key), len(numbers)) for config in configs)
+def _is_constant(configs: Sequence[Config], key: str) -> bool:
+    first = configs[0].get(key, ABSENT)
+    kind = type(first)  # 1, 1.0 and True are equal, but not the same
+    return all(type(value := config.get(key, ABSENT)) is kind and value == first for config in configs)
 
 
 def _is_implied(configs: Sequence[Config], key: str) -> bool:
     """Whether the class of the key's node says what the key says."""
-    if key.endswith(TARGET):
+    if key.endswith(TARGET) or all(_is_number(config.get(key)) for config in configs):
         return False
     target = key.rpartition(".")[0] + TARGET
     values: dict[str, set[str]] = {}
     for config in configs:
         values.setdefault(_comparable(config, target), set()).add(_comparable(config, key))
     return len(values) > 1 and all(len(each) == 1 for each in values.values())
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _comparable(config: Config, key: str) -> str:

@@ -93,4 +93,4 @@ def _read_metrics(path: Path) -> dict[str, float]:
         value is None or type(value) in (int, float) for value in metrics.values()
     ):
         raise ValueError(f"{path.name} holds more than numbers by name")
-    return metrics
+    return {name: value for name, value in metrics.items() if value is not None}  # null was not finite

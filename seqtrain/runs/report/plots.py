@@ -23,8 +23,8 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
     Raises:
         ConfigError: the runs cannot be compared with each other, or matplotlib is missing.
     """
-    section = _single_section(runs, metric)
-    metric, key = section.metrics[0], _find(section, x, "x")
+    section, (key,) = _section_by(runs, metric, x=x)
+    metric = section.metrics[0]
     figure, axis = _new_figure()
     values = sorted({group.config.get(key) for group in section.groups}, key=_order)
     is_numeric = all(isinstance(value, (int, float)) for value in values)
@@ -48,12 +48,13 @@ def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str, path: Path) 
     Raises:
         ConfigError: see `draw_metric`.
     """
-    section = _single_section(runs, metric)
-    metric, columns, rows = section.metrics[0], _find(section, x, "x"), _find(section, y, "y")
+    section, (columns, rows) = _section_by(runs, metric, x=x, y=y)
+    metric = section.metrics[0]
     cells: dict[tuple[Any, Any], list[float]] = {}
     for group in section.groups:
-        place = (group.config.get(rows), group.config.get(columns))
-        cells.setdefault(place, []).append(group.statistics[metric].mean)
+        if metric in group.statistics:
+            place = (group.config.get(rows), group.config.get(columns))
+            cells.setdefault(place, []).append(group.statistics[metric].mean)
     down, across = (sorted({place[side] for place in cells}, key=_order) for side in (0, 1))
     table = [
         [mean(cells[row, column]) if (row, column) in cells else float("nan") for column in across]
@@ -103,8 +104,14 @@ def _single_section(runs: Sequence[Run], metric: str) -> Section:
     return sections[0]
 
 
-def _find(section: Section, name: str, argument: str) -> str:
-    return find_key(name, dict.fromkeys(key for run in section.runs for key in run.config), argument)
+def _section_by(runs: Sequence[Run], metric: str, **names: str) -> tuple[Section, list[str]]:
+    """The runs grouped by all keys in which they differ and by those that were asked for, and the latter."""
+    section = _single_section(runs, metric)
+    known = dict.fromkeys(key for run in runs for key in run.config)
+    keys = [find_key(name, known, argument) for argument, name in names.items()]
+    axes = dict.fromkeys([*section.axes, *keys])  # the seed is no axis of its own
+    (section,) = compare_runs(runs, [metric] if metric else [], list(axes))
+    return section, keys
 
 
 def _lines(section: Section, key: str) -> dict[str, list[Group]]:

@@ -19,6 +19,11 @@ def test_what_the_class_implies_is_no_axis() -> None:
     assert find_axes([flat_config(), bilstm]) == ["model._target_"]
 
 
+def test_a_number_is_an_axis_although_it_differs_as_the_class_does() -> None:
+    bilstm = flat_config(model___target_=BILSTM, model__bidirectional=True, model__hidden_size=32)
+    assert find_axes([flat_config(), bilstm]) == ["model._target_", "model.hidden_size"]
+
+
 def test_a_key_that_varies_within_a_class_is_an_axis() -> None:
     configs = [
         flat_config(model___target_=target, model__hidden_size=size)
@@ -30,6 +35,12 @@ def test_a_key_that_varies_within_a_class_is_an_axis() -> None:
 def test_a_key_that_follows_another_is_left_out() -> None:
     configs = [flat_config(optimizer__lr=lr, schedule__max_lr=lr) for lr in (0.1, 0.2)]
     assert find_axes(configs) == ["optimizer.lr"]
+
+
+def test_keys_that_differ_in_every_run_are_all_shown() -> None:
+    """As in a search, where no two trials share a value of any key."""
+    configs = [flat_config(model__hidden_size=size, optimizer__lr=size / 1000) for size in (32, 64, 96)]
+    assert find_axes(configs) == ["model.hidden_size", "optimizer.lr"]
 
 
 def test_runs_of_one_group_differ_in_their_seed_alone() -> None:

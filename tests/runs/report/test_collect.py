@@ -19,6 +19,13 @@ def test_every_run_below_a_folder_is_found_once(tmp_path: Path) -> None:
     assert found.problems == ()
 
 
+def test_a_metric_that_was_not_finite_is_missing(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", accuracy=0.5)
+    (path / "metrics.json").write_text('{"val/loss": null, "val/accuracy": 0.5}')
+    (run,) = collect_runs([tmp_path]).runs
+    assert run.metrics == {"val/accuracy": 0.5}
+
+
 def test_places_are_left_out_so_that_equal_runs_compare_equal(tmp_path: Path) -> None:
     write_run(tmp_path / "a")
     write_run(tmp_path / "b")

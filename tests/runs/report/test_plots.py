@@ -33,6 +33,17 @@ def test_a_heat_map_shows_each_mean(runs: list[Run], tmp_path: Path) -> None:
     assert all(f"<!-- {mean} -->" in text for mean in ("0.6320", "0.6640", "0.7320", "0.7640"))
 
 
+def test_the_seed_can_be_an_axis(runs: list[Run], tmp_path: Path) -> None:
+    path = write_run(tmp_path / "1-more", 7, 0.9, model__hidden_size=32, optimizer__lr=0.1)
+    runs += collect_runs([path]).runs
+    draw_heat_map(runs, "", "seed", "hidden_size", tmp_path / "map.svg")
+    text = (tmp_path / "map.svg").read_text()
+    assert all(f"<!-- {seed} -->" in text for seed in (0, 1, 7))
+    assert "<!-- 0.9000 -->" in text
+    draw_metric(runs, "", "seed", tmp_path / "metric.svg")
+    assert "<!-- hidden_size=32, lr=0.1 -->" in (tmp_path / "metric.svg").read_text()
+
+
 def test_learning_curves_have_one_entry_for_all_seeds(runs: list[Run], tmp_path: Path) -> None:
     draw_curves(runs, "", tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text().count("<!-- hidden_size=32, lr=0.1 -->") == 1
