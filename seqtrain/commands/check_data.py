@@ -14,9 +14,8 @@ from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
 from seqtrain.errors import printable
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from seqtrain.data import Corpus
+    from seqtrain.records import SequenceBatch
+    from seqtrain.training.memory import StepMemory
 
 USAGE = """\
 Describe a data set: sizes, lengths, targets, unknown and ambiguous words, sequences that the splits share,
@@ -52,14 +51,18 @@ def _check_data(arguments: list[str]) -> None:
     from seqtrain.data.check.summary import summarize
     from seqtrain.data.check.text import render_summary
     from seqtrain.training.construct import construct
+    from seqtrain.training.memory import measure_memory
+    from seqtrain.training.network import build_network
 
     source = construct(cfg.data)
     corpus = source.load()
     summary = summarize(corpus, source.batching, cfg.seed)
-    print(printable(render_summary(summary)))
-    print(f"\n{_describe_memory(cfg, corpus, summary.padding.largest)}")
+    batch = corpus.splits["train"].batch(summary.padding.largest)
+    memory = measure_memory(build_network(cfg, corpus.spec, corpus.vectors), batch)
     if page is not None:
-        draw_page(summary, corpus.describe(), Path(page))
+        draw_page(summary, corpus.describe(), _in_megabytes(memory), Path(page))
+    print(printable(render_summary(summary)))
+    print(f"\n{_describe_memory(memory, batch)}")
 
 
 def _take(arguments: list[str], prefix: str) -> str | None:
@@ -84,15 +87,19 @@ def _compose(overrides: Sequence[str], config_dirs: Sequence[str]) -> DictConfig
         raise
 
 
-def _describe_memory(cfg: DictConfig, corpus: Corpus, largest: Tensor) -> str:
-    from seqtrain.training.memory import measure_memory
-    from seqtrain.training.network import build_network
+def _in_megabytes(memory: StepMemory) -> dict[str, float]:
+    parts = {
+        "weights, gradients\nand optimizer": memory.weights,
+        "kept for the\nbackward pass": memory.activations,
+        "together": memory.total,
+    }
+    return {name: size / 1e6 for name, size in parts.items()}
 
-    batch = corpus.splits["train"].batch(largest)
-    memory = measure_memory(build_network(cfg, corpus.spec, corpus.vectors), batch)
+
+def _describe_memory(memory: StepMemory, batch: SequenceBatch) -> str:
     steps = int(batch.lengths.max())
     return (
         f"the largest training batch ({len(batch)} sequences of up to {steps} steps) needs about "
-        f"{memory.total / 1e6:,.0f} MB with this model: {memory.weights / 1e6:,.0f} MB for weights, "
-        f"gradients and optimizer, {memory.activations / 1e6:,.0f} MB for what the backward pass needs"
+        f"{memory.total / 1e6:,.1f} MB with this model: {memory.weights / 1e6:,.1f} MB for weights, "
+        f"gradients and optimizer, {memory.activations / 1e6:,.1f} MB for what the backward pass needs"
     )

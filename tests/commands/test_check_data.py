@@ -31,8 +31,31 @@ def test_the_task_follows_the_data_and_there_is_a_page(
     assert "different words of train" in out
     assert "of the words of test do not occur in train" in out
     with Image.open("page.png") as image:
-        assert image.size == (1430, 1040)
+        assert image.width == 1560
     assert [path.name for path in Path.cwd().iterdir()] == ["page.png"]
+
+
+def test_the_page_has_what_the_terminal_has(treebank: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dev = treebank / "made_up-ud-dev.conllu"
+    Path("own").mkdir()
+    for split in ("train", "test"):
+        Path(f"own/x-ud-{split}.conllu").write_text((treebank / f"made_up-ud-{split}.conllu").read_text())
+    Path("own/x-ud-dev.conllu").write_text(dev.read_text() + "\n1\tHush\t_\tINTJ\t_\t_\t_\t_\t_\t_\n")
+    assert main(["data=ud", "data.path=own", "page=page.svg"]) == 0
+    out = capsys.readouterr().out
+    assert "targets of dev that train lacks: INTJ 1" in out
+    assert out.count("INTJ") == 2  # there, and among the targets
+    page = Path("page.svg").read_text()
+    for text in (
+        "lengths in words",
+        "padding in training batches",
+        "dev: sentences in train too",
+        "dev: words not in train",
+        "words of train with several tags",
+        "memory of the largest training batch",
+        "targets of dev that train lacks: INTJ",
+    ):
+        assert f"<!-- {text}" in page, text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -9,67 +11,153 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from seqtrain.data.check.summary import DataSummary
+from seqtrain.data.check.words import AmbiguousWords
+
+SHOWN_TARGETS = 30  # the most frequent ones of train
+
+Panel = Callable[[Any], None]  # draws into an axis
 
 
-def draw_page(summary: DataSummary, title: str, path: Path) -> None:
-    """Lengths, targets, padding, and for words what is unknown and ambiguous, as PNG, SVG or PDF."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    figure.suptitle(fill(title, 110), fontsize=11)
-    (lengths, targets), (padding, words) = figure.subplots(2, 2)
-    _draw_lengths(summary, lengths)
-    _draw_targets(summary, targets)
-    _draw_padding(summary, padding)
-    _draw_words(summary, words)
+def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float], path: Path) -> None:
+    """Draw a panel for each question that the data answers, as PNG, SVG or PDF.
+
+    Args:
+        summary: of the data.
+        title: the sizes of the splits.
+        memory: of the largest training batch, in MB by what needs it.
+        path: of the file.
+    """
+    panels = list(_panels(summary, memory))
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(12, 0.8 + 3.6 * rows), layout="constrained")
+    figure.suptitle(fill(title, 150), fontsize=10)
+    axes = figure.subplots(rows, 2, squeeze=False).flatten()
+    for panel, axis in zip(panels, axes, strict=False):
+        panel(axis)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    notes = [*map(_describe_missing, summary.missing_targets.items()), *summary.notes]
+    if notes:
+        figure.supxlabel("\n".join(fill(note, 130) for note in notes), fontsize=9)
     figure.savefig(path, dpi=130)
+
+
+def _panels(summary: DataSummary, memory: Mapping[str, float]) -> list[Panel]:
+    panels: list[Panel] = [partial(_draw_targets, summary)]
+    padding = summary.padding
+    if any(split.lengths.min() < split.lengths.max() for split in summary.splits):
+        panels = [partial(_draw_lengths, summary), *panels]
+        shares = {"similar lengths together": padding.with_buckets, "lengths mixed": padding.shuffled}
+        panels.append(partial(_draw_shares, shares, "padding in training batches"))
+    overlap = _shared_shares(summary)
+    if overlap:
+        title = "words, and sentences in several splits" if summary.unknown else "sequences in several splits"
+        panels.append(partial(_draw_shares, overlap, title))
+    if summary.ambiguous is not None and summary.ambiguous.examples:
+        panels.append(partial(_draw_ambiguous, summary.ambiguous))
+    panels.append(partial(_draw_memory, memory))
+    return panels
+
+
+def _describe_missing(missing: tuple[str, Mapping[str, int]]) -> str:
+    split, targets = missing
+    return f"targets of {split} that train lacks: {', '.join(targets)}"
 
 
 def _draw_lengths(summary: DataSummary, axis: Any) -> None:
     longest = max(split.length_quantile(1) for split in summary.splits)
+    width = -(-longest // 40)  # a whole number of steps, so that no bin has more lengths than another
+    bins = range(1, longest + width + 1, width)
     for split in summary.splits:
-        axis.hist(
-            split.lengths.numpy(),
-            bins=40,
-            range=(0, longest + 1),
-            histtype="step",
-            density=True,
-            label=split.name,
-        )
-    axis.set(title="lengths", xlabel="steps", ylabel="density")
-    axis.legend()
+        share = [100 / split.num_sequences] * split.num_sequences
+        axis.hist(split.lengths.numpy(), bins=bins, weights=share, histtype="step", label=split.name)
+    steps = "words" if summary.is_words else "steps"
+    _describe(axis, f"lengths in {steps}", ylabel="% of the split")
+    _add_legend(axis)
 
 
 def _draw_targets(summary: DataSummary, axis: Any) -> None:
-    """A group of bars for each target, one bar a split."""
+    """A group of bars for each target, one bar a split; the most frequent ones of train first."""
+    order = summary.splits[0].target_counts.argsort(descending=True, stable=True).tolist()
+    if len(order) <= 12 and not summary.is_words:
+        order.sort()  # classes in their own order
+    shown = order[:SHOWN_TARGETS]
     width = 0.8 / len(summary.splits)
-    places = range(len(summary.target_names))
     for number, split in enumerate(summary.splits):
         shares = 100 * split.target_counts / split.target_counts.sum().clamp(min=1)
-        axis.bar([place + number * width for place in places], shares.tolist(), width, label=split.name)
-    axis.set_xticks([place + 0.4 - width / 2 for place in places], summary.target_names, rotation=60)
-    axis.set(title="targets", ylabel="%")
-    axis.legend()
+        places = [place + (number - (len(summary.splits) - 1) / 2) * width for place in range(len(shown))]
+        axis.bar(places, shares[shown].tolist(), width, label=split.name)
+    names = [summary.target_names[number] for number in shown]
+    is_long = max(map(len, names)) > 2
+    axis.set_xticks(range(len(shown)), names, rotation=90 if is_long else 0, fontsize=8)
+    more = f" (the {len(shown)} most frequent of {len(order)})" if len(shown) < len(order) else ""
+    _describe(axis, f"targets{more}", ylabel="% of the split")
+    _add_legend(axis)
 
 
-def _draw_padding(summary: DataSummary, axis: Any) -> None:
-    shares = [100 * summary.padding.with_buckets, 100 * summary.padding.shuffled]
-    bars = axis.barh(["similar lengths together", "lengths mixed"], shares)
-    axis.bar_label(bars, fmt="%.1f %%", padding=3)
-    axis.set(title="padding of a training batch", xlabel="%", xlim=(0, max(*shares, 1) * 1.2))
-
-
-def _draw_words(summary: DataSummary, axis: Any) -> None:
-    """Unknown words for words; for other data, the sequences that train shares with the other splits."""
+def _shared_shares(summary: DataSummary) -> dict[str, float]:
+    """Unknown and ambiguous words; the sequences that train shares with the other splits."""
     shares: dict[str, float] = {}
     for name, unknown in summary.unknown.items():
-        shares[f"{name}: not in train"] = 100 * unknown.num_unseen / unknown.num_words
-        shares[f"{name}: unknown to the model"] = 100 * unknown.num_unknown / unknown.num_words
+        shares[f"{name}: words not in train"] = unknown.num_unseen / unknown.num_words
+        shares[f"{name}: words unknown to the model"] = unknown.num_unknown / unknown.num_words
     if summary.ambiguous is not None:
-        shares["train: more than one tag"] = 100 * summary.ambiguous.share_of_words
+        shares["train: words with several tags"] = summary.ambiguous.share_of_words
     sizes = {split.name: split.num_sequences for split in summary.splits}
+    sequences = "sentences" if summary.is_words else "sequences"
     for name, shared in summary.shared.items():
         if shared is not None:
-            shares[f"{name}: sequences in train too"] = 100 * shared / sizes[name]
-    bars = axis.barh(list(shares), list(shares.values()))
+            shares[f"{name}: {sequences} in train too"] = shared / sizes[name]
+    return shares
+
+
+def _draw_shares(shares: Mapping[str, float], title: str, axis: Any) -> None:
+    percent = [100 * share for share in shares.values()]
+    bars = axis.barh(list(shares), percent)
     axis.bar_label(bars, fmt="%.1f %%", padding=3)
-    title = "words, and sequences in several splits" if summary.unknown else "sequences in several splits"
-    axis.set(title=title, xlabel="%", xlim=(0, max([*shares.values(), 1]) * 1.2))
+    _describe(axis, title)
+    _leave_room(axis, max(percent), len(percent))
+
+
+def _draw_ambiguous(ambiguous: AmbiguousWords, axis: Any) -> None:
+    """The words that are most often not of their most frequent tag, with the counts of their tags."""
+    words = [word for word, _ in ambiguous.examples]
+    usual = [max(tags.values()) for _, tags in ambiguous.examples]
+    other = [sum(tags.values()) - most for most, (_, tags) in zip(usual, ambiguous.examples, strict=True)]
+    places = range(len(words))
+    axis.barh(places, usual)
+    bars = axis.barh(places, other, left=usual)
+    listed = [
+        ", ".join(f"{tag} {count:,}" for tag, count in list(tags.items())[:3])
+        for _, tags in ambiguous.examples
+    ]
+    axis.bar_label(bars, listed, padding=3, fontsize=8)
+    axis.set_yticks(places, words)
+    _describe(axis, "words of train with several tags (orange: not the most frequent one)")
+    _leave_room(axis, max(map(sum, zip(usual, other, strict=True))), len(words), factor=1.8)
+
+
+def _draw_memory(memory: Mapping[str, float], axis: Any) -> None:
+    bars = axis.barh(list(memory), list(memory.values()))
+    axis.bar_label(bars, fmt="{:,.1f} MB", padding=3)
+    _describe(axis, "memory of the largest training batch")
+    _leave_room(axis, max(memory.values()), len(memory))
+
+
+def _describe(axis: Any, title: str, ylabel: str = "") -> None:
+    axis.set_title(title, loc="left", fontsize=11)
+    axis.set_ylabel(ylabel)
+
+
+def _leave_room(axis: Any, largest: float, num_bars: int, factor: float = 1.2) -> None:
+    """Leave room for labels behind the bars, which go from the top to the bottom and stay slim."""
+    axis.set_xlim(0, (largest or 1) * factor)
+    axis.set_ylim(max(num_bars, 4) - 0.5, -0.5)
+    axis.set_xticks([])
+    axis.spines["bottom"].set_visible(False)
+
+
+def _add_legend(axis: Any) -> None:
+    """Above the axis, where it hides nothing."""
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9)
