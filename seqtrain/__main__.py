@@ -18,7 +18,7 @@ COMMANDS = {
     "predict": "tag text or classify images with a trained model",
     "inspect": "show what the recurrent layers do, in one HTML page",
     "report": "compare many runs in one table",
-    "export": "write a trained model as an ONNX file",
+    "export": "write a trained model as an ONNX file or a torch program",
     "check_data": "describe a data set before training on it",
 }
 

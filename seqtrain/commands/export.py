@@ -1,4 +1,4 @@
-"""`seqtrain export RUN`: a trained model as an ONNX file."""
+"""`seqtrain export RUN`: a trained model as one file, which runs without seqtrain."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
 
 USAGE = """\
-Export a run's best checkpoint as an ONNX file, which runs without seqtrain and without torch.
+Export a run's best checkpoint as one file, which runs without seqtrain.
 
-    seqtrain export RUN [output=FILE] [checkpoint=FILE]
+    seqtrain export RUN [format=onnx|torch] [output=FILE] [checkpoint=FILE]
 
 Beside the file it writes a JSON file with the vocabularies and labels, and a short Python example
-that needs onnxruntime and numpy alone. `seqtrain predict model=FILE text="..."` reads the file, too.
+of the same name, from words, images or numbers to labels.
 
   RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
               run_dir=RUN is the same
-  format      onnx (default); needs the extra onnx: pip install 'seqtrain[onnx]'
-  output      the file to write (default: model.onnx in the run folder)
+  format      onnx (default): runs with onnxruntime, without torch; `seqtrain predict model=FILE`
+              reads it, too. Needs the extra onnx: pip install 'seqtrain[onnx]'
+              torch: a program of torch.export, which needs torch alone; for any model.cell
+  output      the file to write (default: model.onnx or program.pt2 in the run folder)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """
+
+FILES = {"onnx": "model.onnx", "torch": "program.pt2"}
+"""The formats, and the file that each writes into the run folder unless output= says otherwise."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,22 +43,34 @@ def _export(arguments: Sequence[str]) -> None:
     given = parse_arguments(arguments, USAGE, required=("run_dir",), optional=optional)
     if given is None:
         return
-    given.check_choice("format", ("onnx",))
+    given.check_choice("format", tuple(FILES))
+    form = given.get("format", "onnx")
     run = load_run(given)
-    output = Path(given.get("output", run.folder.path / "model.onnx"))
-    _check_output(output)
+    output = Path(given.get("output", run.folder.path / FILES[form]))
+    _check_output(output, form)
 
-    from seqtrain.export.onnx_files import export_onnx
+    from seqtrain.export.files import export_onnx, export_torch
     from seqtrain.training.network import load_network
 
-    for path in export_onnx(*load_network(run.config, run.checkpoint), output):
+    export = export_onnx if form == "onnx" else export_torch
+    for path in export(*load_network(run.config, run.checkpoint), output):
         print(path)
 
 
-def _check_output(output: Path) -> None:
-    if output.suffix != ".onnx":
-        raise ConfigError([f"output: got {output}, expected a name that ends in .onnx"])
+def _check_output(output: Path, form: str) -> None:
+    suffixes = {name: Path(file).suffix for name, file in FILES.items()}
+    problems = []
+    if output.suffix != suffixes[form]:
+        problems.append(f"output: got {output}, expected a name that ends in {suffixes[form]}")
     if not output.parent.is_dir():
-        raise ConfigError([f"output: there is no folder {output.parent}"])
-    if find_spec("onnx") is None:
-        raise ConfigError(["format: onnx needs the package onnx: pip install 'seqtrain[onnx]'"])
+        problems.append(f"output: there is no folder {output.parent}")
+    others = [output.with_suffix(suffix) for name, suffix in suffixes.items() if name != form]
+    problems += [
+        f"output: {other.stem}.json and {other.stem}.py belong to {other}; give another name"
+        for other in others
+        if other.exists()
+    ]
+    if form == "onnx" and find_spec("onnx") is None:
+        problems.append("format: onnx needs the package onnx: pip install 'seqtrain[onnx]'")
+    if problems:
+        raise ConfigError(problems)

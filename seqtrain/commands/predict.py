@@ -83,6 +83,10 @@ def _check(given: Arguments) -> None:
     if not _is_valid(given.get("text", "")):
         problems.append("text: is not valid UTF-8")
     if "model" in given:
+        if Path(given["model"]).suffix == ".pt2":
+            problems.append(
+                "model: got a torch program, which the example beside it runs; expected FILE.onnx"
+            )
         unused = [key for key in ("run_dir", "checkpoint", "plugins") if key in given]
         problems += [f"{key}: is not used with model=; leave it out" for key in unused]
     if problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,9 @@ class CRF:
             backward[step] = _logsumexp(self.transition + following, axis=1)
         total = forward + backward
         return np.asarray(np.exp(total - _logsumexp(total, axis=1)[:, None]))
+
+
+CRF_TENSORS = tuple(each.name for each in fields(CRF))
 
 
 def _logsumexp(values: Floats, axis: int) -> Floats:

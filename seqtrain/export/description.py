@@ -1,4 +1,4 @@
-"""The JSON file beside an ONNX model: what its inputs and outputs mean. Needs no torch."""
+"""The JSON file beside an exported model: what its inputs and outputs mean. Needs no torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Description:
     """
 
     labels: tuple[str, ...]
-    sha256: str  # of the ONNX file that it describes
+    sha256: str  # of the file that it describes
     words: Mapping[str, int] | None = None
     characters: Mapping[str, int] | None = None
     image_size: tuple[int, int] | None = None
@@ -43,7 +43,7 @@ class Description:
 
 
 def beside(model: Path) -> Path:
-    """The file that describes an ONNX file."""
+    """The file that describes an exported model."""
     return model.with_suffix(".json")
 
 

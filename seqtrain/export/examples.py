@@ -1,32 +1,66 @@
-"""The script beside an exported model: how to run it with onnxruntime and NumPy alone."""
+"""The script beside an exported model: how to run it without seqtrain."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import PurePath
+
 from seqtrain.export.description import Description
 
-_WORDS = '''\
-"""Tag a sentence: python {name}.py They saw the light . (needs onnxruntime and numpy)"""
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a script runs a model: `run` makes a list of arrays, `outputs`, from arrays by name, `inputs`."""
+
+    needs: str
+    imports: str
+    run: str
+
+
+ONNX = Runtime(
+    "onnxruntime and numpy",
+    "import numpy as np, onnxruntime",
+    """\
+session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
+outputs = session.run(None, {each.name: inputs[each.name] for each in session.get_inputs()})
+""",
+)
+TORCH = Runtime(
+    "torch and numpy",
+    "import numpy as np, torch",
+    """\
+program = torch.export.load(path.with_suffix(".pt2")).module()
+outputs = [each.numpy() for each in program(**{name: torch.from_numpy(inputs[name]) for name in inputs})]
+""",
+)
+
+_OPEN = """
 import json, pathlib, sys
-import numpy as np, onnxruntime
+{imports}
 
 path = pathlib.Path(__file__)
-about, tokens = json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), sys.argv[1:]
+about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+"""
+
+_WORDS = '''\
+"""Tag a sentence: python {script} They saw the light . (needs {needs})"""'''
+
+_ENCODE_WORDS = """\
+tokens = sys.argv[1:]
 letters = np.zeros((1, len(tokens), max(map(len, tokens))), dtype=np.int64)  # 0 is padding, 1 is unknown
 for place, token in enumerate(tokens):
     letters[0, place, : len(token)] = [about["characters"].get(letter, 1) for letter in token]
 words = np.array([[about["words"].get(token.lower(), 1) for token in tokens]])
-session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
-inputs = {{"words": words, "letters": letters, "lengths": np.array([len(tokens)])}}
-inputs = {{each.name: inputs[each.name] for each in session.get_inputs()}}
-'''
+inputs = {"words": words, "letters": letters, "lengths": np.array([len(tokens)])}
+"""
 
 _EACH_BY_ITSELF = """\
-(scores,) = session.run(None, inputs)
+(scores,) = outputs
 best = scores[0].argmax(axis=-1)
 """
 
 _VITERBI = """\
-scores, transition, start, end, allowed_transition, allowed_start = session.run(None, inputs)
+scores, transition, start, end, allowed_transition, allowed_start = outputs
 best, origins = start + allowed_start + scores[0, 0], []  # Viterbi: the most likely sequence of tags
 for emitted in scores[0, 1:]:
     table = best[:, None] + transition + allowed_transition
@@ -41,39 +75,43 @@ print(*(f"{token}\\t{about['labels'][tag]}" for token, tag in zip(tokens, best))
 """
 
 _IMAGES = '''\
-"""Classify images (images, height, width), 0 to 1: python {name}.py A.npy (needs onnxruntime and numpy)"""
-import json, pathlib, sys
-import numpy as np, onnxruntime
+"""Classify images (images, height, width), 0 to 1: python {script} A.npy (needs {needs})"""'''
 
-path = pathlib.Path(__file__)
-about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
-(scores,) = session.run(None, {{"images": np.load(sys.argv[1]).astype(np.float32)}})
-print(*(about["labels"][best] for best in scores.argmax(axis=-1)), sep="\\n")
-'''
+_READ_IMAGES = """\
+inputs = {"images": np.load(sys.argv[1]).astype(np.float32)}
+"""
+
+_CLASSES = """\
+print(*(about["labels"][best] for best in outputs[0].argmax(axis=-1)), sep="\\n")
+"""
 
 _FEATURES = '''\
-"""Classify a sequence (time, {num_features}): python {name}.py A.npy (needs onnxruntime and numpy)"""
-import json, pathlib, sys
-import numpy as np, onnxruntime
+"""Label a sequence (time, {num_features}): python {script} A.npy (needs {needs})"""'''
 
-path = pathlib.Path(__file__)
-about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+_READ_FEATURES = """\
 features = np.load(sys.argv[1]).astype(np.float32)[None]
-session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
-inputs = {{"features": features, "lengths": np.array([features.shape[1]])}}
-'''
+inputs = {"features": features, "lengths": np.array([features.shape[1]])}
+"""
 
 _LABELS = """\
 print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
 """
 
 
-def write_example(name: str, description: Description, has_crf: bool) -> str:
-    """The text of a script that runs the model `name`.onnx."""
-    if description.image_size is not None:
-        return _IMAGES.format(name=name)
+def write_example(model: str, description: Description, has_crf: bool, runtime: Runtime) -> str:
+    """The text of a script that runs the file `model`."""
     decode = _VITERBI if has_crf else _EACH_BY_ITSELF
-    if description.num_features is not None:
-        return _FEATURES.format(name=name, num_features=description.num_features) + decode + _LABELS
-    return _WORDS.format(name=name) + decode + _TAGS
+    if description.image_size is not None:
+        parts = (_IMAGES, _READ_IMAGES, _CLASSES)
+    elif description.num_features is not None:
+        parts = (_FEATURES, _READ_FEATURES, decode + _LABELS)
+    else:
+        parts = (_WORDS, _ENCODE_WORDS, decode + _TAGS)
+    title, encode, answer = parts
+    filled = (title + _OPEN).format(
+        script=PurePath(model).with_suffix(".py"),
+        needs=runtime.needs,
+        imports=runtime.imports,
+        num_features=description.num_features,
+    )
+    return filled + encode + runtime.run + answer

@@ -8,13 +8,12 @@ from typing import cast
 from torch import Tensor
 
 from seqtrain.config import ConfigError
+from seqtrain.export.crf import CRF_TENSORS
 from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
 from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
 from seqtrain.export.recurrent import add_recurrent
 from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
 from seqtrain.records import DataSpec
-
-CRF_TENSORS = ("transition", "start", "end", "allowed_transition", "allowed_start")
 
 
 def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:

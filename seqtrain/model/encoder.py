@@ -102,16 +102,21 @@ class WordEncoder(nn.Module):
 
     def forward(self, inputs: Words) -> Tensor:
         """(batch, time, output_size)"""
-        parts = []
-        if self.word_embedding is not None:
-            parts.append(self.word_embedding(self._embedded(self._hide_rare_words(inputs.word))))
-        if self.word_vectors is not None:
-            parts.append(nn.functional.embedding(inputs.word, self.word_vectors))
+        parts = self.look_up(inputs.word)
         if self.spelling_encoder is not None:
             spellings = self.spelling_encoder(inputs.characters, inputs.num_characters)
             parts.append(nn.functional.embedding(inputs.spelling, spellings))
         encoded: Tensor = self.dropout(torch.cat(parts, dim=-1))
         return encoded
+
+    def look_up(self, word: Tensor) -> list[Tensor]:
+        """The embeddings and the vectors of words (batch, time), where the encoder has them."""
+        parts = []
+        if self.word_embedding is not None:
+            parts.append(self.word_embedding(self._embedded(self._hide_rare_words(word))))
+        if self.word_vectors is not None:
+            parts.append(nn.functional.embedding(word, self.word_vectors))
+        return parts
 
     def _embedded(self, word: Tensor) -> Tensor:
         """The rows of the embedding; that of the unknown word for words that train lacks."""

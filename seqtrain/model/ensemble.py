@@ -48,7 +48,7 @@ class Ensemble(nn.Module):
     def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
         """Logarithms of the mean probabilities, and the final state of each member."""
         scores, finals = zip(*(member(batch) for member in self._networks), strict=True)
-        return _mean_of(scores), tuple(final for (final,) in finals)
+        return mean_of(scores), tuple(final for (final,) in finals)
 
     def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
         """The mean of the members' own losses; see `Network.training_loss`."""
@@ -68,7 +68,7 @@ class Ensemble(nn.Module):
         return self._networks[0]
 
 
-def _mean_of(scores: Sequence[Tensor]) -> Tensor:
+def mean_of(scores: Sequence[Tensor]) -> Tensor:
     """Logarithms of the mean of several softmaxes, in float32 also under autocast."""
     logarithms = torch.stack([each.float().log_softmax(dim=-1) for each in scores])
     return logarithms.logsumexp(dim=0) - math.log(len(scores))

@@ -96,7 +96,7 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
         ValueError: `rnn` has projections (`proj_size`), or `features` do not fit its `input_size`.
     """
     cell = find_cell(rnn)
-    weights = _collect_weights(rnn, cell)
+    weights = collect_weights(rnn, cell)
     _check_features(features, rnn)
     rows = PackedRows.pack(features, lengths, num_directions=len(weights[0]))
     starts = _start_states(rows, cell, weights, state)
@@ -132,7 +132,7 @@ def find_cell(rnn: nn.Module) -> Cell:
     raise TypeError(f"rnn must be a torch.nn.RNN, LSTM or GRU or a BiLSTM, got: {type(rnn).__name__}")
 
 
-def _collect_weights(rnn: Any, cell: Cell) -> list[list[Weights]]:
+def collect_weights(rnn: Any, cell: Cell) -> list[list[Weights]]:
     """The parameters by layer and direction; torch's modules and ours give them the same names."""
     names = cell.shapes(1, 1, rnn.bias)
     suffixes = ("", "_reverse") if rnn.bidirectional else ("",)

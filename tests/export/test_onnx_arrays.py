@@ -20,7 +20,7 @@ from seqtrain.records import DataSpec
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from seqtrain.export.onnx_files import export_onnx
+from seqtrain.export.files import export_onnx
 from seqtrain.export.onnx_predictor import OnnxPredictor
 
 SPEC = DataSpec(("a", "b", "c"), feature_size=2, standardization=((1.0, 2.0), (3.0, 4.0)))

@@ -17,7 +17,7 @@ from seqtrain.predictor import Predictor
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from seqtrain.export.onnx_files import export_onnx
+from seqtrain.export.files import export_onnx
 from seqtrain.export.onnx_predictor import OnnxPredictor
 
 TEXT = "the Cat will run. a wug will light!"

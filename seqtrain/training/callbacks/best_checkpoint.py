@@ -13,9 +13,10 @@ from seqtrain.training.checkpoint_io import WEIGHTS_ONLY
 
 
 class BestCheckpoint(pl.callbacks.Checkpoint):
-    """Writes `best.ckpt` after each validation that beats all earlier ones; of equal ones the first is kept.
+    """Writes `best.ckpt` after each validation that no earlier one beats.
 
-    It holds weights only: a run resumes from `last.ckpt`.
+    Of equal ones the last is kept: on a small dev part ties are frequent, and later weights have been trained
+    at a lower learning rate. The file holds weights only: a run resumes from `last.ckpt`.
 
     Args:
         path: of the file.
@@ -31,10 +32,10 @@ class BestCheckpoint(pl.callbacks.Checkpoint):
         self.epoch: int | None = None  # counted from 1
 
     def is_best(self, score: float) -> bool:
-        """Whether `score` is better than every earlier one; nan never is."""
+        """Whether no earlier score is better than `score`; nan never is the best."""
         if self.score is None:
             return score == score
-        return score > self.score if self.mode == "max" else score < self.score
+        return score >= self.score if self.mode == "max" else score <= self.score
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:

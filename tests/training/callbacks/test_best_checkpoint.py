@@ -15,11 +15,13 @@ from seqtrain.training.train import train
 @pytest.mark.parametrize(
     ("mode", "scores", "kept"),
     [
-        ("max", [0.5, 0.7, 0.7, 0.6], [True, True, False, False]),
-        ("min", [3.0, 3.0, 2.0], [True, False, True]),
+        ("max", [0.5, 0.7, 0.7, 0.6], [True, True, True, False]),
+        ("min", [3.0, 3.0, 2.0, 2.5], [True, True, True, False]),
     ],
 )
-def test_only_a_better_score_is_best(mode: str, scores: list[float], kept: list[bool]) -> None:
+def test_no_earlier_score_beats_the_best_and_the_last_of_equals_is_kept(
+    mode: str, scores: list[float], kept: list[bool]
+) -> None:
     best = BestCheckpoint("best.ckpt", "val/loss", mode)
     for score, is_kept in zip(scores, kept, strict=True):
         assert best.is_best(score) == is_kept

@@ -1,20 +1,20 @@
-"""Write a trained network as an ONNX file, with its description and an example beside it."""
+"""Write a trained network as one file, with its description and an example beside it."""
 
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from pathlib import Path
 
 from seqtrain.export.description import Description, beside
-from seqtrain.export.examples import write_example
-from seqtrain.export.network import build_onnx
+from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.model import CRFHead, Ensemble, Network
 from seqtrain.records import DataSpec, Vocabulary
 from seqtrain.runs.files import atomic_write, write_text
 
 
 def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list[Path]:
-    """Write `path` and, beside it, a JSON file with vocabularies and labels and an example in Python.
+    """Write an ONNX file and, beside it, a JSON file with vocabularies and labels and an example in Python.
 
     Returns:
         The files that were written.
@@ -23,7 +23,25 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
         ConfigError: a part of the network cannot be expressed in ONNX.
         OSError: a file cannot be written.
     """
-    content = build_onnx(network, spec)
+    from seqtrain.export.network import build_onnx  # needs the package onnx
+
+    return _write(build_onnx(network, spec), network, spec, path, ONNX)
+
+
+def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> list[Path]:
+    """The same for a program of torch.export; see `export_onnx`."""
+    from torch.export import save
+
+    from seqtrain.export.program import build_program
+
+    content = BytesIO()
+    save(build_program(network, spec), content)
+    return _write(content.getvalue(), network, spec, path, TORCH)
+
+
+def _write(
+    content: bytes, network: Network | Ensemble, spec: DataSpec, path: Path, runtime: Runtime
+) -> list[Path]:
     description = Description(
         labels=spec.target_names,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -36,7 +54,7 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
     with atomic_write(path) as file:
         file.write(content)
     description.write(beside(path))
-    example = write_example(path.stem, description, isinstance(network.head, CRFHead))
+    example = write_example(path.name, description, isinstance(network.head, CRFHead), runtime)
     script = path.with_suffix(".py")
     write_text(script, example)
     return [path, beside(path), script]

@@ -1,0 +1,159 @@
+"""A trained network as a program of torch.export, which runs without seqtrain."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from seqtrain.config import ConfigError
+from seqtrain.data import View
+from seqtrain.export.crf import CRF_TENSORS
+from seqtrain.export.scan import ScannedRecurrence, ScannedWordEncoder
+from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
+from seqtrain.model.ensemble import mean_of
+from seqtrain.records import DataSpec
+
+SIZES = (3, 4, 5)  # of the example inputs; no size is 0 or 1, which torch.export would take for fixed
+
+
+def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgram:
+    """The program that computes a network's scores; it needs torch alone.
+
+    Inputs are given by name, with sizes that may differ from call to call, on the CPU: `words` (batch, time)
+    and `letters` (batch, time, letters), both int64 with 0 as padding; or `features` (batch, time,
+    feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
+    `images` (batch, height, width), from 0 to 1, without lengths.
+
+    The result is a tuple: scores (batch, time, num_targets), or (batch, num_targets) for one class per
+    sequence; with a conditional random field also `transition`, `start`, `end`, `allowed_transition` and
+    `allowed_start`, see `seqtrain.export.network.build_onnx`.
+
+    Raises:
+        ConfigError: a part of the network cannot be exported.
+    """
+    inputs = _example_inputs(spec)
+    program = _prepare(Scores(deepcopy(network).cpu()), spec).eval().requires_grad_(False)
+    sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
+    return torch.export.export(program, (), inputs, dynamic_shapes=sizes)
+
+
+def _prepare(scores: Scores, spec: DataSpec) -> nn.Module:
+    """The network, reading what a user has."""
+    if spec.words is not None:
+        return WordProgram(scores)
+    return FeatureProgram(scores, spec) if spec.image_size is None else ImageProgram(scores, spec)
+
+
+class WordProgram(nn.Module):
+    """Tags words by the ids of words and letters."""
+
+    def __init__(self, scores: Scores) -> None:
+        super().__init__()
+        self._scores = scores
+
+    def forward(self, words: Tensor, letters: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        answer: tuple[Tensor, ...] = self._scores((words, letters), lengths)
+        return answer
+
+
+class FeatureProgram(nn.Module):
+    """Labels sequences of numbers, standardized as in training."""
+
+    def __init__(self, scores: Scores, spec: DataSpec) -> None:
+        super().__init__()
+        self._scores = scores
+        mean, deviation = spec.standardization or ((0.0,), (1.0,))
+        self.register_buffer("_mean", torch.tensor(mean))
+        self.register_buffer("_deviation", torch.tensor(deviation))
+        self._mean: Tensor
+        self._deviation: Tensor
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        answer: tuple[Tensor, ...] = self._scores(((features - self._mean) / self._deviation,), lengths)
+        return answer
+
+
+class ImageProgram(nn.Module):
+    """Classifies images of one size."""
+
+    def __init__(self, scores: Scores, spec: DataSpec) -> None:
+        super().__init__()
+        assert spec.image_size is not None
+        self._scores = scores
+        self._view = View(str(spec.view), *spec.image_size)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        lengths = torch.full((images.shape[0],), self._view.num_steps)
+        answer: tuple[Tensor, ...] = self._scores((self._view(images),), lengths)
+        return answer
+
+
+class Scores(nn.Module):
+    """What a network, or an ensemble, makes of the inputs of its encoder; see `build_program`."""
+
+    def __init__(self, network: Network | Ensemble) -> None:
+        super().__init__()
+        members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
+        self._members = nn.ModuleList(Member(each) for each in members)
+        self._head = network.head
+
+    def forward(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
+        scores = [member(inputs, lengths) for member in self._members]
+        answer = scores[0] if len(scores) == 1 else mean_of(scores)
+        if not isinstance(self._head, CRFHead):
+            return (answer,)
+        return answer, *(getattr(self._head, name).clone() for name in CRF_TENSORS)
+
+
+class Member(nn.Module):
+    """One network, with its recurrence as a scan."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._encoder = _scanned_encoder(network.encoder)
+        self._recurrence = _scanned_backbone(network.backbone)
+        self._head = network.head
+
+    def forward(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> Tensor:
+        states, final = self._recurrence(self._encoder(*inputs), lengths)
+        scores: Tensor = self._head(states, final, lengths)
+        return scores
+
+
+def _scanned_encoder(encoder: nn.Module) -> nn.Module:
+    if isinstance(encoder, VectorEncoder):
+        return encoder
+    if isinstance(encoder, WordEncoder):
+        return ScannedWordEncoder(encoder)
+    raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
+
+
+def _scanned_backbone(backbone: nn.Module) -> nn.Module:
+    if not isinstance(backbone, RecurrentBackbone):
+        raise ConfigError([f"model: {type(backbone).__name__} cannot be exported with format=torch"])
+    try:
+        return ScannedRecurrence(backbone.rnn)
+    except (TypeError, ValueError) as error:
+        raise ConfigError([f"model: {error}"]) from None
+
+
+def _example_inputs(spec: DataSpec) -> dict[str, Tensor]:
+    """Inputs of which only the shapes matter."""
+    batch, time, letters = SIZES
+    if spec.image_size is not None:
+        return {"images": torch.zeros(batch, *spec.image_size)}
+    lengths = torch.full((batch,), time)
+    if spec.words is None:
+        return {"features": torch.zeros(batch, time, cast(int, spec.feature_size)), "lengths": lengths}
+    ids = torch.ones(batch, time, letters, dtype=torch.int64)
+    return {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
+
+
+def _dynamic_sizes(name: str, example: Tensor) -> dict[int, Any]:
+    """The dimensions of an input that may differ from call to call."""
+    num_dynamic = {"images": 1, "features": 2}.get(name, example.ndim)
+    return dict.fromkeys(range(num_dynamic), Dim.DYNAMIC)

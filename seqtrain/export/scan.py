@@ -1,0 +1,104 @@
+"""Recurrences in a form that torch.export records whole: one scan over time for each layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan
+
+from seqtrain.model import BiLSTM, WordEncoder
+from seqtrain.records import FinalState, valid_steps
+from seqtrain.recurrence.cells import State, Weights
+from seqtrain.recurrence.trace import collect_weights, find_cell
+
+
+class ScannedRecurrence(nn.Module):
+    """The layers of a recurrent module over padded sequences, in evaluation.
+
+    torch.export would unroll the time loop of `nn.LSTM`, for one length, and record a `BiLSTM` as an operator
+    that only seqtrain has. A scan takes any length, and is an operator of torch.
+
+    Args:
+        rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells; its weights are shared.
+
+    Raises:
+        TypeError: `rnn` is not one of these modules.
+        ValueError: `rnn` has projections (`proj_size`).
+    """
+
+    def __init__(self, rnn: nn.RNNBase | BiLSTM) -> None:
+        super().__init__()
+        self.rnn = rnn
+        self._cell = find_cell(rnn)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, FinalState]:
+        """(batch, time, input_size) and (batch,) to the states of the last layer.
+
+        Returns:
+            states (batch, time, D * H), zero beyond a sequence's length, and the final ones (D, batch, H).
+        """
+        inside = valid_steps(lengths, features.shape[1])
+        steps = torch.arange(features.shape[1], device=features.device)
+        mirrored = torch.where(inside, lengths[:, None] - 1 - steps, steps)
+        final: State = ()
+        for weights in collect_weights(self.rnn, self._cell):
+            features, final = self._scan_layer(features, weights, inside, mirrored)
+        return features, FinalState(*final)
+
+    def _scan_layer(
+        self, features: Tensor, weights: list[Weights], inside: Tensor, mirrored: Tensor
+    ) -> tuple[Tensor, State]:
+        """One layer; `mirrored` (batch, time) is where each step lies counted from its sequence's end."""
+        both = {name: torch.stack([each[name] for each in weights]) for name in weights[0]}
+        walks = torch.stack([features, _take_steps(features, mirrored)][: len(weights)])
+        rows = self._cell.project(walks.flatten(1, 2), both)
+        projected = rows.unflatten(1, features.shape[:2]).permute(2, 0, 1, 3)  # (time, D, batch, G * H)
+
+        def step(state: State, given: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
+            projected, is_inside = given
+            following, _ = self._cell.step(projected, state, both)
+            kept = zip(following, state, strict=True)
+            state = tuple(torch.where(is_inside[:, None], new, old) for new, old in kept)
+            return state, state[0].clone()  # a result of scan must not share memory with the state
+
+        zeros = features.new_zeros(len(weights), features.shape[0], self.rnn.hidden_size)
+        start = tuple(zeros.clone() for _ in self._cell.state_names)
+        final, every = scan(step, start, (projected, inside.transpose(0, 1)))
+        forward, *backward = every.permute(1, 2, 0, 3).unbind(0)
+        joined = torch.cat([forward, *(_take_steps(each, mirrored) for each in backward)], dim=-1)
+        return torch.where(inside[..., None], joined, 0.0), final
+
+
+def _take_steps(sequences: Tensor, steps: Tensor) -> Tensor:
+    """The steps (batch, time) of sequences (batch, time, features)."""
+    return sequences.gather(1, steps[..., None].expand_as(sequences))
+
+
+class ScannedWordEncoder(nn.Module):
+    """A `WordEncoder` in evaluation, which reads the letters of every word of the batch by a scan.
+
+    Args:
+        encoder: whose weights are shared.
+    """
+
+    def __init__(self, encoder: WordEncoder) -> None:
+        super().__init__()
+        self._encoder = encoder
+        spelling = encoder.spelling_encoder
+        self._recurrence = None if spelling is None else ScannedRecurrence(spelling.rnn)
+
+    def forward(self, words: Tensor, letters: Tensor) -> Tensor:
+        """(batch, time) and (batch, time, letters), 0 being padding, to (batch, time, output_size)."""
+        parts = self._encoder.look_up(words)
+        if self._recurrence is not None:
+            parts.append(self._read_letters(letters.flatten(0, 1)).view(*letters.shape[:2], -1))
+        return torch.cat(parts, dim=-1)
+
+    def _read_letters(self, letters: Tensor) -> Tensor:
+        """(words, letters) to (words, 2 * hidden_size)"""
+        assert self._encoder.spelling_encoder is not None
+        assert self._recurrence is not None
+        # Padding has no letters, but a sequence has at least one step; its encoding is not used.
+        lengths = (letters > 0).sum(dim=1).clamp(min=1)
+        _, final = self._recurrence(self._encoder.spelling_encoder.embedding(letters), lengths)
+        return torch.cat(final.h_n.unbind(0), dim=-1)
