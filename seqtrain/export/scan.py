@@ -52,7 +52,9 @@ class ScannedRecurrence(nn.Module):
         both = {name: torch.stack([each[name] for each in weights]) for name in weights[0]}
         walks = torch.stack([features, _take_steps(features, mirrored)][: len(weights)])
         rows = self._cell.project(walks.flatten(1, 2), both)
-        projected = rows.unflatten(1, features.shape[:2]).permute(2, 0, 1, 3)  # (time, D, batch, G * H)
+        projected = rows.reshape(len(weights), *features.shape[:2], -1).permute(
+            2, 0, 1, 3
+        )  # (time, D, batch, G * H)
 
         def step(state: State, given: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
             projected, is_inside = given
