@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -140,8 +140,15 @@ class DataSpec:
         return len(self.target_names)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, strings and numbers, so that it loads with `weights_only=True`."""
-        return asdict(self)
+        """Plain tuples, strings and numbers, so that it loads with `weights_only=True`.
+
+        Nothing is copied: a vocabulary has tens of thousands of entries, and this is saved in every epoch.
+        """
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("words", "characters"):
+            vocabulary: Vocabulary | None = plain[name]
+            plain[name] = vocabulary and {"entries": vocabulary.entries, "counts": vocabulary.counts}
+        return plain
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> DataSpec:

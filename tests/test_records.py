@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -65,6 +66,13 @@ def test_spec_survives_a_checkpoint() -> None:
     assert DataSpec.from_dict(torch.load(file, weights_only=True)) == spec
     images = DataSpec(target_names=("0", "1"), feature_size=28, view="rows", image_size=(28, 28))
     assert DataSpec.from_dict(images.to_dict()) == images
+
+
+def test_spec_as_plain_values_copies_no_vocabulary() -> None:
+    spec = DataSpec(("A",), words=Vocabulary(("light",), (2,)), view=None)
+    plain = spec.to_dict()
+    assert plain == asdict(spec)
+    assert plain["words"]["entries"] is spec.words.entries
 
 
 def test_spec_of_a_checkpoint_from_before_word_vectors() -> None:
