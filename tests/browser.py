@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,13 +24,22 @@ FLAGS = (
 
 
 def skip_without_chromium() -> str:
-    """The path of Chromium; skips the test where it, or Playwright, is missing."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip("no Chromium: install the package chromium (Debian) or chromium-browser (Ubuntu)")
+    """The path of Chromium, the system's or Playwright's own; skips the test where there is none."""
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("no Playwright: pip install 'seqtrain[browser]'")
+    path = next(filter(None, map(shutil.which, NAMES)), None) or _bundled()
+    if path is None:
+        pytest.skip("no Chromium: install the package chromium, or run: playwright install chromium")
     return path
+
+
+def _bundled() -> str | None:
+    """The one that `playwright install chromium` downloads."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path: str = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
 
 
 @contextmanager

@@ -8,22 +8,24 @@ import pytorch_lightning as pl
 
 from seqtrain.telemetry.final_states import FinalStateStatistics
 from seqtrain.telemetry.sink import sink_of
-from seqtrain.telemetry.steps import has_stepped, step_output
+from seqtrain.telemetry.steps import has_stepped, is_in_last_epoch, step_output
 
 
 class HiddenStateTelemetry(pl.Callback):
     """Statistics of h_n and c_n, per layer and direction, at each sequence's true last step.
 
-    Those of training cover one batch every `every_n_steps` steps, those of validation the whole split. Both
-    have the same tags, so that TensorBoard shows them in one chart.
+    Those of training cover one batch, those of validation the whole split. Both have the same tags, so that
+    TensorBoard shows them in one chart.
 
     Args:
-        every_n_steps: optimizer steps between two measurements in training.
+        every_n_steps: optimizer steps between two measurements; in validation at least as many; the
+            first and the last one are always measured.
     """
 
     def __init__(self, every_n_steps: int) -> None:
         self.every_n_steps = every_n_steps
         self._validation: FinalStateStatistics | None = None
+        self._last_step: int | None = None  # of a measurement in validation
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -38,7 +40,7 @@ class HiddenStateTelemetry(pl.Callback):
         sink.histograms(histograms, trainer.global_step)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._validation = FinalStateStatistics(over_split=True)
+        self._validation = FinalStateStatistics(over_split=True) if self._is_due(trainer) else None
 
     def on_validation_batch_end(
         self,
@@ -49,8 +51,8 @@ class HiddenStateTelemetry(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        assert self._validation is not None
-        self._validation.update(step_output(outputs))
+        if self._validation is not None:
+            self._validation.update(step_output(outputs))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or self._validation is None:
@@ -59,3 +61,15 @@ class HiddenStateTelemetry(pl.Callback):
         sink = sink_of(trainer)
         sink.scalars(scalars, trainer.global_step, validation=True)
         sink.histograms(histograms, trainer.global_step, validation=True)
+        self._last_step = trainer.global_step
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        if self._last_step is None or is_in_last_epoch(trainer):
+            return True
+        return trainer.global_step - self._last_step >= self.every_n_steps
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_step": self._last_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last_step = state_dict["last_step"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-FIRST_COST = 1.0  # seconds that the first drawing is expected to take, with the import of the library
+FIRST_COST = 0.4  # seconds that the first drawing is expected to take, with the import of the library
 
 
 class Pace:
@@ -20,7 +20,7 @@ class Pace:
         share: of the training time.
     """
 
-    def __init__(self, share: float = 0.005) -> None:
+    def __init__(self, share: float = 0.004) -> None:
         self.share = share
         self.last_step = 0
         self._started_at = time.monotonic()

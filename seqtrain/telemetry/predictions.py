@@ -93,10 +93,14 @@ class PredictionTelemetry(pl.Callback):
 
 
 def count_confusions(targets: Tensor, predictions: Tensor, num_targets: int) -> Tensor:
-    """(num_targets, num_targets): how often each target (row) was predicted as each target (column)."""
-    valid = targets != IGNORED
-    pairs = targets[valid] * num_targets + predictions[valid]
-    return pairs.bincount(minlength=num_targets**2).view(num_targets, num_targets)
+    """(num_targets, num_targets): how often each target (row) was predicted as each target (column).
+
+    Nothing is read back from the device.
+    """
+    pairs = torch.where(targets == IGNORED, num_targets**2, targets * num_targets + predictions)
+    counts = pairs.new_zeros(num_targets**2 + 1)  # the last one counts what is ignored
+    counts.index_add_(0, pairs.flatten(), counts.new_ones(()).expand(pairs.numel()))
+    return counts[:-1].view(num_targets, num_targets)
 
 
 def _draw_confusions(sink: Sink, step: int, counts: Tensor, spec: DataSpec) -> None:

@@ -20,35 +20,41 @@ from seqtrain.telemetry.sample import (
     recurrent_module,
 )
 from seqtrain.telemetry.sink import Sink, sink_of
+from seqtrain.telemetry.steps import is_in_last_epoch
 
 log = logging.getLogger("seqtrain")
 
 NUM_EXAMPLES = 2  # sequences whose states are drawn
-MAX_STATES = (
-    2**24
-)  # numbers of h in a trace, which has about eight times as many with its gates and gradients
+# Numbers of h in a trace, which has about eight times as many with its gates and gradients.
+MAX_STATES = 2**24
 
 
 class RecurrenceTelemetry(pl.Callback):
-    """Gates, memory lengths and gradients through time, after each validation; now and then as figures.
+    """Gates, memory lengths and gradients through time, after validations; now and then as figures.
 
     The sample runs through the weights of the backbone as `seqtrain.recurrence.trace` does it, whatever
     engine the training uses. Backbones that cannot be traced are left out.
 
     Args:
+        every_n_steps: optimizer steps at least between two measurements; each follows a validation. There is
+            always one after the first validation and one at the end.
         num_sequences: of the validation data that are looked at; fewer where they are very long.
         gates: whether to log statistics of the gates, and the memory lengths that they imply.
         gradients: whether to log the gradient of the loss with respect to the states.
         figures: whether to draw states, gates and gradients over time (TensorBoard only).
     """
 
-    def __init__(self, num_sequences: int, gates: bool, gradients: bool, figures: bool) -> None:
+    def __init__(
+        self, every_n_steps: int, num_sequences: int, gates: bool, gradients: bool, figures: bool
+    ) -> None:
+        self.every_n_steps = every_n_steps
         self.num_sequences = num_sequences
         self.gates = gates
         self.gradients = gradients
         self.figures = figures
         self._pace = Pace()
         self._sample: Sample | None = None
+        self._last_step: int | None = None  # of a measurement
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._pace.start()
@@ -60,18 +66,29 @@ class RecurrenceTelemetry(pl.Callback):
         self._sample = draw_sample(trainer, self.num_sequences, _max_steps(pl_module))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.sanity_checking:
-            self._look(trainer, pl_module, with_figures=self._pace.is_due(trainer.global_step))
+        if trainer.sanity_checking:
+            return
+        with_figures = self.figures and self._pace.is_due(trainer.global_step)
+        if with_figures or self._is_due(trainer):
+            self._look(trainer, pl_module, with_figures)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.figures and self._pace.last_step < trainer.global_step:
-            self._look(trainer, pl_module, with_figures=True)
+        with_figures = self.figures and self._pace.last_step < trainer.global_step
+        if with_figures or self._last_step != trainer.global_step:
+            self._look(trainer, pl_module, with_figures)
 
     def state_dict(self) -> dict[str, Any]:
-        return self._pace.state_dict()
+        return {"pace": self._pace.state_dict(), "last_step": self._last_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._pace.load_state_dict(state_dict)
+        # Checkpoints of versions that measured after every validation hold the state of the pace alone.
+        self._pace.load_state_dict(state_dict.get("pace", state_dict))
+        self._last_step = state_dict["last_step"]
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        if self._last_step is None or is_in_last_epoch(trainer):
+            return True
+        return trainer.global_step - self._last_step >= self.every_n_steps
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule, with_figures: bool) -> None:
         if self._sample is None:
@@ -82,10 +99,12 @@ class RecurrenceTelemetry(pl.Callback):
             with looking_at(network, with_gradients=self.gradients):
                 traced = trace_network(network, batch)
                 norms = gradient_norms(network, batch, traced) if self.gradients else {}
-            sink.scalars(self._scalars(member, traced, norms), step, validation=True)
-            if self.figures and with_figures and sink.has_figures:
+            if self._last_step != step:
+                sink.scalars(self._scalars(member, traced, norms), step, validation=True)
+            if with_figures and sink.has_figures:
                 with self._pace.drawing(step):
                     _draw(sink, step, member, self._sample, traced, norms)
+        self._last_step = step
 
     def _scalars(self, member: str, traced: Trace, norms: dict[str, Tensor]) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}

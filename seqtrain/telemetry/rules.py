@@ -12,7 +12,8 @@ class Rule:
     """A condition on logged scalars that indicates a problem.
 
     `tag` is a regular expression for the tags of the numbers that the rule judges; its group, if it has one,
-    is the layer and direction. `message` names `{place}` and `{value}`.
+    is the layer and direction. `message` names `{place}` and `{value}`. With `may_recover`, a number that
+    falls is no reason to warn, even beyond the limit: a healthy training may start there.
     """
 
     tag: str
@@ -20,6 +21,7 @@ class Rule:
     message: str
     remedy: str
     validation: bool = True
+    may_recover: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Finding:
     """A rule that fired for one number."""
 
     tag: str
+    value: float
     message: str
     remedy: str
+    may_recover: bool = False
 
     def __str__(self) -> str:
         return f"{self.message}. {self.remedy}."
@@ -63,6 +67,7 @@ RULES = (
         lambda share: share > 0.3,
         "units are dead in {place}: {value:.0%} of them hardly differ from sequence to sequence (above 30%)",
         "Use a smaller model.hidden_size, lower optimizer.lr, or tanh instead of relu in a plain RNN",
+        may_recover=True,  # with input gates almost closed (chrono initialization) all states start alike
     ),
     Rule(
         r"gates/(.*)/(?:forget|update)/low",
@@ -95,15 +100,16 @@ def judge(training: Mapping[str, float], validation: Mapping[str, float]) -> Ite
             match = re.fullmatch(rule.tag, tag)
             if match and rule.is_sick(value):
                 place = match[1].replace("/", ", ") if match.groups() else ""
-                yield Finding(tag, rule.message.format(place=place, value=value), rule.remedy)
+                message = rule.message.format(place=place, value=value)
+                yield Finding(tag, value, message, rule.remedy, rule.may_recover)
 
 
 def judge_loss(losses: list[float]) -> Iterator[Finding]:
-    """Whether the training loss has stayed where it was, given its values at each validation so "
-    "far."""
+    """Whether the training loss has stayed where it was, given its values at each validation so far."""
     if len(losses) > 1 and all(loss > 0.99 * losses[0] for loss in losses[1:]):
         yield Finding(
             "train/loss",
+            losses[-1],
             f"the loss is flat: {losses[0]:.4f} at the first validation, {losses[-1]:.4f} now",
             "Raise or lower optimizer.lr by a factor of 10, look at the data (python -m seqtrain "
             "check_data), and see whether the gradients vanish",

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
@@ -46,11 +47,20 @@ class Sink:
         self._others = [logger for logger in loggers if not isinstance(logger, TensorBoardLogger)]
         self._validation: dict[TensorBoardLogger, SummaryWriter] = {}
         self._latest: tuple[dict[str, float], dict[str, float]] = ({}, {})
+        self._steps: tuple[dict[str, int], dict[str, int]] = ({}, {})
 
     @property
     def latest(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """The last value of every scalar by tag, of training and of validation."""
         return self._latest
+
+    def measured_at(self, step: int) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """Like `latest`, but only the scalars that were written after so many optimizer steps."""
+        training, validation = (
+            {tag: value for tag, value in latest.items() if steps[tag] == step}
+            for latest, steps in zip(self._latest, self._steps, strict=True)
+        )
+        return training, validation
 
     @property
     def has_figures(self) -> bool:
@@ -60,6 +70,7 @@ class Sink:
     def scalars(self, values: Mapping[str, float], step: int, *, validation: bool = False) -> None:
         """Write numbers by tag."""
         self._latest[validation].update(values)
+        self._steps[validation].update(dict.fromkeys(values, step))
         named = {f"val/{tag}": value for tag, value in values.items()} if validation else dict(values)
         for logger in self._others:
             logger.log_metrics(named, step)
@@ -67,9 +78,10 @@ class Sink:
 
     def charts(self, values: Mapping[str, float], step: int, *, validation: bool = False) -> None:
         """Write numbers by tag to TensorBoard alone: the other loggers have them under another name."""
-        for writer in self._writers(validation):
-            for tag, value in values.items():
-                writer.add_scalar(tag, value, step)
+        # All of them in one event: an event each takes ten times as long.
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()])
+        for writer in self._writers(validation) if values else []:
+            writer._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]
 
     def histograms(self, values: Mapping[str, Histogram], step: int, *, validation: bool = False) -> None:
         """Write histograms by tag."""

@@ -19,3 +19,8 @@ def step_output(outputs: Any) -> StepOutput:
 def has_stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
     """Whether the optimizer has taken a step after this batch, rather than accumulated its gradients."""
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
+
+
+def is_in_last_epoch(trainer: pl.Trainer) -> bool:
+    """Whether the training ends with this epoch: so far as it is known, since it may stop early."""
+    return trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs

@@ -32,8 +32,8 @@ class WeightTelemetry(pl.Callback):
 
     `weights/layer0/forward/W_hh/forget/norm` is the Frobenius norm of the rows of one gate, `gradient_norm`
     that of their gradient before clipping, and `update` the norm of what the optimizer added to them in this
-    step, relative to `norm`; about 0.001 is a healthy size. A plain RNN has one block of rows, and no name of
-    a gate.
+    step, relative to `norm`; about 0.001 is a healthy size. The matrices of a plain RNN have no gates: their
+    tags end in `W_hh/norm`.
 
     Args:
         every_n_steps: optimizer steps between two measurements.
@@ -49,10 +49,10 @@ class WeightTelemetry(pl.Callback):
     ) -> None:
         if trainer.global_step % self.every_n_steps != 0:
             return
-        for tag, rows, parameter in _blocks(pl_module):
-            self._before[tag] = parameter.detach()[rows].clone()
+        for place, gates, parameter in _matrices(pl_module):
+            self._before[place] = parameter.detach().clone()
             if parameter.grad is not None:
-                self._gradient_norms[tag] = parameter.grad[rows].norm()
+                self._gradient_norms[place] = _norms_by_gate(parameter.grad, gates)
 
     @torch.no_grad()
     def on_train_batch_end(
@@ -60,20 +60,31 @@ class WeightTelemetry(pl.Callback):
     ) -> None:
         if not self._before or not has_stepped(trainer, batch_idx):
             return
-        norms: dict[str, Tensor] = {}
-        for tag, rows, parameter in _blocks(pl_module):
-            norm = self._before[tag].norm()
-            norms[f"{tag}/norm"] = norm
-            norms[f"{tag}/update"] = (parameter[rows] - self._before[tag]).norm() / norm
-            if tag in self._gradient_norms:
-                norms[f"{tag}/gradient_norm"] = self._gradient_norms[tag]
-        values = torch.stack(list(norms.values())).tolist()  # in one transfer
-        sink_of(trainer).scalars(dict(zip(norms, values, strict=True)), trainer.global_step)
+        tags: list[str] = []
+        values: list[Tensor] = []
+        for place, gates, parameter in _matrices(pl_module):
+            norms = _norms_by_gate(self._before[place], gates)
+            measured = {
+                "norm": norms,
+                "update": _norms_by_gate(parameter - self._before[place], gates) / norms,
+            }
+            if place in self._gradient_norms:
+                measured["gradient_norm"] = self._gradient_norms[place]
+            for name, value in measured.items():
+                tags += [f"{place}/{gate}/{name}" if gate else f"{place}/{name}" for gate in gates]
+                values.append(value)
+        scalars = dict(zip(tags, torch.cat(values).tolist(), strict=True)) if tags else {}  # in one transfer
+        sink_of(trainer).scalars(scalars, trainer.global_step)
         self._before, self._gradient_norms = {}, {}
 
 
-def _blocks(pl_module: pl.LightningModule) -> Iterator[tuple[str, slice, Tensor]]:
-    """The rows of each gate in each matrix of each layer and direction: their tag, place and matrix."""
+def _norms_by_gate(matrix: Tensor, gates: tuple[str, ...]) -> Tensor:
+    """The Frobenius norm of the rows of each gate: (gates * hidden_size, inputs) to (gates,)."""
+    return torch.stack([rows.norm() for rows in matrix.chunk(len(gates))])
+
+
+def _matrices(pl_module: pl.LightningModule) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
+    """Each matrix of each layer and direction: its tag, the gates that its rows belong to, and itself."""
     for member, network in members_of(pl_module):
         rnn: Any = recurrent_module(network)
         if rnn is None:
@@ -82,8 +93,5 @@ def _blocks(pl_module: pl.LightningModule) -> Iterator[tuple[str, slice, Tensor]
         for layer in range(rnn.num_layers):
             for direction, suffix in enumerate(("", "_reverse") if rnn.bidirectional else ("",)):
                 for matrix, short in MATRICES.items():
-                    parameter = getattr(rnn, f"{matrix}_l{layer}{suffix}")
-                    size = len(parameter) // len(gates)
-                    for number, gate in enumerate(gates):
-                        tag = f"weights/{member}{name_place(layer, direction)}/{short}/{gate}".rstrip("/")
-                        yield tag, slice(number * size, (number + 1) * size), parameter
+                    place = f"weights/{member}{name_place(layer, direction)}/{short}"
+                    yield place, gates, getattr(rnn, f"{matrix}_l{layer}{suffix}")

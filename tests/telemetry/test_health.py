@@ -14,16 +14,26 @@ from seqtrain.telemetry.health import HealthWarnings
 from seqtrain.telemetry.sink import Sink
 from seqtrain.training.train import train
 
+DEAD = "h_n/layer0/forward/dead"
 RATIO = "gradients/layer0/forward/ratio"
 SICK, WELL = 1e-9, 0.5
 
 
-def validate(warnings: HealthWarnings, sink: Sink, monkeypatch: pytest.MonkeyPatch, *ratios: float) -> None:
+def validate(
+    warnings: HealthWarnings,
+    sink: Sink,
+    monkeypatch: pytest.MonkeyPatch,
+    *values: float | None,
+    tag: str = RATIO,
+) -> None:
+    """A validation for each value, or one after which nothing is measured."""
     monkeypatch.setattr(health, "sink_of", lambda _: sink)
-    trainer: Any = SimpleNamespace(sanity_checking=False, is_global_zero=True, global_step=5)
     module: Any = None
-    for ratio in ratios:
-        sink.scalars({RATIO: ratio}, 5, validation=True)
+    for number, value in enumerate(values):
+        step = 5 * (number + 1)
+        trainer: Any = SimpleNamespace(sanity_checking=False, is_global_zero=True, global_step=step)
+        if value is not None:
+            sink.scalars({tag: value}, step, validation=True)
         warnings.on_validation_end(trainer, module)
 
 
@@ -41,6 +51,27 @@ def test_a_finding_is_reported_once_when_it_stays(monkeypatch, caplog) -> None:
 def test_a_finding_that_goes_away_is_not_reported(monkeypatch, caplog) -> None:
     validate(HealthWarnings(patience=2), Sink([]), monkeypatch, SICK, WELL, SICK, WELL)
     assert caplog.messages == []
+
+
+def test_a_validation_without_a_measurement_neither_counts_nor_clears(monkeypatch, caplog) -> None:
+    warnings, sink = HealthWarnings(patience=2), Sink([])
+    validate(warnings, sink, monkeypatch, SICK, None, None)
+    assert caplog.messages == []
+    validate(warnings, sink, monkeypatch, SICK)
+    assert len(caplog.messages) == 1
+
+
+def test_units_that_come_to_life_are_no_reason_to_warn(monkeypatch, caplog) -> None:
+    warnings, sink = HealthWarnings(patience=2), Sink([])
+    validate(warnings, sink, monkeypatch, 0.9, 0.7, 0.5, 0.4, tag=DEAD)
+    assert caplog.messages == []
+    validate(warnings, sink, monkeypatch, 0.4, tag=DEAD)
+    assert caplog.messages[0].startswith("warning: units are dead in layer0, forward: 40% of them")
+
+
+def test_gradients_that_vanish_less_still_vanish(monkeypatch, caplog) -> None:
+    validate(HealthWarnings(patience=2), Sink([]), monkeypatch, 1e-9, 1e-7)
+    assert len(caplog.messages) == 1
 
 
 def test_a_resumed_training_counts_on(monkeypatch, caplog) -> None:

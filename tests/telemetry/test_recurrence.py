@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from event_files import read_images, read_scalars
 
@@ -15,8 +16,8 @@ SPEC = DataSpec(("zero", "one"), feature_size=8, view="rows", image_size=(8, 8))
 QUIET = tuple(f"callbacks.{name}=null" for name in ("hidden_states", "weights", "predictions"))
 
 
-def test_gates_and_gradients_come_after_each_validation_and_figures_at_the_end(compose) -> None:
-    cfg = compose(*QUIET, "model=bilstm", task="pos")
+def test_gates_and_gradients_come_after_validations_and_figures_at_the_end(compose) -> None:
+    cfg = compose(*QUIET, "model=bilstm", "callbacks.recurrence.every_n_steps=6", task="pos")
     train(cfg, RunFolder(cfg.run_dir))
     folder = Path(cfg.run_dir) / "validation"
     scalars = {tag: v for tag, v in read_scalars(folder).items() if tag.startswith(("gates", "gradients"))}
@@ -32,6 +33,15 @@ def test_gates_and_gradients_come_after_each_validation_and_figures_at_the_end(c
         tag: [12]
         for tag in ("states/example1", "states/example2", "gates/example1", "gradients/through time")
     }
+
+
+@pytest.mark.parametrize(("every", "steps"), [(6, [6, 12, 18, 24]), (7, [6, 18, 24]), (100, [6, 24])])
+def test_measurements_are_some_steps_apart(compose, every: int, steps: list[int]) -> None:
+    options = ("trainer.max_epochs=4", "trainer.limit_train_batches=6", "callbacks.recurrence.figures=false")
+    cfg = compose(*QUIET, *options, f"callbacks.recurrence.every_n_steps={every}")
+    train(cfg, RunFolder(cfg.run_dir))
+    scalars = read_scalars(Path(cfg.run_dir) / "validation")
+    assert list(scalars["gradients/layer0/forward/ratio"]) == steps
 
 
 def test_each_part_can_be_switched_off(compose) -> None:

@@ -30,6 +30,15 @@ def test_scalars_go_to_every_logger(sink: Sink, tmp_path: Path) -> None:
     assert rows(tmp_path / "table") == [{"train/loss": "0.5", "step": "3"}]
 
 
+def test_the_numbers_of_a_step_are_those_written_then() -> None:
+    sink = Sink([])
+    sink.scalars({"train/loss": 2.0}, 4)
+    sink.scalars({"dead": 0.5, "ratio": 1.0}, 3, validation=True)
+    sink.scalars({"ratio": 0.1}, 4, validation=True)
+    assert sink.latest == ({"train/loss": 2.0}, {"dead": 0.5, "ratio": 0.1})
+    assert sink.measured_at(4) == ({"train/loss": 2.0}, {"ratio": 0.1})
+
+
 def test_validation_has_a_folder_in_tensorboard_and_a_prefix_elsewhere(sink: Sink, tmp_path: Path) -> None:
     sink.scalars({"h_n/layer0/forward/mean": 0.25}, 7, validation=True)
     sink.close()

@@ -85,6 +85,7 @@ class EveryNSteps:
 
 @describes("callbacks", "seqtrain.telemetry.RecurrenceTelemetry")
 class RecurrenceTelemetry:
+    every_n_steps: Count
     num_sequences: Count
     gates: bool
     gradients: bool

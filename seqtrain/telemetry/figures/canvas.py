@@ -6,7 +6,7 @@ a layout engine, which would draw everything twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,11 +40,35 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
 
 
 def label_steps(panel: Axes, labels: Sequence[str]) -> None:
-    """Write what each step is along the x axis, or every n-th where there are too many."""
+    """Write what each step is below the x axis, or every n-th where there are too many."""
     every = -(-len(labels) // MAX_LABELS)
-    places = range(0, len(labels), every)
-    turned = any(len(label) > 3 for label in labels)
-    panel.set_xticks(list(places), [labels[place] for place in places], rotation=90 if turned else 0)
+    shown = {place: labels[place] for place in range(0, len(labels), every)}
+    label_columns(panel, shown, turned=any(len(label) > 3 for label in labels))
+
+
+def label_columns(panel: Axes, labels: Mapping[int, str], turned: bool) -> None:
+    """Write labels below the x axis by place. Labels of ticks are laid out three times as often as texts."""
+    panel.set_xticks([])
+    below = panel.get_xaxis_transform()
+    for place, label in labels.items():
+        panel.text(
+            place,
+            -0.03,
+            label,
+            fontsize=7,
+            rotation=90 if turned else 0,
+            ha="center",
+            va="top",
+            transform=below,
+        )
+
+
+def label_rows(panel: Axes, labels: Sequence[str]) -> None:
+    """Write a label on the left of each row."""
+    panel.set_yticks([])
+    beside = panel.get_yaxis_transform()
+    for place, label in enumerate(labels):
+        panel.text(-0.02, place, label, fontsize=7, ha="right", va="center", transform=beside)
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seqtrain.telemetry.figures.canvas import add_panel, new_figure
+from seqtrain.telemetry.figures.canvas import add_panel, label_columns, label_rows, new_figure
 
 MOST_NUMBERS = 400  # cells; with more of them numbers could not be read
 
@@ -19,8 +19,8 @@ def draw_confusions(counts: Tensor, names: Sequence[str]) -> Figure:
     panel = add_panel(figure, 0.9, 0.8, size, size)
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
     panel.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    panel.set_xticks(range(len(names)), names, rotation=90)
-    panel.set_yticks(range(len(names)), names)
+    label_columns(panel, dict(enumerate(names)), turned=any(len(name) > 3 for name in names))
+    label_rows(panel, names)
     if counts.numel() <= MOST_NUMBERS:
         _write_counts(figure, counts, shares)
     return figure

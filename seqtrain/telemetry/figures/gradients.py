@@ -22,6 +22,7 @@ def draw_gradients(norms: Mapping[str, Tensor], lengths: Tensor) -> Figure:
         style = "--" if place.endswith("backward") else "-"
         panel.plot(means, style, color=COLOURS[number % len(COLOURS)], label=place.replace("/", ", "))
     panel.set_yscale("log")
+    panel.yaxis.set_major_formatter(lambda norm, _: f"{norm:.0e}")  # the default typesets its powers: 0.2 s
     panel.set_xlabel("step, in the order in which the direction takes them", fontsize=8)
     panel.grid(alpha=0.3)
     panel.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8, frameon=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from seqtrain.telemetry.figures.canvas import DIVERGING, add_panel, label_steps, new_figure
@@ -14,7 +15,7 @@ WIDTH, PANEL, INPUTS, BELOW = 7.0, 2.3, 0.9, 0.9  # inches
 def draw_states(example: Example) -> Figure:
     """h of the last layer: a row for each unit and a column for each step; a panel for each direction.
 
-    Units are in the order of the step at which they are largest, so that those of one kind lie together.
+    Units are sorted by the step at which they are largest, so that similar ones are neighbours.
     """
     top = 0.4 + (0 if example.inputs is None else INPUTS)
     height = top + len(example.directions) * (PANEL + 0.25) + BELOW
@@ -27,10 +28,21 @@ def draw_states(example: Example) -> Figure:
         panel.imshow(units.numpy(), aspect="auto", cmap=DIVERGING, vmin=-1, vmax=1, interpolation="nearest")
         panel.set_ylabel(f"{DIRECTIONS[number]}: units", fontsize=8)
         panel.set_xticks([])
+        panel.set_yticks([])  # numbers would mean nothing: units are sorted
     label_steps(panel, example.labels)
-    colours = add_panel(figure, WIDTH - 0.65, BELOW, 0.15, height - top - BELOW - 0.25)
-    figure.colorbar(panel.images[0], cax=colours)
+    _draw_scale(figure, height - top - BELOW - 0.25)
     return figure
+
+
+def _draw_scale(figure: Figure, height: float) -> None:
+    """What the colours mean; matplotlib's own scale takes ten times as long."""
+    panel = add_panel(figure, WIDTH - 0.65, BELOW, 0.15, height)
+    levels = np.linspace(1, -1, 64)[:, None]
+    panel.imshow(levels, aspect="auto", cmap=DIVERGING, vmin=-1, vmax=1, extent=(0, 1, -1, 1))
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for value in (-1, 0, 1):
+        panel.text(1.3, value, str(value), fontsize=7, va="center")
 
 
 def _draw_inputs(figure: Figure, example: Example, height: float) -> None:

@@ -11,7 +11,7 @@ from seqtrain.telemetry.figures.states import draw_states
 
 def test_of_too_many_steps_every_n_th_is_named() -> None:
     figure = draw_states(example(steps=100))
-    labels = [label.get_text() for label in figure.axes[2].get_xticklabels()]
+    labels = [text.get_text() for text in figure.axes[2].texts]
     assert labels == [str(step) for step in range(0, 100, 3)]
     assert len(labels) <= MAX_LABELS
 

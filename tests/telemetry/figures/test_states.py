@@ -14,4 +14,4 @@ def test_states_have_a_row_for_each_unit_and_a_column_for_each_step() -> None:
 def test_words_are_along_the_axis() -> None:
     words = ["They", "saw", "the", "light"]
     figure = draw_states(example(words=words))
-    assert [label.get_text() for label in figure.axes[-2].get_xticklabels()] == words
+    assert [text.get_text() for text in figure.axes[-2].texts] == words
