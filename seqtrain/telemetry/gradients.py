@@ -39,7 +39,7 @@ def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dic
     for layer, directions in enumerate(gradients):
         for direction, part in enumerate(directions):
             by_step = part.h.norm(dim=2)
-            walked = by_step if direction == 0 else _reverse(by_step, batch.lengths)
+            walked = by_step if direction == 0 else reverse(by_step, batch.lengths)
             norms[name_place(layer, direction)] = walked
     return norms
 
@@ -88,7 +88,7 @@ def _fifths(lengths: Tensor, time: int) -> dict[str, Tensor]:
     }
 
 
-def _reverse(values: Tensor, lengths: Tensor) -> Tensor:
+def reverse(values: Tensor, lengths: Tensor) -> Tensor:
     """Each sequence of (batch, time) backwards, its padding still behind it."""
     steps, length = torch.arange(values.shape[1]), lengths[:, None]
     places = torch.where(steps < length, length - 1 - steps, steps)

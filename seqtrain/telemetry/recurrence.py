@@ -12,6 +12,7 @@ from seqtrain.recurrence.trace import Trace
 from seqtrain.telemetry.gates import gate_statistics
 from seqtrain.telemetry.gradients import gradient_norms, gradient_statistics, trace_network
 from seqtrain.telemetry.pace import Pace
+from seqtrain.telemetry.reach import norms_by_distance, reach_statistics
 from seqtrain.telemetry.sample import (
     Sample,
     draw_sample,
@@ -99,16 +100,19 @@ class RecurrenceTelemetry(pl.Callback):
             with looking_at(network, with_gradients=self.gradients):
                 traced = trace_network(network, batch)
                 norms = gradient_norms(network, batch, traced) if self.gradients else {}
+                distances = norms_by_distance(network, batch, traced, norms) if self.gradients else {}
             if self._last_step != step:
-                sink.scalars(self._scalars(member, traced, norms), step, validation=True)
+                sink.scalars(self._scalars(member, traced, norms, distances), step, validation=True)
             if with_figures and sink.has_figures:
                 with self._pace.drawing(step):
-                    _draw(sink, step, member, self._sample, traced, norms)
+                    _draw(sink, step, member, self._sample, traced, distances)
         self._last_step = step
 
-    def _scalars(self, member: str, traced: Trace, norms: dict[str, Tensor]) -> dict[str, float]:
+    def _scalars(
+        self, member: str, traced: Trace, norms: dict[str, Tensor], distances: dict[str, Tensor]
+    ) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}
-        gradients = gradient_statistics(norms, traced.lengths)
+        gradients = gradient_statistics(norms, traced.lengths) | reach_statistics(distances, traced.lengths)
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
         return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}
 
@@ -125,7 +129,7 @@ def _max_steps(pl_module: pl.LightningModule) -> int:
 
 
 def _draw(
-    sink: Sink, step: int, member: str, sample: Sample, traced: Trace, norms: dict[str, Tensor]
+    sink: Sink, step: int, member: str, sample: Sample, traced: Trace, distances: dict[str, Tensor]
 ) -> None:
     # The library is imported when something is drawn, not when a training starts.
     from seqtrain.telemetry.figures.example import choose_examples, read_example
@@ -140,6 +144,6 @@ def _draw(
         sink.figure(f"states/{member}example{number}", draw_states(example), step, validation=True)
     if examples[0].directions[0].gates:
         sink.figure(f"gates/{member}example1", draw_gates(examples[0]), step, validation=True)
-    if norms:
-        figure = draw_gradients(norms, traced.lengths)
+    if distances:
+        figure = draw_gradients(distances, traced.lengths)
         sink.figure(f"gradients/{member}through time", figure, step, validation=True)
