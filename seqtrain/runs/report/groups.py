@@ -54,6 +54,11 @@ class Section:
     runs: tuple[Run, ...]
 
     @property
+    def num_repeated(self) -> int:
+        """Finished runs that are not counted, since another one has their configuration and seed."""
+        return sum(run.state == "done" for run in self.runs) - sum(len(group.runs) for group in self.groups)
+
+    @property
     def open_runs(self) -> list[Run]:
         return [run for run in self.runs if run.state != "done"]
 
@@ -107,11 +112,17 @@ def _title(run: Run) -> str:
 
 
 def _members(runs: Sequence[Run], axes: Sequence[str], is_given: bool) -> list[list[Run]]:
-    """The finished runs of each group: those that agree in the given axes, or in all but the seed."""
+    """The finished runs of each group: those that agree in the given axes, or in all but the seed.
+
+    Of runs with the same configuration and seed only the first counts: they are no further evidence.
+    """
     groups: dict[object, list[Run]] = {}
+    known: set[tuple[str, str]] = set()
     for run in runs:
-        key = tuple(show_value(run.config, axis) for axis in axes) if is_given else group_key(run.config)
-        if run.state == "done":
+        content = group_key(run.config)
+        key = tuple(show_value(run.config, axis) for axis in axes) if is_given else content
+        if run.state == "done" and (content, str(run.seed)) not in known:
+            known.add((content, str(run.seed)))
             groups.setdefault(key, []).append(run)
     return list(groups.values())
 

@@ -74,6 +74,10 @@ def _notes(section: Section, compared: bool) -> list[str]:
     states = Counter(run.state for run in section.runs)
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     notes = [f"{len(section.runs)} run{'s' * (len(section.runs) > 1)}: {counts}"]
+    if section.num_repeated:
+        notes.append(
+            f"{section.num_repeated} not counted: another run has the same configuration and the same seed."
+        )
     if any(group.is_best for group in section.groups) and compared:
         needed = next(number for number in range(1, 20) if smallest_p(number) <= LEVEL)
         notes.append(

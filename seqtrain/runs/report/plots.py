@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from seqtrain.config import ConfigError
@@ -14,6 +15,9 @@ from seqtrain.runs.report.axes import find_axes, find_key, short_names, show_val
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.curves import read_curve
 from seqtrain.runs.report.groups import Group, Section, compare_runs
+
+MAX_TICKS = 10  # values of an axis that are all written below it
+MAX_INSIDE = 5  # entries of a legend that do not hide the lines
 
 
 def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
@@ -25,19 +29,23 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
     """
     section, (key,) = _section_by(runs, metric, x=x)
     metric = section.metrics[0]
-    figure, axis = _new_figure()
+    lines = _lines(section, key)
+    figure, axis = _new_figure(len(lines))
     values = sorted({group.config.get(key) for group in section.groups}, key=_order)
     is_numeric = all(isinstance(value, (int, float)) for value in values)
-    for label, groups in _lines(section, key).items():
+    for label, groups in lines.items():
         groups = sorted(groups, key=lambda group: _order(group.config.get(key)))
         places = [
             group.config[key] if is_numeric else values.index(group.config.get(key)) for group in groups
         ]
         means = [group.statistics[metric].mean for group in groups]
         spread = [group.statistics[metric].deviation or 0.0 for group in groups]
-        axis.errorbar(places, means, yerr=spread, marker="o", capsize=3, label=label)
-    ticks = values if is_numeric else range(len(values))
-    axis.set_xticks(list(ticks), [show_value({key: value}, key) for value in values])
+        line = "-" if is_numeric else ""  # there is nothing between two classes
+        axis.errorbar(places, means, yerr=spread, marker="o", linestyle=line, capsize=3, label=label)
+    if not is_numeric:
+        axis.set_xticks(range(len(values)), [show_value({key: value}, key) for value in values])
+    elif len(values) <= MAX_TICKS:
+        axis.set_xticks(values, [show_value({key: value}, key) for value in values])
     axis.set(xlabel=short_names([key])[key], ylabel=metric, title=section.title)
     _save(figure, axis, path)
 
@@ -60,7 +68,7 @@ def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str, path: Path) 
         [mean(cells[row, column]) if (row, column) in cells else float("nan") for column in across]
         for row in down
     ]
-    figure, axis = _new_figure()
+    figure, axis = _new_figure(1)
     figure.colorbar(axis.imshow(table, cmap="viridis", aspect="auto"), label=metric)
     axis.set_xticks(range(len(across)), [show_value({columns: value}, columns) for value in across])
     axis.set_yticks(range(len(down)), [show_value({rows: value}, rows) for value in down])
@@ -81,7 +89,7 @@ def draw_curves(runs: Sequence[Run], metric: str, path: Path) -> None:
     section = _single_section(runs, "")
     metric = metric or section.monitor
     axes = find_axes([run.config for run in runs])
-    figure, axis = _new_figure()
+    figure, axis = _new_figure(len({_label(run.config, axes) for run in runs}))
     colours: dict[str, str] = {}
     for run in runs:
         curve = read_curve(run, metric)
@@ -133,12 +141,17 @@ def _order(value: object) -> tuple[bool, float, str]:
     return not is_number, float(value) if isinstance(value, (int, float)) else 0.0, str(value)
 
 
-def _new_figure() -> tuple[Any, Any]:
+def _new_figure(num_lines: int) -> tuple[Any, Any]:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
-    return figure, figure.subplots()
+    axis = figure.subplots()
+    colours = colormaps["tab10" if num_lines <= 10 else "tab20"].colors
+    axis.set_prop_cycle(color=colours)
+    return figure, axis
 
 
 def _save(figure: Any, axis: Any, path: Path) -> None:
-    if any(axis.get_legend_handles_labels()[1]):
-        axis.legend()
+    labels = axis.get_legend_handles_labels()[1]
+    if any(labels):
+        is_long = len(labels) > MAX_INSIDE
+        axis.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": 8} if is_long else {}))
     figure.savefig(path, dpi=150)

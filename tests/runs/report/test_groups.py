@@ -9,6 +9,7 @@ from made_up_runs import flat_config
 from seqtrain.config import ConfigError
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.groups import Section, compare_runs
+from seqtrain.runs.report.layout import lay_out
 
 
 def run(accuracy: float | None, seed: int = 0, dev: float = 0.5, **changes: Any) -> Run:
@@ -31,6 +32,15 @@ def test_mean_and_sample_deviation_over_seeds() -> None:
     # 0.95 and 0.97 lie 0.01 from their mean: sqrt((0.01^2 + 0.01^2) / (2 - 1))
     assert statistic.deviation == pytest.approx(0.01 * 2**0.5)
     assert statistic.num == 2
+
+
+def test_the_same_run_in_two_folders_counts_once() -> None:
+    section = only(compare_runs([run(0.95, 0), run(0.95, 0), run(0.97, 1)]))
+    assert section.groups[0].statistics["test/accuracy"].num == 2
+    assert section.num_repeated == 1
+    assert (
+        "1 not counted: another run has the same configuration and the same seed." in lay_out(section).notes
+    )
 
 
 def test_one_run_has_no_deviation() -> None:

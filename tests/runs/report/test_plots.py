@@ -44,6 +44,14 @@ def test_the_seed_can_be_an_axis(runs: list[Run], tmp_path: Path) -> None:
     assert "<!-- hidden_size=32, lr=0.1 -->" in (tmp_path / "metric.svg").read_text()
 
 
+def test_classes_can_be_an_axis(tmp_path: Path) -> None:
+    for name in ("LSTM", "GRU"):
+        write_run(tmp_path / name, accuracy=0.9, model___target_=f"torch.nn.{name}")
+    draw_metric(collect_runs([tmp_path]).runs, "", "model", tmp_path / "metric.svg")
+    text = (tmp_path / "metric.svg").read_text()
+    assert all(f"<!-- {label} -->" in text for label in ("LSTM", "GRU", "model"))
+
+
 def test_learning_curves_have_one_entry_for_all_seeds(runs: list[Run], tmp_path: Path) -> None:
     draw_curves(runs, "", tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text().count("<!-- hidden_size=32, lr=0.1 -->") == 1
