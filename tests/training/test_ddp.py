@@ -30,6 +30,16 @@ ONE_STEP = [
 ]
 SENTENCES = ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"]  # the rest of what is random
 
+FAILS = """
+import pytorch_lightning as pl
+
+
+class FailsElsewhere(pl.Callback):
+    def on_train_epoch_end(self, trainer, learner):
+        if trainer.global_rank == 1 and trainer.current_epoch == 1:
+            raise RuntimeError("a failure of the second process")
+"""
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +79,8 @@ def weights_of(folder: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     ("data", "sizes"),
     [
-        ([], ("data.batch_size=1257", "data.batch_size=629")),
+        # dev is 70 + 40 sequences in one process and 70 in the other
+        (["data.eval_batch_size=70"], ("data.batch_size=1257", "data.batch_size=629")),
         (
             ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"],
             ("data.batch_size=96", "data.batch_size=48"),
@@ -81,13 +92,23 @@ def test_two_processes_step_as_one_with_the_doubled_batch(
     data: list[str], sizes: tuple[str, str], treebank: Path
 ) -> None:
     """The gradients of both are averaged over words, not over processes; SGD shows them in the weights."""
-    data = [*data, f"data.path={treebank}"] if data else data
+    data = [*data, f"data.path={treebank}"] if "task=pos" in data else data
     run(*data, *ONE_STEP, sizes[0], "run_dir=one")
     run(*data, *ONE_STEP, sizes[1], *DDP, "run_dir=two")
     ours, theirs = weights_of("two"), weights_of("one")
     for name, weight in theirs.items():
         torch.testing.assert_close(ours[name], weight, rtol=1e-4, atol=1e-6, msg=name)
     assert metrics_of("two") == pytest.approx(metrics_of("one"), rel=1e-4)
+    for name in ("train/loss", "val/loss", "val/accuracy"):
+        theirs = logged("one", name)
+        assert len(theirs) == 3
+        assert logged("two", name) == pytest.approx(theirs, rel=1e-4), name
+
+
+def logged(folder: str, metric: str) -> list[float]:
+    """The values of a metric in the order of the epochs."""
+    with Path(folder, "metrics.csv").open(newline="") as file:
+        return [float(row[metric]) for row in csv.DictReader(file) if row.get(metric)]
 
 
 def test_one_of_them_writes_and_says_everything_once() -> None:
@@ -117,13 +138,25 @@ def test_both_killed_and_resumed() -> None:
     assert metrics_of("parts") == metrics_of("whole")
 
 
-def test_nobody_waits_for_a_process_that_died() -> None:
+@pytest.mark.parametrize("victim", ["the one that writes", "the other"])
+def test_nobody_waits_for_a_process_that_died(victim: str) -> None:
     process = start(*DDP, "trainer.max_epochs=1000", "logger=none", "run_dir=run")
     wait_for(Path("run/checkpoints/last.ckpt"))
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1]
-    os.kill(int(child), signal.SIGKILL)
-    process.communicate(timeout=120)
+    os.kill(process.pid if victim == "the one that writes" else int(child), signal.SIGKILL)
+    process.communicate(timeout=120)  # returns when the other has closed its output, too
     assert process.returncode != 0
+    assert not Path("run/metrics.json").exists()
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_an_error_in_one_process_ends_both() -> None:
+    Path("fails.py").write_text(FAILS)
+    plugin = ["plugins=[fails]", "+callbacks.fails._target_=fails.FailsElsewhere"]
+    process = start(*DDP, *plugin, "trainer.max_epochs=1000", "logger=none", "run_dir=run")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "a failure of the second process" in err
     assert not Path("run/metrics.json").exists()
 
 

@@ -107,6 +107,14 @@ def test_evaluation_goes_from_the_longest_to_the_shortest() -> None:
     assert [batch.tolist() for batch in sorted_batches(lengths, 2, rank=1, world_size=2)] == [[0, 2]]
 
 
+@pytest.mark.parametrize(("num", "world_size"), [(41, 2), (40, 2), (7, 3), (2, 3)])
+def test_processes_evaluate_every_sequence_once(num: int, world_size: int) -> None:
+    lengths = torch.arange(num) % 9 + 1
+    shares = [sorted_batches(lengths, 16, rank, world_size) for rank in range(world_size)]
+    drawn = torch.cat([batch for share in shares for batch in share])
+    assert drawn.sort().values.tolist() == list(range(num))
+
+
 @pytest.mark.parametrize("name", ["batch_size", "max_tokens", "eval_batch_size"])
 def test_a_batch_of_nothing_is_refused(name: str) -> None:
     sizes = {"batch_size": 1, "max_tokens": 1, "eval_batch_size": 1, name: 0}
