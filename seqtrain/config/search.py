@@ -133,10 +133,25 @@ def _find_range_problems(values: Any) -> Iterator[str]:
         yield f"got {', '.join(unknown)}, expected {', '.join(RANGE_KEYS)}"
     elif not all(_is_number(values[key]) for key in ("low", "high")) or values["low"] >= values["high"]:
         yield f"got {show(values)}, expected numbers with low below high"
+    elif not isinstance(values.get("log", False), bool):
+        yield f"log: got {show(values['log'])}, expected true or false"
+    elif (problem := _find_step_problem(values)) is not None:
+        yield problem
     elif values.get("log") and values["low"] <= 0:
         yield f"low={values['low']} has no logarithm; expected a number above 0"
-    elif values.get("log") and "step" in values:
-        yield "got log and step, which exclude each other"
+    elif values.get("log") and values.get("step") is not None:
+        yield "got log and step, which exclude each other; give log: false or step: null"
+
+
+def _find_step_problem(values: Mapping[str, Any]) -> str | None:
+    step = values.get("step")
+    if step is None:
+        return None
+    if all(isinstance(values[key], int) for key in ("low", "high")):
+        is_right, expected = isinstance(step, int), "a whole number above 0, as the bounds are"
+    else:
+        is_right, expected = _is_number(step), "a number above 0"
+    return None if is_right and step > 0 else f"step: got {show(step)}, expected {expected}"
 
 
 def _is_number(value: object) -> bool:

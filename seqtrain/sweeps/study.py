@@ -67,7 +67,7 @@ def _suggest(trial: Trial, key: str, values: Any) -> Any:
         return trial.suggest_categorical(key, values)
     low, high, log = values["low"], values["high"], values.get("log", False)
     if isinstance(low, int) and isinstance(high, int):
-        return trial.suggest_int(key, low, high, step=values.get("step", 1), log=log)
+        return trial.suggest_int(key, low, high, step=values.get("step") or 1, log=log)
     return trial.suggest_float(key, low, high, step=values.get("step"), log=log)
 
 

@@ -41,6 +41,24 @@ def test_a_search_is_checked_and_its_trials_are_single_runs() -> None:
             ["search.space={model.dropout:[]}"],
             "search.space.model.dropout: got no choices, expected at least one",
         ),
+        (
+            ["search.space={model.hidden_size:{step:16}}"],  # the rest is in optuna.yaml
+            "search.space.model.hidden_size: got log and step, which exclude each other; "
+            "give log: false or step: null",
+        ),
+        (
+            ["search.space={model.hidden_size:{step:0.5}}"],
+            "search.space.model.hidden_size: step: got 0.5, "
+            "expected a whole number above 0, as the bounds are",
+        ),
+        (
+            ["search.space={model.dropout:{low:0,high:0.5,step:-1}}"],
+            "search.space.model.dropout: step: got -1, expected a number above 0",
+        ),
+        (
+            ["search.space={model.dropout:{low:0.1,high:0.5,log:2}}"],
+            "search.space.model.dropout: log: got 2, expected true or false",
+        ),
     ],
 )
 def test_settings_that_are_refused(arguments: list[str], problem: str) -> None:
