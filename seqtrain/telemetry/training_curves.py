@@ -25,10 +25,11 @@ GRADIENT_NORM = "at a glance/4 gradient norm"
 class TrainingCurves(pl.Callback):
     """Logs the training loss, the learning rate and the gradient norm, and the metrics of each validation.
 
-    `train/loss` is the mean over the valid positions since the point before, `train/gradient_norm` the norm
-    of all gradients together before they are clipped. The trainer's `log_every_n_steps` sets the distance
-    between points; in between, sums stay on the device. TensorBoard gets the most important ones a second
-    time, in a group that it shows first, with training and validation in one chart.
+    `train/loss` is the mean over the valid positions of all processes since the point before,
+    `train/gradient_norm` the norm of all gradients together before they are clipped. The trainer's
+    `log_every_n_steps` sets the distance between points; in between, sums stay on the device. TensorBoard
+    gets the most important ones a second time, in a group that it shows first, with training and validation
+    in one chart.
 
     Args:
         monitor: the leading metric, such as `val/accuracy`.
@@ -64,7 +65,7 @@ class TrainingCurves(pl.Callback):
         self._num_valid += output.num_valid
         if not has_stepped(trainer, batch_idx) or not _is_logged(trainer, trainer.global_step):
             return
-        loss, norm = float(self._loss_sum) / self._num_valid, float(self._gradient_norm)
+        loss, norm = _mean_loss(trainer, self._loss_sum, self._num_valid), float(self._gradient_norm)
         sink, step = sink_of(trainer), trainer.global_step
         curves = {"train/loss": loss, "train/learning_rate": self._learning_rate, "train/gradient_norm": norm}
         sink.scalars(curves | _padding(batch), step)
@@ -103,6 +104,16 @@ class TrainingCurves(pl.Callback):
 def _is_logged(trainer: pl.Trainer, step: int) -> bool:
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return step % every == 0 or trainer.is_last_batch
+
+
+def _mean_loss(trainer: pl.Trainer, loss_sum: Any, num_valid: int) -> float:
+    """The loss per valid position of all processes that train together."""
+    if trainer.world_size == 1:
+        return float(loss_sum) / num_valid
+    totals = torch.tensor([float(loss_sum), float(num_valid)], device=trainer.strategy.root_device)
+    summed = trainer.strategy.reduce(totals, reduce_op="sum")
+    assert isinstance(summed, Tensor)
+    return float(summed[0] / summed[1])
 
 
 def _padding(batch: SequenceBatch) -> dict[str, float]:

@@ -10,7 +10,12 @@ from collections.abc import Callable, Sequence
 from seqtrain.runs.report.groups import Section
 from seqtrain.runs.report.layout import Table, as_records, lay_out
 
-LATEX_SPECIAL = {"&", "%", "$", "#", "_", "{", "}"}
+LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+}
 
 
 def render(sections: Sequence[Section], form: str) -> str:
@@ -48,7 +53,8 @@ def _markdown(sections: Sequence[Section]) -> str:
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in lines)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in escaped)
 
 
 def _latex(sections: Sequence[Section]) -> str:
@@ -67,8 +73,7 @@ def _latex(sections: Sequence[Section]) -> str:
 
 
 def _escape(text: str) -> str:
-    escaped = "".join(f"\\{letter}" if letter in LATEX_SPECIAL else letter for letter in text)
-    return escaped.replace("±", r"$\pm$").replace("<=", r"$\leq$")
+    return "".join(LATEX.get(letter, letter) for letter in text)
 
 
 def _csv(sections: Sequence[Section]) -> str:

@@ -58,3 +58,12 @@ def test_csv_and_json_hold_unrounded_numbers(sections: list[Section]) -> None:
     assert float(rows[0]["test/accuracy/deviation"]) == records[0]["test/accuracy/deviation"]
     assert records[0]["test/accuracy"] == pytest.approx(0.96)
     assert (records[0]["best"], records[0]["n"], records[2]["state"]) == (True, 2, "unfinished")
+
+
+@pytest.mark.parametrize(
+    ("form", "cell"), [("latex", r"a\_b|\textbackslash{}c"), ("markdown", r"a_b\|\c"), ("csv", "a_b|\\c")]
+)
+def test_special_characters_are_escaped(form: str, cell: str, tmp_path: Path) -> None:
+    for number, name in enumerate(("a_b|\\c", "plain")):
+        write_run(tmp_path / str(number), accuracy=0.5, optimizer__name=name)
+    assert cell in render(compare_runs(collect_runs([tmp_path]).runs), form)
