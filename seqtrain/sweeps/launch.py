@@ -11,7 +11,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.core.utils import setup_globals
+from hydra.core.utils import JobStatus, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from hydra.utils import instantiate
@@ -45,13 +45,20 @@ class Task:
 
 
 def launch(jobs: Sequence[SweepJob], progress: Progress, master: DictConfig, loader: ConfigLoader) -> None:
-    """Run jobs with the launcher that `master` names, and return when all have ended."""
+    """Run jobs with the launcher that `master` names, and return when all have ended.
+
+    Raises:
+        Exception: the first that came out of a job; its own failure, which its folder keeps, does not.
+    """
     setup_globals()
     context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
     launcher = _build_launcher(context, Task(tuple(jobs), progress), master)
     is_out_of_sight = str(master.hydra.launcher._target_).startswith(SUBMITIT)
     with watched(jobs, progress) if is_out_of_sight else nullcontext():
-        launcher.launch([[] for _ in jobs], initial_job_idx=0)
+        returned = launcher.launch([[] for _ in jobs], initial_job_idx=0)
+    for job in returned:
+        if job.status is JobStatus.FAILED:
+            raise job._return_value  # the property of this name prints a message of its own
 
 
 def _build_launcher(context: HydraContext, task: Any, master: DictConfig) -> Launcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,6 +117,17 @@ def test_a_job_that_fails_before_it_trains_is_listed_too(sweep: Command, capfd) 
     out, err = capfd.readouterr()
     assert "2 runs: 2 failed" in out
     assert "no file *train.conllu here" in err
+
+
+def test_a_folder_that_cannot_be_made_ends_the_sweep_when_the_others_are_done(sweep: Command, capfd) -> None:
+    assert sweep("seed=0,1", "sweep=mine") == 0
+    folder = jobs()["seed=0"]
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    capfd.readouterr()
+    assert sweep("seed=0,1,2", "sweep=mine") == 2
+    assert f"run_dir: {folder}/.lock cannot be locked: File exists" in capfd.readouterr().err
+    assert (jobs()["seed=2"] / "metrics.json").exists()
 
 
 def test_an_interruption_is_continued_with_the_numbers_of_one_that_never_was(sweep: Command, capfd) -> None:

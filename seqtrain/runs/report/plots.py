@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from matplotlib import colormaps
+from matplotlib import color_sequences
 from matplotlib.figure import Figure
 
 from seqtrain.config import ConfigError
@@ -144,7 +144,7 @@ def _order(value: object) -> tuple[bool, float, str]:
 def _new_figure(num_lines: int) -> tuple[Any, Any]:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axis = figure.subplots()
-    colours = colormaps["tab10" if num_lines <= 10 else "tab20"].colors
+    colours = color_sequences["tab10" if num_lines <= 10 else "tab20"]
     axis.set_prop_cycle(color=colours)
     return figure, axis
 
