@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folders", nargs="*", type=Path, help="folders in which to look for finished runs")
     parser.add_argument("--conditions", default="", help='how they ran, e.g. "two runs at a time"')
+    parser.add_argument("--untimed", action="store_true", help="keep no times: they shared the machine")
     options = parser.parse_args(arguments)
     results = read_results()
     for folder in find_runs(options.folders):
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name = experiment_of(config)
         print(f"{folder.path}: {name or 'no experiment of today'}")
         if name is not None:
-            add_run(results.setdefault(name, {}), config, folder, options.conditions)
+            add_run(results.setdefault(name, {}), config, folder, options.conditions, options.untimed)
     write_results(drop_stale(results))
 
 
@@ -151,7 +152,9 @@ def _defaults(node: dict[str, Any], keys: set[str]) -> dict[str, Any]:
     return {key: parameters[key].default if key in parameters else inspect.Parameter.empty for key in keys}
 
 
-def add_run(runs: dict[str, Run], config: dict[str, Any], folder: RunFolder, conditions: str) -> None:
+def add_run(
+    runs: dict[str, Run], config: dict[str, Any], folder: RunFolder, conditions: str, untimed: bool
+) -> None:
     """Keep a run's metrics, where it ran and its confusions, in the place of an earlier run of its seed."""
     seed = str(OmegaConf.load(folder.config_file)["seed"])
     run: Run = {
@@ -159,8 +162,11 @@ def add_run(runs: dict[str, Run], config: dict[str, Any], folder: RunFolder, con
         "environment": json.loads(folder.environment_file.read_text(encoding="utf-8")),
         "conditions": conditions,
         "config": config,
-        "seconds_to_goal": seconds_until(folder.path, "val/accuracy", GOAL),
     }
+    if untimed:
+        run["metrics"] = {name: value for name, value in run["metrics"].items() if "second" not in name}
+    else:
+        run["seconds_to_goal"] = seconds_until(folder.path, "val/accuracy", GOAL)
     with folder.confusions_file.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     run["confusions"] = {target: [int(count) for count in counts] for target, *counts in rows}

@@ -24,7 +24,7 @@ Accuracy, in percent, is that of the test part: mean and sample standard deviati
 value of a single seed. The best checkpoint and early stopping look at the dev part only. Seconds are those
 of a whole training, validations and all, and those until the accuracy on the dev part first reached 95.0.
 Speed is what was trained on in that time, and what the trained network then labels per second, metrics
-included. An empty cell was not measured. Letters name machines.
+included. Runs that shared the machine with other work count for the accuracy only. Letters name machines.
 """
 
 GOAL = 0.95  # accuracy on dev, whose time is kept
@@ -56,7 +56,8 @@ def result_line(runs: dict[str, Run]) -> str:
     which = f"seed {seeds}" if len(runs) == 1 else f"seeds {seeds}"
     accuracy = _percent(runs, "test/accuracy").replace("±", "+-")
     machines = "; ".join(f"{where}, {days}" for where, days in _machines(runs.values()).items())
-    return f"Test accuracy {accuracy} ({which}), {_mean(runs, 'seconds'):,.0f} s a run; {machines}."
+    seconds = _mean_if_any(runs, "seconds")
+    return f"Test accuracy {accuracy} ({which}), {seconds + ' s a run; ' if seconds else ''}{machines}."
 
 
 def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str]) -> str:
@@ -90,9 +91,9 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
                 _percent(runs, "test/accuracy"),
                 *([_percent(runs, "test/accuracy_unseen")] if table.is_tagged else []),
                 _percent(runs, "val/accuracy"),
-                f"{_mean(runs, 'seconds'):,.0f}",
+                _mean_if_any(runs, "seconds"),
                 *([_seconds_to_goal(runs)] if table.is_tagged else []),
-                f"{_mean(runs, f'{table.unit}_per_second'):,.0f}",
+                _mean_if_any(runs, f"{table.unit}_per_second"),
                 _mean_if_any(runs, f"test_{table.unit}_per_second"),
                 letters[where],
             ]
@@ -135,7 +136,7 @@ def _mean(runs: dict[str, Run], metric: str) -> float:
 
 
 def _mean_if_any(runs: dict[str, Run], metric: str) -> str:
-    """The mean of a metric that earlier versions did not measure, over the runs that have it."""
+    """The mean of a metric over the runs in which it was measured; empty if there is none."""
     values = [run["metrics"][metric] for run in runs.values() if metric in run["metrics"]]
     return f"{statistics.mean(values):,.0f}" if values else ""
 
@@ -157,16 +158,23 @@ def _percent(runs: dict[str, Run], metric: str) -> str:
 
 
 def _by_machine(runs: dict[str, Run]) -> dict[str, dict[str, Run]]:
+    """Runs by where they took place; those whose time was not measured join the first."""
     groups: dict[str, dict[str, Run]] = {}
-    for seed, run in runs.items():
-        groups.setdefault(_machine(run), {})[seed] = run
+    for seed, run in sorted(runs.items(), key=lambda item: not _is_timed(item[1])):
+        where = _machine(run) if _is_timed(run) or not groups else next(iter(groups))
+        groups.setdefault(where, {})[seed] = run
     return groups
+
+
+def _is_timed(run: Run) -> bool:
+    return "seconds" in run["metrics"]
 
 
 def _machines(runs: Iterable[Run]) -> dict[str, str]:
     """Where runs took place, each machine once, and on which days."""
     days: dict[str, set[str]] = {}
-    for run in runs:
+    all_runs = list(runs)
+    for run in [run for run in all_runs if _is_timed(run)] or all_runs:
         days.setdefault(_machine(run), set()).add(run["environment"]["date"])
     return {where: " and ".join(sorted(dates)) for where, dates in days.items()}
 

@@ -50,6 +50,17 @@ class TestPage:
         ]
         assert "- b: A GPU x 1, bf16-mixed, torch 2.13.0, alone; 2026-11-22" in text
 
+    def test_runs_that_shared_the_machine_count_for_the_accuracy_only(self) -> None:
+        shared = a_run(0.97)
+        shared["environment"] = shared["environment"] | {"date": "2026-11-23"}
+        del shared["metrics"]["seconds"], shared["metrics"]["words_per_second"], shared["seconds_to_goal"]
+        text = page({"ewt_lstm": {"0": shared, "1": a_run(0.95, 900)}}, TITLES)
+        assert [row.split(" | ")[4:6] + row.split(" | ")[8:11] for row in rows_of(text)] == [
+            ["0, 1", "96.00 ± 1.41", "900", "450", "1,000"]
+        ]
+        assert "2026-11-23" not in text
+        assert result_line({"0": shared}).startswith("Test accuracy 97.00 (seed 0), A CPU, cpu")
+
     def test_a_goal_that_only_some_runs_reached_and_one_whose_time_is_not_known(self) -> None:
         missed, unknown = a_run(0.9), a_run(0.9)
         missed["seconds_to_goal"] = None
