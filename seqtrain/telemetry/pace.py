@@ -20,7 +20,7 @@ class Pace:
         share: of the training time.
     """
 
-    def __init__(self, share: float = 0.004) -> None:
+    def __init__(self, share: float = 0.003) -> None:
         self.share = share
         self.last_step = 0
         self._started_at = time.monotonic()

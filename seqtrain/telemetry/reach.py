@@ -16,7 +16,7 @@ from seqtrain.recurrence.trace import Trace
 from seqtrain.telemetry.gradients import mean_by_step, reverse
 from seqtrain.telemetry.places import name_place
 
-FADED = 0.01  # a gradient below this share of that at the loss itself counts as gone
+FADED = 1e-4  # a gradient below this share of that at the loss itself has vanished, as for the warning
 
 
 def norms_by_distance(
@@ -49,7 +49,7 @@ def norms_by_distance(
 
 
 def reach_statistics(norms: dict[str, Tensor], lengths: Tensor) -> dict[str, float]:
-    """`layer0/forward/reach`: the distance at which 1 % of the mean norm at the loss is left.
+    """`layer0/forward/reach`: the distance at which 1e-4 of the mean norm at the loss is left.
 
     Where more is left throughout, it is the length of the longest sequence; 0 without any gradient.
     """

@@ -51,8 +51,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def tensorboard(logdir: Path) -> Iterator[str]:
     """The address of a TensorBoard that shows a folder."""
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir), "--port", "0"]
-    process = subprocess.Popen([*command, "--load_fast", "false"], stderr=subprocess.PIPE, text=True)
+    # TensorBoard shows the path as it is given: pictures have the one that a reader types.
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir.name, "--port", "0"]
+    command += ["--load_fast", "false"]
+    process = subprocess.Popen(command, cwd=logdir.parent, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")

@@ -63,8 +63,8 @@ def test_for_one_label_a_sequence_it_is_the_gradient_of_its_loss() -> None:
 
 @pytest.mark.parametrize(
     ("norms", "reach"),
-    [([1.0, 0.5, 0.02, 0.005, 0.5], 3.0), ([1.0, 0.9, 0.8, 0.7, 0.6], 5.0), ([0.0] * 5, 0.0)],
+    [([1.0, 0.5, 2e-4, 5e-5, 0.5], 3.0), ([1.0, 0.9, 0.8, 0.7, 0.6], 5.0), ([0.0] * 5, 0.0)],
 )
-def test_the_reach_ends_where_a_hundredth_is_left(norms: list[float], reach: float) -> None:
+def test_the_reach_ends_where_a_ten_thousandth_is_left(norms: list[float], reach: float) -> None:
     statistics = reach_statistics({"layer0/forward": torch.tensor([norms])}, torch.tensor([5]))
     assert statistics == {"layer0/forward/reach": reach}
