@@ -18,6 +18,10 @@ class TestRefusals:
             (["text=a"], "run_dir: missing; give a run folder, or model=FILE.onnx"),
             (["run_dir=x", "text=a", "input=b"], "text, input: give one of the two"),
             (["model=x.onnx", "run_dir=y"], "run_dir: is not used with model=; leave it out"),
+            (
+                ["model=x.pt2", "text=a"],
+                "model: got a torch program, which the example beside it runs; expected FILE.onnx",
+            ),
             (["x", "text=\udcff"], "text: is not valid UTF-8"),
             (["x", "split=yes"], "split: got 'yes', expected one of true, false"),
             (["run_dir=x", "format=yaml"], "format: got 'yaml', expected one of table, json, conllu"),
