@@ -49,7 +49,7 @@ def set_tf32(allowed: bool) -> None:
 
 
 def check(case: Case, device: str) -> bool:
-    faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)  # no kernel may wait for ever
+    faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)  # in case a kernel hangs
     set_tf32(case.tf32)
     layer, x = draw_layer(case, device), draw_input(case, device)
     plan = make_plan(case)

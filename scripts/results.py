@@ -135,7 +135,7 @@ def experiment_config(name: str) -> dict[str, Any]:
 
 
 def agree(today: Any, run: Any) -> bool:
-    """Whether a run's node says what today's says; a key that it lacks must be at its default today."""
+    """Whether a run's node equals today's; a key that it lacks must have its default today."""
     if not isinstance(today, dict) or not isinstance(run, dict):
         return bool(today == run)
     new = today.keys() - run.keys()

@@ -103,7 +103,7 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
 
 
 def _errors(runs: dict[str, Run], title: str) -> str:
-    """Precision, recall and F1 of each tag, and the commonest confusions: means over the runs."""
+    """Precision, recall and F1 of each tag, and the most frequent confusions: means over the runs."""
     tags = list(next(iter(runs.values()))["confusions"])
     confusions: Counter[tuple[str, str]] = Counter()
     for run in runs.values():
@@ -122,11 +122,11 @@ def _errors(runs: dict[str, Run], title: str) -> str:
     which = f"means over {len(runs)} seeds" if len(runs) > 1 else "one seed"
     common = [[gold, tag, f"{n:,.0f}", f"{100 * n / errors:.1f}"] for (gold, tag), n in wrong.most_common(12)]
     return (
-        f"### Where the best tagger errs\n\n{title} (`{BEST_TAGGER}`), {which}: "
+        f"### Errors of the best tagger\n\n{title} (`{BEST_TAGGER}`), {which}: "
         f"{errors:,.0f} of {sum(size.values()):,.0f} words are wrong.\n\n"
         + markdown_table(["tag", "words", "precision", "recall", "F1"], rows)
-        + "\n\nThe commonest confusions:\n\n"
-        + markdown_table(["is", "was given", "words", "% of errors"], common)
+        + "\n\nThe most frequent confusions:\n\n"
+        + markdown_table(["target", "predicted", "words", "% of errors"], common)
         + "\n"
     )
 

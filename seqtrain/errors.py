@@ -11,7 +11,7 @@ class InputError(ValueError):
 
 
 class RunError(RuntimeError):
-    """A run that cannot continue, through no fault in this package; its text says what to try."""
+    """A run that cannot continue, through no fault in this package; its text suggests what to try."""
 
 
 class DataError(InputError):
@@ -26,7 +26,7 @@ class DataError(InputError):
 
 
 class SweepError(Exception):
-    """Some jobs of a sweep are not done; the message says which, and how to continue."""
+    """Some jobs of a sweep are not done; the message names them and explains how to continue."""
 
 
 def printable(text: object) -> str:

@@ -57,7 +57,7 @@ class SequenceBatch:
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> SequenceBatch:
-        """The same batch in memory from which a GPU copies while the CPU goes on."""
+        """The same batch in pinned memory, from which a GPU copies asynchronously."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, move: Move) -> SequenceBatch:
@@ -86,7 +86,7 @@ def valid_steps(lengths: Tensor, num_steps: int) -> Tensor:
 
 
 IGNORED = -100  # the target at padding, torch's own default for cross-entropy
-MAX_SIZE = 1 << 20  # of what a checkpoint says of a time step, an image or a word vector
+MAX_SIZE = 1 << 20  # of a time step, an image or a word vector in a checkpoint's DataSpec
 UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
 
 
@@ -95,7 +95,7 @@ class Vocabulary:
     """Strings and their ids; 0 is padding, 1 the unknown string.
 
     `counts` holds how often each entry of `entries` occurred in the training part (0 for entries
-    that came from elsewhere, such as pretrained vectors; they stand behind the others).
+    from elsewhere, such as pretrained vectors, which come last).
     """
 
     entries: tuple[str, ...]  # without the two reserved ids: entries[0] has id 2
@@ -120,7 +120,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What the data promises after setup: all that a model may know of it, saved with the checkpoint."""
+    """All that a model knows about the data, available after setup and saved with the checkpoint."""
 
     target_names: tuple[str, ...]
     feature_size: int | None = None  # numbers per step, for sequences of vectors

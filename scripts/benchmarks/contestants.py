@@ -48,7 +48,7 @@ def build(row: Row, backend: str, device: str) -> dict[str, nn.Module]:
 
 
 class Batch:
-    """Random input of one batch in the forms that the layers want, and a gradient for the output."""
+    """Random input of one batch in the forms that the layers take, and a gradient for the output."""
 
     def __init__(self, row: Row, lengths: tuple[int, ...], device: str) -> None:
         sizes = [sum(length > step for length in lengths) for step in range(lengths[0])]

@@ -1,6 +1,6 @@
 """Reading a treebank: words per second, and memory per word at the peak.
 
-A CoNLL-U file is repeated so many times, parsed into flat arrays by a process of its own, and loaded again
+A CoNLL-U file is repeated several times, parsed into flat arrays by a process of its own, and loaded again
 from the cache. Memory is the growth of the process's peak, interpreter and libraries left out; seconds are
 of CPU time, so that other work on the machine does not count.
 """

@@ -105,7 +105,7 @@ def describe_machine(device: str) -> dict[str, str]:
 
 
 def _cpu_name() -> str:
-    """The processor's name where the system tells it."""
+    """The processor's name, where the system reports it."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text("utf-8").splitlines():

@@ -1,1 +1,1 @@
-"""What a person types: train, evaluate, predict."""
+"""The commands of `seqtrain`, one module each."""

@@ -66,7 +66,7 @@ def _check_data(arguments: list[str]) -> None:
 
 
 def _take(arguments: list[str], prefix: str) -> str | None:
-    """Remove an argument that is no part of the configuration, and return its value."""
+    """Remove an argument that is not part of the configuration, and return its value."""
     values = [argument.removeprefix(prefix) for argument in arguments if argument.startswith(prefix)]
     arguments[:] = [argument for argument in arguments if not argument.startswith(prefix)]
     return values[-1] if values else None

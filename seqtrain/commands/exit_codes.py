@@ -15,7 +15,7 @@ from seqtrain.errors import InputError, RunError, SweepError, printable
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
-# Errors of the machine, not of this program: one line tells the user all that a traceback would.
+# Errors of the machine, not of this program: one line is as useful as a traceback.
 OF_THE_MACHINE = {
     errno.EACCES,
     errno.EDQUOT,

@@ -148,7 +148,7 @@ def _read_sentences(given: Arguments) -> list[Sequence[str]]:
 
 
 def _write(report: Report, output: str) -> str:
-    """Write the page or the pictures; returns a line that says so."""
+    """Write the page or the pictures; returns a line that describes the output."""
     if output.endswith("/"):
         from seqtrain.inspection.pictures import write_pictures
 

@@ -18,7 +18,7 @@ STORE_KEY = "seqtrain/run_dir"
 def leaders_folder(given: Path | None) -> RunFolder | None:
     """The folder of the process that this one helps to train; None where this one leads.
 
-    Lightning tells the processes that it starts by an environment variable. Under torchrun the leader's
+    The processes that Lightning starts get it from an environment variable. Under torchrun the leader's
     choice is read from the store of torchrun's agent. Slurm has no such place: there `run_dir` must be given.
 
     Args:

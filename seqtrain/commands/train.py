@@ -30,7 +30,7 @@ from seqtrain.runs.folder import RunFolder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says.
+    """Train with the configuration of the command line.
 
     Returns:
         0 done, 2 the user's input was refused, 1 anything else went wrong, 130 interrupted.
@@ -76,11 +76,11 @@ def _run_single(run: SingleRun) -> None:
                 _announce(run.composition, folder)
             _run(cfg, folder)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on from the last checkpoint.") from None
+        raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
 
 
 def _announce(composition: Composition, folder: RunFolder) -> None:
-    """Say what is about to happen, before the seconds that it takes to import torch."""
+    """Print what is about to happen, before the seconds that it takes to import torch."""
     choices = composition.choices
     verb = "Resuming" if folder.is_begun else "Training"
     text = f"{verb} {choices['model']} on {choices['data']} in {folder.path}"
@@ -99,7 +99,7 @@ def _call_hydra(call: HydraCall) -> None:
 
 
 def _sweep_job(composition: Composition) -> float:
-    """One job of a sweep, in the folder that Hydra gives it; the others go on if it fails."""
+    """One job of a sweep, in the folder that Hydra gives it; the others still run if it fails."""
     hydra_config = HydraConfig.get()
     overrides, folder = hydra_config.overrides.task, RunFolder(hydra_config.runtime.output_dir)
     print(printable_line(f"job {hydra_config.job.num}  {' '.join(overrides)}"), file=sys.stderr)
@@ -108,7 +108,7 @@ def _sweep_job(composition: Composition) -> float:
         return _run(composition.config_in(folder.path), folder, brief=True)
     except KeyboardInterrupt:
         command = " ".join([*overrides, f"run_dir={folder.path}"])
-        raise KeyboardInterrupt(f"This job goes on with: python -m seqtrain {command}") from None
+        raise KeyboardInterrupt(f"Resume this job with: python -m seqtrain {command}") from None
     except Exception as error:
         print(printable(f"job {hydra_config.job.num} failed: {error}"), file=sys.stderr)
         raise

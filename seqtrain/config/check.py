@@ -38,7 +38,7 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] = ()) -> None
     Args:
         cfg: may contain interpolations; they are resolved for the check.
         trusted_plugins: packages that `_target_` may name besides the built-in ones. The configuration's own
-            `plugins` are not trusted, since the configuration may come from somebody else.
+            `plugins` are not trusted, since the configuration may come from someone else.
 
     Raises:
         ConfigError: with all problems.
@@ -92,7 +92,7 @@ def _places(tree: Tree) -> Iterator[Place]:
     for role in ROLES:
         node = tree.get(role)
         if not isinstance(node, dict) or (not node and role in NULLABLE_ROLES):
-            continue  # a file that says null composes to an empty mapping
+            continue  # a file that holds null composes to an empty mapping
         if role == "callbacks" or (role == "logger" and _is_named(node)):
             for name, child in node.items():
                 yield from _node_and_parts(child, f"{role}.{name}", role)

@@ -71,7 +71,7 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | Hydr
     if flags.multirun or _asks_for_a_sweep(single):
         return _check_sweep(composer, overrides, problems, flags)
     composition = composer.compose(single)
-    if composition.base.hydra.mode is RunMode.MULTIRUN:  # a file says so
+    if composition.base.hydra.mode is RunMode.MULTIRUN:  # set by a file
         return _check_sweep(composer, overrides, problems, flags)
     checked = composition.check()
     if flags.sweep is not None:

@@ -129,7 +129,7 @@ class Composition:
 
 
 class Composer:
-    """Composes runs from the same files, and keeps what the files alone say from one run to the next.
+    """Composes runs from the same files, and caches what depends on the files alone.
 
     Args:
         files: the shipped files and the user's.
@@ -157,7 +157,7 @@ class Composer:
         return Composition(cfg, base, self.plugins, problems, is_as_meant)
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
-        """What the files say about a sweep as a whole, Hydra's own node included."""
+        """The composed configuration of a sweep as a whole, including Hydra's own node."""
         return self.files.load([*self._choose(overrides)[0], *_of_hydra(overrides)], RunMode.MULTIRUN)
 
     def spell(self, override: Override) -> str:

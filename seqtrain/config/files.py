@@ -27,7 +27,7 @@ CONFIG_DIR = shipped_folder("configs", "configs")
 
 
 class BoundedFileSource(FileConfigSource):
-    """A folder of the user's, whose files are looked at before they are parsed: they may come from others."""
+    """A folder of the user's, whose files are size-checked before they are parsed: they may be untrusted."""
 
     @staticmethod
     def scheme() -> str:

@@ -70,7 +70,7 @@ def _nodes(tree: Tree) -> Iterator[tuple[Tree, Schema]]:
 
 
 def _features(tree: Tree) -> Any:
-    """The features per time step that reach the model; None where only the data or a user's class says."""
+    """The features per time step that reach the model; None if only the data or a user's class knows."""
     encoder = schema_at(tree, "encoder")
     return None if encoder is None else encoder.answer("output_size", tree["encoder"], tree)
 

@@ -59,7 +59,7 @@ def read_bounded_text(path: Path, loader: Any = yaml.SafeLoader) -> str:
 
 
 def _read_text(path: Path) -> str:
-    if not path.is_file():  # a pipe or a device could keep its reader waiting for ever
+    if not path.is_file():  # a pipe or a device could block its reader forever
         raise ConfigError([f"{path}: {'not a regular file' if path.exists() else 'no such file'}"])
     try:
         with path.open("rb") as file:

@@ -29,7 +29,7 @@ def nearest(word: str, choices: Collection[str]) -> str | None:
 
 
 def not_among(word: object, choices: Collection[str]) -> str:
-    """What to say of a word that is none of `choices`: what came, what was expected, what was meant."""
+    """The message for a word that is not one of `choices`, with the nearest choice as a suggestion."""
     meant = nearest(word, choices) if isinstance(word, str) else None
     hint = f"; did you mean {meant}?" if meant else ""
     return f"got {show(word)}, expected one of {', '.join(choices)}{hint}"
@@ -44,6 +44,6 @@ def show(value: object) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """The first line of an error's message, or its type if it has none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

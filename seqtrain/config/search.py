@@ -24,7 +24,7 @@ RANGE_KEYS = ("low", "high", "log", "step")
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What configs/search/optuna.yaml says."""
+    """The settings of configs/search/optuna.yaml."""
 
     trials: int
     workers: int

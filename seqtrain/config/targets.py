@@ -156,7 +156,7 @@ def _refuse_outsiders(target: str, plugins: Collection[str]) -> None:
 
 
 def find_class(target: str) -> type:
-    """Import no more than the path needs, one step after the other."""
+    """Import only the modules on the path, one after the other."""
     parts = target.split(".")
     found: Any = None
     for number, part in enumerate(parts):
@@ -228,7 +228,7 @@ def _parameters(cls: type) -> Iterator[tuple[str, inspect.Parameter]]:
 
 
 def _hints(cls: type) -> dict[str, Any]:
-    """The types of a constructor's arguments, as far as they can be told."""
+    """The types of a constructor's arguments, as far as they are annotated."""
     try:
         return get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
     except Exception:  # an annotation may name what is imported for type checkers alone

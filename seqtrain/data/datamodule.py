@@ -14,7 +14,7 @@ from seqtrain.records import DataSpec, SequenceBatch
 
 
 class SequenceDataModule(pl.LightningDataModule):
-    """Load a source once and hand out its batches; `seed` draws their order."""
+    """Loads a source once and provides its batches; `seed` determines their order."""
 
     def __init__(self, source: Source, seed: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class SequenceDataModule(pl.LightningDataModule):
         return self.corpus.spec
 
     def suitable_epochs(self, batches_per_step: int, limit: int | float = 1.0) -> int | None:
-        """The passes over train that suit the data, see `Batching`; None if the source does not say.
+        """The passes over train that suit the data, see `Batching`; None if the source does not define it.
 
         Args:
             batches_per_step: processes times accumulated batches.

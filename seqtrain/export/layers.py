@@ -24,7 +24,7 @@ def add_images(graph: Graph, spec: DataSpec) -> str:
         return images
     if spec.view == "columns":
         return graph.add("Transpose", images, perm=[0, 2, 1])
-    # One pixel a step: the view of an image of places tells their order.
+    # One pixel per step: applying the view to an image of indices gives their order.
     places = torch.arange(height * width).reshape(1, height, width)
     order = View(spec.view, height, width)(places).flatten().numpy()
     pixels = graph.add("Reshape", images, graph.constant([0, height * width, 1]))
@@ -88,7 +88,7 @@ def _add_spellings(graph: Graph, encoder: SpellingEncoder, inputs: dict[str, str
     )
     present = graph.add("Cast", graph.add("Greater", letters, graph.constant(0)), to=INT32)
     counts = graph.add("ReduceSum", present, graph.constant([1]), keepdims=0)
-    # Padding has no letters, but a sequence has at least one step; what comes of it is not used.
+    # Padding has no letters, but a sequence has at least one step; its result is not used.
     lengths = graph.add("Max", counts, graph.constant(1, "int32"))
     embedded = graph.add("Gather", graph.weight(encoder.embedding.weight), letters)
     states = add_recurrent(graph, encoder.rnn, graph.add("Transpose", embedded, perm=[1, 0, 2]), lengths)

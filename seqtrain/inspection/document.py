@@ -81,7 +81,7 @@ def example_documents(examples: Sequence[Example], max_size: int) -> list[Docume
 
 def plain(values: Any, digits: int | None = 6) -> Any:
     """Nested lists of numbers, rounded to `digits` decimals, or to 4 significant digits; None for what is not
-    finite, which JSON cannot say."""
+    finite, which JSON cannot represent."""
     if isinstance(values, np.ndarray):
         return plain(values.tolist(), digits)
     if isinstance(values, (list, tuple)):

@@ -65,7 +65,7 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _to_json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in, whatever strings the data has."""
+    """JSON that cannot end the script element it stands in, whatever strings the data holds."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -54,7 +54,7 @@ def write_pictures(report: Report, folder: Path) -> list[Path]:
 
 
 def best_unit(report: Report) -> Unit:
-    """The unit that tells some target best; the first one where no targets are known."""
+    """The unit with the highest selectivity for any target; the first one if no targets are known."""
     strength = np.nan_to_num(np.abs(report.selectivity - 0.5), nan=-1.0).max(axis=-1)
     layer, direction, number = np.unravel_index(strength.argmax(), strength.shape)
     return int(layer), int(direction), int(number)

@@ -18,7 +18,7 @@ def reach(traced: Trace, scores: Tensor, targets: Tensor) -> Array | None:
     """The norm of dL_s/dh_t for all steps s and t, where L_s is the cross-entropy at step s alone.
 
     With a target for every step, the gradient of the whole loss is mostly that of each state's own step. This
-    tells what the state at one step means for the loss at another: the recurrence's memory.
+    shows how much the state at one step matters to the loss at another: the memory of the recurrence.
 
     Args:
         traced: with its graph.

@@ -1,4 +1,4 @@
-"""How well each unit alone tells one target from all others."""
+"""How well each unit alone separates one target from all others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy.typing as npt
 from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.examine import Example
 
-MIN_COUNT = 5  # of each side, below which a share of pairs says nothing
+MIN_COUNT = 5  # positions on each side; with fewer, the share of pairs is too noisy
 
 
 def selectivity(examples: Sequence[Example], num_targets: int) -> npt.NDArray[np.float64]:
     """The area under the ROC curve of every unit for every target, over the examples with known targets.
 
     That is the probability that the unit is higher at a random position of the target than at a random other
-    one, ties counting half: 1 is a unit that is always higher, 0 one that is always lower, 0.5 tells nothing.
+    one, ties counting half: 1 is a unit that is always higher, 0 one that is always lower, 0.5 is chance.
     With a target for each step the positions are the steps; with one for the sequence they are the sequences,
     and the unit is read where its direction ends.
 

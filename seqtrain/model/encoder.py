@@ -32,7 +32,7 @@ class WordEncoder(nn.Module):
     """A word embedding beside an encoding of the word's letters.
 
     The embedding is of the lower-cased word; the letters keep their case and are read by a BiLSTM whose
-    two final states stand for the spelling. In training a word seen n times is read as unknown with
+    two final states represent the spelling. In training a word seen n times is read as unknown with
     probability `unknown_rate / (unknown_rate + n)` (Kiperwasser and Goldberg, 2016), so that the
     unknown word gets a meaning and rare words lean on their letters.
 

@@ -87,7 +87,7 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
 
     Args:
         rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells.
-        features: (batch, time, input_size), whatever `rnn.batch_first` says.
+        features: (batch, time, input_size), regardless of `rnn.batch_first`.
         lengths: (batch,) int64 on the CPU, each from 1 to time.
         state: initial state in torch's order, (num_layers * D, batch, hidden) each; zeros by default.
 

@@ -71,7 +71,7 @@ def _is_run_of(folder: RunFolder, cfg: DictConfig) -> bool:
     try:
         return folder.differences(cfg) == []
     except ConfigError as error:
-        log.warning("seqtrain: warning: not looked at for a run to resume: %s", error.problems[0])
+        log.warning("seqtrain: warning: skipped in the search for a run to resume: %s", error.problems[0])
         return False
 
 

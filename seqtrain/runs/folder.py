@@ -100,7 +100,7 @@ class RunFolder:
         """Refuse a folder that holds anything but the unfinished run of this configuration, or nothing.
 
         Raises:
-            ConfigError: says what the folder holds.
+            ConfigError: the folder holds something else.
         """
         problem = self._find_problem(cfg)
         if problem:
@@ -134,7 +134,7 @@ class RunFolder:
         unfinished run stays: if it were removed, two processes could each lock a file of this name.
 
         Args:
-            cfg: the configuration of the run that is to go on here; what the folder holds is looked at again
+            cfg: the configuration of the run to continue here; the folder's content is checked again
                 once it is locked, since another process may have finished the run in the meantime.
 
         Raises:
@@ -198,7 +198,7 @@ class RunFolder:
         self._made = [self.path, *missing]
 
     def discard_if_empty(self) -> None:
-        """Remove what `make` made, if nothing lies in it: a refused run leaves no trace."""
+        """Remove what `make` made, if it is still empty: a refused run leaves no trace."""
         for path in self._made:
             try:
                 path.rmdir()
@@ -223,7 +223,7 @@ class RunFolder:
         write_text(self.confusions_file, text.getvalue())
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
-        """Keep the metrics, which says that the run is done."""
+        """Write the metrics, which marks the run as done."""
         finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
         write_text(self.metrics_file, json.dumps(finite, indent=2, allow_nan=False) + "\n")
 

@@ -1,4 +1,4 @@
-"""What a run is, wherever it lies: its configuration without its places, and a key made of it."""
+"""The identity of a run: its configuration without paths, and a key derived from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # stand for the folders that a run is free to choose
+RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # placeholders for folders that do not change a run
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:

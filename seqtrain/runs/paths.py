@@ -8,7 +8,7 @@ from seqtrain.errors import printable_line
 
 
 def as_typed(path: str | Path) -> str:
-    """A path relative to the current folder if it lies in there, else as it is; on one line."""
+    """A path relative to the current folder if it is below that folder, else unchanged; on one line."""
     path = Path(path)
     here = Path.cwd()
     is_below = path.is_absolute() and path.is_relative_to(here)

@@ -1,4 +1,4 @@
-"""One job of a sweep, wherever a launcher runs it: its own folder says whether there is something to do."""
+"""One job of a sweep, wherever a launcher runs it: its own folder shows whether there is anything to do."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run_job(job: SweepJob, progress: Progress) -> None:
             if error is not None:
                 progress.report_failure(job.name, folder, error)
     except FolderInUseError:
-        return  # the sweep looks at it again when the others are done
+        return  # the sweep checks it again when the others are done
 
 
 def run_held(job: SweepJob, folder: RunFolder, report: Report | None = None) -> Exception | None:

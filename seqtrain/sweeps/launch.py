@@ -29,7 +29,7 @@ SUBMITIT = "hydra_plugins.hydra_submitit_launcher."  # its jobs write to files, 
 class Task:
     """What a launcher calls for each job; it can be pickled.
 
-    Launchers compose a configuration of their own for each job. It only says which job this is: what runs is
+    Launchers compose a configuration of their own for each job. It only identifies the job: what runs is
     the tree that was checked.
     """
 

@@ -31,7 +31,7 @@ class Progress:
         say(f"{place} of {len(self.folders)}  {name}{self._describe_rest()}")
 
     def report_failure(self, name: str, folder: RunFolder, reason: Exception | str) -> None:
-        """Say that a job failed, and where its traceback is."""
+        """Print that a job failed, and where its traceback is."""
         lines = str(reason).strip().splitlines() or [type(reason).__name__]
         say(f"{name} failed: {lines[-1].strip()} (see {folder.path / 'job.log'})")
 

@@ -32,7 +32,7 @@ class RayLauncher(Launcher):
         self.task_function = task_function
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs and wait for all; how each went, its folder says.
+        """Run the jobs and wait for all of them; their folders hold the results.
 
         Raises:
             ConfigError: Ray is not installed.

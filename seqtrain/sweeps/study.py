@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from seqtrain.config.search import SearchSettings
 from seqtrain.runs.folder import RunFolder
 
-FOLDER = "folder"  # attribute of a trial: where its run lies
+FOLDER = "folder"  # attribute of a trial: the path of its run folder
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 

@@ -69,7 +69,7 @@ def place(job: Job, folder: Path) -> SweepJob:
 def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, folder: Path) -> None:
     """Launch what is not done, until nothing is left but what failed here.
 
-    Another process may run jobs of the same sweep: these are looked at again when it lets go of them, so that
+    Another process may run jobs of the same sweep: these are checked again when it releases them, so that
     a job whose process was killed is run here.
     """
     master = _in_folder(sweep.master, folder)

@@ -1,4 +1,4 @@
-"""TensorBoard's Custom Scalars: charts of what is looked at together."""
+"""TensorBoard's Custom Scalars: charts that are read together."""
 
 from __future__ import annotations
 

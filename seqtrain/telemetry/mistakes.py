@@ -55,7 +55,7 @@ def find_mistakes(
 
 def list_sentences(mistakes: Sequence[Mistake], sentences: Sequence[Sequence[str]]) -> str:
     """A Markdown table of mistakes in their sentences."""
-    rows = ["| sentence | target | taken for | sure |", "| --- | --- | --- | --- |"]
+    rows = ["| sentence | target | prediction | confidence |", "| --- | --- | --- | --- |"]
     for mistake in mistakes:
         words = sentences[mistake.sequence]
         first, last = max(mistake.step - AROUND, 0), mistake.step + AROUND + 1

@@ -32,13 +32,13 @@ class Pace:
         self._started_at = time.monotonic()
 
     def is_due(self, step: int) -> bool:
-        """Whether to draw after so many optimizer steps."""
+        """Whether to draw after this number of optimizer steps."""
         elapsed = time.monotonic() - self._started_at
         return step >= 2 * self.last_step and self._spent + self._cost <= self.share * elapsed
 
     @contextmanager
     def drawing(self, step: int) -> Iterator[None]:
-        """Measure the time of drawing after so many optimizer steps."""
+        """Measure the time of drawing after this number of optimizer steps."""
         before = time.monotonic()
         yield
         self._cost = time.monotonic() - before

@@ -37,9 +37,9 @@ class RecurrenceTelemetry(pl.Callback):
     engine the training uses. Backbones that cannot be traced are left out.
 
     Args:
-        every_n_steps: optimizer steps at least between two measurements; each follows a validation. There is
+        every_n_steps: the minimum number of optimizer steps between two measurements, each after a validation. There is
             always one after the first validation and one at the end.
-        num_sequences: of the validation data that are looked at; fewer where they are very long.
+        num_sequences: of the validation data to trace; fewer if they are very long.
         gates: whether to log statistics of the gates, and the memory lengths that they imply.
         gradients: whether to log the gradient of the loss with respect to the states.
         figures: whether to draw states, gates and gradients over time (TensorBoard only).

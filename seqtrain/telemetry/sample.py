@@ -32,7 +32,7 @@ def draw_sample(trainer: pl.Trainer, num_sequences: int, max_steps: int | None =
 
     Args:
         trainer: with the data module of a training.
-        num_sequences: at most so many.
+        num_sequences: the maximum number of sequences.
         max_steps: of all sequences together, the padding included; the first sequence is always there.
 
     Returns:

@@ -16,7 +16,7 @@ from seqtrain.telemetry.sample import members_of, recurrent_module
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.telemetry.steps import has_stepped
 
-# The gates of each cell in the order in which their rows lie in its matrices.
+# The gates of each cell in the order of their rows in its matrices.
 GATES: dict[str, tuple[str, ...]] = {
     "lstm": ("input", "forget", "cell", "output"),
     "lstm_layernorm": ("input", "forget", "cell", "output"),

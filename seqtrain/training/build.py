@@ -115,7 +115,7 @@ def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
         data: after its `setup`.
 
     Raises:
-        ConfigError: the data does not say how many epochs suit it.
+        ConfigError: the data source does not define a number of epochs.
     """
     batches_per_step = trainer.world_size * trainer.accumulate_grad_batches
     epochs = data.suitable_epochs(batches_per_step, trainer.limit_train_batches)

@@ -41,7 +41,7 @@ def _build(node: DictConfig, path: str) -> Logger:
 
 
 def keep_rows(trainer: pl.Trainer) -> None:
-    """Let a CSV logger continue the table of an interrupted run, which it would start anew."""
+    """Let a CSV logger continue the table of an interrupted run instead of starting a new one."""
     for logger in trainer.loggers:
         if not isinstance(logger, CSVLogger):
             continue

@@ -1,4 +1,4 @@
-"""What a run tells its user: a summary when it starts, a table when it ends."""
+"""The summary that is logged when a run starts, and the table of metrics when it ends."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class TestOneRun:
         assert RunFolder(folder).last_checkpoint.exists()
         err = capfd.readouterr().err
         assert "Stopping after this step; interrupt again to stop at once.\n" in err
-        assert err.endswith("Interrupted. The same command goes on from the last checkpoint.\n")
+        assert err.endswith("Interrupted. The same command resumes from the last checkpoint.\n")
         assert "Traceback" not in err
         assert command("seed=1") == 0  # another command
         assert len(folders()) == 2

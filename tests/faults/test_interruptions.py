@@ -91,7 +91,7 @@ def test_sigterm_in_the_final_test_says_how_to_go_on(tmp_path: Path) -> None:
     stopped = subprocess.run([sys.executable, "-c", script], **options)
     assert stopped.returncode == 130, stopped.stderr
     assert stopped.stderr.splitlines()[-1] == (
-        "Interrupted. The same command goes on from the last checkpoint."
+        "Interrupted. The same command resumes from the last checkpoint."
     )
     assert "Traceback" not in stopped.stderr
     done = subprocess.run([sys.executable, "-m", "seqtrain", *arguments], **options)

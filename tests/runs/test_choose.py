@@ -65,7 +65,7 @@ class TestChoice:
         assert choose_run_folder(cfg, is_given=False).path == unfinished.path
         (message,) = caplog.messages
         assert message.startswith(
-            f"seqtrain: warning: not looked at for a run to resume: {broken.config_file}: "
+            f"seqtrain: warning: skipped in the search for a run to resume: {broken.config_file}: "
         )
 
     def test_a_run_that_starts_from_a_checkpoint_is_a_new_one(self, cfg: DictConfig, begin: Begin) -> None:

@@ -78,7 +78,7 @@ class TestPage:
             "| VERB | 7 | 83.3 | 71.4 | 75.00 ± 0.00 |",  # right 5 of the 6 given, 5 of the 7 there
             "| NOUN | 3 | 50.0 | 66.7 | 25.00 ± 0.00 |",
         ]
-        at = lines.index("| is | was given | words | % of errors |")
+        at = lines.index("| target | predicted | words | % of errors |")
         assert lines[at + 2 : at + 4] == ["| VERB | NOUN | 2 | 66.7 |", "| NOUN | VERB | 1 | 33.3 |"]
 
     def test_published_figures_stand_beside_and_nothing_for_no_run(self) -> None:

@@ -28,7 +28,7 @@ def test_a_tagger_shows_sentences(compose) -> None:
     train(cfg, RunFolder(cfg.run_dir))
     folder = Path(cfg.run_dir) / "validation"
     assert read_images(folder) == {"predictions/confusions": [12]}
-    assert "| sentence | target | taken for | sure |" in read_texts(folder)["mistakes"][12]
+    assert "| sentence | target | prediction | confidence |" in read_texts(folder)["mistakes"][12]
     labels = (folder / "00000" / "final_states" / "metadata.tsv").read_text().splitlines()
     states = (folder / "00000" / "final_states" / "tensors.tsv").read_text().splitlines()
     assert len(labels) == len(states) == 24

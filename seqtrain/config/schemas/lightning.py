@@ -105,7 +105,7 @@ class Trainer(Evaluator):
         if node.get("num_nodes", 1) > 1 and not any(name in os.environ for name in CLUSTER):
             yield (
                 f"trainer.num_nodes: got {node['num_nodes']}, but neither SLURM nor torchrun started this "
-                "process, and it would wait for the other machines for ever; start it with one of them"
+                "process, and it would wait for the other machines forever; start it with one of them"
             )
 
 

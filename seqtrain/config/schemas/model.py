@@ -29,7 +29,7 @@ class WordEncoder:
     @staticmethod
     def output_size(node: Tree, tree: Tree) -> Size | None:
         if tree["data"].get("vectors") is not None:
-            return None  # the file says how many numbers a word vector has
+            return None  # the size of a word vector is that of the file
         size = node["word_size"] + 2 * node["character_hidden_size"]
         reason = f"the encoder gives word_size + 2 * character_hidden_size = {size} numbers per step"
         return Size(size, reason)

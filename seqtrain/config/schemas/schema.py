@@ -4,12 +4,12 @@ A schema is declared as a class with annotations. It holds no defaults: those ar
 marked OPTIONAL may be left out, since the constructor has a default of its own. Nothing here imports what the
 schema describes; a test compares the two.
 
-A declaration also says what the class goes with (`inputs`, `targets`), and may have static methods that
+A declaration also states what the class goes with (`inputs`, `targets`), and may have static methods that
 answer for one node of it, where `tree` is the whole configuration:
 
-    feature_size(node)            of data: the numbers per time step, with the reason; None: the files say
+    feature_size(node)            of data: the numbers per time step, and why; None: only the files tell
     output_size(node, tree)       of an encoder: its features per time step, likewise
-    num_parameters(node, size)    of a model or an encoder: at least so many, for inputs of `size` numbers
+    num_parameters(node, size)    of a model or an encoder: a lower bound, for inputs of `size` numbers
     contradictions(node, tree)    values that are right one by one and wrong together, as "path: problem"
     idle(node)                    settings that are allowed and do nothing
 """

@@ -1,4 +1,4 @@
-"""Batches of sequences of similar length, drawn anew for every epoch."""
+"""Batches of sequences of similar length, drawn again for every epoch."""
 
 from __future__ import annotations
 

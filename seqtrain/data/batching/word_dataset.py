@@ -14,7 +14,7 @@ from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Vocabula
 
 @dataclass(frozen=True)
 class Spellings:
-    """What the model sees of each distinct spelling; the letters of all of them lie end to end."""
+    """What the model sees of each distinct spelling; the letters of all of them are concatenated."""
 
     forms: Sequence[str]
     word: Tensor  # (spellings,) id in the word vocabulary

@@ -36,7 +36,7 @@ class AmbiguousWords:
     """Words of train, in lower case, that have more than one tag.
 
     `baseline` is the share of words that a table of each word's most frequent tag would get right on train:
-    what is left is what context is needed for.
+    the rest needs context.
     """
 
     num_distinct: int

@@ -18,7 +18,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 MAX_BYTES = 1 << 32  # of the arrays of a file, unpacked
 KEYS = ("x", "y", "lengths", "names")
-EXPECTED = "expected x with, if it is ragged, lengths; y, and perhaps names"
+EXPECTED = "expected x, lengths if it is ragged, y, and optionally names"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def read_sequences(path: Path) -> Sequences:
 
     It holds `x`, either padded, (sequences, time) or (sequences, time, features), or with all sequences one
     after another, (time steps, features); `lengths`, one for each sequence (not needed if all are as long as
-    the padded array); `y`, a class for each sequence or for each time step, laid out like `x`; and perhaps
-    `names`, one for each class.
+    the padded array); `y`, a class for each sequence or for each time step, laid out like `x`; and
+    optionally `names`, one for each class.
 
     Raises:
         DataError: the file is damaged, or an array has an unexpected shape, type or value.
@@ -107,7 +107,7 @@ def _load_arrays(path: Path) -> dict[str, Array]:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
-    """An array, if the file is as large as its header says: memory is only taken for what is there."""
+    """An array, if its size matches its header: memory is allocated only for data that exists."""
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         read_header = {
@@ -117,7 +117,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
         shape, _, dtype = read_header(member)
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if dtype.hasobject or size != info.file_size - member.tell():
-            raise ValueError(f"{info.filename} does not hold what its header says")
+            raise ValueError(f"{info.filename} does not match its header")
     with archive.open(info) as member:
         array: Array = np.lib.format.read_array(member, allow_pickle=False)
         return array

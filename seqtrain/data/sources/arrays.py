@@ -1,4 +1,4 @@
-"""Sequences of one's own, from .npz files."""
+"""The user's own sequences of numbers, from .npz files."""
 
 from __future__ import annotations
 

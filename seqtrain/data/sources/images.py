@@ -1,4 +1,4 @@
-"""Images of one's own: PNG files in one folder for each class."""
+"""The user's own images: PNG files in one folder for each class."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from seqtrain.data.sources.splits import find_parts
 from seqtrain.data.sources.words import KnownWords, build_word_corpus
 from seqtrain.records import DataSpec
 
-CACHE_VERSION = 1  # increase it whenever the same file is to be read differently
+CACHE_VERSION = 1  # increase it whenever a change makes the same file read differently
 
 
 class Tagged:

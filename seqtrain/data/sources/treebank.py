@@ -15,7 +15,7 @@ from seqtrain.data.sources.words import KnownWords, build_word_corpus
 from seqtrain.errors import DataError
 from seqtrain.records import DataSpec
 
-CACHE_VERSION = 2  # increase it whenever the same file is to be read differently
+CACHE_VERSION = 2  # increase it whenever a change makes the same file read differently
 GITHUB = "https://github.com/UniversalDependencies"
 
 

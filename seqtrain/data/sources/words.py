@@ -67,7 +67,7 @@ def build_word_corpus(
     Args:
         files: at least train.
         known: which words the model knows.
-        recalled: of a checkpoint, which stands in for the file of word vectors.
+        recalled: the spec of a checkpoint, which replaces the file of word vectors.
         column: of CoNLL-U, where the tags were read from.
 
     Raises:

@@ -18,7 +18,7 @@ ABSENT = object()  # the value of a key that a configuration does not have
 def find_axes(configs: Sequence[Config]) -> list[str]:
     """The keys in which configurations differ, without the seed and without what another key implies.
 
-    A key that is constant for each class of its node says nothing that the class does not: `bidirectional`
+    A key that is constant for each class of its node adds nothing to the class: `bidirectional`
     where an LSTM is compared with a BiLSTM. Numbers are an exception, since they were chosen: a smaller
     `hidden_size` for the BiLSTM. A key that has the value of an earlier one in every run is left out too:
     the peak of a schedule that follows the learning rate.
@@ -49,7 +49,7 @@ def _is_constant(configs: Sequence[Config], key: str) -> bool:
 
 
 def _is_implied(configs: Sequence[Config], key: str) -> bool:
-    """Whether the class of the key's node says what the key says."""
+    """Whether the class of the key's node determines the key's value."""
     if key.endswith(TARGET) or all(_is_number(config.get(key)) for config in configs):
         return False
     target = key.rpartition(".")[0] + TARGET

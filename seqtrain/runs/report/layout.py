@@ -14,7 +14,7 @@ from seqtrain.runs.report.significance import LEVEL, smallest_p
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text, each on one line; the rows of `best` are to be marked."""
+    """Cells of text, each on one line; `best` are the rows to mark."""
 
     title: str
     head: tuple[str, ...]

@@ -34,7 +34,7 @@ def compare_pairs(ours: Mapping[object, float], best: Mapping[object, float]) ->
 
 
 def smallest_p(num_pairs: int) -> float:
-    """The smallest p-value that so many pairs can give: only all signs alike are as extreme as themselves."""
+    """The smallest p-value that this number of pairs can give: when all differences have the same sign."""
     return float(2 / 2**num_pairs)
 
 

@@ -23,14 +23,14 @@ MAX_LABELS = 40  # along an axis; more could not be read
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
-    """A figure of so many inches with a title."""
+    """A figure of this size, in inches, with a title."""
     figure = Figure(figsize=(width, height), dpi=DPI)
     figure.suptitle(title, fontsize=10, y=1 - 0.08 / height, va="top")
     return figure
 
 
 def add_panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """A panel of so many inches, from the lower left corner of the figure."""
+    """A panel at this place, in inches from the lower left corner of the figure."""
     whole_width, whole_height = figure.get_size_inches()
     panel: Axes = figure.add_axes(
         (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
@@ -40,7 +40,7 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
 
 
 def label_steps(panel: Axes, labels: Sequence[str]) -> None:
-    """Write what each step is below the x axis, or every n-th where there are too many."""
+    """Label the steps below the x axis, or every n-th step if there are more than MAX_LABELS."""
     every = -(-len(labels) // MAX_LABELS)
     shown = {place: labels[place] for place in range(0, len(labels), every)}
     label_columns(panel, shown, turned=any(len(label) > 3 for label in labels))

@@ -15,7 +15,7 @@ WIDTH, PANEL, BELOW = 7.0, 1.7, 0.9  # inches
 def draw_gates(example: Example) -> Figure:
     """The mean of each gate of the last layer at each step, with a band that holds 8 of 10 units.
 
-    Gates with tanh are left out: they are what is written, not how much of it.
+    Gates with tanh are left out: they are candidate values, not gates between 0 and 1.
     """
     height = 0.45 + len(example.directions) * (PANEL + 0.25) + BELOW
     figure = new_figure(WIDTH, height, f"gates of the last layer, {example.title}")

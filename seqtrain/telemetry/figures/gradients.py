@@ -10,7 +10,7 @@ from torch import Tensor
 from seqtrain.telemetry.figures.canvas import COLOURS, add_panel, new_figure
 from seqtrain.telemetry.gradients import mean_by_step
 
-SMALLEST = 1e-12  # what is below is drawn here: a logarithm needs it
+SMALLEST = 1e-12  # the lower end of the logarithmic axis
 
 
 def draw_gradients(norms: Mapping[str, Tensor], lengths: Tensor) -> Figure:

@@ -1,4 +1,4 @@
-"""Images that were taken for something else."""
+"""Misclassified images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS, SIZE = 6, 1.15  # images beside each other; inches of each
 
 
 def draw_mistakes(images: Tensor, titles: Sequence[str]) -> Figure:
-    """Images (num, height, width), each with its title below, in one panel: a panel each takes longer."""
+    """Images (num, height, width), each with its title below, in one panel, which is faster to draw than a panel each."""
     num_rows = -(-len(images) // COLUMNS)
     width, height = COLUMNS * SIZE, num_rows * (SIZE + 0.1)
     figure = new_figure(

@@ -1,4 +1,4 @@
-"""Tell somebody the monitored metric after each validation, who may ask to stop."""
+"""Report the monitored metric after each validation to a function that may stop the training."""
 
 from __future__ import annotations
 

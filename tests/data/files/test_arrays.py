@@ -69,7 +69,7 @@ def test_a_list_is_written_and_read_again(tmp_path: Path, targets: list[Any]) ->
     [
         (
             {"z": X},
-            "no array x in it, but nothing; expected x with, if it is ragged, lengths; y, and perhaps names",
+            "no array x in it, but nothing; expected x, lengths if it is ragged, y, and optionally names",
         ),
         ({"x": ["a"]}, "x has values of type <U1; expected numbers"),
         (

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+
+from seqtrain.config.schemas.schema import SCHEMAS
+from seqtrain.config.schemas.torch import SGD, Optimizer
+from seqtrain.config.schemas.values import words_of
+
+
+@pytest.mark.parametrize("precision", ["16-mixed", "16", 16])
+def test_a_fused_optimizer_does_not_clip_scaled_gradients(precision: str | int) -> None:
+    tree = {"trainer": {"precision": precision, "gradient_clip_val": 1.0}}
+    (problem,) = Optimizer.contradictions({"fused": True}, tree)
+    assert problem.startswith(f"optimizer.fused: true does not go with trainer.precision={precision}, ")
+    assert [*Optimizer.contradictions({"fused": False}, tree)] == []
+    assert [*Optimizer.contradictions({"fused": True}, {"trainer": {"precision": "bf16-mixed"}})] == []
+
+
+def test_nesterov_needs_momentum() -> None:
+    tree = {"trainer": {}}
+    assert [*SGD.contradictions({"nesterov": True, "momentum": 0.0}, tree)] == [
+        "optimizer.nesterov: true needs optimizer.momentum above 0"
+    ]
+    assert [*SGD.contradictions({"nesterov": True, "momentum": 0.9}, tree)] == []
+
+
+def test_the_annealing_strategies_are_torchs() -> None:
+    cycle = torch.optim.lr_scheduler.OneCycleLR
+    strategies = words_of(SCHEMAS["torch.optim.lr_scheduler.OneCycleLR"].kinds["anneal_strategy"])
+    assert inspect.signature(cycle).parameters["anneal_strategy"].default in strategies
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    for strategy in strategies:
+        assert cycle(optimizer, 0.1, 10, anneal_strategy=strategy).total_steps == 10

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+pytest.importorskip("onnx")
+
+from seqtrain.config import ConfigError
+from seqtrain.export.recurrent import _layer_weights, operator_of
+from seqtrain.model import BiLSTM
+
+
+@pytest.mark.parametrize(
+    ("module", "operator"),
+    [
+        (nn.RNN(2, 3), "RNN"),
+        (nn.LSTM(2, 3), "LSTM"),
+        (nn.GRU(2, 3), "GRU"),
+        (BiLSTM(2, 3), "LSTM"),
+        (BiLSTM(2, 3, cell="gru"), "GRU"),
+    ],
+)
+def test_operators(module: nn.Module, operator: str) -> None:
+    assert operator_of(module) == operator
+
+
+@pytest.mark.parametrize(
+    ("module", "what"),
+    [(BiLSTM(2, 3, cell="lstm_peephole"), "model.cell: lstm_peephole"), (nn.Linear(2, 3), "model: Linear")],
+)
+def test_modules_without_an_operator(module: nn.Module, what: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        operator_of(module)
+    assert refused.value.problems == (
+        f"{what} has no ONNX operator; rnn, lstm, gru, and bilstm with cell=lstm or cell=gru have one",
+    )
+
+
+def test_gates_are_put_in_the_order_of_onnx() -> None:
+    module = nn.LSTM(1, 1)  # one unit: a row for each gate, in torch's order i, f, g, o
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.copy_(torch.arange(4.0).reshape(weight.shape))
+    weight_ih, weight_hh, bias = _layer_weights(module, "LSTM", layer=0)
+    assert weight_ih.flatten().tolist() == weight_hh.flatten().tolist() == [0.0, 3.0, 1.0, 2.0]
+    assert bias.flatten().tolist() == [0.0, 3.0, 1.0, 2.0] * 2

@@ -1,0 +1,41 @@
+"""Corpora of a few sequences, small enough to count."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from made_up_treebank import conllu
+
+from seqtrain.data import Corpus, Treebank, VectorDataset
+from seqtrain.records import DataSpec
+
+
+def vectors(values: list[float], targets: list[int]) -> VectorDataset:
+    """Sequences of two steps of one number each."""
+    inputs = torch.tensor(values)[:, None, None].expand(-1, 2, 1).contiguous()
+    return VectorDataset(inputs, torch.full((len(values),), 2), torch.tensor(targets))
+
+
+def _read_words() -> Corpus:
+    sentences = {
+        "train": ["the/DET light/NOUN", "light/VERB", "go/VERB"],
+        "dev": ["go/VERB dogs/NOUN"],
+        "test": ["the/DET light/NOUN"],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for split, lines in sentences.items():
+            Path(folder, f"{split}.conllu").write_text(conllu(*lines), encoding="utf-8")
+        return Treebank(data_dir="none", treebank="none", path=folder, batch_size=2, eval_batch_size=2).load()
+
+
+VECTORS = Corpus(
+    DataSpec(("a", "b", "c"), feature_size=1),
+    {
+        "train": vectors([1, 2, 3], [0, 0, 1]),
+        "dev": vectors([4, 3], [2, 1]),
+        "test": vectors([1, 1, 5], [2, 2, 0]),
+    },
+)
+WORDS = _read_words()

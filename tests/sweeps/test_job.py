@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqtrain.runs.folder import RUN_DIR, RunFolder
+from seqtrain.sweeps import job as module
+from seqtrain.sweeps.job import SweepJob, run_held, run_job
+from seqtrain.sweeps.progress import Progress
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> SweepJob:
+    (tmp_path / "a").mkdir()
+    return SweepJob("a", str(tmp_path / "a"), str(tmp_path), ("seed=1",), {"seed": 1})
+
+
+def test_output_and_the_traceback_go_to_the_log(job: SweepJob, monkeypatch, capsys) -> None:
+    def fail(*_: object) -> None:
+        print("out")
+        print("err", file=sys.stderr)
+        raise ValueError("no")
+
+    monkeypatch.setattr(module, "_train", fail)
+    folder = RunFolder(job.folder)
+    error = run_held(job, folder)
+    assert repr(error) == "ValueError('no')"
+    log = Path(job.folder, "job.log").read_text()
+    assert log.startswith("out\nerr\nTraceback (most recent call last):\n")
+    assert log.endswith("ValueError: no\n")
+    assert folder.failure == "ValueError: no"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_processes_of_the_run_see_its_own_command(job: SweepJob, monkeypatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(sys, "argv", ["seqtrain", "-m", "seed=1,2"])
+    monkeypatch.setattr(module, "_train", lambda *_: seen.append([*sys.argv, os.environ[RUN_DIR]]))
+    assert run_held(job, RunFolder(job.folder)) is None
+    assert seen == [["seqtrain", "seed=1", f"run_dir={job.folder}", job.folder]]
+    assert sys.argv == ["seqtrain", "-m", "seed=1,2"]
+
+
+def test_a_job_that_is_done_is_not_run(job: SweepJob, monkeypatch, capsys) -> None:
+    Path(job.folder, "config.yaml").write_text("seed: 1\n")
+    Path(job.folder, "metrics.json").write_text("{}")
+    monkeypatch.chdir(job.cwd)
+    monkeypatch.setattr(module, "run_held", lambda *_: pytest.fail("it ran"))
+    run_job(job, Progress({"a": job.folder}, 0.0, 1))
+    assert capsys.readouterr().err == ""

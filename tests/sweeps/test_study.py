@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install seqtrain[search]")
+
+from seqtrain.config.search import SearchSettings  # noqa: E402
+from seqtrain.sweeps.study import draw, next_trial, open_study  # noqa: E402
+
+SPACE = {
+    "model": ["rnn", "lstm"],
+    "model.hidden_size": {"low": 4, "high": 32},
+    "optimizer.lr": {"low": 0.001, "high": 0.1, "log": True},
+}
+
+
+def settings(**changes: object) -> SearchSettings:
+    given = {"trials": 3, "workers": 1, "storage": "journal", "sampler": "random", "pruner": "none"}
+    return SearchSettings(**given | {"startup_trials": 1, "seed": 0, "space": SPACE} | changes)  # type: ignore[arg-type]
+
+
+def draw_all(folder: Path, num: int) -> list[dict[str, object]]:
+    """The values of `num` trials, with a new study object for each, as separate commands have."""
+    drawn = []
+    for _ in range(num):
+        study = open_study(folder, settings(), "max")
+        trial = next_trial(study, settings(), num_failed=0)
+        assert trial is not None
+        drawn.append(draw(trial, SPACE))
+        study.tell(trial, 0.5)
+    return drawn
+
+
+def test_a_continued_study_draws_what_an_uninterrupted_one_draws(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    first, second = draw_all(tmp_path / "first", 3), draw_all(tmp_path / "second", 3)
+    assert first == second
+    assert len({str(values) for values in first}) == 3
+    assert all(4 <= values["model.hidden_size"] <= 32 for values in first)
+    assert next_trial(open_study(tmp_path / "first", settings(), "max"), settings(), 0) is None
+
+
+def test_a_trial_whose_process_died_comes_first(tmp_path: Path) -> None:
+    study = open_study(tmp_path, settings(), "max")
+    dead = next_trial(study, settings(), 0)
+    assert dead is not None
+    values = draw(dead, SPACE)
+    again = next_trial(open_study(tmp_path, settings(), "max"), settings(), 0)
+    assert again is not None
+    assert again.number == dead.number
+    assert draw(again, SPACE) == values
+
+
+def test_failures_of_this_command_count_towards_the_trials(tmp_path: Path) -> None:
+    study = open_study(tmp_path, settings(), "max")
+    assert next_trial(study, settings(), num_failed=3) is None
+
+
+@pytest.mark.parametrize(("mode", "direction"), [("max", "MAXIMIZE"), ("min", "MINIMIZE")])
+def test_the_direction_is_that_of_the_task(mode: str, direction: str, tmp_path: Path) -> None:
+    assert open_study(tmp_path, settings(), mode).direction.name == direction

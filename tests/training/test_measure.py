@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from seqtrain.runs.logs import quiet_lightning
+from seqtrain.training.build import build_data, load_learner
+from seqtrain.training.measure import measure
+
+
+def test_the_metrics_of_both_parts_are_those_of_the_run(trained_digits: Path) -> None:
+    quiet_lightning()
+    cfg = OmegaConf.load(trained_digits / "config.yaml")
+    learner = load_learner(cfg, trained_digits / "checkpoints" / "best.ckpt")
+    kept = json.loads((trained_digits / "metrics.json").read_text())
+    expected = {name: value for name, value in kept.items() if name.startswith(("val/", "test/"))}
+    assert measure(cfg, learner, build_data(cfg)) == expected
