@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 from composing import problems_of
-from omegaconf import DictConfig
 
 from seqtrain.config import CONFIG_DIR, compose_config
 
@@ -29,7 +28,8 @@ def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
     words = name in ("ud", "pos_sample", "tagged", "words", "tags", "crf")
     own = name in ("tagged", "arrays", "images", "steps", "tagging")
     needed = ["task=pos"] * words + ["data.path=mine"] * own
-    assert isinstance(compose_config([f"{group}={name}", *needed]), DictConfig)
+    cfg = compose_config([f"{group}={name}", *needed], return_hydra_config=True)
+    assert cfg.hydra.runtime.choices[group] == name
 
 
 def test_unknown_keys_in_a_users_file(tmp_path: Path) -> None:

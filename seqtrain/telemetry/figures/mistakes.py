@@ -13,7 +13,7 @@ COLUMNS, SIZE = 6, 1.15  # images beside each other; inches of each
 
 
 def draw_mistakes(images: Tensor, titles: Sequence[str]) -> Figure:
-    """Images (num, height, width), each with its title below, in one panel, which is faster to draw than a panel each."""
+    """Images (num, height, width), each with its title below, in one panel: faster than a panel each."""
     num_rows = -(-len(images) // COLUMNS)
     width, height = COLUMNS * SIZE, num_rows * (SIZE + 0.1)
     figure = new_figure(

@@ -32,7 +32,8 @@ def test_sequences_of_numbers() -> None:
 
 def test_words() -> None:
     text = render_summary(summarize(WORDS, BATCHING))
-    assert "lengths of the sentences of train\n1 to 1  1  " in text
+    bars = [f"1 to 1  2  {'#' * 40}", f"2 to 2  1  {'#' * 20}"]
+    assert "\n".join(["lengths of the sentences of train", *bars]) in text
     assert "50.0% of the words of dev do not occur in train, 50.0% are unknown to the model" in text
     assert (
         "1 of 3 different words of train (50.0% of all words) have more than one tag; the most frequent tag "
