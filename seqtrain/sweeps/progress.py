@@ -1,4 +1,4 @@
-"""What a sweep says while it runs: a line when a job starts."""
+"""The progress of a sweep on the terminal: a line when a job starts or fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqtrain.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep is, as its folders tell, so that all processes agree.
+    """How far a sweep is, according to its folders, so that all processes agree.
 
     Args:
         folders: of all jobs, by their names, in order.
@@ -26,7 +26,7 @@ class Progress:
     num_done_before: int
 
     def announce(self, name: str) -> None:
-        """Say that a job starts: its place among all, and the time that is left."""
+        """Print that a job starts, with its number and the estimated time left."""
         place = list(self.folders).index(name) + 1
         say(f"{place} of {len(self.folders)}  {name}{self._describe_rest()}")
 

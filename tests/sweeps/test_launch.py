@@ -21,7 +21,7 @@ def test_a_task_can_be_sent_to_another_process() -> None:
 def test_hydras_basic_launcher_runs_every_job_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     monkeypatch.setattr(module, "run_job", lambda job, _: ran.append(job.name))
-    sweep = check_command_line(["-m", "seed=0,1", "hydra.hydra_logging=null", "hydra.job_logging=null"])
+    sweep = check_command_line(["-m", "seed=0,1"])
     assert isinstance(sweep, Sweep)
     launch(JOBS, PROGRESS, sweep.master, sweep.loader)
     assert ran == ["a", "b", "c"]
