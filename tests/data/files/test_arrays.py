@@ -109,7 +109,7 @@ def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path: Pat
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x.npy", header.getvalue() + bytes(8))
     with pytest.raises(
-        DataError, match=r"a.npz: not an .npz file, or a damaged one: x.npy does not hold what its"
+        DataError, match=r"a.npz: not an .npz file, or a damaged one: x.npy does not match its header"
     ):
         read_sequences(tmp_path / "a.npz")
 
