@@ -5,13 +5,14 @@ import ast
 import pytest
 
 from seqtrain.export.description import Description
-from seqtrain.export.examples import write_example
+from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
 
 WORDS = Description(("A",), "", words={}, characters={})
 IMAGES = Description(("A",), "", image_size=(8, 8))
 FEATURES = Description(("A",), "", num_features=3)
 
 
+@pytest.mark.parametrize(("runtime", "suffix"), [(ONNX, "onnx"), (TORCH, "pt2")])
 @pytest.mark.parametrize(
     ("description", "has_crf", "inputs"),
     [
@@ -23,14 +24,14 @@ FEATURES = Description(("A",), "", num_features=3)
     ],
 )
 def test_a_script_is_python_and_says_how_it_is_called(
-    description: Description, has_crf: bool, inputs: str
+    description: Description, has_crf: bool, inputs: str, runtime: Runtime, suffix: str
 ) -> None:
-    text = write_example("mine", description, has_crf)
+    text = write_example(f"mine.{suffix}", description, has_crf, runtime)
     usage = ast.get_docstring(ast.parse(text))
     assert usage is not None
-    assert usage.endswith(f"python mine.py {inputs} (needs onnxruntime and numpy)")
+    assert usage.endswith(f"python mine.py {inputs} (needs {runtime.needs})")
     assert ("Viterbi" in text) == has_crf
 
 
 def test_the_shape_of_a_sequence_of_numbers_is_named() -> None:
-    assert write_example("mine", FEATURES, False).startswith('"""Classify a sequence (time, 3): ')
+    assert write_example("mine.onnx", FEATURES, False, ONNX).startswith('"""Classify a sequence (time, 3): ')
