@@ -37,7 +37,7 @@ class RecurrenceTelemetry(pl.Callback):
     engine the training uses. Backbones that cannot be traced are left out.
 
     Args:
-        every_n_steps: the minimum number of optimizer steps between two measurements, each after a validation.
+        every_n_steps: minimum number of optimizer steps between measurements, each after a validation.
             There is always one after the first validation and one at the end.
         num_sequences: of the validation data to trace; fewer if they are very long.
         gates: whether to log statistics of the gates, and the memory lengths that they imply.
