@@ -34,4 +34,4 @@ def test_a_script_is_python_and_says_how_it_is_called(
 
 
 def test_the_shape_of_a_sequence_of_numbers_is_named() -> None:
-    assert write_example("mine.onnx", FEATURES, False, ONNX).startswith('"""Classify a sequence (time, 3): ')
+    assert write_example("mine.onnx", FEATURES, False, ONNX).startswith('"""Label a sequence (time, 3): ')
