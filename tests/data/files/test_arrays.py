@@ -123,5 +123,5 @@ def test_arrays_beyond_a_bound_are_not_read(tmp_path: Path, monkeypatch: pytest.
 
 def test_no_code_is_run(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.array([print], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match=r"a.npz: not an .npz file, or a damaged one: x.npy does not hold"):
+    with pytest.raises(DataError, match=r"a.npz: not an .npz file, or a damaged one: x.npy does not match"):
         read_sequences(tmp_path / "a.npz")
