@@ -69,13 +69,21 @@ def _run_layers(
     memory_dtype = torch.promote_types(dtype, torch.float32)
     with without_autocast(device_type):
         h, *memory = (torch.chunk(s, len(weights)) for s in state)
-        starts = [[each.to(dtype) for each in h], *([each.to(memory_dtype) for each in s] for s in memory)]
-        x = x.to(dtype)
+        starts = [
+            [_cast(each, dtype) for each in h],
+            *([_cast(each, memory_dtype) for each in s] for s in memory),
+        ]
+        x = _cast(x, dtype)
         final: list[State] = []
         for directions, start in zip(weights, zip(*starts, strict=True), strict=True):
             if final and dropout > 0:
                 x = F.dropout(x, dropout)
-            cast = [{name: w.to(dtype) for name, w in named.items()} for named in directions]
+            cast = [{name: _cast(w, dtype) for name, w in named.items()} for named in directions]
             x, last = run_layer(x, cast, start)
             final.append(last)
-        return x, tuple(torch.cat(states).to(dtype) for states in zip(*final, strict=True))
+        return x, tuple(_cast(torch.cat(states), dtype) for states in zip(*final, strict=True))
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """The same as tensor.to(dtype), which takes a microsecond even if there is nothing to do."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)

@@ -4,29 +4,31 @@ from collections.abc import Iterator
 
 from seqtrain.recurrence.walk import PackedWalk
 
-BLOCK = 1 << 18
-"""Numbers in a block: a megabyte in float32."""
+BACKWARD_BLOCK = 1 << 18
+"""Numbers in a block of the backward pass: a megabyte in float32."""
+FORWARD_BLOCK = 1 << 19
+"""Numbers in a block without gradients: wide enough for the projection to run at full speed."""
 
 
 def backward_blocks(walk: PackedWalk, width: int) -> Iterator[tuple[int, int]]:
-    """Ranges of steps, the last range first, of at most BLOCK numbers each at `width` numbers per row."""
+    """Ranges of steps, the last first, of at most BACKWARD_BLOCK numbers each at `width` numbers per row."""
     offsets = walk.offsets
     last = len(walk.batch_sizes)
     while last > 0:
         first = last - 1
-        while first > 0 and (offsets[last] - offsets[first - 1]) * width <= BLOCK:
+        while first > 0 and (offsets[last] - offsets[first - 1]) * width <= BACKWARD_BLOCK:
             first -= 1
         yield first, last
         last = first
 
 
 def forward_blocks(walk: PackedWalk, width: int) -> Iterator[tuple[int, int]]:
-    """The same, the first range first."""
+    """Ranges of steps, the first range first, of at most FORWARD_BLOCK numbers each."""
     offsets = walk.offsets
     first, num_steps = 0, len(walk.batch_sizes)
     while first < num_steps:
         last = first + 1
-        while last < num_steps and (offsets[last + 1] - offsets[first]) * width <= BLOCK:
+        while last < num_steps and (offsets[last + 1] - offsets[first]) * width <= FORWARD_BLOCK:
             last += 1
         yield first, last
         first = last

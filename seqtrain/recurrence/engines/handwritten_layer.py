@@ -47,7 +47,7 @@ class HandWrittenLayer:
 
     def run(self, inputs: Inputs) -> tuple[Tensor, State]:
         """Output (N, D * H) and final states, with nothing kept for a backward pass."""
-        return run_without_gradients(self.cell, *inputs, self.walk, self.groups)
+        return run_without_gradients(self.cell, *inputs, self.walk)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, State, list[Saved]]:
         """Output, final states, and for each group what its backward pass needs."""

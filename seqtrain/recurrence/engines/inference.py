@@ -7,41 +7,33 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import State, Weights
-from seqtrain.recurrence.engines.handwritten import HandWritten, stack, stack_by_name
+from seqtrain.recurrence.engines.handwritten import HandWritten, stack_by_name
 from seqtrain.recurrence.walk import PackedWalk
 
 
 def run_without_gradients(
-    hand_written: HandWritten,
-    x: Tensor,
-    state: State,
-    weights: Sequence[Weights],
-    walk: PackedWalk,
-    groups: Sequence[slice],
+    hand_written: HandWritten, x: Tensor, state: State, weights: Sequence[Weights], walk: PackedWalk
 ) -> tuple[Tensor, State]:
-    """Run one layer; `groups` are the directions that walk together."""
+    """Run one layer, all directions side by side."""
     output = x.new_empty(walk.num_rows, len(weights) * state[0].size(-1))
-    finals = []
-    for group in groups:
-        rows = DirectionBlocks(x, output, group, walk)
-        final = hand_written.run(rows, stack_by_name(weights[group]), tuple(s[group] for s in state), walk)
-        finals.append(final)
-    return output, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+    rows = DirectionBlocks(x, output, len(weights), walk)
+    return output, hand_written.run(rows, stack_by_name(weights), state, walk)
 
 
 @dataclass(frozen=True)
 class DirectionBlocks:
-    """Reads blocks of x (N, I) and writes blocks of output (N, all directions * H), for some directions."""
+    """Reads blocks of x (N, I) and writes blocks of output (N, D * H)."""
 
     x: Tensor
     output: Tensor
-    directions: slice
+    num_directions: int
     walk: PackedWalk
 
     def read(self, first: int, last: int) -> Tensor:
         start, stop = self.walk.offsets[first], self.walk.offsets[last]
-        both = [self.x[start:stop], self._read_reversed(start, stop)]
-        return stack(both[self.directions])
+        if self.num_directions == 1:
+            return self.x[start:stop].unsqueeze(0)
+        return torch.stack([self.x[start:stop], self._read_reversed(start, stop)])
 
     def _read_reversed(self, start: int, stop: int) -> Tensor:
         if self.walk.is_dense:
@@ -52,7 +44,7 @@ class DirectionBlocks:
     def write(self, first: int, last: int, h: Tensor) -> None:
         start, stop = self.walk.offsets[first], self.walk.offsets[last]
         size = h.size(-1)
-        for direction, rows in enumerate(h, start=self.directions.start):
+        for direction, rows in enumerate(h.unbind(0)):
             columns = self.output[:, direction * size : (direction + 1) * size]
             if direction == 0:
                 columns[start:stop] = rows

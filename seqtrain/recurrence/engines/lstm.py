@@ -13,6 +13,7 @@ from seqtrain.recurrence.engines.handwritten import (
     project,
     sum_over_rows,
 )
+from seqtrain.recurrence.engines.lstm_gates import choose_gates
 from seqtrain.recurrence.engines.lstm_inference import inference_loop
 from seqtrain.recurrence.engines.lstm_loop import backward_loop, forward_loop
 from seqtrain.recurrence.engines.products import multiply
@@ -72,12 +73,14 @@ class HandWrittenLSTM:
         num_directions, _, hidden_size = h_0.shape
         tanh = _choose(c_0, walk)
         weights = _scale(weights, tanh, hidden_size)
-        bias = _sum_biases(weights)
+        gates = choose_gates(
+            weights["weight_ih"], weights["weight_hh"], _sum_biases(weights), walk.mean_batch_size
+        )
         h_n, c_n = h_0.clone(), torch.mul(c_0, tanh.scale)
         for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):
-            projected = project(rows.read(first, last), weights["weight_ih"], bias)
             sizes = walk.batch_sizes[first:last]
-            rows.write(first, last, inference_loop(projected, weights["weight_hh"], h_n, c_n, tanh, sizes))
+            h = inference_loop(gates, rows.read(first, last), h_n, c_n, tanh, sizes)
+            rows.write(first, last, h)
         return h_n, c_n.div_(tanh.scale)
 
 

@@ -8,8 +8,8 @@ slower for small ones.
 import torch
 from torch import Tensor
 
-MIN_SIZE = 1 << 21
-"""Multiplications from which oneDNN is faster, measured in docs/recurrence.md."""
+MIN_SIZE = 1 << 20
+"""Multiplications per thread from which oneDNN is faster, measured in docs/recurrence.md."""
 
 # Private, but the operator that compiled models call, and the only way to an unfused product by oneDNN.
 _HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -19,7 +19,7 @@ _HAS_AVX512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 def prefers_onednn(x: Tensor, num_multiplications: int) -> bool:
     """Whether a product of x with so many multiplications is faster by oneDNN."""
     return (
-        num_multiplications >= MIN_SIZE
+        num_multiplications >= MIN_SIZE * torch.get_num_threads()
         and _HAS_ONEDNN
         and _HAS_AVX512
         and x.dtype == torch.float32

@@ -1,5 +1,7 @@
 """Layers large enough for oneDNN and for tanh by expm1, and signals of every scale."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,15 @@ from seqtrain.recurrence.engines.products import MIN_SIZE
 
 LENGTHS = [6] * 40 + [5] * 20 + [1] * 10
 HIDDEN = 100
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The limit above which oneDNN multiplies grows with the number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def test_mean_steps_are_large_enough_for_onednn() -> None:

@@ -1,0 +1,91 @@
+"""Where the LSTM's gates of one step lie in memory without gradients, and the products that fill them.
+
+Letters as in lstm_loop.py. Weights have the rows of g multiplied by the scale that tanh expects.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from seqtrain.recurrence.engines.products import multiply, prefers_onednn
+
+
+class Gates(Protocol):
+    """The gates of one step, of all directions."""
+
+    sigmoids: Sequence[Tensor]
+    """What the sigmoid is applied to: i, f and o, and g where leaving it out would cost more."""
+
+    def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[Any]:
+        """The input's share of the pre-activations, rows W_ih^T + b, for each step: rows (D, N, I)."""
+        ...
+
+    def resize(self, like: Tensor) -> Sequence[Tensor]:
+        """Allocate gates for states (D, b, H) and return i, f, g, o in that shape."""
+        ...
+
+    def fill(self, x: Any, h: Tensor) -> None:
+        """Store the pre-activations x + h W_hh^T, x being what `project` returned for this step."""
+        ...
+
+
+def choose_gates(weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, mean_batch_size: int) -> Gates:
+    """The faster kind for steps of so many sequences: weights (D, 4H, I) and (D, 4H, H), bias (D, 4H)."""
+    is_large = prefers_onednn(weight_hh, weight_hh[0].numel() * mean_batch_size)
+    return (GatesApart if is_large else GatesTogether)(weight_ih, weight_hh, bias)
+
+
+class GatesTogether:
+    """All directions in one batched product by MKL; row by row, (D, b, 4H)."""
+
+    sigmoids: Sequence[Tensor] = ()
+
+    def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> None:
+        self.weight_ih, self.bias = weight_ih.mT, bias
+        self.weight_hh = weight_hh.mT
+
+    def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[Tensor]:
+        if self.bias is None:
+            projected = torch.bmm(rows, self.weight_ih)
+        else:
+            projected = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight_ih)
+        return projected.split(list(sizes), dim=1)
+
+    def resize(self, like: Tensor) -> Sequence[Tensor]:
+        self.gates = like.new_empty(*like.shape[:2], self.weight_hh.size(2))
+        self.sigmoids = (self.gates,)
+        return self.gates.chunk(4, dim=-1)
+
+    def fill(self, x: Tensor, h: Tensor) -> None:
+        if x.dtype == self.gates.dtype:
+            torch.baddbmm(x, h, self.weight_hh, out=self.gates)
+        else:
+            self.gates.copy_(torch.baddbmm(x, h, self.weight_hh))
+
+
+class GatesApart:
+    """One product per direction by oneDNN; gate by gate, (4, D, b, H), so that what follows is contiguous."""
+
+    sigmoids: Sequence[Tensor] = ()
+
+    def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> None:
+        self.weights_ih, self.weights_hh = weight_ih.unbind(0), weight_hh.unbind(0)
+        self.biases = [None] * len(weight_ih) if bias is None else bias.unbind(0)
+
+    def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[tuple[Tensor, ...]]:
+        projected = map(multiply, rows.unbind(0), self.weights_ih, self.biases)
+        return zip(*(each.view(len(each), 4, -1).split(list(sizes)) for each in projected), strict=True)
+
+    def resize(self, like: Tensor) -> Sequence[Tensor]:
+        gates = like.new_empty(4, *like.shape)
+        self.by_direction = gates.permute(1, 2, 0, 3).unbind(0)  # (b, 4, H) each
+        self.sigmoids = (gates[:2], gates[3])
+        return gates.unbind(0)
+
+    def fill(self, x: Sequence[Tensor], h: Tensor) -> None:
+        for gates, projected, state, weight in zip(
+            self.by_direction, x, h.unbind(0), self.weights_hh, strict=True
+        ):
+            torch.add(multiply(state, weight).view(gates.shape), projected, out=gates)
