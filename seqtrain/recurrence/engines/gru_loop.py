@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
+from seqtrain.recurrence.engines.handwritten import stack
 from seqtrain.recurrence.engines.products import multiply, prefers_onednn
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
@@ -85,9 +86,10 @@ def inference_loop(
 
 def _make_product(weight_hh: Tensor, bias_hh: Tensor | None, num_rows: int) -> Callable[[Tensor], Tensor]:
     """The function h -> h W_hh^T + b_hh for steps of about so many rows, by the faster library."""
-    if len(weight_hh) == 1 and prefers_onednn(weight_hh, weight_hh.numel() * num_rows):
-        first_bias = None if bias_hh is None else bias_hh[0]
-        return lambda h: multiply(h[0], weight_hh[0], first_bias).unsqueeze(0)
+    if prefers_onednn(weight_hh, weight_hh[0].numel() * num_rows):
+        matrices = weight_hh.unbind(0)
+        biases = [None] * len(matrices) if bias_hh is None else bias_hh.unbind(0)
+        return lambda h: stack([*map(multiply, h.unbind(0), matrices, biases)])
     matrix = weight_hh.mT
     if bias_hh is None:
         return lambda h: torch.bmm(h, matrix)
