@@ -35,7 +35,7 @@ Each engine computes the input projection and its gradients itself, in the layou
       selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts
     operator.py    a layer as one operator, for torch.compile, torch.export and torch.jit.trace
-    onnx.py        a layer as one node, for torch.onnx.export
+    onnx.py        a layer as one node, for torch.onnx.export; onnx_trace.py for its older, tracing exporter
     trace.py       every gate and state of every step of a recurrent module, torch's own or ours
 """
 

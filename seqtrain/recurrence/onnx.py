@@ -1,4 +1,4 @@
-"""A layer as ONNX's own LSTM or GRU node, while torch.onnx.export(dynamo=True) records it."""
+"""A layer as ONNX's own LSTM or GRU node, while torch.onnx.export records it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
-from seqtrain.recurrence.operator import is_jit_traced
-
-_NODES = {"lstm": ("LSTM", (0, 3, 1, 2)), "gru": ("GRU", (1, 0, 2))}
-"""The node of each cell, and the order in which it has torch's gates: i, o, f, g and z, r, n."""
+from seqtrain.recurrence.onnx_trace import NODES, translate_layer
+from seqtrain.recurrence.operator import is_jit_traced, operator_layer
 
 
 def onnx_layer(
@@ -19,16 +17,16 @@ def onnx_layer(
     """Record one layer on (T, B, I); output (T, B, D * H) and final states (D, B, H).
 
     Raises:
-        ValueError: the input is packed, ONNX has no node for the cell, or the exporter is the older,
-            tracing one.
+        ValueError: the input is packed, or ONNX has no node for the cell.
     """
-    if is_jit_traced():
-        raise ValueError("export a BiLSTM with torch.onnx.export(..., dynamo=True), got: dynamo=False")
     if batch_sizes is not None:
         raise ValueError("ONNX has no packed sequences: export the layer on a padded tensor")
-    if cell.name not in _NODES:
+    if cell.name not in NODES:
         raise ValueError(f"ONNX has nodes for cell='lstm' and 'gru' only, got: cell={cell.name!r}")
-    node, order = _NODES[cell.name]
+    if is_jit_traced():  # dynamo=False: the older exporter traces first and translates the operator later
+        torch.onnx.register_custom_op_symbolic("seqtrain::recurrent_layer", translate_layer, opset_version=9)
+        return operator_layer(cell, "auto", None, x, weights, state)
+    node, order = NODES[cell.name]
     num_directions, batch_size, hidden_size = state[0].shape
     direction = "bidirectional" if num_directions == 2 else "forward"
     weight_ih, weight_hh = (_reorder(weights, name, order) for name in ("weight_ih", "weight_hh"))

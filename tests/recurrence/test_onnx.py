@@ -20,16 +20,22 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore")  # of the exporter and its libraries
+@pytest.mark.filterwarnings("ignore")  # of the exporters and their libraries
+@pytest.mark.parametrize("dynamo", [True, False])
 @pytest.mark.parametrize("arguments", VARIANTS)
-def test_exported_layer_gives_the_same_results(arguments: dict[str, Any], tmp_path: Path) -> None:
-    pytest.importorskip("onnxscript")
+def test_exported_layer_gives_the_same_results(
+    arguments: dict[str, Any], dynamo: bool, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxscript" if dynamo else "onnx")
     runtime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     layer = BiLSTM(3, 4, **arguments).eval()
     sizes = {0: torch.export.Dim("first"), 1: torch.export.Dim("second")}
+    dynamic: dict[str, Any] = {"dynamic_shapes": {"input": sizes}}
+    if not dynamo:
+        dynamic = {"input_names": ["input"], "dynamic_axes": {"input": {0: "first", 1: "second"}}}
     path = tmp_path / "layer.onnx"
-    torch.onnx.export(layer, (torch.randn(5, 2, 3),), path, dynamo=True, dynamic_shapes={"input": sizes})
+    torch.onnx.export(layer, (torch.randn(5, 2, 3),), path, dynamo=dynamo, **dynamic)
     x = torch.randn(7, 6, 3)
     session = runtime.InferenceSession(path)
     found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
@@ -47,10 +53,3 @@ def test_what_onnx_has_no_node_for_is_refused() -> None:
     packed = PackedSequence(X.flatten(0, 1), torch.tensor([1, 1]))
     with pytest.raises(ValueError, match=r"^ONNX has no packed sequences: export the layer on a padded tens"):
         onnx_layer(CELLS["lstm"], packed.batch_sizes, packed.data, [], STATE)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_the_older_exporter_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    with pytest.raises(ValueError, match=r"torch\.onnx\.export\(\.\.\., dynamo=True\), got: dynamo=False$"):
-        torch.onnx.export(BiLSTM(3, 4), (X,), tmp_path / "layer.onnx", dynamo=False)
