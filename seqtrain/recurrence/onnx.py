@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.onnx import register_custom_op_symbolic  # type: ignore[attr-defined]
 
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.onnx_trace import NODES, translate_layer
@@ -24,7 +25,7 @@ def onnx_layer(
     if cell.name not in NODES:
         raise ValueError(f"ONNX has nodes for cell='lstm' and 'gru' only, got: cell={cell.name!r}")
     if is_jit_traced():  # dynamo=False: the older exporter traces first and translates the operator later
-        torch.onnx.register_custom_op_symbolic("seqtrain::recurrent_layer", translate_layer, opset_version=9)
+        register_custom_op_symbolic("seqtrain::recurrent_layer", translate_layer, opset_version=9)
         return operator_layer(cell, "auto", None, x, weights, state)
     node, order = NODES[cell.name]
     num_directions, batch_size, hidden_size = state[0].shape

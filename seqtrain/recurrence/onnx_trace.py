@@ -32,7 +32,7 @@ def translate_layer(
     attributes["direction_s"] = "bidirectional" if len(flat) == 2 * num_names else "forward"
     if node == "GRU":
         attributes["linear_before_reset_i"] = 1
-    missing = symbolic_helper._optional_input_placeholder_tensor(g)
+    missing = symbolic_helper._optional_input_placeholder_tensor(g)  # type: ignore[no-untyped-call]
     bias = g.op("Concat", *biases, axis_i=1) if has_bias else missing
     inputs = (x, weight_ih, weight_hh, bias, missing, *states)
     steps, *final = g.op(node, *inputs, outputs=1 + len(states), **attributes)

@@ -51,7 +51,7 @@ class GatesTogether:
             projected = torch.bmm(rows, self.weight_ih)
         else:
             projected = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight_ih)
-        return projected.split(list(sizes), dim=1)
+        return torch.split(projected, list(sizes), dim=1)
 
     def resize(self, like: Tensor) -> Sequence[Tensor]:
         self.gates = like.new_empty(*like.shape[:2], self.weight_hh.size(2))
@@ -76,7 +76,8 @@ class GatesApart:
 
     def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[tuple[Tensor, ...]]:
         projected = map(multiply, rows.unbind(0), self.weights_ih, self.biases)
-        return zip(*(each.view(len(each), 4, -1).split(list(sizes)) for each in projected), strict=True)
+        by_gate = (each.view(len(each), 4, -1) for each in projected)
+        return zip(*(torch.split(each, list(sizes)) for each in by_gate), strict=True)
 
     def resize(self, like: Tensor) -> Sequence[Tensor]:
         gates = like.new_empty(4, *like.shape)

@@ -19,7 +19,8 @@ def inference_loop(
     """
     output = h_n.new_empty(*rows.shape[:2], h_n.size(-1))
     size, h = -1, h_n
-    for x, h_step in zip(gates.project(rows, sizes), output.split(list(sizes), dim=1), strict=True):
+    steps = torch.split(output, list(sizes), dim=1)
+    for x, h_step in zip(gates.project(rows, sizes), steps, strict=True):
         if h_step.size(1) != size:
             size = h_step.size(1)
             h_n[:, : h.size(1)] = h
