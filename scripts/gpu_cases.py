@@ -12,10 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 Inputs = Tensor | PackedSequence
 
-
 RESOLUTION = {torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
-
-
 TF32_RESOLUTION = 2e-3
 
 

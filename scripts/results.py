@@ -165,7 +165,7 @@ def add_run(
     }
     if untimed:
         run["metrics"] = {name: value for name, value in run["metrics"].items() if "second" not in name}
-    else:
+    elif is_timed_by_events(folder):
         run["seconds_to_goal"] = seconds_until(folder.path, "val/accuracy", GOAL)
     with folder.confusions_file.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
@@ -173,6 +173,12 @@ def add_run(
     if seed in runs and runs[seed]["metrics"] != run["metrics"]:
         print(f"replaces the run of seed {seed} that was kept")
     runs[seed] = run
+
+
+def is_timed_by_events(folder: RunFolder) -> bool:
+    """Whether TensorBoard's files cover a run without the pause of an interruption."""
+    resumed = ", resumed" in folder.log_file.read_text(encoding="utf-8")
+    return not resumed and any(folder.path.glob("events.out.*"))
 
 
 def experiment_names() -> list[str]:

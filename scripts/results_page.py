@@ -24,7 +24,8 @@ Accuracy, in percent, is that of the test part: mean and sample standard deviati
 value of a single seed. The best checkpoint and early stopping look at the dev part only. Seconds are those
 of a whole training, validations and all, and those until the accuracy on the dev part first reached 95.0.
 Speed is what was trained on in that time, and what the trained network then labels per second, metrics
-included. Runs that shared the machine with other work count for the accuracy only. Letters name machines.
+included; what was measured of no run has no column. Runs that shared the machine with other work count for
+the accuracy only. Letters name machines.
 """
 
 GOAL = 0.95  # accuracy on dev, whose time is kept
@@ -55,13 +56,14 @@ def result_line(runs: dict[str, Run]) -> str:
     seeds = ", ".join(sorted(runs, key=int))
     which = f"seed {seeds}" if len(runs) == 1 else f"seeds {seeds}"
     accuracy = _percent(runs, "test/accuracy").replace("±", "+-")
-    machines = "; ".join(f"{where}, {days}" for where, days in _machines(runs.values()).items())
+    machines = "; ".join(f"{where}, {days}" for where, days in _machines([_by_machine(runs)]).items())
     seconds = _mean_if_any(runs, "seconds")
     return f"Test accuracy {accuracy} ({which}), {seconds + ' s a run; ' if seconds else ''}{machines}."
 
 
 def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str]) -> str:
-    machines = _machines(run for runs in rows.values() for run in runs.values())
+    groups = {name: _by_machine(runs) for name, runs in rows.items()}
+    machines = _machines(groups.values())
     letters = dict(zip(machines, "abcdefghij", strict=False))
     unseen = ["unseen words"] if table.is_tagged else []
     head = [
@@ -80,8 +82,8 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
         "",
     ]
     lines = []
-    for name, all_runs in sorted(rows.items(), key=lambda row: _mean(row[1], "test/accuracy")):
-        for where, runs in _by_machine(all_runs).items():  # times of different machines have no mean
+    for name in sorted(rows, key=lambda name: _mean(rows[name], "test/accuracy")):
+        for where, runs in groups[name].items():  # times of different machines have no mean
             cells = [
                 f"`{name}`",
                 titles[name].split(": ", 1)[-1],
@@ -98,8 +100,15 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
                 letters[where],
             ]
             lines.append(cells)
+    head, lines = _without_empty_columns(head, lines)
     legend = "\n".join(f"- {letters[where]}: {where}; {days}" for where, days in machines.items())
     return f"{markdown_table(head, lines)}\n\n{legend}\n"
+
+
+def _without_empty_columns(head: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns of what was never measured."""
+    kept = [column for column, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
+    return [head[column] for column in kept], [[row[column] for column in kept] for row in rows]
 
 
 def _errors(runs: dict[str, Run], title: str) -> str:
@@ -170,12 +179,13 @@ def _is_timed(run: Run) -> bool:
     return "seconds" in run["metrics"]
 
 
-def _machines(runs: Iterable[Run]) -> dict[str, str]:
-    """Where runs took place, each machine once, and on which days."""
+def _machines(groups: Iterable[dict[str, dict[str, Run]]]) -> dict[str, str]:
+    """Where runs took place, each machine once, and on which days: of timed runs where there are any."""
     days: dict[str, set[str]] = {}
-    all_runs = list(runs)
-    for run in [run for run in all_runs if _is_timed(run)] or all_runs:
-        days.setdefault(_machine(run), set()).add(run["environment"]["date"])
+    for by_machine in groups:
+        for where, runs in by_machine.items():
+            shown = [run for run in runs.values() if _is_timed(run)] or list(runs.values())
+            days.setdefault(where, set()).update(run["environment"]["date"] for run in shown)
     return {where: " and ".join(sorted(dates)) for where, dates in days.items()}
 
 

@@ -25,7 +25,7 @@ from seqtrain.training.build import build_data, build_learner, build_trainer
 TELEMETRY = ("hidden_states", "weights", "recurrence", "predictions", "warnings", "run_page")
 OFF = [f"callbacks.{name}=null" for name in TELEMETRY]
 CASES = {
-    "digits": ["data.batch_size=32"],
+    "digits": [],
     "ewt": ["experiment=ewt_bilstm", "trainer.max_epochs=10"],
     "mnist": ["experiment=mnist_lstm"],
 }

@@ -26,7 +26,7 @@ from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.network import build_network
 
 CASES = {
-    "digits": ["task=digits", "data=digits", "data.batch_size=32", "model=lstm", "trainer.max_epochs=8"],
+    "digits": ["task=digits", "data=digits", "model=lstm", "trainer.max_epochs=8"],
     "ewt": ["task=pos", "data=ud", "model=bilstm", "trainer.max_epochs=1", "trainer.limit_train_batches=80"],
 }
 

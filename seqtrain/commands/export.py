@@ -52,7 +52,7 @@ def _export(arguments: Sequence[str]) -> None:
     from seqtrain.export.files import export_onnx, export_torch
     from seqtrain.training.network import load_network
 
-    export = export_onnx if form == "onnx" else export_torch
+    export = {"onnx": export_onnx, "torch": export_torch}[form]
     for path in export(*load_network(run.config, run.checkpoint), output):
         print(path)
 

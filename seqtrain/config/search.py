@@ -148,7 +148,10 @@ def _find_step_problem(values: Mapping[str, Any]) -> str | None:
     if step is None:
         return None
     if all(isinstance(values[key], int) for key in ("low", "high")):
-        is_right, expected = isinstance(step, int), "a whole number above 0, as the bounds are"
+        is_right, expected = (
+            _is_number(step) and isinstance(step, int),
+            "a whole number above 0, as the bounds are",
+        )
     else:
         is_right, expected = _is_number(step), "a number above 0"
     return None if is_right and step > 0 else f"step: got {show(step)}, expected {expected}"

@@ -55,7 +55,7 @@ class HealthWarnings(pl.Callback):
 
     def _count(self, finding: Finding) -> None:
         before = self._in_a_row.get(finding.tag, 0)
-        recovers = before > 0 and finding.value < RECOVERY * self._values[finding.tag]
+        recovers = before > 0 and finding.value < RECOVERY * self._values.get(finding.tag, 0.0)
         self._in_a_row[finding.tag] = 1 if finding.may_recover and recovers else before + 1
         self._values[finding.tag] = finding.value
 
@@ -75,6 +75,6 @@ class HealthWarnings(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._in_a_row = state_dict["in_a_row"]
-        self._values = state_dict["values"]
+        self._values = state_dict.get("values", {})  # not in checkpoints of earlier versions
         self._losses = state_dict["losses"]
         self._reported = state_dict["reported"]

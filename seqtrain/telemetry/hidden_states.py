@@ -18,8 +18,8 @@ class HiddenStateTelemetry(pl.Callback):
     TensorBoard shows them in one chart.
 
     Args:
-        every_n_steps: optimizer steps between two measurements; in validation at least as many; the
-            first and the last one are always measured.
+        every_n_steps: optimizer steps between two measurements; in validation at least as many, and the
+            first validation and that of the last epoch are always measured.
     """
 
     def __init__(self, every_n_steps: int) -> None:

@@ -48,15 +48,26 @@ def norms_by_distance(
     return {place: by_place[place] for place in norms}  # in their order
 
 
+def has_loss_at_one_step(network: Network) -> bool:
+    """Whether the loss of `norms_by_distance` acts on one state of each direction.
+
+    A head that pools over time sends a gradient to every state, whatever the recurrence carries.
+    """
+    return getattr(network.head, "pooling", "last") == "last"
+
+
 def reach_statistics(norms: dict[str, Tensor], lengths: Tensor) -> dict[str, float]:
     """`layer0/forward/reach`: the distance at which 1e-4 of the mean norm at the loss is left.
 
-    Where more is left throughout, it is the length of the longest sequence; 0 without any gradient.
+    Where more is left throughout, it is the length of the longest sequence; 0 without any gradient, nan where
+    one is not finite.
     """
     return {f"{place}/reach": _reach(mean_by_step(by_step, lengths)) for place, by_step in norms.items()}
 
 
 def _reach(means: Tensor) -> float:
+    if not means.isfinite().all():
+        return float("nan")
     faded = (means <= FADED * means[0]).nonzero()
     return float(faded[0]) if len(faded) else float(len(means))
 

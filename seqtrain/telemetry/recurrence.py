@@ -8,11 +8,12 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
+from seqtrain.model.network import Network
 from seqtrain.recurrence.trace import Trace
 from seqtrain.telemetry.gates import gate_statistics
 from seqtrain.telemetry.gradients import gradient_norms, gradient_statistics, trace_network
 from seqtrain.telemetry.pace import Pace
-from seqtrain.telemetry.reach import norms_by_distance, reach_statistics
+from seqtrain.telemetry.reach import has_loss_at_one_step, norms_by_distance, reach_statistics
 from seqtrain.telemetry.sample import (
     Sample,
     draw_sample,
@@ -69,12 +70,12 @@ class RecurrenceTelemetry(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking:
             return
-        with_figures = self.figures and self._pace.is_due(trainer.global_step)
+        with_figures = self._draws(trainer) and self._pace.is_due(trainer.global_step)
         if with_figures or self._is_due(trainer):
             self._look(trainer, pl_module, with_figures)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        with_figures = self.figures and self._pace.last_step < trainer.global_step
+        with_figures = self._draws(trainer) and self._pace.last_step < trainer.global_step
         if with_figures or self._last_step != trainer.global_step:
             self._look(trainer, pl_module, with_figures)
 
@@ -84,7 +85,10 @@ class RecurrenceTelemetry(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         # Checkpoints of versions that measured after every validation hold the state of the pace alone.
         self._pace.load_state_dict(state_dict.get("pace", state_dict))
-        self._last_step = state_dict["last_step"]
+        self._last_step = state_dict.get("last_step")
+
+    def _draws(self, trainer: pl.Trainer) -> bool:
+        return self.figures and sink_of(trainer).has_figures
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
         if self._last_step is None or is_in_last_epoch(trainer):
@@ -102,17 +106,24 @@ class RecurrenceTelemetry(pl.Callback):
                 norms = gradient_norms(network, batch, traced) if self.gradients else {}
                 distances = norms_by_distance(network, batch, traced, norms) if self.gradients else {}
             if self._last_step != step:
-                sink.scalars(self._scalars(member, traced, norms, distances), step, validation=True)
-            if with_figures and sink.has_figures:
+                sink.scalars(self._scalars(member, network, traced, norms, distances), step, validation=True)
+            if with_figures:
                 with self._pace.drawing(step):
                     _draw(sink, step, member, self._sample, traced, distances)
         self._last_step = step
 
     def _scalars(
-        self, member: str, traced: Trace, norms: dict[str, Tensor], distances: dict[str, Tensor]
+        self,
+        member: str,
+        network: Network,
+        traced: Trace,
+        norms: dict[str, Tensor],
+        distances: dict[str, Tensor],
     ) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}
-        gradients = gradient_statistics(norms, traced.lengths) | reach_statistics(distances, traced.lengths)
+        gradients = gradient_statistics(norms, traced.lengths)
+        if distances and has_loss_at_one_step(network):
+            gradients |= reach_statistics(distances, traced.lengths)
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
         return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}
 

@@ -90,7 +90,7 @@ def test_tensorboard_has_the_text(monkeypatch, tmp_path: Path) -> None:
 
 
 def test_a_healthy_run_is_quiet_and_one_without_learning_is_not(compose, capfd) -> None:
-    options = ("trainer.max_epochs=4", "callbacks.early_stopping=null")
+    options = ("trainer.max_epochs=4", "data.batch_size=32")
     healthy = compose(*options, "optimizer.lr=0.01")
     train(healthy, RunFolder(healthy.run_dir))
     assert "warning" not in capfd.readouterr().err

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 from seqtrain.model import Network
 from seqtrain.records import SequenceBatch
 from seqtrain.telemetry.gradients import gradient_norms, trace_network
-from seqtrain.telemetry.reach import norms_by_distance, reach_statistics
+from seqtrain.telemetry.reach import has_loss_at_one_step, norms_by_distance, reach_statistics
 
 
 def measured(model: Network, data: SequenceBatch) -> dict[str, torch.Tensor]:
@@ -68,3 +69,15 @@ def test_for_one_label_a_sequence_it_is_the_gradient_of_its_loss() -> None:
 def test_the_reach_ends_where_a_ten_thousandth_is_left(norms: list[float], reach: float) -> None:
     statistics = reach_statistics({"layer0/forward": torch.tensor([norms])}, torch.tensor([5]))
     assert statistics == {"layer0/forward/reach": reach}
+
+
+def test_a_gradient_that_is_not_finite_has_no_reach() -> None:
+    norms = {"layer0/forward": torch.tensor([[1.0, torch.nan, 0.0]])}
+    assert math.isnan(reach_statistics(norms, torch.tensor([3]))["layer0/forward/reach"])
+
+
+def test_a_head_that_pools_over_time_has_no_loss_at_one_step() -> None:
+    model = network("label", nn.GRU(4, 5, batch_first=True))
+    assert has_loss_at_one_step(model)
+    model.head.pooling = "max"
+    assert not has_loss_at_one_step(model)

@@ -32,7 +32,7 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
     lines = _lines(section, key)
     figure, axis = _new_figure(len(lines))
     values = sorted({group.config.get(key) for group in section.groups}, key=_order)
-    is_numeric = all(isinstance(value, (int, float)) for value in values)
+    is_numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
     for label, groups in lines.items():
         groups = sorted(groups, key=lambda group: _order(group.config.get(key)))
         places = [

@@ -23,7 +23,7 @@ def draw_gradients(norms: Mapping[str, Tensor], lengths: Tensor) -> Figure:
         norms: by place, (batch, time); column k is k steps before the loss.
         lengths: of the sequences.
     """
-    figure = new_figure(7.0, 3.2, "gradient through time: mean norm of dL/dh, L at the direction's last step")
+    figure = new_figure(7.0, 3.2, "gradient through time: mean norm of dL/dh")
     panel = add_panel(figure, 0.8, 0.5, 4.7, 2.3)
     for number, (place, by_step) in enumerate(norms.items()):
         means = mean_by_step(by_step, lengths).clamp(min=SMALLEST).cpu().numpy()
