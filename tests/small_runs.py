@@ -25,6 +25,7 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
         return [
             *shared,
             "model.hidden_size=16",
+            "data.batch_size=32",
             "trainer.limit_train_batches=6",
         ]
     encoder = {"word_size": 12, "character_size": 6, "character_hidden_size": 5}

@@ -2,7 +2,7 @@
 
 import torch
 
-from seqtrain.recurrence.engines.blocks import BLOCK, backward_blocks, forward_blocks
+from seqtrain.recurrence.engines.blocks import BACKWARD_BLOCK, FORWARD_BLOCK, backward_blocks, forward_blocks
 from seqtrain.recurrence.walk import PackedWalk
 
 WALK = PackedWalk([3, 3, 2, 1], torch.device("cpu"))  # nine rows
@@ -13,11 +13,11 @@ def test_a_small_batch_is_one_block() -> None:
 
 
 def test_blocks_hold_at_most_so_many_numbers() -> None:
-    width = BLOCK // 5  # five rows fit
-    assert [*forward_blocks(WALK, width)] == [(0, 1), (1, 3), (3, 4)]
-    assert [*backward_blocks(WALK, width)] == [(2, 4), (1, 2), (0, 1)]
+    # five rows fit
+    assert [*forward_blocks(WALK, FORWARD_BLOCK // 5)] == [(0, 1), (1, 3), (3, 4)]
+    assert [*backward_blocks(WALK, BACKWARD_BLOCK // 5)] == [(2, 4), (1, 2), (0, 1)]
 
 
 def test_a_step_larger_than_a_block_is_a_block_of_its_own() -> None:
-    assert [*forward_blocks(WALK, 2 * BLOCK)] == [(0, 1), (1, 2), (2, 3), (3, 4)]
-    assert [*backward_blocks(WALK, 2 * BLOCK)] == [(3, 4), (2, 3), (1, 2), (0, 1)]
+    assert [*forward_blocks(WALK, 2 * FORWARD_BLOCK)] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert [*backward_blocks(WALK, 2 * BACKWARD_BLOCK)] == [(3, 4), (2, 3), (1, 2), (0, 1)]
