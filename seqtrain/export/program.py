@@ -38,6 +38,8 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     inputs = _example_inputs(spec)
     program = _prepare(Scores(deepcopy(network).cpu()), spec).eval().requires_grad_(False)
     sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
+    # What this process has compiled before would be reused, and fix sizes that are to stay dynamic.
+    torch.compiler.reset()
     return torch.export.export(program, (), inputs, dynamic_shapes=sizes)
 
 

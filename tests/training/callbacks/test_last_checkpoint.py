@@ -148,7 +148,7 @@ class TestResume:
 def test_kill_9_of_a_real_process(tmp_path: Path, compose) -> None:
     """The same command goes on, and ends with the numbers of a run that was never killed."""
     overrides = [*LIVELY, "callbacks.last.every_minutes=1e-9", "data_dir=none"]
-    command = [sys.executable, "-m", "seqtrain", "model.hidden_size=16", *overrides]
+    command = [sys.executable, "-m", "seqtrain", "model.hidden_size=16", "data.batch_size=32", *overrides]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     slowly = (
         "import sys, time, seqtrain.training.learner as l; step = l.SequenceLearner.training_step\n"
