@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from seqtrain.telemetry.final_states import FinalStateStatistics
 from seqtrain.telemetry.sink import sink_of
-from seqtrain.telemetry.steps import has_stepped, is_in_last_epoch, step_output
+from seqtrain.telemetry.steps import has_stepped, is_due, step_output
 
 
 class HiddenStateTelemetry(pl.Callback):
@@ -40,7 +40,8 @@ class HiddenStateTelemetry(pl.Callback):
         sink.histograms(histograms, trainer.global_step)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._validation = FinalStateStatistics(over_split=True) if self._is_due(trainer) else None
+        is_measured = is_due(trainer, self._last_step, self.every_n_steps)
+        self._validation = FinalStateStatistics(over_split=True) if is_measured else None
 
     def on_validation_batch_end(
         self,
@@ -62,11 +63,6 @@ class HiddenStateTelemetry(pl.Callback):
         sink.scalars(scalars, trainer.global_step, validation=True)
         sink.histograms(histograms, trainer.global_step, validation=True)
         self._last_step = trainer.global_step
-
-    def _is_due(self, trainer: pl.Trainer) -> bool:
-        if self._last_step is None or is_in_last_epoch(trainer):
-            return True
-        return trainer.global_step - self._last_step >= self.every_n_steps
 
     def state_dict(self) -> dict[str, Any]:
         return {"last_step": self._last_step}

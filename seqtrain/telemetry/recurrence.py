@@ -22,7 +22,7 @@ from seqtrain.telemetry.sample import (
     recurrent_module,
 )
 from seqtrain.telemetry.sink import Sink, sink_of
-from seqtrain.telemetry.steps import is_in_last_epoch
+from seqtrain.telemetry.steps import is_due
 
 log = logging.getLogger("seqtrain")
 
@@ -71,7 +71,7 @@ class RecurrenceTelemetry(pl.Callback):
         if trainer.sanity_checking:
             return
         with_figures = self._draws(trainer) and self._pace.is_due(trainer.global_step)
-        if with_figures or self._is_due(trainer):
+        if with_figures or is_due(trainer, self._last_step, self.every_n_steps):
             self._look(trainer, pl_module, with_figures)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -89,11 +89,6 @@ class RecurrenceTelemetry(pl.Callback):
 
     def _draws(self, trainer: pl.Trainer) -> bool:
         return self.figures and sink_of(trainer).has_figures
-
-    def _is_due(self, trainer: pl.Trainer) -> bool:
-        if self._last_step is None or is_in_last_epoch(trainer):
-            return True
-        return trainer.global_step - self._last_step >= self.every_n_steps
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule, with_figures: bool) -> None:
         if self._sample is None:

@@ -21,6 +21,16 @@ def has_stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
 
 
-def is_in_last_epoch(trainer: pl.Trainer) -> bool:
-    """Whether the training ends with this epoch: so far as it is known, since it may stop early."""
-    return trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
+def is_due(trainer: pl.Trainer, last_step: int | None, every_n_steps: int) -> bool:
+    """Whether to measure after this validation.
+
+    The first one and that of the last epoch are always due, so far as the last is known: a training may stop
+    early.
+
+    Args:
+        trainer: in a validation.
+        last_step: number of optimizer steps at the measurement before; None if there was none.
+        every_n_steps: minimum number of optimizer steps between two measurements.
+    """
+    is_in_last_epoch = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
+    return last_step is None or is_in_last_epoch or trainer.global_step - last_step >= every_n_steps

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from layer_pairs import compare
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence import CELLS, PackedWalk
@@ -15,16 +15,7 @@ def test_equals_torchs_lstm(packed: bool) -> None:
     torch.manual_seed(0)
     mine = BiLSTM(3, 5, backend="reference", dtype=torch.float64)
     theirs = nn.LSTM(3, 5, bidirectional=True, dtype=torch.float64)
-    theirs.load_state_dict(mine.state_dict())
-    x = torch.randn(7, 2, 3, dtype=torch.float64)
-    given = pack_padded_sequence(x, [7, 4]) if packed else x
-    results = []
-    for layer in (mine, theirs):
-        output, state = layer(given)
-        output = output.data if packed else output
-        results.append([output, *state, *torch.autograd.grad(output.square().sum(), layer.parameters())])
-    for left, right in zip(*results, strict=True):
-        torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
+    compare(mine, theirs, torch.randn(7, 2, 3, dtype=torch.float64), [7, 4] if packed else None)
 
 
 def test_sequences_leave_the_steps_when_they_end() -> None:
