@@ -1,9 +1,10 @@
 """The whole trainer against a plain PyTorch loop: seconds per training step.
 
-Both have the same network, data, optimizer, schedule and clipping of gradients. The plain loop is what one
+All have the same network, data, optimizer, schedule and clipping of gradients. The plain loop is what one
 would write by hand: a DataLoader over tensors, no logging, no checkpoint, no telemetry. The trainer's time is
-that of its epochs from the first batch to the beginning of validation, with its default callbacks and logger.
-The two alternate in one process; the figure is the ratio of the medians.
+that of its epochs from the first batch to the beginning of validation, with its default callbacks and logger,
+once without the callbacks of the telemetry and once with them. The three alternate in one process; the
+figures are the ratios of the medians.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from benchmarks import cases
+from benchmarks.telemetry import OFF
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -36,31 +38,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    columns = ("plain loop, steps/s", "trainer, steps/s", "time, trainer to plain")
+    columns = (
+        *("plain loop, steps/s", "trainer, steps/s", "with telemetry, steps/s"),
+        *("time, trainer to plain", "with telemetry"),
+    )
     cases.print_cases(options, columns, _measure, _format_row)
 
 
 def _format_row(row: dict[str, Any]) -> list[str]:
-    plain, trainer = row["plain"], row["trainer"]
-    return [f"{1 / plain:.1f}", f"{1 / trainer:.1f}", f"{trainer / plain:.3f}"]
+    plain, trainer, full = row["plain"], row["trainer"], row["telemetry"]
+    ratios = [f"{seconds / plain:.3f}" for seconds in (trainer, full)]
+    return [*(f"{1 / seconds:.1f}" for seconds in (plain, trainer, full)), *ratios]
 
 
 def _measure(case: str, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         accelerator = "gpu" if options.device == "cuda" else "cpu"
-        cfg = compose_config(
-            [
-                *CASES[case],
-                f"trainer.accelerator={accelerator}",
-                f"run_dir={folder}/run",
-                "trainer.precision=32-true",
-            ]
-        )
+        overrides = [*CASES[case], f"trainer.accelerator={accelerator}", "trainer.precision=32-true"]
+        cfg = compose_config([*overrides, f"run_dir={folder}/telemetry"])
+        bare = compose_config([*overrides, *OFF, f"run_dir={folder}/trainer"])
         data = build_data(cfg)
         data.setup()
         sides: dict[str, Callable[[], list[float]]] = {
             "plain": lambda: _plain(cfg, data, torch.device(options.device)),
-            "trainer": lambda: _trainer(cfg, data),
+            "trainer": lambda: _trainer(bare, data),
+            "telemetry": lambda: _trainer(cfg, data),
         }
         seconds: dict[str, list[float]] = {side: [] for side in sides}
         for repeat in range(options.repeats + 1):

@@ -38,7 +38,7 @@ def check_config(cfg: DictConfig, trusted_plugins: Collection[str] = ()) -> None
     Args:
         cfg: may contain interpolations; they are resolved for the check.
         trusted_plugins: packages that `_target_` may name besides the built-in ones. The configuration's own
-            `plugins` are not trusted, since the configuration may come from someone else.
+            `plugins` are not trusted, since the configuration may come from an untrusted source.
 
     Raises:
         ConfigError: with all problems.

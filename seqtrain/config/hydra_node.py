@@ -51,7 +51,8 @@ def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
 def find_foreign_code(hydra: DictConfig, plugins: Collection[str]) -> Iterator[str]:
     """Every key by which a file would make Hydra run or write something of its choice, as "path: problem".
 
-    Hydra acts on these before any of our own checks of `_target_`, and the file may come from somebody else.
+    Hydra acts on these before any of our own checks of `_target_`, and the file may come from an untrusted
+    source.
     """
     plain = OmegaConf.to_container(hydra, resolve=False)
     for path, key, value in _items(plain, "hydra"):

@@ -1,4 +1,4 @@
-"""Read a YAML file of plain values that may come from somebody else, in bounded time and memory."""
+"""Read a YAML file of plain values that may come from an untrusted source, in bounded time and memory."""
 
 from __future__ import annotations
 

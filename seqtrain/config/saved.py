@@ -1,7 +1,7 @@
 """The configuration that a run folder keeps, reduced to what evaluating the run needs.
 
-The folder may come from somebody else. Nothing else in it is built, and what is built runs no code of the
-folder's choice, opens no connection and writes no file.
+The folder may come from an untrusted source. Nothing else in it is built, and what is built runs no code of
+the folder's choice, opens no connection and writes no file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which classes `_target_` may name, and whether the keys beside it are arguments of that class.
 
-A configuration may come from somebody else. Nothing outside `PACKAGES` and the user's own `plugins` is
+A configuration may come from an untrusted source. Nothing outside `PACKAGES` and the user's own `plugins` is
 imported, only classes are built, and of the libraries only those that belong in the place, judged by the
 class itself and not by the path that names it. None of these opens a file, starts a process or runs text as
 code when it is made.

@@ -52,13 +52,15 @@ class Corpus:
 
     `vectors` (len(spec.words), spec.vector_size) are the pretrained vectors of the words, zero where there is
     none; None if there are no vectors, or if a checkpoint has them. `notes` are what a user should know about
-    the data, a sentence each: a run logs them as warnings.
+    how the data were read, `target_notes` about targets of dev and test that train lacks, a sentence each: a
+    run logs both as warnings.
     """
 
     spec: DataSpec
     splits: dict[str, Dataset]
     vectors: Tensor | None = None
     notes: tuple[str, ...] = ()
+    target_notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """One line: the sizes of the splits, the classes, the vocabularies and the word vectors."""

@@ -103,7 +103,7 @@ def _is_column(value: Any) -> bool:
         return False
 
 
-# The file may come from somebody else: what each key holds.
+# The file may come from an untrusted source: what each key holds.
 _FITTING: Mapping[str, Callable[[Any], bool]] = {
     "labels": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
     "words": _are_ids,

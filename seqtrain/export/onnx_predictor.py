@@ -147,7 +147,7 @@ class OnnxPredictor:
         """The scores of a batch: (batch, time, labels), or (batch, labels) if they are not `per_step`.
 
         Raises:
-            DataError: the model, which may come from somebody else, gives anything else.
+            DataError: the model, which may come from an untrusted source, gives anything else.
         """
         given = {name: value for name, value in inputs.items() if name in self._inputs}
         (scores,) = self._compute(["scores"], given)

@@ -15,7 +15,7 @@ from seqtrain.runs.folder import RunFolder
 def read_config(folder: RunFolder, trusted_plugins: Collection[str] = ()) -> DictConfig:
     """The checked configuration of a run folder, as far as evaluating the run needs it.
 
-    The folder may come from somebody else: see `read_saved_config`.
+    The folder may come from an untrusted source: see `read_saved_config`.
 
     Args:
         folder: of the run.

@@ -32,7 +32,7 @@ def log_start(
     """Log the data, the model, the device and the run folder."""
     network = learner.network
     log.info("data        %s", data.corpus.describe())
-    for note in data.corpus.notes:
+    for note in (*data.corpus.notes, *data.corpus.target_notes):
         log.warning("            %s", note)
     if data.spec.tag_scheme and not SpanF1.is_available():
         log.warning("            the F1 of spans needs seqeval: pip install 'seqtrain[spans]'")

@@ -22,7 +22,7 @@ def trained(request, trained_digits: Path, trained_pos: Path) -> Path:
 
 @pytest.fixture
 def copied(trained_digits: Path, tmp_path: Path) -> Path:
-    """A run folder as somebody might send it."""
+    """A run folder as received from another user."""
     folder = tmp_path / "copied"
     shutil.copytree(trained_digits, folder)
     return folder
@@ -134,7 +134,7 @@ def test_a_configuration_that_cannot_be_read(copied: Path, capsys, text: str) ->
 
 
 class TestForeignFolder:
-    """A run folder from somebody else runs nothing of theirs."""
+    """A run folder from an untrusted source runs nothing of theirs."""
 
     @pytest.fixture(autouse=True)
     def package(self, tmp_path: Path, monkeypatch) -> Path:

@@ -1,4 +1,4 @@
-"""What `_target_` may name: a configuration that came from somebody else runs nothing."""
+"""What `_target_` may name: a configuration that came from an untrusted source runs nothing."""
 
 import sys
 from collections.abc import Iterator

@@ -111,7 +111,7 @@ def test_a_damaged_last_checkpoint_is_refused_with_two_ways_out(compose, tmp_pat
 
 
 def test_a_foreign_checkpoint_deletes_nothing(compose, tmp_path: Path) -> None:
-    """A callback's state that names a file of somebody else's as the worst of its own."""
+    """A callback's state that names an unrelated file as its own worst checkpoint."""
     precious = tmp_path / "precious.ckpt"
     precious.write_text("not to be deleted")
     kept = (

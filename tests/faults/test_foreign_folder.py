@@ -1,4 +1,4 @@
-"""A run folder from somebody else: evaluate and predict run none of its code and touch nothing outside it."""
+"""A run folder from an untrusted source: evaluate and predict run none of its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An ONNX file and its description from somebody else: an answer or one message, whatever they hold."""
+"""An ONNX file and its description from an untrusted source: an answer or one message, whatever they hold."""
 
 from __future__ import annotations
 

@@ -41,5 +41,5 @@ def summarize(corpus: Corpus, batching: Batching, seed: int = 0) -> DataSummary:
         batching=batching,
         unknown={name: count_unknown(corpus, name) for name in others} if is_words else {},
         ambiguous=find_ambiguous(corpus) if is_words else None,
-        notes=tuple(note for note in corpus.notes if "that train lacks" not in note),  # see missing_targets
+        notes=corpus.notes,
     )

@@ -54,7 +54,7 @@ class Arrays:
             has_target_per_step=parts["train"].has_target_per_step,
         )
         splits: dict[str, Dataset] = {split: encode_sequences(spec, parts[split]) for split in SPLITS}
-        return Corpus(spec, splits, notes=tuple(notes + _note_unseen(parts)))
+        return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unseen(parts)))
 
 
 def encode_sequences(spec: DataSpec, sequences: Sequences) -> FlatDataset:

@@ -77,7 +77,7 @@ def build_word_corpus(
     masks, notes = take_from_train(len(train.lengths), files, "sentence", train.path)
     files = files | {split: train.select(chosen) for split, chosen in masks.items()}
     train = files["train"]
-    notes += _note_hidden_forms(files) + _note_unseen_tags(files)
+    notes += _note_hidden_forms(files)
     counts = count_words(train.form_counts())
     words, vector_size, vectors = known.read(counts, recalled)
     spec = DataSpec(
@@ -89,7 +89,7 @@ def build_word_corpus(
         tag_scheme=tag_scheme(train.tags, train.tag, train.lengths),
     )
     splits: dict[str, Dataset] = {split: _encode(files[split], spec, counts) for split in SPLITS}
-    return Corpus(spec, splits, vectors, tuple(notes))
+    return Corpus(spec, splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
 
 
 def _target_names(files: Files) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 def read_run(path: Path) -> Run:
     folder = RunFolder(path)
-    text = read_bounded_text(folder.config_file, Loader)  # the folder may come from somebody else
+    text = read_bounded_text(folder.config_file, Loader)  # the folder may come from an untrusted source
     config = flat(without_places(yaml.load(text, Loader)))
     if folder.is_done:
         return Run(path, config, _read_metrics(folder.metrics_file), "done")

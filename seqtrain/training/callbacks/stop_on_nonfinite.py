@@ -29,7 +29,7 @@ class StopOnNonfinite(pl.Callback):
     """
 
     def __init__(self) -> None:
-        self._loss_sum: Tensor | float = 0.0
+        self._loss_sum: Tensor | None = None  # since the last check
         self._checked_at = 0  # the last step whose loss was finite
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -38,11 +38,13 @@ class StopOnNonfinite(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._loss_sum = self._loss_sum + step_output(outputs).loss_sum
+        loss_sum = step_output(outputs).loss_sum
+        self._loss_sum = loss_sum if self._loss_sum is None else self._loss_sum + loss_sum
         step = trainer.global_step + (not has_stepped(trainer, batch_idx))
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if pl_module.device.type == "cpu" or trainer.is_last_batch or step % every == 0:
-            self._check_loss(step)
+            self._check_loss(step, float(self._loss_sum))
+            self._loss_sum = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.check_metrics(trainer.callback_metrics, f"after step {trainer.global_step}")
@@ -68,8 +70,7 @@ class StopOnNonfinite(pl.Callback):
             if not math.isfinite(float(value)):
                 raise RunError(f"{name} is {float(value)} {when}. {ADVICE}")
 
-    def _check_loss(self, step: int) -> None:
-        loss_sum, self._loss_sum = float(self._loss_sum), 0.0
+    def _check_loss(self, step: int, loss_sum: float) -> None:
         if not math.isfinite(loss_sum):
             first = self._checked_at + 1
             steps = f"step {step}" if first >= step else f"steps {first} to {step}"

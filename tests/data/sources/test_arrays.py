@@ -42,7 +42,9 @@ def test_a_class_that_train_lacks_counts_as_an_error(folder: Path) -> None:
     assert corpus.spec.target_names == ("a", "b", "c")
     assert corpus.splits["train"].batch([0, 1]).targets.tolist() == [1, 0]
     assert corpus.splits["test"].batch([0]).targets.tolist() == [2]
-    assert corpus.notes == ("test has 1 targets of classes that train lacks (c); they count as errors",)
+    assert corpus.target_notes == (
+        "test has 1 targets of classes that train lacks (c); they count as errors",
+    )
 
 
 def test_a_single_file_with_targets_of_time_steps(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_tag_that_train_lacks_counts_as_an_error() -> None:
     corpus = build(train=TRAIN, dev=tagged_file("oh/I dog/N ./P"), test=tagged_file("oh/I", "oh/I"))
     assert corpus.spec.target_names == ("D", "I", "N", "P", "V")
     assert corpus.splits["dev"].batch([0]).targets.tolist() == [[1, 2, 3]]
-    assert corpus.notes == (
+    assert corpus.target_notes == (
         "dev has 2 words with tags that train lacks (I 1, P 1); they count as errors",
         "test has 2 words with tags that train lacks (I 2); they count as errors",
     )

@@ -2,8 +2,8 @@
 
 What a program needs of the others goes through global memory: forward h, in the output itself, backward the
 gradients of the gates, which have to be stored anyway. Every step has its own rows there, so nothing is
-overwritten that somebody may still read, and one meeting per step is enough. Nothing is added up across
-programs: results repeat bit by bit.
+overwritten that another program may still read, and one barrier per step is enough. Nothing is added up
+across programs: results repeat bit by bit.
 
 A group must be on the device as a whole, or its members wait for ever. So with SYNC the kernels are launched
 as a cooperative grid. Without, they take one step per launch: that is how Triton's interpreter, which runs
