@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-Value: TypeAlias = str | float | bool
+Value: TypeAlias = str | float
 
 # A column for each: the class in a group of the configuration, or the value of a key; "" where a run has no
 # such key. TensorBoard sorts columns by name and shows the first ones, hence the numbers.
@@ -55,7 +55,9 @@ def _look_up(configuration: Mapping[str, Any], key: str) -> Value:
         node = node.get(part) if isinstance(node, Mapping) else None
     if isinstance(node, Mapping):
         return _class_name(node)
-    return node if isinstance(node, str | int | float | bool) else ""
+    if isinstance(node, bool):
+        return str(node).lower()  # torch would write 1.0 and 0.0
+    return node if isinstance(node, str | int | float) else ""
 
 
 def _class_name(node: Mapping[str, Any]) -> str:

@@ -2,59 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import pytorch_lightning as pl
 
+from seqtrain.recurrence.trace import find_cell
+from seqtrain.telemetry.gates import KEEPING_GATES, TANH_GATES
 from seqtrain.telemetry.places import DIRECTIONS, name_place
-from seqtrain.telemetry.sample import members_of
+from seqtrain.telemetry.sample import members_of, recurrent_module
+from seqtrain.telemetry.weights import GATES
 
 Layout: TypeAlias = dict[str, dict[str, tuple[str, list[str]]]]  # charts by group: kind and tags
 
+TRAINING = {
+    "loss": "at a glance/1 loss",
+    "metric": "at a glance/2 .*",
+    "learning rate": "at a glance/3 .*",
+    "gradient norm": "at a glance/4 .*",
+}
+STATES = {
+    "h_n: norm": "h_n/{}/norm",
+    "h_n: saturation": "h_n/{}/saturation",
+    "h_n: dead units": "h_n/{}/dead",
+    "h_n: effective rank": "h_n/{}/effective_rank",
+}
+TRACED = {
+    "gradient through time: first fifth to last": "gradients/{}/ratio",
+    "gradient through time: reach, in steps": "gradients/{}/reach",
+    "weights: update relative to norm": "weights/{}/W_hh(/[a-z]+)?/update",
+}
 
-def build_layout(num_layers: int, num_directions: int) -> Layout:
+
+def build_layout(
+    num_layers: int, num_directions: int, gates: Sequence[str] | None, members: Sequence[str] = ("",)
+) -> Layout:
     """A group for the training, and one for each layer with forward beside backward.
 
     The tags of a Multiline chart are regular expressions; a Margin chart has a line with a band: its tags are
     those of the line, the lower and the upper bound.
+
+    Args:
+        num_layers: of the backbone.
+        num_directions: 1 or 2.
+        gates: of a time step, none for a plain RNN; None for a backbone that cannot be traced.
+        members: the prefix of the tags of each network.
     """
-    layout: Layout = {
-        "training": {
-            "loss": ("Multiline", ["at a glance/1 loss"]),
-            "metric": ("Multiline", ["at a glance/2 .*"]),
-            "learning rate": ("Multiline", ["at a glance/3 .*"]),
-            "gradient norm": ("Multiline", ["at a glance/4 .*"]),
-        }
-    }
+    layout = {"training": _draw_lines(TRAINING)}
     for layer in range(num_layers):
-        layout[f"layer {layer}"] = _layer(layer, num_directions)
+        charts = STATES if gates is None else {**STATES, **_name_gates(gates), **TRACED}
+        place = rf"(member\d+/)?layer{layer}/[a-z]+"
+        layout[f"layer {layer}"] = {
+            **_draw_lines({title: tag.format(place) for title, tag in charts.items()}),
+            **_draw_bands(layer, num_directions, members),
+        }
     return layout
 
 
-def _layer(layer: int, num_directions: int) -> dict[str, tuple[str, list[str]]]:
-    any_place = rf"(member\d+/)?layer{layer}/[a-z]+"
-    charts = {
-        "h_n: norm": rf"h_n/{any_place}/norm",
-        "h_n: saturation": rf"h_n/{any_place}/saturation",
-        "h_n: dead units": rf"h_n/{any_place}/dead",
-        "h_n: effective rank": rf"h_n/{any_place}/effective_rank",
-        "gates: mean": rf"gates/{any_place}/[a-z]+/mean",
-        "gates: memory length": rf"gates/{any_place}/memory/median",
-        "gradient through time: first fifth to last": rf"gradients/{any_place}/ratio",
-        "weights: update relative to norm": rf"weights/{any_place}/W_hh(/[a-z]+)?/update",
-    }
-    layer_charts: dict[str, tuple[str, list[str]]] = {
-        title: ("Multiline", [tags]) for title, tags in charts.items()
-    }
-    for direction in range(num_directions):
-        place = f"h_n/{name_place(layer, direction)}"
-        title = f"h_n: mean between minimum and maximum, {DIRECTIONS[direction]}"
-        layer_charts[title] = ("Margin", [f"{place}/{name}" for name in ("mean", "min", "max")])
-    return layer_charts
+def _name_gates(gates: Sequence[str]) -> dict[str, str]:
+    """A chart for each gate: all lines of a run have one colour, and of several gates none could be told."""
+    charts = {f"{gate} gate: mean": f"gates/{{}}/{gate}/mean" for gate in gates if gate not in TANH_GATES}
+    if any(gate in KEEPING_GATES for gate in gates):
+        charts["memory length, in steps: median"] = "gates/{}/memory/median"
+    return charts
+
+
+def _draw_lines(charts: dict[str, str]) -> dict[str, tuple[str, list[str]]]:
+    return {title: ("Multiline", [tags]) for title, tags in charts.items()}
+
+
+def _draw_bands(layer: int, num_directions: int, members: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    charts: dict[str, tuple[str, list[str]]] = {}
+    for member in members:
+        for direction in range(num_directions):
+            where = ", ".join(filter(None, (member.rstrip("/"), DIRECTIONS[direction])))
+            place = f"h_n/{member}{name_place(layer, direction)}"
+            tags = [f"{place}/{name}" for name in ("mean", "min", "max")]
+            charts[f"h_n: mean between minimum and maximum, {where}"] = ("Margin", tags)
+    return charts
 
 
 def layout_of(pl_module: pl.LightningModule) -> Layout:
     """The layout that fits a learner's network."""
-    _, network = members_of(pl_module)[0]
+    members = members_of(pl_module)
+    _, network = members[0]
     backbone: Any = network.backbone
-    return build_layout(getattr(getattr(backbone, "rnn", backbone), "num_layers", 1), backbone.num_directions)
+    rnn: Any = recurrent_module(network)
+    return build_layout(
+        num_layers=getattr(getattr(backbone, "rnn", backbone), "num_layers", 1),
+        num_directions=backbone.num_directions,
+        gates=None if rnn is None else GATES.get(find_cell(rnn).name, ()),
+        members=[member for member, _ in members],
+    )

@@ -21,7 +21,7 @@ def test_values_and_names_of_classes() -> None:
     assert columns["02 model"] == "BiLSTM (gru)"
     assert columns["03 model.hidden_size"] == 64
     assert columns["05 optimizer.lr"] == 0.003
-    assert columns["06 model.bidirectional"] is True
+    assert columns["06 model.bidirectional"] == "true"
     assert columns["12 initialization.forget_bias"] == ""
 
 
