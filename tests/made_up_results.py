@@ -15,7 +15,7 @@ GPU = ENVIRONMENT | {"device": "A GPU x 1", "precision": "bf16-mixed", "date": "
 
 
 def a_run(accuracy: float, seconds: float = 60.0, speed: int = 1000, environment: dict = ENVIRONMENT) -> dict:
-    """3 NOUNs and 7 VERBs; one NOUN was taken for a VERB, two VERBs for a NOUN."""
+    """3 NOUNs and 7 VERBs; one NOUN was predicted as VERB, two VERBs as NOUN."""
     return {
         "metrics": {
             "val/accuracy": accuracy + 0.01,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
+from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,6 +15,7 @@ from seqtrain.telemetry.sink import sink_of
 log = logging.getLogger("seqtrain")
 
 
+HISTORY = ("train/loss", "val/loss", "train/padding")  # judged by more than their last value
 RECOVERY = 0.9  # a number that has fallen below this share of the one before is getting better
 
 
@@ -31,27 +34,46 @@ class HealthWarnings(pl.Callback):
         self.patience = patience
         self._in_a_row: dict[str, int] = {}
         self._values: dict[str, float] = {}  # of the findings
-        self._losses: list[float] = []
+        self._history: dict[str, list[float]] = {tag: [] for tag in HISTORY}  # at each validation
+        self._one_target = True
         self._reported: dict[str, str] = {}
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._history["train/loss"]:
+            return
+        self._one_target = batch.targets is None or batch.targets.ndim == 1
+        training, _ = sink_of(trainer).latest
+        if "train/loss" in training:  # the first one, long before a validation
+            self._history["train/loss"].append(training["train/loss"])
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
-        sink = sink_of(trainer)
-        training, _ = sink.latest
-        _, validation = sink.measured_at(trainer.global_step)
-        if "train/loss" in training:
-            self._losses.append(training["train/loss"])
-        # Gradients that vanish and gradients that explode have the same tag, but not at the same time.
-        found = {
-            finding.tag: finding for finding in (*judge(training, validation), *judge_loss(self._losses))
-        }
+        training, validation = sink_of(trainer).measured_at(trainer.global_step)
+        self._remember(training, trainer.callback_metrics)
+        found = {finding.tag: finding for finding in self._judge(training, validation)}
         for tag in {*training, *validation} - set(found):
             self._in_a_row.pop(tag, None)
         for finding in found.values():
             self._count(finding)
             if self._in_a_row[finding.tag] >= self.patience and finding.tag not in self._reported:
                 self._report(trainer, finding)
+
+    def _remember(self, training: Mapping[str, float], metrics: Mapping[str, Any]) -> None:
+        """Those of this validation are in `metrics` only: they are logged after it."""
+        for tag, values in self._history.items():
+            source = metrics if tag.startswith("val/") else training
+            if tag in source:
+                values.append(float(source[tag]))
+
+    def _judge(self, training: Mapping[str, float], validation: Mapping[str, float]) -> Iterator[Finding]:
+        if "train/padding" in training:  # that of a single batch, which may be an unusual one
+            training = {**training, "train/padding": fmean(self._history["train/padding"])}
+        yield from judge(training, validation, self._one_target)
+        if "train/loss" in training:
+            yield from judge_loss(self._history["train/loss"], self._history["val/loss"])
 
     def _count(self, finding: Finding) -> None:
         before = self._in_a_row.get(finding.tag, 0)
@@ -69,12 +91,15 @@ class HealthWarnings(pl.Callback):
         return {
             "in_a_row": self._in_a_row,
             "values": self._values,
-            "losses": self._losses,
+            "history": self._history,
+            "one_target": self._one_target,
             "reported": self._reported,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._in_a_row = state_dict["in_a_row"]
         self._values = state_dict.get("values", {})  # not in checkpoints of earlier versions
-        self._losses = state_dict["losses"]
+        # Checkpoints of earlier versions have the training loss alone, without its first value.
+        self._history = state_dict.get("history", {tag: [] for tag in HISTORY})
+        self._one_target = state_dict.get("one_target", True)
         self._reported = state_dict["reported"]

@@ -65,6 +65,18 @@ def reach_statistics(norms: dict[str, Tensor], lengths: Tensor) -> dict[str, flo
     return {f"{place}/reach": _reach(mean_by_step(by_step, lengths)) for place, by_step in norms.items()}
 
 
+def growth_statistics(norms: dict[str, Tensor], lengths: Tensor) -> dict[str, float]:
+    """`layer0/forward/growth`: the largest mean norm at any distance by that at the loss itself.
+
+    1 where gradients only shrink on their way back; 0 without any gradient at the loss.
+    """
+    return {f"{place}/growth": _growth(mean_by_step(by_step, lengths)) for place, by_step in norms.items()}
+
+
+def _growth(means: Tensor) -> float:
+    return float(means.max() / means[0]) if means[0] > 0 else 0.0
+
+
 def _reach(means: Tensor) -> float:
     if not means.isfinite().all():
         return float("nan")

@@ -13,7 +13,12 @@ from seqtrain.recurrence.trace import Trace
 from seqtrain.telemetry.gates import gate_statistics
 from seqtrain.telemetry.gradients import gradient_norms, gradient_statistics, trace_network
 from seqtrain.telemetry.pace import Pace
-from seqtrain.telemetry.reach import has_loss_at_one_step, norms_by_distance, reach_statistics
+from seqtrain.telemetry.reach import (
+    growth_statistics,
+    has_loss_at_one_step,
+    norms_by_distance,
+    reach_statistics,
+)
 from seqtrain.telemetry.sample import (
     Sample,
     draw_sample,
@@ -117,7 +122,8 @@ class RecurrenceTelemetry(pl.Callback):
     ) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}
         gradients = gradient_statistics(norms, traced.lengths)
-        if distances and has_loss_at_one_step(network):
+        gradients |= growth_statistics(distances, traced.lengths)
+        if has_loss_at_one_step(network):
             gradients |= reach_statistics(distances, traced.lengths)
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
         return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from event_files import read_texts
 from pytorch_lightning.loggers import TensorBoardLogger
+from small_networks import batch
 
 from seqtrain.runs.folder import RunFolder
 from seqtrain.telemetry import health
@@ -25,15 +27,19 @@ def validate(
     monkeypatch: pytest.MonkeyPatch,
     *values: float | None,
     tag: str = RATIO,
+    losses: Sequence[float] = (),
 ) -> None:
-    """A validation for each value, or one after which nothing is measured."""
+    """A validation for each value, or one after which nothing is measured, with these losses on dev."""
     monkeypatch.setattr(health, "sink_of", lambda _: sink)
     module: Any = None
     for number, value in enumerate(values):
         step = 5 * (number + 1)
-        trainer: Any = SimpleNamespace(sanity_checking=False, is_global_zero=True, global_step=step)
+        metrics = {"val/loss": losses[number]} if losses else {}
+        trainer: Any = SimpleNamespace(
+            sanity_checking=False, is_global_zero=True, global_step=step, callback_metrics=metrics
+        )
         if value is not None:
-            sink.scalars({tag: value}, step, validation=True)
+            sink.scalars({tag: value}, step, validation=not tag.startswith("train/"))
         warnings.on_validation_end(trainer, module)
 
 
@@ -72,6 +78,60 @@ def test_units_that_come_to_life_are_no_reason_to_warn(monkeypatch, caplog) -> N
 def test_gradients_that_vanish_less_still_vanish(monkeypatch, caplog) -> None:
     validate(HealthWarnings(patience=2), Sink([]), monkeypatch, 1e-9, 1e-7)
     assert len(caplog.messages) == 1
+
+
+def start(warnings: HealthWarnings, sink: Sink, monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
+    """Training steps of a tagger, each with its logged loss."""
+    monkeypatch.setattr(health, "sink_of", lambda _: sink)
+    nothing: Any = None
+    for step, loss in enumerate(losses, start=1):
+        sink.scalars({"train/loss": loss}, step)
+        warnings.on_train_batch_end(nothing, nothing, None, batch("tags"), step - 1)
+
+
+def test_a_tagger_has_a_loss_at_each_step_which_the_ratio_depends_on(monkeypatch, caplog) -> None:
+    warnings, sink = HealthWarnings(patience=1), Sink([])
+    start(warnings, sink, monkeypatch, 2.8)
+    validate(warnings, sink, monkeypatch, SICK)
+    assert caplog.messages == []
+    validate(warnings, sink, monkeypatch, 1e5, tag="gradients/layer0/forward/growth")
+    assert caplog.messages[0].startswith("warning: gradients explode in layer0, forward: ")
+
+
+def test_a_loss_that_fell_before_the_first_validation_is_not_flat(monkeypatch, caplog) -> None:
+    warnings, sink = HealthWarnings(patience=3), Sink([])
+    start(warnings, sink, monkeypatch, 2.8, 0.3)
+    validate(warnings, sink, monkeypatch, *[0.3] * 4, tag="train/loss", losses=[0.4] * 4)
+    assert caplog.messages == []
+
+
+def test_a_slow_descent_on_dev_is_not_flat(monkeypatch, caplog) -> None:
+    """As of the chrono-initialised LSTM on pixels in docs/watching.md."""
+    training, dev = [2.2964, 2.2975, 2.2948, 2.2900, 2.2900], [2.3008, 2.2985, 2.2876, 2.2754, 2.2754]
+    warnings, sink = HealthWarnings(patience=3), Sink([])
+    start(warnings, sink, monkeypatch, 2.3057)
+    validate(warnings, sink, monkeypatch, *training, tag="train/loss", losses=dev)
+    assert caplog.messages == []
+
+
+def test_a_loss_that_stays_is_flat(monkeypatch, caplog) -> None:
+    """As of the LSTM with torch's initialization beside it."""
+    training, dev = [2.3012, 2.3010, 2.3030], [2.3018, 2.3019, 2.3021]
+    warnings, sink = HealthWarnings(patience=3), Sink([])
+    start(warnings, sink, monkeypatch, 2.3071)
+    validate(warnings, sink, monkeypatch, *training, tag="train/loss", losses=dev)
+    assert caplog.messages[0].startswith(
+        "warning: the loss is flat: 2.3071 at the start, 2.3030 now. Raise or lower optimizer.lr"
+    )
+
+
+def test_padding_is_judged_by_its_mean(monkeypatch, caplog) -> None:
+    """A single batch with much padding can be an unusual one."""
+    warnings, sink = HealthWarnings(patience=3), Sink([])
+    validate(warnings, sink, monkeypatch, 0.1, 0.6, 0.7, 0.6, tag="train/padding")
+    assert caplog.messages == []
+    validate(warnings, sink, monkeypatch, *[0.6] * 3, tag="train/padding")
+    assert caplog.messages[0].startswith("warning: much of the work is padding: 54% of the positions")
 
 
 def test_a_resumed_training_counts_on(monkeypatch, caplog) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -11,7 +12,12 @@ from torch import nn
 from seqtrain.model import Network
 from seqtrain.records import SequenceBatch
 from seqtrain.telemetry.gradients import gradient_norms, trace_network
-from seqtrain.telemetry.reach import has_loss_at_one_step, norms_by_distance, reach_statistics
+from seqtrain.telemetry.reach import (
+    growth_statistics,
+    has_loss_at_one_step,
+    norms_by_distance,
+    reach_statistics,
+)
 
 
 def measured(model: Network, data: SequenceBatch) -> dict[str, torch.Tensor]:
@@ -19,18 +25,32 @@ def measured(model: Network, data: SequenceBatch) -> dict[str, torch.Tensor]:
     return norms_by_distance(model, data, traced, gradient_norms(model, data, traced))
 
 
-def direct(model: Network, data: SequenceBatch, place: int) -> torch.Tensor:
-    """The norms of dL/dh_t for the loss of the last step of one unpadded sequence, the last step first."""
+def walk(rnn: Any, inputs: torch.Tensor, direction: int) -> list[torch.Tensor]:
+    """The states of one direction of a single layer in the order of its steps, each (1, 1, hidden)."""
+    suffix = "_reverse" if direction else ""
+    cell = nn.GRUCell(rnn.input_size, rnn.hidden_size)
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        setattr(cell, name, getattr(rnn, f"{name}_l0{suffix}"))
+    states: list[torch.Tensor] = []
+    for step in inputs.flip(0) if direction else inputs:
+        states.append(cell(step[None], states[-1] if states else None))
+        states[-1].retain_grad()
+    return states
+
+
+def direct(model: Network, data: SequenceBatch, place: int, direction: int = 0) -> list[float]:
+    """The norms of dL/dh_t of a direction for the loss at its last step, of one sequence without padding.
+
+    The last step comes first.
+    """
     rnn: Any = model.backbone.rnn
-    length = int(data.lengths[place])
-    states, final = [], None
-    for step in data.inputs[place, :length]:
-        _, final = rnn(step[None, None], final)
-        final.retain_grad()
-        states.append(final)
-    scores = model.head.linear(final[-1])
-    nn.functional.cross_entropy(scores, data.targets[place, length - 1 : length]).backward()
-    return torch.stack([h.grad.norm() for h in reversed(states)])
+    inputs = data.inputs[place, : int(data.lengths[place])]
+    directions = [walk(rnn, inputs, number) for number in range(1 + rnn.bidirectional)]
+    end = 0 if direction else len(inputs) - 1  # of the sequence
+    at_end = [states[-1 - end if number else end] for number, states in enumerate(directions)]
+    scores = model.head.linear(torch.cat(at_end, dim=-1))
+    nn.functional.cross_entropy(scores, data.targets[place, end : end + 1]).backward()
+    return [float(h.grad.norm()) for h in reversed(directions[direction])]
 
 
 def test_for_a_tagger_the_loss_is_that_of_the_last_step_alone() -> None:
@@ -39,18 +59,37 @@ def test_for_a_tagger_the_loss_is_that_of_the_last_step_alone() -> None:
     norms = measured(model, data)["layer0/forward"]
     for place, length in enumerate(LENGTHS.tolist()):
         expected = direct(model, data, place)
-        assert norms[place, :length].tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-8)
+        assert norms[place, :length].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-8)
         assert norms[place, length:].tolist() == [0.0] * (9 - length)
 
 
-def test_a_backward_direction_arrives_last_at_the_first_step() -> None:
+def test_each_direction_has_the_loss_of_the_step_at_which_it_arrives_last() -> None:
     torch.manual_seed(0)
     model, data = network("tags", nn.GRU(4, 5, bidirectional=True, batch_first=True)), batch("tags")
     norms = measured(model, data)
     assert list(norms) == ["layer0/forward", "layer0/backward"]
-    for by_step in norms.values():
-        assert (by_step[:, 0] > by_step[:, 1]).all()
-        assert (by_step[:, 1] > by_step[:, 2]).all()
+    for direction, by_step in enumerate(norms.values()):
+        for place, length in enumerate(LENGTHS.tolist()):
+            expected = direct(model, data, place, direction)
+            assert by_step[place, :length].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-8)
+            assert by_step[place, length:].tolist() == [0.0] * (9 - length)
+
+
+def test_the_reach_of_both_directions_is_that_of_each_sequence_alone() -> None:
+    torch.manual_seed(0)
+    model, data = network("tags", nn.GRU(4, 5, bidirectional=True, batch_first=True)), batch("tags")
+    with torch.no_grad():  # so that little is carried on, and the reach ends within the sequences
+        for name, weight in model.backbone.rnn.named_parameters():
+            weight.mul_(0.02 if "weight_hh" in name else 1.0)
+            if "bias_ih" in name:
+                weight[5:10] = torch.tensor(-3.0 if "reverse" in name else -4.0)  # the update gate
+    reach = reach_statistics(measured(model, data), LENGTHS)
+    for direction, name in enumerate(("forward", "backward")):
+        alone = [direct(model, data, place, direction) for place in range(3)]
+        means = [fmean(norms[step] for norms in alone if len(norms) > step) for step in range(9)]
+        expected = next(step for step, mean in enumerate(means) if mean <= 1e-4 * means[0])
+        assert reach[f"layer0/{name}/reach"] == expected
+    assert reach["layer0/forward/reach"] < reach["layer0/backward/reach"]
 
 
 def test_for_one_label_a_sequence_it_is_the_gradient_of_its_loss() -> None:
@@ -69,6 +108,15 @@ def test_for_one_label_a_sequence_it_is_the_gradient_of_its_loss() -> None:
 def test_the_reach_ends_where_a_ten_thousandth_is_left(norms: list[float], reach: float) -> None:
     statistics = reach_statistics({"layer0/forward": torch.tensor([norms])}, torch.tensor([5]))
     assert statistics == {"layer0/forward/reach": reach}
+
+
+@pytest.mark.parametrize(
+    ("norms", "growth"),
+    [([2.0, 1.0, 0.5], 1.0), ([2.0, 40.0, 1e5], 5e4), ([0.0, 3.0, 1.0], 0.0), ([0.0] * 3, 0.0)],
+)
+def test_the_growth_is_that_on_the_way_back(norms: list[float], growth: float) -> None:
+    statistics = growth_statistics({"layer0/forward": torch.tensor([norms])}, torch.tensor([3]))
+    assert statistics == {"layer0/forward/growth": growth}
 
 
 def test_a_gradient_that_is_not_finite_has_no_reach() -> None:

@@ -26,7 +26,9 @@ def test_gates_and_gradients_come_after_validations_and_figures_at_the_end(compo
     gates = [f"{gate}/{name}" for gate in ("input", "forget", "cell", "output") for name in names]
     expected = {f"gates/{p}/{g}" for p in places for g in (*gates, "memory/median", "memory/longest")}
     expected |= {
-        f"gradients/{p}/{g}" for p in places for g in ("first_fifth", "last_fifth", "ratio", "reach")
+        f"gradients/{p}/{g}"
+        for p in places
+        for g in ("first_fifth", "last_fifth", "ratio", "reach", "growth")
     }
     assert set(scalars) == expected
     assert {step for values in scalars.values() for step in values} == {6, 12}
