@@ -18,6 +18,11 @@ from small_runs import compose_small
 Compose = Callable[..., DictConfig]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: one that comes last keeps a single core busy while the others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Small tensors are no faster with two, and runs are equal bit by bit only with equally many."""
