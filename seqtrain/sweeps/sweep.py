@@ -106,7 +106,7 @@ def _attempts(jobs: Sequence[SweepJob]) -> dict[str, float]:
 def _blame(jobs: Sequence[SweepJob], before: dict[str, float], error: Exception) -> bool:
     """Mark as failed what was running when a launcher gave up, as joblib does when a worker is killed.
 
-    The jobs that had not begun can then be launched, and one that kills its worker is not launched for ever.
+    The jobs that had not begun can then be launched, and one that kills its worker is not launched forever.
 
     Returns:
         Whether there were any; otherwise the launcher itself does not work.

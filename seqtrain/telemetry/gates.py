@@ -12,7 +12,7 @@ from seqtrain.telemetry.places import name_place
 LOW, HIGH = 0.1, 0.9
 TANH_GATES = ("cell", "new")
 KEEPING_GATES = ("forget", "update")  # the share of the memory that a step keeps
-MAX_MEMORY = 1e6  # steps; a gate of exactly 1 would keep the memory for ever
+MAX_MEMORY = 1e6  # steps; a gate of exactly 1 would keep the memory forever
 
 
 def gate_statistics(trace: Trace) -> dict[str, float]:

@@ -55,7 +55,7 @@ class Sink:
         return self._latest
 
     def measured_at(self, step: int) -> tuple[Mapping[str, float], Mapping[str, float]]:
-        """Like `latest`, but only the scalars that were written after so many optimizer steps."""
+        """Like `latest`, but only the scalars written at this optimizer step."""
         training, validation = (
             {tag: value for tag, value in latest.items() if steps[tag] == step}
             for latest, steps in zip(self._latest, self._steps, strict=True)

@@ -62,7 +62,7 @@ def fetch(known: KnownFiles, folder: Path, download: bool = True) -> None:
         download: whether missing ones are downloaded; if not, they are an error.
 
     Raises:
-        DataError: where a file cannot be had, or is not the one that is expected.
+        DataError: a file cannot be downloaded, or is not the expected one.
     """
     missing = [name for name in known.sha256 if not (folder / name).exists()]
     if missing and not download:

@@ -85,7 +85,7 @@ def inference_loop(
 
 
 def _make_product(weight_hh: Tensor, bias_hh: Tensor | None, num_rows: int) -> Callable[[Tensor], Tensor]:
-    """The function h -> h W_hh^T + b_hh for steps of about so many rows, by the faster library."""
+    """The function h -> h W_hh^T + b_hh for steps of about this many rows, by the faster library."""
     if prefers_onednn(weight_hh, weight_hh[0].numel() * num_rows):
         matrices = weight_hh.unbind(0)
         biases = [None] * len(matrices) if bias_hh is None else bias_hh.unbind(0)

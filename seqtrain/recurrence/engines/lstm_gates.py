@@ -32,7 +32,7 @@ class Gates(Protocol):
 
 
 def choose_gates(weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, mean_batch_size: int) -> Gates:
-    """The faster kind for steps of so many sequences: weights (D, 4H, I) and (D, 4H, H), bias (D, 4H)."""
+    """The faster kind for steps of this many sequences: weights (D, 4H, I) and (D, 4H, H), bias (D, 4H)."""
     is_large = prefers_onednn(weight_hh, weight_hh[0].numel() * mean_batch_size)
     return (GatesApart if is_large else GatesTogether)(weight_ih, weight_hh, bias)
 

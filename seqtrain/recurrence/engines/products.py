@@ -17,7 +17,7 @@ _HAS_AVX512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 def prefers_onednn(x: Tensor, num_multiplications: int) -> bool:
-    """Whether a product of x with so many multiplications is faster by oneDNN."""
+    """Whether a product of x with this many multiplications is faster by oneDNN."""
     return (
         num_multiplications >= MIN_SIZE * torch.get_num_threads()
         and _HAS_ONEDNN

@@ -24,7 +24,7 @@ class Tanh:
 
 
 def choose_tanh(like: Tensor, num_numbers: int) -> Tanh:
-    """The faster variant for tensors like this one with so many numbers."""
+    """The faster variant for tensors like this one with this many elements."""
     is_wide = like.dtype in (torch.float32, torch.float64)
     if num_numbers >= MIN_NUMBERS and is_wide and like.device.type == "cpu" and _HAS_MKL:
         return Tanh(2, _from_expm1)

@@ -5,7 +5,7 @@ gradients of the gates, which have to be stored anyway. Every step has its own r
 overwritten that another program may still read, and one barrier per step is enough. Nothing is added up
 across programs: results repeat bit by bit.
 
-A group must be on the device as a whole, or its members wait for ever. So with SYNC the kernels are launched
+A group must be on the device as a whole, or its members wait forever. So with SYNC the kernels are launched
 as a cooperative grid. Without, they take one step per launch: that is how Triton's interpreter, which runs
 programs one after another, can run them.
 """
