@@ -12,7 +12,14 @@ from seqtrain.model.network import Head
 from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences, to_images
 from seqtrain.telemetry.pace import Pace
-from seqtrain.telemetry.sample import Sample, draw_sample, looking_at, members_of
+from seqtrain.telemetry.sample import (
+    Sample,
+    draw_sample,
+    looking_at,
+    members_of,
+    spread_evenly,
+    take_sample,
+)
 from seqtrain.telemetry.sink import Sink, sink_of
 from seqtrain.telemetry.steps import step_output
 
@@ -22,11 +29,11 @@ NUM_MISTAKES = 12
 class PredictionTelemetry(pl.Callback):
     """Confusion matrix and most confident mistakes now and then, and a projector at the end of the training.
 
-    All of it needs TensorBoard. Confusions are those of the whole validation split, in processes that train
-    together those of the first one's share; mistakes and final states are those of a sample.
+    All of it needs TensorBoard. Confusions and mistakes are those of the whole validation split, in processes
+    that train together those of the first one's share; final states are those of a sample.
 
     Args:
-        num_sequences: of the sample.
+        num_sequences: of the sample, and at most of the sequences with a mistake that are compared.
         confusions: whether to draw the confusion matrix.
         mistakes: whether to show the most confident mistakes: sentences as text, images as images.
         projector: whether to write the final states of the last layer, with labels, for the projector.
@@ -40,6 +47,7 @@ class PredictionTelemetry(pl.Callback):
         self._pace = Pace()
         self._sample: Sample | None = None
         self._counts: Tensor | None = None  # (targets, predictions), of the last validation
+        self._are_wrong: list[Tensor] = []  # (batch,) bool of each of its batches: sequences with a mistake
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._pace.start()
@@ -47,7 +55,7 @@ class PredictionTelemetry(pl.Callback):
             self._sample = draw_sample(trainer, self.num_sequences)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._counts = None
+        self._counts, self._are_wrong = None, []
 
     def on_validation_batch_end(
         self,
@@ -59,10 +67,13 @@ class PredictionTelemetry(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         predictions = step_output(outputs).predictions
-        if self._sample is None or not self.confusions or predictions is None or batch.targets is None:
+        if self._sample is None or predictions is None or batch.targets is None:
             return
-        counts = count_confusions(batch.targets, predictions, self._sample.spec.num_targets)
-        self._counts = counts if self._counts is None else self._counts + counts
+        if self.mistakes:
+            self._are_wrong.append(are_wrong(batch.targets, predictions))
+        if self.confusions:
+            counts = count_confusions(batch.targets, predictions, self._sample.spec.num_targets)
+            self._counts = counts if self._counts is None else self._counts + counts
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.sanity_checking and self._pace.is_due(trainer.global_step):
@@ -86,8 +97,9 @@ class PredictionTelemetry(pl.Callback):
         with self._pace.drawing(step):
             if is_new and self._counts is not None:
                 _draw_confusions(sink, step, self._counts, sample.spec)
-            if is_new and self.mistakes:
-                _show_mistakes(sink, step, sample, pl_module)
+            if is_new and self._are_wrong:
+                indices = _indices_of(trainer, self._are_wrong)
+                _show_mistakes(trainer, pl_module, spread_evenly(indices, self.num_sequences))
             if projector:
                 _project(sink, sample, pl_module)
 
@@ -103,6 +115,19 @@ def count_confusions(targets: Tensor, predictions: Tensor, num_targets: int) -> 
     return counts[:-1].view(num_targets, num_targets)
 
 
+def are_wrong(targets: Tensor, predictions: Tensor) -> Tensor:
+    """(batch,) bool: whether a sequence has a wrong prediction. Nothing is read back from the device."""
+    wrong = (targets != IGNORED) & (predictions != targets)
+    return wrong if wrong.ndim == 1 else wrong.any(dim=1)
+
+
+def _indices_of(trainer: pl.Trainer, chosen: list[Tensor]) -> list[int]:
+    """The places in the dev split of the chosen sequences of each batch of a validation."""
+    batches: list[Tensor] = cast(Any, trainer).val_dataloaders.batches[: len(chosen)]
+    indices: list[int] = torch.cat(batches)[torch.cat(chosen).cpu()].tolist()
+    return indices
+
+
 def _draw_confusions(sink: Sink, step: int, counts: Tensor, spec: DataSpec) -> None:
     from seqtrain.telemetry.figures.confusions import draw_confusions
 
@@ -111,9 +136,14 @@ def _draw_confusions(sink: Sink, step: int, counts: Tensor, spec: DataSpec) -> N
     )
 
 
-def _show_mistakes(sink: Sink, step: int, sample: Sample, pl_module: pl.LightningModule) -> None:
+def _show_mistakes(trainer: pl.Trainer, pl_module: pl.LightningModule, indices: list[int]) -> None:
+    """The most confident ones in these sequences of the dev split."""
+    if not indices:
+        return
+    sink, step = sink_of(trainer), trainer.global_step
+    sample = take_sample(cast(Any, trainer).datamodule.corpus, indices)
     mistakes = _find(sample, pl_module)
-    if not mistakes:
+    if not mistakes:  # rounded otherwise in another batch, they were none
         return
     if sample.words is not None:
         sink.text("mistakes", list_sentences(mistakes, sample.words), step, validation=True)

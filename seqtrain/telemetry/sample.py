@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from seqtrain.data.corpus import Corpus
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import DataSpec, SequenceBatch
@@ -41,14 +42,25 @@ def draw_sample(trainer: pl.Trainer, num_sequences: int, max_steps: int | None =
     corpus = getattr(getattr(trainer, "datamodule", None), "corpus", None)
     if corpus is None:
         return None
-    dev: Any = corpus.splits["dev"]
-    num = min(num_sequences, len(dev.lengths))
-    indices = [place * len(dev.lengths) // num for place in range(num)]
+    lengths = corpus.splits["dev"].lengths
+    indices = spread_evenly(range(len(lengths)), num_sequences)
     if max_steps is not None:
-        longest = int(dev.lengths[indices].max())
+        longest = int(lengths[indices].max())
         indices = indices[: max(1, max_steps // longest)]
+    return take_sample(corpus, indices)
+
+
+def take_sample(corpus: Corpus, indices: list[int]) -> Sample:
+    """These sequences of the dev split."""
+    dev: Any = corpus.splits["dev"]
     words = [dev.words(index) for index in indices] if hasattr(dev, "words") else None
     return Sample(dev.batch(indices), corpus.spec, words)
+
+
+def spread_evenly(indices: Sequence[int], num: int) -> list[int]:
+    """`num` of them at even distances, or all if there are no more."""
+    num = min(num, len(indices))
+    return [indices[place * len(indices) // num] for place in range(num)]
 
 
 def members_of(pl_module: pl.LightningModule) -> list[tuple[str, Network]]:

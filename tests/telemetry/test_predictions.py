@@ -6,10 +6,14 @@ import pytest
 import torch
 from event_files import read_images, read_texts
 
+import seqtrain
+from seqtrain.data import Corpus
 from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.runs.folder import RunFolder
-from seqtrain.telemetry.predictions import _name_sequences, count_confusions
-from seqtrain.telemetry.sample import Sample
+from seqtrain.telemetry import predictions as telemetry_of_predictions
+from seqtrain.telemetry.predictions import _name_sequences, are_wrong, count_confusions
+from seqtrain.telemetry.sample import Sample, take_sample
+from seqtrain.training.build import build_data
 from seqtrain.training.train import train
 
 OFF = [
@@ -21,6 +25,34 @@ def test_confusions_are_counted_without_padding() -> None:
     targets = torch.tensor([[0, 1, 1], [2, IGNORED, IGNORED]])
     predictions = torch.tensor([[0, 2, 1], [2, 0, 0]])
     assert count_confusions(targets, predictions, 3).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+
+
+def test_a_sequence_with_a_mistake_is_wrong() -> None:
+    targets = torch.tensor([[0, 1, 1], [2, IGNORED, IGNORED]])
+    assert are_wrong(targets, torch.tensor([[0, 2, 1], [2, 0, 0]])).tolist() == [True, False]
+    assert are_wrong(torch.tensor([1, 0, IGNORED]), torch.tensor([1, 1, 1])).tolist() == [False, True, False]
+
+
+def test_mistakes_are_searched_for_in_the_whole_split(compose, monkeypatch, tmp_path) -> None:
+    taken: list[list[int]] = []
+
+    def take(corpus: Corpus, indices: list[int]) -> Sample:
+        taken.append(indices)
+        return take_sample(corpus, indices)
+
+    monkeypatch.setattr(telemetry_of_predictions, "take_sample", take)
+    for num in (200, 5):
+        parts = ("trainer.max_epochs=1", f"callbacks.predictions.num_sequences={num}")
+        cfg = compose(*OFF, *parts, f"run_dir={tmp_path}/run{num}")
+        train(cfg, RunFolder(cfg.run_dir))
+    network, data = seqtrain.load(cfg.run_dir).network, build_data(cfg)
+    data.setup()
+    dev = data.corpus.splits["dev"]
+    batch = dev.batch(range(180))
+    wrong = (network(batch)[0].argmax(dim=1) != batch.targets).nonzero().flatten().tolist()
+    assert sorted(taken[0]) == wrong
+    assert len(taken[1]) == 5
+    assert set(taken[1]) <= set(wrong)
 
 
 def test_a_tagger_shows_sentences(compose) -> None:

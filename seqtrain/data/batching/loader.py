@@ -13,16 +13,16 @@ from seqtrain.records import SequenceBatch
 
 
 class FixedLoader:
-    """The same batches in the same order each time."""
+    """The same batches in the same order each time; `batches` has the indices of the sequences of each."""
 
     def __init__(self, dataset: Dataset, batches: Sequence[Tensor]) -> None:
-        self._dataset, self._batches = dataset, batches
+        self._dataset, self.batches = dataset, batches
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self.batches)
 
     def __iter__(self) -> Iterator[SequenceBatch]:
-        return map(self._dataset.batch, self._batches)
+        return map(self._dataset.batch, self.batches)
 
 
 class BatchLoader:

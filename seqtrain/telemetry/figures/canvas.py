@@ -1,7 +1,8 @@
 """An empty figure, and a figure as an image.
 
 pyplot is not used: it keeps figures alive and takes a while to import. Margins are given rather than found by
-a layout engine, which would draw everything twice.
+a layout engine, which would draw everything twice. TensorBoard shrinks images to some 340 pixels: figures are
+little wider, so that their text can be read there.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 DPI = 90
+WIDTH = 5.2  # inches, of figures over time
+FONT, TITLE_FONT = 8.5, 9.5  # points
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DIVERGING = "RdBu_r"  # blue below zero, red above
-MAX_LABELS = 40  # along an axis; more could not be read
+MAX_LABELS = 24  # along an axis; more could not be read
+MAX_LONG_NUMBERS = 12  # of three digits or more
+LONGEST_WORD = 14  # letters
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A figure of this size, in inches, with a title."""
     figure = Figure(figsize=(width, height), dpi=DPI)
-    figure.suptitle(title, fontsize=10, y=1 - 0.08 / height, va="top")
+    figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top")
     return figure
 
 
@@ -35,15 +40,25 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
     panel: Axes = figure.add_axes(
         (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
     )
-    panel.tick_params(labelsize=7)
+    panel.tick_params(labelsize=FONT)
     return panel
 
 
+def space_below(labels: Sequence[str]) -> float:
+    """Inches that `label_steps` needs below a panel."""
+    longest = min(max(map(len, labels)), LONGEST_WORD)
+    return 0.15 + 0.085 * longest if _are_words(labels) else 0.4
+
+
 def label_steps(panel: Axes, labels: Sequence[str]) -> None:
-    """Label the steps below the x axis, or every n-th step if there are more than MAX_LABELS."""
-    every = -(-len(labels) // MAX_LABELS)
-    shown = {place: labels[place] for place in range(0, len(labels), every)}
-    label_columns(panel, shown, turned=any(len(label) > 3 for label in labels))
+    """Label the steps below the x axis: words, or the numbers of every n-th step if there are many."""
+    words = _are_words(labels)
+    most = MAX_LONG_NUMBERS if not words and len(labels[-1]) > 2 else MAX_LABELS
+    every = -(-len(labels) // most)
+    shown = {place: _shorten(labels[place]) for place in range(0, len(labels), every)}
+    label_columns(panel, shown, turned=words)
+    if not words:
+        panel.set_xlabel("time step", fontsize=FONT, labelpad=14)
 
 
 def label_columns(panel: Axes, labels: Mapping[int, str], turned: bool) -> None:
@@ -55,7 +70,7 @@ def label_columns(panel: Axes, labels: Mapping[int, str], turned: bool) -> None:
             place,
             -0.03,
             label,
-            fontsize=7,
+            fontsize=FONT,
             rotation=90 if turned else 0,
             ha="center",
             va="top",
@@ -68,7 +83,7 @@ def label_rows(panel: Axes, labels: Sequence[str]) -> None:
     panel.set_yticks([])
     beside = panel.get_yaxis_transform()
     for place, label in enumerate(labels):
-        panel.text(-0.02, place, label, fontsize=7, ha="right", va="center", transform=beside)
+        panel.text(-0.02, place, label, fontsize=FONT, ha="right", va="center", transform=beside)
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:
@@ -76,3 +91,11 @@ def render(figure: Figure) -> NDArray[np.uint8]:
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def _are_words(labels: Sequence[str]) -> bool:
+    return not all(label.isdigit() for label in labels)
+
+
+def _shorten(word: str) -> str:
+    return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}\N{HORIZONTAL ELLIPSIS}"

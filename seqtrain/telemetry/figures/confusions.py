@@ -14,9 +14,11 @@ MOST_NUMBERS = 400  # cells; with more of them numbers could not be read
 
 def draw_confusions(counts: Tensor, names: Sequence[str]) -> Figure:
     """How often each target (row) was predicted as each target (column); colours are shares of the row."""
-    size = min(0.36 * len(names), 8.0)
-    figure = new_figure(size + 1.3, size + 1.4, "confusions: rows are targets, columns predictions")
-    panel = add_panel(figure, 0.9, 0.8, size, size)
+    size, margin = min(0.3 * len(names), 8.0), min(0.2 + 0.09 * max(map(len, names)), 1.5)
+    figure = new_figure(
+        max(size + margin, 3.4) + 0.1, size + margin + 0.35, "confusions: rows targets, columns predictions"
+    )
+    panel = add_panel(figure, margin, margin, size, size)
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
     panel.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     label_columns(panel, dict(enumerate(names)), turned=any(len(name) > 3 for name in names))
@@ -35,7 +37,7 @@ def _write_counts(figure: Figure, counts: Tensor, shares: Tensor) -> None:
             _shorten(number),
             ha="center",
             va="center",
-            fontsize=6,
+            fontsize=7,
             color="white" if shares[row, column] > 0.5 else "black",
         )
 

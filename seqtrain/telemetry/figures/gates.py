@@ -3,34 +3,56 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from torch import Tensor
 
-from seqtrain.telemetry.figures.canvas import COLOURS, add_panel, label_steps, new_figure
+from seqtrain.telemetry.figures.canvas import (
+    COLOURS,
+    FONT,
+    WIDTH,
+    add_panel,
+    label_steps,
+    new_figure,
+    space_below,
+)
 from seqtrain.telemetry.figures.example import Example
 from seqtrain.telemetry.gates import TANH_GATES
 from seqtrain.telemetry.places import DIRECTIONS
 
-WIDTH, PANEL, BELOW = 7.0, 1.7, 0.9  # inches
+PANEL, GAP, ABOVE = 0.6, 0.14, 0.5  # inches
 
 
 def draw_gates(example: Example) -> Figure:
     """The mean of each gate of the last layer at each step, with a band that holds 8 of 10 units.
 
-    Gates with tanh are left out: they are candidate values, not gates between 0 and 1.
+    A panel for each gate, since their bands would cover each other. Gates with tanh are left out: they are
+    candidate values, not gates between 0 and 1.
     """
-    height = 0.45 + len(example.directions) * (PANEL + 0.25) + BELOW
-    figure = new_figure(WIDTH, height, f"gates of the last layer, {example.title}")
-    for number, part in enumerate(example.directions):
-        panel = add_panel(figure, 0.7, height - 0.45 - PANEL - number * (PANEL + 0.25), WIDTH - 1.9, PANEL)
-        gates = {name: gate for name, gate in part.gates.items() if name not in TANH_GATES}
-        for colour, (name, gate) in zip(COLOURS, gates.items(), strict=False):
-            low, high = (gate.quantile(share, dim=1).numpy() for share in (0.1, 0.9))
-            steps = range(len(gate))
-            panel.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-            panel.plot(steps, gate.mean(dim=1).numpy(), color=colour, label=name, linewidth=1.5)
-        panel.set_ylabel(DIRECTIONS[number], fontsize=8)
-        panel.set_xlim(-0.5, len(example.labels) - 0.5)
-        panel.set_ylim(-0.02, 1.02)
-        panel.set_xticks([])
-    label_steps(panel, example.labels)
-    figure.axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8, frameon=False)
+    gates = [
+        (DIRECTIONS[number] if name == next(iter(part.gates)) else "", name, gate)
+        for number, part in enumerate(example.directions)
+        for name, gate in part.gates.items()
+        if name not in TANH_GATES
+    ]
+    below, num_directions = space_below(example.labels), len(example.directions)
+    bottom = below + (len(gates) - 1) * (PANEL + GAP) + (num_directions - 1) * ABOVE / 2
+    figure = new_figure(WIDTH, bottom + PANEL + ABOVE, f"gates of the last layer, {example.title}")
+    colours = dict(zip(dict.fromkeys(name for _, name, _ in gates), COLOURS, strict=False))
+    for place, (direction, name, gate) in enumerate(gates):
+        bottom -= ABOVE / 2 if direction and place else 0
+        _draw_gate(figure, bottom, direction, name, gate, colours[name])
+        bottom -= PANEL + GAP
+    label_steps(figure.axes[-1], example.labels)
     return figure
+
+
+def _draw_gate(figure: Figure, bottom: float, direction: str, name: str, gate: Tensor, colour: str) -> None:
+    panel = add_panel(figure, 0.85, bottom, WIDTH - 1.0, PANEL)
+    low, high = (gate.quantile(share, dim=1).numpy() for share in (0.1, 0.9))
+    panel.fill_between(range(len(gate)), low, high, color=colour, alpha=0.2, linewidth=0)
+    panel.plot(gate.mean(dim=1).numpy(), color=colour, label=name, linewidth=1.8)
+    panel.set_title(direction, fontsize=FONT, loc="left", pad=3)
+    panel.set_ylabel(name, fontsize=FONT, color=colour)
+    panel.set_xlim(-0.5, len(gate) - 0.5)
+    panel.set_ylim(-0.02, 1.02)
+    panel.set_xticks([])
+    panel.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

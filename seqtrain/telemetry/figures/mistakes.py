@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seqtrain.telemetry.figures.canvas import add_panel, new_figure
+from seqtrain.telemetry.figures.canvas import FONT, add_panel, new_figure
 
-COLUMNS, SIZE = 6, 1.15  # images beside each other; inches of each
+COLUMNS, SIZE = 4, 1.2  # images beside each other; inches of each
 
 
 def draw_mistakes(images: Tensor, titles: Sequence[str]) -> Figure:
@@ -25,7 +25,7 @@ def draw_mistakes(images: Tensor, titles: Sequence[str]) -> Figure:
         row, column = divmod(place, COLUMNS)
         extent = (column + 0.1, column + 0.9, row + 0.8, row)
         panel.imshow(image.numpy(), cmap="gray_r", interpolation="nearest", extent=extent)
-        panel.text(column + 0.5, row + 0.82, title, ha="center", va="top", fontsize=7)
+        panel.text(column + 0.5, row + 0.82, title, ha="center", va="top", fontsize=FONT)
     panel.set_xlim(0, COLUMNS)
     panel.set_ylim(num_rows, 0)
     panel.set_aspect("auto")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from made_up_example import example
 
@@ -9,11 +10,19 @@ from seqtrain.telemetry.figures.mistakes import draw_mistakes
 from seqtrain.telemetry.figures.states import draw_states
 
 
-def test_of_too_many_steps_every_n_th_is_named() -> None:
-    figure = draw_states(example(steps=100))
+@pytest.mark.parametrize(("steps", "every"), [(28, 2), (100, 5), (784, 66)])
+def test_of_too_many_steps_every_n_th_is_named(steps: int, every: int) -> None:
+    figure = draw_states(example(steps=steps))
     labels = [text.get_text() for text in figure.axes[2].texts]
-    assert labels == [str(step) for step in range(0, 100, 3)]
+    assert labels == [str(step) for step in range(0, steps, every)]
     assert len(labels) <= MAX_LABELS
+    assert figure.axes[2].get_xlabel() == "time step"
+
+
+def test_a_long_word_is_cut() -> None:
+    figure = draw_states(example(words=["a", "supercalifragilistic", "word", "."]))
+    assert [text.get_text() for text in figure.axes[-2].texts] == ["a", "supercalifrag\u2026", "word", "."]
+    assert figure.axes[-2].get_xlabel() == ""
 
 
 def test_a_figure_becomes_pixels() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from seqtrain.telemetry.figures.gradients import draw_gradients
@@ -12,3 +13,16 @@ def test_gradients_are_means_over_the_sequences_that_are_as_long() -> None:
     assert axes.get_yscale() == "log"
     left, right = axes.get_xlim()
     assert left > right  # the loss is at the right end
+
+
+def test_the_axis_has_whole_decades_and_at_least_four() -> None:
+    def limits(*values: float) -> list[float]:
+        norms = {"layer0/forward": torch.tensor([values])}
+        (axes,) = draw_gradients(norms, torch.tensor([len(values)])).axes
+        assert len(axes.get_yticklabels()) <= 8
+        return list(axes.get_ylim())
+
+    assert limits(2e-3, 9e-4) == pytest.approx([1e-6, 1e-2])
+    assert limits(3.0, 2e-9) == pytest.approx([1e-9, 1e1])
+    assert limits(0.5, 0.0) == pytest.approx([1e-12, 1.0])
+    assert limits(float("nan"), float("nan")) == pytest.approx([1e-4, 1.0])
