@@ -16,6 +16,7 @@ from seqtrain.inspection.document import example_document, run_document
 from seqtrain.inspection.examine import Example
 from seqtrain.inspection.report import DIRECTIONS, Report
 from seqtrain.runs.files import write_text
+from seqtrain.telemetry.figures.canvas import scale_decades
 
 BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#3f8fd0", "#ffffff", "#f28a1e"])
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444")
@@ -89,7 +90,10 @@ def draw_gradient(report: Report) -> Figure:
             style = "--" if direction else "-"
             label = f"layer {layer} {DIRECTIONS[direction]}"
             axes.plot(norms, style, color=COLOURS[layer % len(COLOURS)], label=label)
-    axes.set(yscale="log", xlabel="steps from the state to the loss", title="Norm of dL/dh through time")
+    finite = report.gradient_through_time[np.isfinite(report.gradient_through_time)]
+    scale_decades(axes, [float(finite.min()), float(finite.max())] if finite.size else [])
+    axes.set(xlabel="steps from the state to the loss", title="Norm of dL/dh through time")
+    axes.grid(alpha=0.3)
     axes.invert_xaxis()
     axes.legend()
     return figure
@@ -125,15 +129,17 @@ def draw_gates(example: Example, unit: Unit) -> Figure:
 
 
 def draw_curves(report: Report) -> Figure:
-    """Loss and the other main curves of the training."""
-    tags = [curve for curve in report.curves if curve.tag.rpartition("/")[2] in ("loss", "accuracy")]
-    figure, axes = _new_figure(6, 3.2)
-    for colour, curve in zip(
-        COLOURS, [curve for curve in tags if not curve.tag.startswith("test/")], strict=False
-    ):
-        axes.plot(curve.steps, curve.values, color=colour, label=curve.tag, marker=".")
-    axes.set(xlabel="optimizer step", title=report.name)
-    axes.legend()
+    """Loss and accuracy of the training and the validation, each in a panel of its own."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure.suptitle(report.name)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for colour, split in zip(COLOURS, ("train", "val"), strict=False):
+            for curve in report.curves:
+                if curve.tag == f"{split}/{name}":
+                    axes.plot(curve.steps, curve.values, color=colour, label=curve.tag, marker=".")
+        axes.set(xlabel="optimizer step", title=name)
+        if axes.lines:
+            axes.legend()
     return figure
 
 

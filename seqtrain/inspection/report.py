@@ -73,7 +73,7 @@ def build_report(
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written."""
     return Report(
-        name=folder.path.resolve().name,
+        name=_name_run(folder.path.resolve()),
         facts=tuple(facts),
         spec=spec,
         examples=tuple(examples),
@@ -81,6 +81,15 @@ def build_report(
         metrics=json.loads(folder.metrics_file.read_text(encoding="utf-8")) if folder.is_done else {},
         confusions=_read_confusions(folder.confusions_file),
     )
+
+
+def _name_run(folder: Path) -> str:
+    """`pos/bilstm/2026-11-21_10-00-00`: the path below the folder `runs`, or just the folder's own name."""
+    parts = folder.parts
+    if "runs" not in parts[:-1]:
+        return folder.name
+    below = len(parts) - parts[::-1].index("runs")
+    return "/".join(parts[below:])
 
 
 def _read_confusions(path: Path) -> tuple[tuple[int, ...], ...] | None:

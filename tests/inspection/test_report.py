@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqtrain.inspection.examine import Example
-from seqtrain.inspection.report import Report
+from seqtrain.inspection.report import Report, _name_run
 from seqtrain.records import DataSpec
 
 
@@ -55,3 +55,16 @@ def test_the_run_folder_gives_metrics_curves_and_confusions(tagger_report: Repor
 def test_a_tagger_has_a_target_per_step(tagger_report: Report, classifier_report: Report) -> None:
     assert tagger_report.has_target_per_step
     assert not classifier_report.has_target_per_step
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("/home/me/runs/pos/bilstm/2026-11-21_10-00-00", "pos/bilstm/2026-11-21_10-00-00"),
+        ("/runs/old/runs/sweeps/digits-seed/seed=1-3f2a", "sweeps/digits-seed/seed=1-3f2a"),
+        ("/home/me/mine", "mine"),
+        ("/home/me/runs", "runs"),
+    ],
+)
+def test_a_run_is_named_by_its_path_below_runs(folder: str, name: str) -> None:
+    assert _name_run(Path(folder)) == name

@@ -1,6 +1,7 @@
 // Charts by Observable Plot: the settings that all of them share.
 
-const figureWidth = () => Math.max(280, Math.min(document.getElementById("view").clientWidth - 34, 1180));
+// What the view's and the panel's padding leave of the window; see page.css.
+const figureWidth = () => Math.max(280, Math.min(document.getElementById("view").clientWidth - (window.innerWidth > 600 ? 74 : 42), 1180));
 
 function figure(title, note, chart, legendItems = []) {
   const items = legendItems.map(({ name, colour, dash }) => el(

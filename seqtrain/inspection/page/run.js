@@ -13,7 +13,7 @@ function curvesPanel() {
   if (!groups.size) return panel("Training", "The run folder holds no event files and no metrics.csv, so there are no curves.");
   const names = [...groups.keys()];
   const metric = names.find((name) => name === "accuracy") ?? names.find((name) => name !== "loss" && groups.get(name).some(({ tag }) => tag.startsWith("val/")));
-  const main = ["loss", metric, "learning_rate", names.find((name) => /^grad(ient)?_?norm/.test(name.split("/").pop()))].filter((name) => groups.has(name));
+  const main = ["loss", metric, "learning_rate", "gradient_norm"].filter((name) => groups.has(name));
   const others = names.filter((name) => !main.includes(name)).sort();
   const other = others.includes(chosen.curve) ? chosen.curve : "";
   const width = Math.max(280, Math.min(figureWidth(), figureWidth() > 760 ? figureWidth() / 2 - 10 : figureWidth()));
@@ -58,7 +58,8 @@ function confusionPanel() {
     const total = d3.sum(row);
     return row.map((count, predicted) => ({ target: run.targets[target], predicted: run.targets[predicted], count, share: total ? count / total : 0 }));
   });
-  const size = Math.min(figureWidth() > 900 ? figureWidth() / 2 - 20 : figureWidth(), 560);
+  const wanted = Math.min(figureWidth() > 900 ? figureWidth() / 2 - 20 : figureWidth(), 560);
+  const size = Math.max(wanted, Math.min(60 + 26 * run.targets.length, 560)); // so that the counts can be read
   const small = run.targets.length > 12;
   const chart = Plot.plot({
     width: size, height: size, marginLeft: small ? 52 : 40, marginTop: small ? 52 : 40, marginBottom: 8, marginRight: 8, padding: 0.03, style: { fontSize: "11px" },

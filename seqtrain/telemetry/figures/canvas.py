@@ -7,6 +7,7 @@ little wider, so that their text can be read there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ DIVERGING = "RdBu_r"  # blue below zero, red above
 MAX_LABELS = 24  # along an axis; more could not be read
 MAX_LONG_NUMBERS = 12  # of three digits or more
 LONGEST_WORD = 14  # letters
+MIN_DECADES = 4  # of a logarithmic axis: small waves look small
+MAX_DECADES = 7  # with a label
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
@@ -84,6 +87,18 @@ def label_rows(panel: Axes, labels: Sequence[str]) -> None:
     beside = panel.get_yaxis_transform()
     for place, label in enumerate(labels):
         panel.text(-0.02, place, label, fontsize=FONT, ha="right", va="center", transform=beside)
+
+
+def scale_decades(panel: Axes, values: Sequence[float]) -> None:
+    """A logarithmic y axis over the decades of these values, whose labels are not typeset: that takes 0.2 s."""
+    finite = [value for value in values if math.isfinite(value)] or [1.0]
+    top = math.ceil(math.log10(max(finite)))
+    bottom = min(math.floor(math.log10(min(finite))), top - MIN_DECADES)
+    panel.set_yscale("log")
+    panel.set_ylim(10.0**bottom, 10.0**top)
+    decades = range(bottom, top + 1, -(-(top - bottom) // MAX_DECADES))
+    panel.set_yticks([10.0**decade for decade in decades], [f"1e{decade}" for decade in decades])
+    panel.minorticks_off()
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:
