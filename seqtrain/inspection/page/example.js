@@ -56,7 +56,7 @@ function gradientPanel(sequence, place, details) {
     stepChart({ title: "Norm of dL/dh over all units", sequence, series: norms, y: { type: "log", tickFormat: ".0e", ticks: 5 } }),
     details.reach ? reachFigure(sequence, place, details.reach) : null,
     stepChart({
-      title: `dL/dh of unit ${place.unit}`, sequence, y: { tickFormat: "~g" }, marks: [Plot.ruleY([0], { stroke: "#999" })],
+      title: `dL/dh of unit ${place.unit}`, sequence, y: { tickFormat: formatTick }, marks: [Plot.ruleY([0], { stroke: "#999" })],
       series: [{ name: "gradient", colour: "#000000", values: details.series("gradient", place) }],
     }),
   );

@@ -34,7 +34,7 @@ function curveChart(name, curves, width) {
   const [low, high] = d3.extent(series.flatMap(({ points }) => points.map(([, value]) => value)));
   const y = low === high ? { domain: [low - Math.abs(low) / 10 - 1e-9, high + Math.abs(high) / 10 + 1e-9] } : {};
   const last = d3.max(series, ({ points }) => d3.max(points, ([step]) => step));
-  return lineChart({ title: name.replaceAll("_", " "), series, width, x: { label: "optimizer step", ticks: 5, domain: [0, last || 1] }, y: { tickFormat: "~g", ...y } });
+  return lineChart({ title: name.replaceAll("_", " "), series, width, x: { label: "optimizer step", ticks: 5, domain: [0, last || 1] }, y: { tickFormat: formatTick, ...y } });
 }
 
 function timePanel() {
@@ -59,7 +59,7 @@ function confusionPanel() {
     return row.map((count, predicted) => ({ target: run.targets[target], predicted: run.targets[predicted], count, share: total ? count / total : 0 }));
   });
   const wanted = Math.min(figureWidth() > 900 ? figureWidth() / 2 - 20 : figureWidth(), 560);
-  const size = Math.max(wanted, Math.min(60 + 26 * run.targets.length, 560)); // so that the counts can be read
+  const size = Math.max(wanted, Math.min(60 + (run.targets.length > 12 ? 26 : 34) * run.targets.length, 560)); // so that the counts can be read
   const small = run.targets.length > 12;
   const chart = Plot.plot({
     width: size, height: size, marginLeft: small ? 52 : 40, marginTop: small ? 52 : 40, marginBottom: 8, marginRight: 8, padding: 0.03, style: { fontSize: "11px" },

@@ -90,7 +90,7 @@ def label_rows(panel: Axes, labels: Sequence[str]) -> None:
 
 
 def scale_decades(panel: Axes, values: Sequence[float]) -> None:
-    """A logarithmic y axis over the decades of these values, whose labels are not typeset: that takes 0.2 s."""
+    """A logarithmic y axis over the decades of these values; to typeset its labels would take 0.2 s."""
     finite = [value for value in values if math.isfinite(value)] or [1.0]
     top = math.ceil(math.log10(max(finite)))
     bottom = min(math.floor(math.log10(min(finite))), top - MIN_DECADES)
