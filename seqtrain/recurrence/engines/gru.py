@@ -4,7 +4,12 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import State
 from seqtrain.recurrence.engines.blocks import forward_blocks
-from seqtrain.recurrence.engines.gru_loop import backward_loop, forward_loop, inference_loop
+from seqtrain.recurrence.engines.gru_loop import (
+    backward_loop,
+    forward_loop,
+    inference_loop,
+    make_recurrent_product,
+)
 from seqtrain.recurrence.engines.handwritten import (
     Blocks,
     Gradients,
@@ -69,12 +74,12 @@ class HandWrittenGRU:
         num_directions, _, hidden_size = h_0.shape
         tanh = _choose(h_0, walk)
         weights = _scale(weights, tanh, hidden_size)
-        weight_hh, bias_hh = weights["weight_hh"], weights.get("bias_hh")
+        product = make_recurrent_product(weights["weight_hh"], weights.get("bias_hh"), walk)
         h_n = h_0.clone()
         for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):
             projected = project(rows.read(first, last), weights["weight_ih"], weights.get("bias_ih"))
             sizes = walk.batch_sizes[first:last]
-            rows.write(first, last, inference_loop(projected, weight_hh, bias_hh, h_n, tanh, sizes))
+            rows.write(first, last, inference_loop(projected, product, h_n, tanh, sizes))
         return (h_n,)
 
 

@@ -5,14 +5,14 @@ the reset gate multiplies. Of their gradients, the first three are then those of
 rows in the order n, r, z, and the last three those of x W_ih^T + b_ih.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
 from seqtrain.recurrence.engines.handwritten import stack
-from seqtrain.recurrence.engines.products import multiply, prefers_onednn
+from seqtrain.recurrence.engines.products import Product, make_large_product
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -32,7 +32,7 @@ def forward_loop(
     r, z, n, those of n multiplied by `tanh.scale`; hn carries that scale, too.
     """
     batch_size, hidden_size = walk.batch_sizes[0], h.size(2)
-    product = _make_product(weight_hh, bias_hh, walk.mean_batch_size)
+    product = make_recurrent_product(weight_hh, bias_hh, walk)
     h_n, r, _, n = gates.chunk(4, dim=-1)
     rz, z = gates[..., hidden_size : 3 * hidden_size], gates[..., 2 * hidden_size : 3 * hidden_size]
     x_rz, x_n = torch.split(projected, [2 * hidden_size, hidden_size], dim=-1)
@@ -52,20 +52,15 @@ def forward_loop(
 
 
 def inference_loop(
-    projected: Tensor,
-    weight_hh: Tensor,
-    bias_hh: Tensor | None,
-    h_n: Tensor,
-    tanh: Tanh,
-    sizes: Sequence[int],
+    projected: Tensor, product: Product, h_n: Tensor, tanh: Tanh, sizes: Sequence[int]
 ) -> Tensor:
     """Run the steps of one block without keeping gates; return h of every row (D, rows, H).
 
-    Arguments are scaled as in `forward_loop`; `h_n` (D, B, H) holds the latest states and is updated.
+    `projected` and the weight of `product` are scaled as in `forward_loop`; `h_n` (D, B, H), the latest
+    states, is updated.
     """
     num_directions, num_rows, _ = projected.shape
     hidden_size = h_n.size(-1)
-    product = _make_product(weight_hh, bias_hh, num_rows // len(sizes))
     output = h_n.new_empty(num_directions, num_rows, hidden_size)
     parts = (*torch.split(projected, [2 * hidden_size, hidden_size], dim=-1), output)
     h = h_n
@@ -84,13 +79,16 @@ def inference_loop(
     return output
 
 
-def _make_product(weight_hh: Tensor, bias_hh: Tensor | None, num_rows: int) -> Callable[[Tensor], Tensor]:
-    """The function h -> h W_hh^T + b_hh for steps of about this many rows, by the faster library."""
-    if prefers_onednn(weight_hh, weight_hh[0].numel() * num_rows):
-        matrices = weight_hh.unbind(0)
-        biases = [None] * len(matrices) if bias_hh is None else bias_hh.unbind(0)
-        return lambda h: stack([*map(multiply, h.unbind(0), matrices, biases)])
+def make_recurrent_product(weight_hh: Tensor, bias_hh: Tensor | None, walk: PackedWalk) -> Product:
+    """The function h -> h W_hh^T + b_hh of all directions (D, b, H), by the faster library."""
+    biases = [None] * len(weight_hh) if bias_hh is None else bias_hh.unbind(0)
+    apart = [
+        make_large_product(weight, walk.mean_batch_size, len(walk.batch_sizes), bias)
+        for weight, bias in zip(weight_hh, biases, strict=True)
+    ]
     matrix = weight_hh.mT
+    if products := [product for product in apart if product is not None]:
+        return lambda h: stack([product(each) for product, each in zip(products, h, strict=True)])
     if bias_hh is None:
         return lambda h: torch.bmm(h, matrix)
     bias = bias_hh.unsqueeze(1)
@@ -109,7 +107,9 @@ def backward_loop(
     hidden_size = h.size(2)
     by_gate = gates.view(*gates.shape[:2], 4, hidden_size)
     walked = [*map(walk.split, (d_h, by_gate, gates[..., : 3 * hidden_size]))]
-    apart = gates.size(0) == 1 and prefers_onednn(weight_hh, weight_hh.numel() * walk.mean_batch_size)
+    product: Product | None = None
+    if len(gates) == 1:
+        product = make_large_product(weight_hh[0].mT, walk.mean_batch_size, len(walk.batch_sizes))
 
     later: tuple[Tensor, Tensor, Tensor] | None = None  # of the step after: its d_h, z and d_a
     for first, last in backward_blocks(walk, width=gates.size(0) * gates.size(2)):
@@ -120,21 +120,21 @@ def backward_loop(
         for d_h_step, d_gates, d_a, z in zip(*map(reversed, steps), strict=True):
             if later is not None:
                 reached = d_h_step[:, : later[0].size(1)]  # the others end here
-                reached.copy_(_pass_back(reached, *later, weight_hh, apart))
+                reached.copy_(_pass_back(reached, *later, weight_hh, product))
             d_gates.mul_(d_h_step.unsqueeze(2))
             later = d_h_step, z, d_a
     assert later is not None
-    return _pass_back(torch.zeros_like(later[0]), *later, weight_hh, apart)
+    return _pass_back(torch.zeros_like(later[0]), *later, weight_hh, product)
 
 
 def _pass_back(
-    d_h_step: Tensor, d_h: Tensor, z: Tensor, d_a: Tensor, weight_hh: Tensor, apart: bool
+    d_h_step: Tensor, d_h: Tensor, z: Tensor, d_a: Tensor, weight_hh: Tensor, product: Product | None
 ) -> Tensor:
     """Add to the gradient of h what comes back from the next step: d_h z + d_a W_hh."""
     direct = torch.addcmul(d_h_step, d_h, z)
-    if apart:
-        return multiply(d_a[0], weight_hh[0].mT).add_(direct[0]).unsqueeze(0)
-    return torch.baddbmm(direct, d_a, weight_hh)
+    if product is None:
+        return torch.baddbmm(direct, d_a, weight_hh)
+    return product(d_a[0]).add_(direct[0]).unsqueeze(0)
 
 
 def _factors(gates: Tensor, h: Tensor, rows: slice, tanh: Tanh, walk: PackedWalk) -> Tensor:

@@ -74,7 +74,11 @@ class HandWrittenLSTM:
         tanh = _choose(c_0, walk)
         weights = _scale(weights, tanh, hidden_size)
         gates = choose_gates(
-            weights["weight_ih"], weights["weight_hh"], _sum_biases(weights), walk.mean_batch_size
+            weights["weight_ih"],
+            weights["weight_hh"],
+            _sum_biases(weights),
+            walk.mean_batch_size,
+            len(walk.batch_sizes),
         )
         h_n, c_n = h_0.clone(), torch.mul(c_0, tanh.scale)
         for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):

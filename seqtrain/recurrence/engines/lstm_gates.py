@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.engines.products import multiply, prefers_onednn
+from seqtrain.recurrence.engines.products import Product, make_large_product, multiply
 
 
 class Gates(Protocol):
@@ -31,10 +31,18 @@ class Gates(Protocol):
         ...
 
 
-def choose_gates(weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, mean_batch_size: int) -> Gates:
-    """The faster kind for steps of this many sequences: weights (D, 4H, I) and (D, 4H, H), bias (D, 4H)."""
-    is_large = prefers_onednn(weight_hh, weight_hh[0].numel() * mean_batch_size)
-    return (GatesApart if is_large else GatesTogether)(weight_ih, weight_hh, bias)
+def choose_gates(
+    weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, num_rows: int, num_steps: int
+) -> Gates:
+    """The faster kind for this many steps of about this many sequences.
+
+    Weights are (D, 4H, I) and (D, 4H, H), the bias (D, 4H).
+    """
+    found = [make_large_product(weight, num_rows, num_steps) for weight in weight_hh]
+    products = [product for product in found if product is not None]
+    if products:
+        return GatesApart(weight_ih, products, bias)
+    return GatesTogether(weight_ih, weight_hh, bias)
 
 
 class GatesTogether:
@@ -70,8 +78,8 @@ class GatesApart:
 
     sigmoids: Sequence[Tensor] = ()
 
-    def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> None:
-        self.weights_ih, self.weights_hh = weight_ih.unbind(0), weight_hh.unbind(0)
+    def __init__(self, weight_ih: Tensor, products: Sequence[Product], bias: Tensor | None) -> None:
+        self.weights_ih, self.products = weight_ih.unbind(0), products
         self.biases = [None] * len(weight_ih) if bias is None else bias.unbind(0)
 
     def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[tuple[Tensor, ...]]:
@@ -86,7 +94,7 @@ class GatesApart:
         return gates.unbind(0)
 
     def fill(self, x: Sequence[Tensor], h: Tensor) -> None:
-        for gates, projected, state, weight in zip(
-            self.by_direction, x, h.unbind(0), self.weights_hh, strict=True
+        for gates, projected, state, product in zip(
+            self.by_direction, x, h.unbind(0), self.products, strict=True
         ):
-            torch.add(multiply(state, weight).view(gates.shape), projected, out=gates)
+            torch.add(product(state).view(gates.shape), projected, out=gates)

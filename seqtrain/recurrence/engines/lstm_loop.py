@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
-from seqtrain.recurrence.engines.products import multiply, prefers_onednn
+from seqtrain.recurrence.engines.products import Product, make_large_product
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -33,7 +33,7 @@ def forward_loop(
     batch_size = walk.batch_sizes[0]
     cell_of = slice(2 * hidden_size, 3 * hidden_size)
     one_dtype = projected.dtype == c.dtype
-    apart = num_directions == 1 and prefers_onednn(h, weight_hh.numel() * walk.mean_batch_size)
+    product = _make_product(weight_hh, walk)
     walked = (projected, gates, *gates.chunk(4, dim=-1), h[:, batch_size:], c[:, batch_size:])
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
     matrix = weight_hh.mT
@@ -46,10 +46,10 @@ def forward_loop(
             h_previous, c_previous = h_previous[:, :size], c_previous[:, :size]
             a = h.new_empty(num_directions, size, 4 * hidden_size)
             tanh_c = c.new_empty(num_directions, size, hidden_size)
-        if apart:
-            a = multiply(h_previous[0], weight_hh[0]).add_(x[0]).unsqueeze(0)
-        else:
+        if product is None:
             torch.baddbmm(x, h_previous, matrix, out=a)  # a = W_ih x + W_hh h + b
+        else:
+            a = product(h_previous[0]).add_(x[0]).unsqueeze(0)
         wide = a if one_dtype else a.to(c.dtype)
         torch.sigmoid(wide, out=gate)
         tanh.run(wide[:, :, cell_of], g)
@@ -71,7 +71,7 @@ def backward_loop(
     """
     by_gate = gates.view(*gates.shape[:2], 4, gates.size(2) // 4)
     walked = [*map(walk.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
-    apart = gates.size(0) == 1 and prefers_onednn(weight_hh, weight_hh.numel() * walk.mean_batch_size)
+    product = _make_product(weight_hh.mT, walk)
 
     size = -1
     d_a = d_h_out = d_h
@@ -83,10 +83,10 @@ def backward_loop(
             steps.append(list(torch.split(factor, walk.batch_sizes[first:last], dim=1)))
         for d_h_step, d_gate, d_ifg, d_o, to_c, f in zip(*map(reversed, steps), strict=True):
             if d_h_step.size(1) == size:
-                if apart:
-                    d_h_step = multiply(d_a[0], weight_hh[0].mT).add_(d_h_step[0]).unsqueeze(0)
-                else:
+                if product is None:
                     d_h_step = torch.baddbmm(d_h_step, d_a, weight_hh, out=d_h_out)
+                else:
+                    d_h_step = product(d_a[0]).add_(d_h_step[0]).unsqueeze(0)
             else:
                 if size > 0:  # some sequences end here: nothing comes back from a next step for them
                     known = torch.baddbmm(d_h_step[:, :size], d_a, weight_hh)
@@ -101,6 +101,15 @@ def backward_loop(
             d_c_step.mul_(f)
             d_a = d_gate if one_dtype else d_gate.to(weight_hh.dtype)
     return torch.bmm(d_a, weight_hh)
+
+
+def _make_product(weights: Tensor, walk: PackedWalk) -> Product | None:
+    """A product of its own for one direction with large steps: weights (D, N, K)."""
+    return (
+        make_large_product(weights[0], walk.mean_batch_size, len(walk.batch_sizes))
+        if len(weights) == 1
+        else None
+    )
 
 
 def _factors(gates: Tensor, c: Tensor, rows: slice, tanh: Tanh, walk: PackedWalk) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,20 @@ torch.nn.LSTM runs on, uses it on all: where MKL does not, oneDNN is twice as fa
 slower for small ones.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
+Product: TypeAlias = Callable[[Tensor], Tensor]
+"""The function x -> x weight^T + bias of one weight and bias."""
+
 MIN_SIZE = 1 << 20
 """Multiplications per thread from which oneDNN is faster, measured in docs/recurrence.md."""
+
+MIN_PACKED_USES = 4096
+"""Products times the smaller side of a weight from which packing it for oneDNN costs less than it saves."""
 
 # Private, but the operator that compiled models call, and the only way to an unfused product by oneDNN.
 _HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -31,5 +40,34 @@ def prefers_onednn(x: Tensor, num_multiplications: int) -> bool:
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x weight^T + bias: x (M, K), weight (N, K), bias (N,), result (M, N)."""
     if prefers_onednn(x, x.numel() * weight.size(0)):
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+        return _multiply_onednn(x, weight, bias)
+    return _multiply_mkl(x, weight, bias)
+
+
+def make_large_product(
+    weight: Tensor, num_rows: int, num_products: int, bias: Tensor | None = None
+) -> Product | None:
+    """The product x weight^T + bias with one weight (N, K) in many steps of about `num_rows` rows each.
+
+    None where steps are too small for oneDNN, which reads a weight in a layout of its own and makes that anew
+    in each product unless it is kept, as it is here.
+    """
+    if not prefers_onednn(weight, weight.numel() * num_rows):
+        return None
+    min_rows = MIN_SIZE * torch.get_num_threads() / weight.numel()
+    packed = weight
+    if num_products * min(weight.shape) >= MIN_PACKED_USES:
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), num_rows)
+
+    def multiply_step(x: Tensor) -> Tensor:
+        return _multiply_mkl(x, weight, bias) if len(x) < min_rows else _multiply_onednn(x, packed, bias)
+
+    return multiply_step
+
+
+def _multiply_mkl(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x @ weight.mT if bias is None else torch.addmm(bias, x, weight.mT)
+
+
+def _multiply_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from seqtrain.recurrence.engines.products import MIN_SIZE, multiply, prefers_onednn
+from seqtrain.recurrence.engines.products import (
+    MIN_PACKED_USES,
+    MIN_SIZE,
+    make_large_product,
+    multiply,
+    prefers_onednn,
+)
 
 M, K, N = 64, 200, 256
 
@@ -24,6 +30,27 @@ def test_equals_float64(rows: int, transposed: bool, with_bias: bool) -> None:
     found = multiply(x, weight, bias)
     assert found.is_contiguous()
     torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_products", [1, MIN_PACKED_USES])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_product_of_many_steps_takes_any_number_of_rows(
+    num_products: int, transposed: bool, with_bias: bool
+) -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(K, N).T if transposed else torch.randn(N, K)
+    bias = torch.randn(N) if with_bias else None
+    product = make_large_product(weight, M, num_products, bias)
+    assert product is not None
+    for rows in (2 * M, M, 2, 0):
+        x = torch.randn(rows, K)
+        exact = x.double() @ weight.double().T + (0 if bias is None else bias.double())
+        torch.testing.assert_close(product(x).double(), exact, rtol=1e-5, atol=1e-4)
+
+
+def test_small_steps_have_no_product_of_their_own() -> None:
+    assert make_large_product(torch.zeros(N, K), 2, num_products=1000) is None
 
 
 @pytest.mark.filterwarnings("ignore")  # torch warns of its own flags
