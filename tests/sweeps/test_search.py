@@ -43,8 +43,12 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 def trials_of(sweep: str) -> list[optuna.trial.FrozenTrial]:
     folder = Path("runs/sweeps", sweep)
-    study = optuna.load_study(study_name=sweep, storage=f"sqlite:///{folder / 'study.db'}")
-    return study.trials
+    storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'study.db'}")
+    try:
+        return optuna.load_study(study_name=sweep, storage=storage).trials
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()  # Python 3.13 warns of a connection that is left open
 
 
 def logs(sweep: str) -> dict[str, str]:

@@ -1,47 +1,49 @@
 from __future__ import annotations
 
 import os
+import queue
 import time
 from pathlib import Path
 
 import pytest
 
+from seqtrain.sweeps import progress as progress_module
 from seqtrain.sweeps import watch
 from seqtrain.sweeps.job import SweepJob
 from seqtrain.sweeps.progress import Progress
 from seqtrain.sweeps.watch import watched
 
 
-@pytest.fixture(autouse=True)
-def _looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[str]:
+    """What is printed, in a queue: capsys loses a line that is written while it is being read."""
+    printed: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr(progress_module, "say", printed.put)
     monkeypatch.setattr(watch, "SECONDS_BETWEEN_LOOKS", 0.01)
+    return printed
 
 
-def test_jobs_are_announced_when_they_begin_and_reported_when_they_fail(tmp_path: Path, capsys) -> None:
+def test_jobs_are_announced_when_they_begin_and_reported_when_they_fail(
+    tmp_path: Path, lines: queue.SimpleQueue[str]
+) -> None:
     jobs = [SweepJob(name, str(tmp_path / name), ".", (), {}) for name in "abc"]
     write(tmp_path / "a" / "config.yaml", age=100)  # of an earlier attempt
     progress = Progress({job.name: job.folder for job in jobs}, time.time(), num_done_before=0)
     with watched(jobs, progress):
         write(tmp_path / "b" / "config.yaml")
-        wait_for("2 of 3  b", capsys)
+        assert lines.get(timeout=60) == "2 of 3  b"
         write(tmp_path / "b" / "failure.txt", "ValueError: wrong")
-        wait_for(f"b failed: ValueError: wrong (see {tmp_path}/b/job.log)", capsys)
+        assert lines.get(timeout=60) == f"b failed: ValueError: wrong (see {tmp_path}/b/job.log)"
         write(tmp_path / "a" / "config.yaml")
     # What happened since the last look is said at the end; c never began.
-    assert capsys.readouterr().err.splitlines() == ["1 of 3  a"]
+    assert lines.get(timeout=60) == "1 of 3  a"
+    assert lines.empty()
 
 
 def write(path: Path, text: str = "", age: float = 0.0) -> None:
+    """Write a file that appears whole, as those of a run do."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    os.utime(path, (time.time() - age,) * 2)
-
-
-def wait_for(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for _ in range(500):
-        said = capsys.readouterr().err
-        if said:
-            assert said == f"{line}\n"
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{line!r} was not said within five seconds")
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    os.utime(draft, (time.time() - age,) * 2)
+    draft.replace(path)
