@@ -68,7 +68,7 @@ def _run_layers(
         dtype = x.dtype
     memory_dtype = torch.promote_types(dtype, torch.float32)
     with without_autocast(device_type):
-        h, *memory = (torch.chunk(s, len(weights)) for s in state)
+        h, *memory = ([s] if len(weights) == 1 else torch.chunk(s, len(weights)) for s in state)
         starts = [
             [_cast(each, dtype) for each in h],
             *([_cast(each, memory_dtype) for each in s] for s in memory),
@@ -81,7 +81,8 @@ def _run_layers(
             cast = [{name: _cast(w, dtype) for name, w in named.items()} for named in directions]
             x, last = run_layer(x, cast, start)
             final.append(last)
-        return x, tuple(_cast(torch.cat(states), dtype) for states in zip(*final, strict=True))
+        joined = final[0] if len(final) == 1 else map(torch.cat, zip(*final, strict=True))
+        return x, tuple(_cast(states, dtype) for states in joined)
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -1,8 +1,10 @@
 """The GRU of the fast engine: what surrounds its time loops, in both passes."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from seqtrain.recurrence.cells import State
+from seqtrain.recurrence.cells import State, Weights
 from seqtrain.recurrence.engines.blocks import forward_blocks
 from seqtrain.recurrence.engines.gru_loop import (
     backward_loop,
@@ -16,6 +18,7 @@ from seqtrain.recurrence.engines.handwritten import (
     Matrices,
     Saved,
     project,
+    stack_scaled,
     sum_over_rows,
 )
 from seqtrain.recurrence.engines.products import multiply
@@ -69,15 +72,15 @@ class HandWrittenGRU:
             },
         )
 
-    def run(self, rows: Blocks, weights: Matrices, state: State, walk: PackedWalk) -> State:
+    def run(self, rows: Blocks, weights: Sequence[Weights], state: State, walk: PackedWalk) -> State:
         (h_0,) = state
         num_directions, _, hidden_size = h_0.shape
         tanh = _choose(h_0, walk)
-        weights = _scale(weights, tanh, hidden_size)
-        product = make_recurrent_product(weights["weight_hh"], weights.get("bias_hh"), walk)
+        stacked = stack_scaled(weights, slice(2 * hidden_size, 3 * hidden_size), tanh.scale)
+        product = make_recurrent_product(stacked["weight_hh"], stacked.get("bias_hh"), walk)
         h_n = h_0.clone()
         for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):
-            projected = project(rows.read(first, last), weights["weight_ih"], weights.get("bias_ih"))
+            projected = project(rows.read(first, last), stacked["weight_ih"], stacked.get("bias_ih"))
             sizes = walk.batch_sizes[first:last]
             rows.write(first, last, inference_loop(projected, product, h_n, tanh, sizes))
         return (h_n,)

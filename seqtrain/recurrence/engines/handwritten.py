@@ -33,6 +33,14 @@ class Blocks(Protocol):
         """Rows of steps first to last - 1 in the order of the walk: (D, rows, I)."""
         ...
 
+    def read_apart(self, first: int, last: int) -> Sequence[Tensor]:
+        """The same rows by direction, (rows, I) each, in the order that `split` expects."""
+        ...
+
+    def split(self, direction: int, rows: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+        """Cut what belongs to one direction's rows (rows, ...) into the steps of the walk."""
+        ...
+
     def write(self, first: int, last: int, h: Tensor) -> None:
         """Store h (D, rows, H) of these steps."""
         ...
@@ -57,7 +65,7 @@ class HandWritten(Protocol):
         """
         ...
 
-    def run(self, rows: Blocks, weights: Matrices, state: State, walk: PackedWalk) -> State:
+    def run(self, rows: Blocks, weights: Sequence[Weights], state: State, walk: PackedWalk) -> State:
         """Run all steps without keeping anything for a backward pass; return the final states."""
         ...
 
@@ -82,6 +90,16 @@ def stack(tensors: Sequence[Tensor]) -> Tensor:
 def stack_by_name(weights: Sequence[Weights]) -> dict[str, Tensor]:
     """The parameters of several directions as one tensor per name."""
     return {name: stack([direction[name] for direction in weights]) for name in weights[0]}
+
+
+def stack_scaled(weights: Sequence[Weights], rows: slice, scale: int) -> dict[str, Tensor]:
+    """The same with these rows of every parameter multiplied by `scale`."""
+    if scale == 1:
+        return stack_by_name(weights)
+    stacked = {name: torch.stack([direction[name] for direction in weights]) for name in weights[0]}
+    for weight in stacked.values():
+        weight[:, rows].mul_(scale)
+    return stacked
 
 
 def sum_over_rows(d_gates: Tensor) -> list[Tensor]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import State, Weights
-from seqtrain.recurrence.engines.handwritten import HandWritten, stack_by_name
+from seqtrain.recurrence.engines.handwritten import HandWritten
 from seqtrain.recurrence.walk import PackedWalk
 
 
@@ -17,7 +17,7 @@ def run_without_gradients(
     """Run one layer, all directions side by side."""
     output = x.new_empty(walk.num_rows, len(weights) * state[0].size(-1))
     rows = DirectionBlocks(x, output, len(weights), walk)
-    return output, hand_written.run(rows, stack_by_name(weights), state, walk)
+    return output, hand_written.run(rows, weights, state, walk)
 
 
 @dataclass(frozen=True)
@@ -30,33 +30,40 @@ class DirectionBlocks:
     walk: PackedWalk
 
     def read(self, first: int, last: int) -> Tensor:
-        start, stop = self.walk.offsets[first], self.walk.offsets[last]
-        if self.num_directions == 1:
-            return self.x[start:stop].unsqueeze(0)
-        return torch.stack([self.x[start:stop], self._read_reversed(start, stop)])
-
-    def _read_reversed(self, start: int, stop: int) -> Tensor:
+        rows = self.read_apart(first, last)
+        if len(rows) == 1:
+            return rows[0].unsqueeze(0)
+        forward, backward = rows
         if self.walk.is_dense:
-            num_rows, size = self.walk.num_rows, self.walk.batch_sizes[0]
-            return _flip(self.x[num_rows - stop : num_rows - start], size)
-        return self.x.index_select(0, self.walk.reversal[start:stop])
+            backward = (
+                backward.unflatten(0, (last - first, self.walk.batch_sizes[0])).flip(0).view(forward.shape)
+            )
+        return torch.stack([forward, backward])
+
+    def read_apart(self, first: int, last: int) -> list[Tensor]:
+        start, stop = self.walk.offsets[first], self.walk.offsets[last]
+        forward = self.x[start:stop]
+        if self.num_directions == 1:
+            return [forward]
+        if self.walk.is_dense:
+            return [forward, self.x[self.walk.num_rows - stop : self.walk.num_rows - start]]
+        return [forward, self.x.index_select(0, self.walk.reversal[start:stop])]
+
+    def split(self, direction: int, rows: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+        steps = torch.split(rows, list(sizes))
+        return steps[::-1] if direction == 1 and self.walk.is_dense else steps
 
     def write(self, first: int, last: int, h: Tensor) -> None:
         start, stop = self.walk.offsets[first], self.walk.offsets[last]
         size = h.size(-1)
-        for direction, rows in enumerate(h.unbind(0)):
-            columns = self.output[:, direction * size : (direction + 1) * size]
-            if direction == 0:
-                columns[start:stop] = rows
-            elif self.walk.is_dense:
-                num_rows, batch_size = self.walk.num_rows, self.walk.batch_sizes[0]
-                columns[num_rows - stop : num_rows - start] = _flip(rows, batch_size)
-            else:
-                columns.index_copy_(0, self.walk.reversal[start:stop], rows)
-
-
-def _flip(rows: Tensor, batch_size: int) -> Tensor:
-    """Reverse the order of the steps of (steps * B, F)."""
-    if batch_size == 0:
-        return rows
-    return rows.view(-1, batch_size, rows.size(1)).flip(0).view(rows.shape)
+        self.output[start:stop, :size] = h[0]
+        if self.num_directions == 1:
+            return
+        columns = self.output[:, size:]
+        if self.walk.is_dense:
+            batch_size, num_steps = self.walk.batch_sizes[0], len(self.walk.batch_sizes)
+            by_step = columns.unflatten(0, (num_steps, batch_size))
+            steps = torch.arange(num_steps - 1 - first, num_steps - 1 - last, -1, device=h.device)
+            by_step.index_copy_(0, steps, h[1].view(last - first, batch_size, size))
+        else:
+            columns.index_copy_(0, self.walk.reversal[start:stop], h[1])

@@ -1,9 +1,11 @@
 """The LSTM of the fast engine: what surrounds its time loops, in both passes."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells import State
+from seqtrain.recurrence.cells import State, Weights
 from seqtrain.recurrence.engines.blocks import forward_blocks
 from seqtrain.recurrence.engines.handwritten import (
     Blocks,
@@ -11,6 +13,7 @@ from seqtrain.recurrence.engines.handwritten import (
     Matrices,
     Saved,
     project,
+    stack_scaled,
     sum_over_rows,
 )
 from seqtrain.recurrence.engines.lstm_gates import choose_gates
@@ -68,22 +71,22 @@ class HandWrittenLSTM:
             },
         )
 
-    def run(self, rows: Blocks, weights: Matrices, state: State, walk: PackedWalk) -> State:
+    def run(self, rows: Blocks, weights: Sequence[Weights], state: State, walk: PackedWalk) -> State:
         h_0, c_0 = state
         num_directions, _, hidden_size = h_0.shape
         tanh = _choose(c_0, walk)
-        weights = _scale(weights, tanh, hidden_size)
+        stacked = stack_scaled(weights, slice(2 * hidden_size, 3 * hidden_size), tanh.scale)
         gates = choose_gates(
-            weights["weight_ih"],
-            weights["weight_hh"],
-            _sum_biases(weights),
+            stacked["weight_ih"],
+            stacked["weight_hh"],
+            _sum_biases(stacked),
             walk.mean_batch_size,
             len(walk.batch_sizes),
         )
         h_n, c_n = h_0.clone(), torch.mul(c_0, tanh.scale)
         for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):
             sizes = walk.batch_sizes[first:last]
-            h = inference_loop(gates, rows.read(first, last), h_n, c_n, tanh, sizes)
+            h = inference_loop(gates, gates.project(rows, first, last, sizes), h_n, c_n, tanh, sizes)
             rows.write(first, last, h)
         return h_n, c_n.div_(tanh.scale)
 

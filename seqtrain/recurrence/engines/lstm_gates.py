@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from seqtrain.recurrence.engines.handwritten import Blocks
 from seqtrain.recurrence.engines.products import Product, make_large_product, multiply
 
 
@@ -18,8 +19,8 @@ class Gates(Protocol):
     sigmoids: Sequence[Tensor]
     """What the sigmoid is applied to: i, f and o, and g where leaving it out would cost more."""
 
-    def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[Any]:
-        """The input's share of the pre-activations, rows W_ih^T + b, for each step: rows (D, N, I)."""
+    def project(self, rows: Blocks, first: int, last: int, sizes: Sequence[int]) -> Iterable[Any]:
+        """The input's share of the pre-activations, x W_ih^T + b, for each step from first to last - 1."""
         ...
 
     def resize(self, like: Tensor) -> Sequence[Tensor]:
@@ -54,20 +55,22 @@ class GatesTogether:
         self.weight_ih, self.bias = weight_ih.mT, bias
         self.weight_hh = weight_hh.mT
 
-    def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[Tensor]:
+    def project(self, rows: Blocks, first: int, last: int, sizes: Sequence[int]) -> Iterable[Tensor]:
+        x = rows.read(first, last)
         if self.bias is None:
-            projected = torch.bmm(rows, self.weight_ih)
+            projected = torch.bmm(x, self.weight_ih)
         else:
-            projected = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight_ih)
+            projected = torch.baddbmm(self.bias.unsqueeze(1), x, self.weight_ih)
         return torch.split(projected, list(sizes), dim=1)
 
     def resize(self, like: Tensor) -> Sequence[Tensor]:
         self.gates = like.new_empty(*like.shape[:2], self.weight_hh.size(2))
+        self.one_dtype = like.dtype == self.weight_hh.dtype
         self.sigmoids = (self.gates,)
         return self.gates.chunk(4, dim=-1)
 
     def fill(self, x: Tensor, h: Tensor) -> None:
-        if x.dtype == self.gates.dtype:
+        if self.one_dtype:
             torch.baddbmm(x, h, self.weight_hh, out=self.gates)
         else:
             self.gates.copy_(torch.baddbmm(x, h, self.weight_hh))
@@ -82,10 +85,13 @@ class GatesApart:
         self.weights_ih, self.products = weight_ih.unbind(0), products
         self.biases = [None] * len(weight_ih) if bias is None else bias.unbind(0)
 
-    def project(self, rows: Tensor, sizes: Sequence[int]) -> Iterable[tuple[Tensor, ...]]:
-        projected = map(multiply, rows.unbind(0), self.weights_ih, self.biases)
+    def project(
+        self, rows: Blocks, first: int, last: int, sizes: Sequence[int]
+    ) -> Iterable[tuple[Tensor, ...]]:
+        projected = map(multiply, rows.read_apart(first, last), self.weights_ih, self.biases)
         by_gate = (each.view(len(each), 4, -1) for each in projected)
-        return zip(*(torch.split(each, list(sizes)) for each in by_gate), strict=True)
+        steps = (rows.split(direction, each, sizes) for direction, each in enumerate(by_gate))
+        return zip(*steps, strict=True)
 
     def resize(self, like: Tensor) -> Sequence[Tensor]:
         gates = like.new_empty(4, *like.shape)

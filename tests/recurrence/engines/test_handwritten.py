@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seqtrain.recurrence.engines.handwritten import project, stack, stack_by_name, sum_over_rows
+from seqtrain.recurrence.engines.handwritten import project, stack, stack_by_name, stack_scaled, sum_over_rows
 
 
 @pytest.mark.parametrize("num_directions", [1, 2])
@@ -27,6 +27,14 @@ def test_a_single_tensor_is_stacked_without_a_copy() -> None:
 def test_parameters_of_two_directions_by_name() -> None:
     forward, backward = {"bias_ih": torch.tensor([1.0])}, {"bias_ih": torch.tensor([2.0])}
     assert stack_by_name([forward, backward])["bias_ih"].tolist() == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("num_directions", [1, 2])
+def test_scaled_rows_leave_the_parameters_as_they_are(num_directions: int, scale: int) -> None:
+    weights = [{"bias_ih": torch.ones(3)} for _ in range(num_directions)]
+    assert stack_scaled(weights, slice(1, 2), scale)["bias_ih"].tolist() == [[1, scale, 1]] * num_directions
+    assert all(torch.equal(each["bias_ih"], torch.ones(3)) for each in weights)
 
 
 def test_bias_gradients_are_sums_over_rows_in_memory_of_their_own() -> None:

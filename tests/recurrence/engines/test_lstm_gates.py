@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqtrain.recurrence import PackedWalk
+from seqtrain.recurrence.engines.inference import DirectionBlocks
 from seqtrain.recurrence.engines.lstm_gates import Gates, GatesApart, GatesTogether, choose_gates
 from seqtrain.recurrence.engines.products import MIN_SIZE, multiply
 
-D, B, INPUTS, H, SIZES = 2, 3, 5, 4, [3, 3, 2]
+D, B, INPUTS, H = 2, 3, 5, 4
 
 
 def build(apart: bool, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> Gates:
@@ -19,15 +21,20 @@ def build(apart: bool, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None
 
 
 @pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("sizes", [[3, 3, 2], [3, 3, 3]], ids=["packed", "padded"])
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_fill_adds_what_comes_from_the_input_and_from_the_state(apart: bool, with_bias: bool) -> None:
+def test_fill_adds_what_comes_from_the_input_and_from_the_state(
+    apart: bool, with_bias: bool, sizes: list[int]
+) -> None:
     torch.manual_seed(0)
     weight_ih, weight_hh = torch.randn(D, 4 * H, INPUTS), torch.randn(D, 4 * H, H)
     bias = torch.randn(D, 4 * H) if with_bias else None
-    rows, h = torch.randn(D, sum(SIZES), INPUTS), torch.randn(D, B, H)
+    rows, h = torch.randn(D, sum(sizes), INPUTS), torch.randn(D, B, H)
+    blocks = DirectionBlocks(rows[0], torch.empty(0), D, PackedWalk(sizes, rows.device))
+    rows[1] = blocks.walk.reverse(rows[0])
     gates = build(apart, weight_ih, weight_hh, bias)
     start = 0
-    for size, x in zip(SIZES, gates.project(rows, SIZES), strict=True):
+    for size, x in zip(sizes, gates.project(blocks, 0, len(sizes), sizes), strict=True):
         parts = gates.resize(h[:, :size])
         gates.fill(x, h[:, :size])
         expected = rows[:, start : start + size] @ weight_ih.mT + h[:, :size] @ weight_hh.mT
