@@ -1,4 +1,4 @@
-"""Rows of the recurrence benchmark on one thread: one sentence, 64 sentences, the GRU; and peak memory."""
+"""Benchmark rows on one thread: one sentence, 64 sentences, other cells; and peak memory."""
 
 import argparse
 import itertools
@@ -25,6 +25,12 @@ LONG = 20_000
 HEADER = ("one thread", "torch ms", "ours ms", "ratio", "+-", "training")
 MEMORY_HEADER = (f"peak memory, T={LONG} B=1 I=H=128", "torch MB", "ours MB", "ratio")
 KINDS: dict[str, tuple[Callable[..., nn.Module], str]] = {"LSTM": (nn.LSTM, "lstm"), "GRU": (nn.GRU, "gru")}
+VARIANTS = {cell: (nn.LSTM, cell) for cell in ("lstm_layernorm", "lstm_peephole", "lstm_coupled")}
+"""Cells that torch does not have, against nn.LSTM."""
+ROWS = [
+    *itertools.product(KINDS, LENGTHS, SIZES),
+    *itertools.product(VARIANTS, ("64 padded T=20", "64 packed"), SIZES[:1]),
+]
 
 
 def print_inference(seconds: float, only: str) -> list[dict[str, Any]]:
@@ -36,7 +42,7 @@ def print_inference(seconds: float, only: str) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     results = []
     print("\n| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER), flush=True)
-    for kind, name, (input_size, hidden_size) in itertools.product(KINDS, LENGTHS, SIZES):
+    for kind, name, (input_size, hidden_size) in ROWS:
         title = f"{kind} {name} I={input_size} H={hidden_size}"
         if only in title:
             results.append(measure_row(kind, name, input_size, hidden_size, seconds) | {"row": title})
@@ -81,7 +87,7 @@ def measure_row(kind: str, name: str, input_size: int, hidden_size: int, seconds
 
 
 def build(kind: str, torchs: bool, input_size: int, hidden_size: int) -> nn.Module:
-    factory, cell = KINDS[kind]
+    factory, cell = (KINDS | VARIANTS)[kind]
     torch.manual_seed(0)
     if torchs:
         return factory(input_size, hidden_size, bidirectional=True)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=8, help="time for the training steps of a row (default: 8)"
     )
     parser.add_argument(
-        "--inference", action="store_true", help="add the rows on one thread, the GRU's and peak memory"
+        "--inference", action="store_true", help="add rows on one thread, of other cells, and peak memory"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
 

@@ -1,7 +1,10 @@
 """The benchmark's rows on one thread, with any time at all, and its measurement of memory."""
 
 import pytest
-from benchmarks.inference import LONG, measure_row, print_inference, print_peak
+from benchmarks.inference import LONG, VARIANTS, build, measure_row, print_inference, print_peak
+from torch import nn
+
+from seqtrain.model import BiLSTM
 
 
 def test_a_row_has_times_and_ratios() -> None:
@@ -9,6 +12,14 @@ def test_a_row_has_times_and_ratios() -> None:
     assert set(row) == {"torch_ms", "ours_ms", "ratio", "spread", "training"}
     assert 0.01 < row["ours_ms"] < 1000
     assert row["ratio"] == pytest.approx(row["ours_ms"] / row["torch_ms"], rel=0.9)
+
+
+@pytest.mark.parametrize("cell", VARIANTS)
+def test_cells_that_torch_does_not_have_are_compared_with_its_lstm(cell: str) -> None:
+    assert type(build(cell, True, 3, 4)) is nn.LSTM
+    ours = build(cell, False, 3, 4)
+    assert isinstance(ours, BiLSTM)
+    assert ours.cell == cell
 
 
 def test_rows_are_selected_by_name(capsys: pytest.CaptureFixture[str]) -> None:
