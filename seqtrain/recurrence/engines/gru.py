@@ -21,7 +21,7 @@ from seqtrain.recurrence.engines.handwritten import (
     stack_scaled,
     sum_over_rows,
 )
-from seqtrain.recurrence.engines.products import multiply
+from seqtrain.recurrence.engines.products import multiply_transposed
 from seqtrain.recurrence.engines.tanh import Tanh, choose_tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -62,9 +62,9 @@ class HandWrittenGRU:
             projected=d_projected,
             state=(d_h_0,),
             weights={
-                "weight_ih": [multiply(d.mT, x.mT) for d, x in zip(d_projected, rows, strict=True)],
+                "weight_ih": [multiply_transposed(d, x) for d, x in zip(d_projected, rows, strict=True)],
                 "weight_hh": [
-                    multiply(d.mT, x.mT).roll(-size, dims=0)
+                    multiply_transposed(d, x).roll(-size, dims=0)
                     for d, x in zip(d_recurrent, previous, strict=True)
                 ],
                 "bias_ih": sum_over_rows(d_projected),

@@ -36,7 +36,9 @@ class DirectionBlocks:
         forward, backward = rows
         if self.walk.is_dense:
             backward = (
-                backward.unflatten(0, (last - first, self.walk.batch_sizes[0])).flip(0).view(forward.shape)
+                backward.view(last - first, self.walk.batch_sizes[0], backward.size(1))
+                .flip(0)
+                .view(forward.shape)
             )
         return torch.stack([forward, backward])
 
@@ -62,7 +64,7 @@ class DirectionBlocks:
         columns = self.output[:, size:]
         if self.walk.is_dense:
             batch_size, num_steps = self.walk.batch_sizes[0], len(self.walk.batch_sizes)
-            by_step = columns.unflatten(0, (num_steps, batch_size))
+            by_step = columns.view(num_steps, batch_size, size)
             steps = torch.arange(num_steps - 1 - first, num_steps - 1 - last, -1, device=h.device)
             by_step.index_copy_(0, steps, h[1].view(last - first, batch_size, size))
         else:

@@ -19,7 +19,7 @@ from seqtrain.recurrence.engines.handwritten import (
 from seqtrain.recurrence.engines.lstm_gates import choose_gates
 from seqtrain.recurrence.engines.lstm_inference import inference_loop
 from seqtrain.recurrence.engines.lstm_loop import backward_loop, forward_loop
-from seqtrain.recurrence.engines.products import multiply
+from seqtrain.recurrence.engines.products import multiply_transposed
 from seqtrain.recurrence.engines.tanh import Tanh, choose_tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -64,8 +64,8 @@ class HandWrittenLSTM:
             projected=d_a,
             state=(d_h_0, d_c),
             weights={
-                "weight_ih": [multiply(d.mT, x.mT) for d, x in zip(d_a, rows, strict=True)],
-                "weight_hh": [multiply(d.mT, x.mT) for d, x in zip(d_a, previous, strict=True)],
+                "weight_ih": [multiply_transposed(d, x) for d, x in zip(d_a, rows, strict=True)],
+                "weight_hh": [multiply_transposed(d, x) for d, x in zip(d_a, previous, strict=True)],
                 "bias_ih": d_bias,
                 "bias_hh": [bias.clone() for bias in d_bias],
             },

@@ -44,6 +44,19 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _multiply_mkl(x, weight, bias)
 
 
+def multiply_transposed(d: Tensor, x: Tensor) -> Tensor:
+    """d^T x, the gradient of a weight: d (N, F), x (N, K), result (F, K).
+
+    oneDNN copies its first factor where that is transposed, but not its second: the smaller one comes first.
+    """
+    if not prefers_onednn(x, d.numel() * x.size(1)):
+        return d.mT @ x
+    d, x = d.contiguous(), x.contiguous()
+    if d.size(1) < x.size(1):
+        return _multiply_onednn(d.mT, x.mT, None)
+    return _multiply_onednn(x.mT, d.mT, None).mT.contiguous()
+
+
 def make_large_product(
     weight: Tensor, num_rows: int, num_products: int, bias: Tensor | None = None
 ) -> Product | None:

@@ -8,6 +8,7 @@ from seqtrain.recurrence.engines.products import (
     MIN_SIZE,
     make_large_product,
     multiply,
+    multiply_transposed,
     prefers_onednn,
 )
 
@@ -47,6 +48,18 @@ def test_product_of_many_steps_takes_any_number_of_rows(
         x = torch.randn(rows, K)
         exact = x.double() @ weight.double().T + (0 if bias is None else bias.double())
         torch.testing.assert_close(product(x).double(), exact, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 4 * M])
+@pytest.mark.parametrize("narrow", [1, 30])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_gradient_of_a_weight_equals_float64(rows: int, narrow: int, swapped: bool) -> None:
+    torch.manual_seed(0)
+    d, x = torch.randn(rows, 2 * N)[:, N:], torch.randn(rows, narrow)
+    d, x = (x, d) if swapped else (d, x)
+    found = multiply_transposed(d, x)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.double(), d.double().T @ x.double(), rtol=1e-5, atol=1e-4)
 
 
 def test_small_steps_have_no_product_of_their_own() -> None:
