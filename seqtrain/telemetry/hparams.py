@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 Value: TypeAlias = str | float
 
 # A column for each: the class in a group of the configuration, or the value of a key; "" where a run has no
-# such key. TensorBoard sorts columns by name and shows the first ones, hence the numbers.
+# such key. TensorBoard sorts columns by name and shows the first five, hence the numbers.
 COLUMNS = (
     "data",
     "model",
+    "seed",
     "model.hidden_size",
-    "model.num_layers",
     "optimizer.lr",
+    "model.num_layers",
     "model.bidirectional",
     "model.dropout",
     "data.batch_size",
@@ -31,7 +32,6 @@ COLUMNS = (
     "schedule",
     "trainer.max_epochs",
     "members",
-    "seed",
 )
 METRICS = ("accuracy", "macro_f1", "loss")
 

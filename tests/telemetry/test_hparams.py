@@ -19,10 +19,11 @@ def test_values_and_names_of_classes() -> None:
     columns = read_hyperparameters(CONFIGURATION)
     assert columns["01 data"] == "Digits"
     assert columns["02 model"] == "BiLSTM (gru)"
-    assert columns["03 model.hidden_size"] == 64
+    assert columns["03 seed"] == 1
+    assert columns["04 model.hidden_size"] == 64
     assert columns["05 optimizer.lr"] == 0.003
-    assert columns["06 model.bidirectional"] == "true"
-    assert columns["12 initialization.forget_bias"] == ""
+    assert columns["07 model.bidirectional"] == "true"
+    assert columns["13 initialization.forget_bias"] == ""
 
 
 def test_metrics_are_those_of_the_chosen_checkpoint() -> None:

@@ -16,7 +16,7 @@ function figure(title, note, chart, legendItems = []) {
 }
 
 // Gradients are so small that all their zeros would not fit beside the axis.
-const formatTick = (value) => (value !== 0 && Math.abs(value) < 0.001 ? d3.format(".0e")(value) : d3.format("~g")(value));
+const formatTick = (value) => (value !== 0 && Math.abs(value) < 0.001 ? d3.format("~e")(value) : d3.format("~g")(value));
 
 // Lines over numbers. series: [{name, colour, dash, points: [[x, y], ...]}]
 function lineChart({ title, note, series, x, y = {}, marks = [], height = 190, width = figureWidth(), marginBottom = 34 }) {

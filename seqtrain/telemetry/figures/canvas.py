@@ -93,7 +93,7 @@ def scale_decades(panel: Axes, values: Sequence[float]) -> None:
     """A logarithmic y axis over the decades of these values; to typeset its labels would take 0.2 s."""
     finite = [value for value in values if math.isfinite(value)] or [1.0]
     top = math.ceil(math.log10(max(finite)))
-    bottom = min(math.floor(math.log10(min(finite))), top - MIN_DECADES)
+    bottom = min(math.floor(math.log10(min(finite)) + 1e-6), top - MIN_DECADES)  # 1e-12 in float32 is less
     panel.set_yscale("log")
     panel.set_ylim(10.0**bottom, 10.0**top)
     decades = range(bottom, top + 1, -(-(top - bottom) // MAX_DECADES))
