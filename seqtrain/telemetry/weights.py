@@ -54,12 +54,14 @@ class WeightTelemetry(pl.Callback):
             if parameter.grad is not None:
                 self._gradient_norms[place] = _norms_by_gate(parameter.grad, gates)
 
-    @torch.no_grad()
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not self._before or not has_stepped(trainer, batch_idx):
-            return
+        if self._before and has_stepped(trainer, batch_idx):
+            self._log(trainer, pl_module)
+
+    @torch.no_grad()
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         tags: list[str] = []
         values: list[Tensor] = []
         for place, gates, parameter in _matrices(pl_module):
