@@ -33,7 +33,7 @@ CASES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     cases.add_arguments(parser, CASES, threads=1, repeats=3)
-    parser.add_argument("--only-on", action="store_true", help="train with telemetry only, for the last figure")
+    parser.add_argument("--only-on", action="store_true", help="only with telemetry, for the last figure")
 
 
 def run(options: argparse.Namespace) -> None:
