@@ -20,8 +20,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from seqtrain.model import BiLSTM
 
 SIZES = ((100, 100), (128, 256))  # I, H
-LENGTHS = {"one sentence T=20": [20], "64 padded T=20": [20] * 64, "64 packed": list(range(37, 5, -1)) * 2}
 LONG = 20_000
+LENGTHS = {"one sentence T=20": [20], "64 padded T=20": [20] * 64, "64 packed": list(range(37, 5, -1)) * 2}
+LONGEST = "one sentence T=20000"
 HEADER = ("one thread", "torch ms", "ours ms", "ratio", "+-", "training")
 MEMORY_HEADER = (f"peak memory, T={LONG} B=1 I=H=128", "torch MB", "ours MB", "ratio")
 KINDS: dict[str, tuple[Callable[..., nn.Module], str]] = {"LSTM": (nn.LSTM, "lstm"), "GRU": (nn.GRU, "gru")}
@@ -29,6 +30,7 @@ VARIANTS = {cell: (nn.LSTM, cell) for cell in ("lstm_layernorm", "lstm_peephole"
 """Cells that torch does not have, against nn.LSTM."""
 ROWS = [
     *itertools.product(KINDS, LENGTHS, SIZES),
+    ("LSTM", LONGEST, (128, 128)),
     *itertools.product(VARIANTS, ("64 padded T=20", "64 packed"), SIZES[:1]),
 ]
 
@@ -54,7 +56,7 @@ def print_inference(seconds: float, only: str) -> list[dict[str, Any]]:
 
 
 def measure_row(kind: str, name: str, input_size: int, hidden_size: int, seconds: float) -> dict[str, Any]:
-    lengths = LENGTHS[name]
+    lengths = [LONG] if name == LONGEST else LENGTHS[name]
     layers = {"torch": build(kind, True, input_size, hidden_size)}
     layers["ours"] = build(kind, False, input_size, hidden_size)
     given: torch.Tensor | PackedSequence = torch.randn(max(lengths), len(lengths), input_size)

@@ -20,8 +20,9 @@ MIN_SIZE = 1 << 20
 MIN_PACKED_USES = 4096
 """Products times the smaller side of a weight from which packing it for oneDNN costs less than it saves."""
 
-# Private, but the operator that compiled models call, and the only way to an unfused product by oneDNN.
-_HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+# Private, but what compiled models call, and the only way to an unfused product by oneDNN.
+_OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
+_HAS_ONEDNN = all(hasattr(torch.ops.mkldnn, name) for name in _OPERATORS)
 _HAS_AVX512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
