@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.engines.handwritten import Blocks
-from seqtrain.recurrence.engines.products import Product, make_large_product, multiply
+from seqtrain.recurrence.engines.handwritten import Blocks, project
+from seqtrain.recurrence.engines.products import Product, make_large_product, multiply, transpose
 
 
 class Gates(Protocol):
@@ -43,7 +43,7 @@ def choose_gates(
     products = [product for product in found if product is not None]
     if products:
         return GatesApart(weight_ih, products, bias)
-    return GatesTogether(weight_ih, weight_hh, bias)
+    return GatesTogether(weight_ih, transpose(weight_hh, num_rows, num_steps), bias)
 
 
 class GatesTogether:
@@ -51,16 +51,11 @@ class GatesTogether:
 
     sigmoids: Sequence[Tensor] = ()
 
-    def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> None:
-        self.weight_ih, self.bias = weight_ih.mT, bias
-        self.weight_hh = weight_hh.mT
+    def __init__(self, weight_ih: Tensor, transposed_hh: Tensor, bias: Tensor | None) -> None:
+        self.weight_ih, self.weight_hh, self.bias = weight_ih, transposed_hh, bias
 
     def project(self, rows: Blocks, first: int, last: int, sizes: Sequence[int]) -> Iterable[Tensor]:
-        x = rows.read(first, last)
-        if self.bias is None:
-            projected = torch.bmm(x, self.weight_ih)
-        else:
-            projected = torch.baddbmm(self.bias.unsqueeze(1), x, self.weight_ih)
+        projected = project(rows.read(first, last), self.weight_ih, self.bias)
         return torch.split(projected, list(sizes), dim=1)
 
     def resize(self, like: Tensor) -> Sequence[Tensor]:

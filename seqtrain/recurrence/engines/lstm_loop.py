@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
-from seqtrain.recurrence.engines.products import Product, make_large_product
+from seqtrain.recurrence.engines.products import Product, make_large_product, transpose
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -36,7 +36,7 @@ def forward_loop(
     product = _make_product(weight_hh, walk)
     walked = (projected, gates, *gates.chunk(4, dim=-1), h[:, batch_size:], c[:, batch_size:])
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
-    matrix = weight_hh.mT
+    matrix = transpose(weight_hh, walk.mean_batch_size, len(walk.batch_sizes))
 
     size = -1
     a, tanh_c = projected, c

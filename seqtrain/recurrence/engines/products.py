@@ -20,6 +20,9 @@ MIN_SIZE = 1 << 20
 MIN_PACKED_USES = 4096
 """Products times the smaller side of a weight from which packing it for oneDNN costs less than it saves."""
 
+MIN_COPIED_STEPS = 256
+"""Products with one row from which a transposed copy of the weight costs less than it saves."""
+
 # Private, but what compiled models call, and the only way to an unfused product by oneDNN.
 _OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
 _HAS_ONEDNN = all(hasattr(torch.ops.mkldnn, name) for name in _OPERATORS)
@@ -45,15 +48,24 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _multiply_mkl(x, weight, bias)
 
 
+def transpose(weight: Tensor, num_rows: int, num_steps: int) -> Tensor:
+    """weight^T (..., K, N) for batched products by MKL in this many steps of about `num_rows` rows each.
+
+    With single rows MKL is faster on a copy that is transposed in memory.
+    """
+    return weight.mT.contiguous() if num_rows <= 1 and num_steps >= MIN_COPIED_STEPS else weight.mT
+
+
 def multiply_transposed(d: Tensor, x: Tensor) -> Tensor:
     """d^T x, the gradient of a weight: d (N, F), x (N, K), result (F, K).
 
-    oneDNN copies its first factor where that is transposed, but not its second: the smaller one comes first.
+    oneDNN copies its first factor where that is transposed, but not its second. So it is (x^T d)^T that is
+    computed where copies of x and of the result are smaller than one of d.
     """
     if not prefers_onednn(x, d.numel() * x.size(1)):
         return d.mT @ x
     d, x = d.contiguous(), x.contiguous()
-    if d.size(1) < x.size(1):
+    if d.numel() < x.numel() + d.size(1) * x.size(1):
         return _multiply_onednn(d.mT, x.mT, None)
     return _multiply_onednn(x.mT, d.mT, None).mT.contiguous()
 

@@ -24,3 +24,13 @@ def test_results_without_gradients_are_those_with(
         quiet, quiet_state = layer(x)
     torch.testing.assert_close(quiet.data, output.data, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(quiet_state, state, rtol=1e-5, atol=1e-6)
+
+
+def test_results_can_take_part_in_a_later_backward_pass() -> None:
+    layer = BiLSTM(3, 4)
+    with torch.no_grad():
+        output, (h_n, c_n) = layer(torch.randn(5, 2, 3))
+    assert not any(value.is_inference() for value in (output, h_n, c_n))
+    weight = torch.ones((), requires_grad=True)
+    (output.sum() * weight + (h_n * weight).sum() + (c_n * weight).sum()).backward()
+    torch.testing.assert_close(weight.grad, output.sum() + h_n.sum() + c_n.sum())

@@ -17,7 +17,7 @@ D, B, INPUTS, H = 2, 3, 5, 4
 def build(apart: bool, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> Gates:
     if apart:
         return GatesApart(weight_ih, [partial(multiply, weight=weight) for weight in weight_hh], bias)
-    return GatesTogether(weight_ih, weight_hh, bias)
+    return GatesTogether(weight_ih, weight_hh.mT, bias)
 
 
 @pytest.mark.parametrize("apart", [True, False])

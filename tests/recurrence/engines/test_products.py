@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from seqtrain.recurrence.engines.products import (
+    MIN_COPIED_STEPS,
     MIN_PACKED_USES,
     MIN_SIZE,
     make_large_product,
     multiply,
     multiply_transposed,
     prefers_onednn,
+    transpose,
 )
 
 M, K, N = 64, 200, 256
@@ -60,6 +62,14 @@ def test_gradient_of_a_weight_equals_float64(rows: int, narrow: int, swapped: bo
     found = multiply_transposed(d, x)
     assert found.is_contiguous()
     torch.testing.assert_close(found.double(), d.double().T @ x.double(), rtol=1e-5, atol=1e-4)
+
+
+def test_a_transposed_weight_is_copied_for_many_single_rows_only() -> None:
+    weight = torch.randn(2, N, K)
+    for num_rows, num_steps in ((1, MIN_COPIED_STEPS), (1, MIN_COPIED_STEPS - 1), (2, MIN_COPIED_STEPS)):
+        found = transpose(weight, num_rows, num_steps)
+        assert torch.equal(found, weight.mT)
+        assert found.is_contiguous() == (num_rows == 1 and num_steps == MIN_COPIED_STEPS)
 
 
 def test_small_steps_have_no_product_of_their_own() -> None:
