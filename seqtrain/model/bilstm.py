@@ -117,6 +117,11 @@ class BiLSTM(nn.Module):
         """Parameters by layer and direction, as torch.nn.LSTM.all_weights."""
         return [[getattr(self, n) for n in names.values()] for both in self._names for names in both]
 
+    @property
+    def _flat_weights(self) -> list[Tensor]:
+        """All weights in one list; private in torch.nn.LSTM, too, but read by code that replaces weights."""
+        return [weight for direction in self.all_weights for weight in direction]
+
     def flatten_parameters(self) -> None:
         """Do nothing: there is no cuDNN buffer to compact. Here for code that calls it on torch.nn.LSTM."""
 

@@ -84,7 +84,7 @@ def _layer_backward(
     rows, walk = _flatten(x, batch_sizes)
     by_direction = _by_direction(cell, state, weights)
     d_output, *d_final = gradients
-    d_rows = [d_output.reshape(len(rows), -1), *d_final]
+    d_rows = [d_output.reshape(len(rows), d_output.size(-1)), *d_final]
     with torch.no_grad(), without_autocast(x.device.type):
         if cell in HAND_WRITTEN:
             inputs = Inputs(rows, tuple(state), by_direction)

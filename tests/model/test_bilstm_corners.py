@@ -94,6 +94,14 @@ def test_reset_parameters_draws_what_is_below_parametrized_and_pruned_weights() 
         assert torch.equal(parameter, expected[name]), name
 
 
+def test_flat_weights_follow_what_replaces_a_parameter() -> None:
+    for layer in twins(num_layers=1):
+        prune.l1_unstructured(layer, "weight_ih_l0", 0.5)
+        assert [isinstance(weight, nn.Parameter) for weight in layer._flat_weights] == [False] + [True] * 7
+        prune.remove(layer, "weight_ih_l0")
+        assert all(isinstance(weight, nn.Parameter) for weight in layer._flat_weights)
+
+
 def test_constants_of_a_cell_are_reset_below_a_parametrization() -> None:
     layer = BiLSTM(3, 4, cell="lstm_layernorm")
     prune.identity(layer, "weight_norm_hh_l0")

@@ -107,3 +107,12 @@ def test_compile_makes_no_graph_per_length(cell: str) -> None:
         for mine, plain in zip(gradients(tagger, output), gradients(tagger, expected), strict=True):
             torch.testing.assert_close(mine, plain)
     assert counter.frame_count == 2, "one for the first length, one for all others"
+
+
+def test_an_empty_batch_has_gradients_under_a_compiler() -> None:
+    layer = BiLSTM(3, 4)
+    x = torch.zeros(5, 0, 3, requires_grad=True)
+    torch.compile(layer, backend="aot_eager")(x)[0].sum().backward()
+    assert x.grad is not None
+    assert x.grad.shape == x.shape
+    assert torch.equal(layer.weight_hh_l0.grad, torch.zeros(16, 4))
