@@ -13,7 +13,7 @@ from seqtrain.telemetry.sample import Sample
 
 def example(steps: int = 4, words: list[str] | None = None) -> Example:
     torch.manual_seed(0)
-    features, lengths = torch.rand(2, steps, 3), torch.tensor([steps, 2])
+    features, lengths = torch.rand(2, steps, 3), torch.tensor([steps, min(steps, 2)])
     batch = SequenceBatch(features, lengths, torch.tensor([1, 0]))
     sample = Sample(
         batch, DataSpec(("zero", "one"), 3, "rows"), None if words is None else [words, words[:2]]

@@ -2,12 +2,14 @@
 
 pyplot is not used: it keeps figures alive and takes a while to import. Margins are given rather than found by
 a layout engine, which would draw everything twice. TensorBoard shrinks images to some 340 pixels: figures are
-little wider, so that their text can be read there.
+little wider, so that their text can be read there. Mathematical text is off wherever words or names of
+classes are written: `$_$` would raise an error.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +35,7 @@ MAX_DECADES = 7  # with a label
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A figure of this size, in inches, with a title."""
     figure = Figure(figsize=(width, height), dpi=DPI)
-    figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top")
+    figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top", parse_math=False)
     return figure
 
 
@@ -78,6 +80,7 @@ def label_columns(panel: Axes, labels: Mapping[int, str], turned: bool) -> None:
             ha="center",
             va="top",
             transform=below,
+            parse_math=False,
         )
 
 
@@ -86,12 +89,14 @@ def label_rows(panel: Axes, labels: Sequence[str]) -> None:
     panel.set_yticks([])
     beside = panel.get_yaxis_transform()
     for place, label in enumerate(labels):
-        panel.text(-0.02, place, label, fontsize=FONT, ha="right", va="center", transform=beside)
+        panel.text(
+            -0.02, place, label, fontsize=FONT, ha="right", va="center", transform=beside, parse_math=False
+        )
 
 
 def scale_decades(panel: Axes, values: Sequence[float]) -> None:
     """A logarithmic y axis over the decades of these values; to typeset its labels would take 0.2 s."""
-    finite = [value for value in values if math.isfinite(value)] or [1.0]
+    finite = [value for value in values if 0 < value < math.inf] or [1.0]
     top = math.ceil(math.log10(max(finite)))
     bottom = min(math.floor(math.log10(min(finite)) + 1e-6), top - MIN_DECADES)  # 1e-12 in float32 is less
     panel.set_yscale("log")
@@ -104,12 +109,14 @@ def scale_decades(panel: Axes, values: Sequence[float]) -> None:
 def render(figure: Figure) -> NDArray[np.uint8]:
     """(height, width, 3) bytes."""
     canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()
+    with warnings.catch_warnings():  # one for each letter of a script that the font lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def _are_words(labels: Sequence[str]) -> bool:
-    return not all(label.isdigit() for label in labels)
+    return any(label != str(step) for step, label in enumerate(labels))
 
 
 def _shorten(word: str) -> str:

@@ -49,7 +49,8 @@ def _draw_gate(figure: Figure, bottom: float, direction: str, name: str, gate: T
     panel = add_panel(figure, 0.85, bottom, WIDTH - 1.0, PANEL)
     low, high = (gate.quantile(share, dim=1).numpy() for share in (0.1, 0.9))
     panel.fill_between(range(len(gate)), low, high, color=colour, alpha=0.2, linewidth=0)
-    panel.plot(gate.mean(dim=1).numpy(), color=colour, label=name, linewidth=1.8)
+    marker = "o" if len(gate) == 1 else None  # a single step makes no line
+    panel.plot(gate.mean(dim=1).numpy(), color=colour, label=name, linewidth=1.8, marker=marker)
     panel.set_title(direction, fontsize=FONT, loc="left", pad=3)
     panel.set_ylabel(name, fontsize=FONT, color=colour)
     panel.set_xlim(-0.5, len(gate) - 0.5)

@@ -25,7 +25,7 @@ def draw_mistakes(images: Tensor, titles: Sequence[str]) -> Figure:
         row, column = divmod(place, COLUMNS)
         extent = (column + 0.1, column + 0.9, row + 0.8, row)
         panel.imshow(image.numpy(), cmap="gray_r", interpolation="nearest", extent=extent)
-        panel.text(column + 0.5, row + 0.82, title, ha="center", va="top", fontsize=FONT)
+        panel.text(column + 0.5, row + 0.82, title, ha="center", va="top", fontsize=FONT, parse_math=False)
     panel.set_xlim(0, COLUMNS)
     panel.set_ylim(num_rows, 0)
     panel.set_aspect("auto")

@@ -5,7 +5,8 @@ import pytest
 import torch
 from made_up_example import example
 
-from seqtrain.telemetry.figures.canvas import MAX_LABELS, render
+from seqtrain.telemetry.figures.canvas import MAX_LABELS, new_figure, render
+from seqtrain.telemetry.figures.confusions import draw_confusions
 from seqtrain.telemetry.figures.mistakes import draw_mistakes
 from seqtrain.telemetry.figures.states import draw_states
 
@@ -30,3 +31,23 @@ def test_a_figure_becomes_pixels() -> None:
     assert image.dtype == np.uint8
     assert image.shape[2] == 3
     assert image.min() < 128 < image.max()
+
+
+def test_text_is_no_mathematics() -> None:
+    """Between dollar signs matplotlib would read TeX, and refuse these."""
+    words = ["$_$", r"$\word$", "$^$"]
+    render(draw_states(example(words=words)))
+    render(draw_confusions(torch.ones(3, 3, dtype=torch.long), words))
+    render(draw_mistakes(torch.zeros(1, 8, 8), words[:1]))
+    render(new_figure(3, 1, words[0]))
+
+
+def test_a_sentence_of_numbers_is_made_of_words() -> None:
+    figure = draw_states(example(words=["2005", "1"]))
+    assert [text.get_text() for text in figure.axes[-2].texts] == ["2005", "1"]
+    assert figure.axes[-2].get_xlabel() == ""
+
+
+def test_letters_that_the_font_lacks_are_no_warning(recwarn) -> None:
+    render(new_figure(3, 1, "\N{CJK UNIFIED IDEOGRAPH-72D7}"))
+    assert not recwarn.list
