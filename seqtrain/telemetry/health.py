@@ -41,9 +41,9 @@ class HealthWarnings(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        self._one_target = batch.targets is None or batch.targets.ndim == 1
         if self._history["train/loss"]:
             return
-        self._one_target = batch.targets is None or batch.targets.ndim == 1
         training, _ = sink_of(trainer).latest
         if "train/loss" in training:  # the first one, long before a validation
             self._history["train/loss"].append(training["train/loss"])
@@ -92,14 +92,15 @@ class HealthWarnings(pl.Callback):
             "in_a_row": self._in_a_row,
             "values": self._values,
             "history": self._history,
-            "one_target": self._one_target,
             "reported": self._reported,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._in_a_row = state_dict["in_a_row"]
         self._values = state_dict.get("values", {})  # not in checkpoints of earlier versions
-        # Checkpoints of earlier versions have the training loss alone, without its first value.
-        self._history = state_dict.get("history", {tag: [] for tag in HISTORY})
-        self._one_target = state_dict.get("one_target", True)
+        # Checkpoints of earlier versions have the training loss alone, and that of the validations only.
+        old: dict[str, list[float]] = {tag: [] for tag in HISTORY} | {
+            "train/loss": state_dict.get("losses", [])
+        }
+        self._history = state_dict.get("history", old)
         self._reported = state_dict["reported"]

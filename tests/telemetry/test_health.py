@@ -142,6 +142,25 @@ def test_a_resumed_training_counts_on(monkeypatch, caplog) -> None:
     assert len(caplog.messages) == 1
 
 
+def test_a_resumed_training_is_compared_with_its_start(monkeypatch, caplog) -> None:
+    before, after, sink = HealthWarnings(1), HealthWarnings(1), Sink([])
+    start(before, sink, monkeypatch, 2.8)
+    validate(before, sink, monkeypatch, 0.1, tag="train/loss", losses=[0.2])
+    after.load_state_dict(before.state_dict())
+    start(after, sink, monkeypatch, 0.1)
+    validate(after, sink, monkeypatch, SICK)  # that of a tagger is no sign
+    validate(after, sink, monkeypatch, 0.1, 0.1, tag="train/loss", losses=[0.2, 0.2])
+    assert caplog.messages == []
+
+
+def test_a_checkpoint_of_an_earlier_version_has_losses(monkeypatch, caplog) -> None:
+    warnings, sink = HealthWarnings(1), Sink([])
+    warnings.load_state_dict({"in_a_row": {}, "losses": [0.5, 0.1], "reported": {}})
+    start(warnings, sink, monkeypatch, 0.1)
+    validate(warnings, sink, monkeypatch, 0.1, 0.1, tag="train/loss", losses=[0.2, 0.2])
+    assert caplog.messages == []
+
+
 def test_tensorboard_has_the_text(monkeypatch, tmp_path: Path) -> None:
     sink = Sink([TensorBoardLogger(tmp_path, "", "")])
     validate(HealthWarnings(patience=1), sink, monkeypatch, SICK)
