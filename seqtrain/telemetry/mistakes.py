@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqtrain.data.view import View
 from seqtrain.records import IGNORED, DataSpec
+from seqtrain.telemetry.markdown import escape
 
 AROUND = 6  # words of a sentence that are shown on either side of a mistake
 
@@ -61,8 +62,9 @@ def list_sentences(mistakes: Sequence[Mistake], sentences: Sequence[Sequence[str
         first, last = max(mistake.step - AROUND, 0), mistake.step + AROUND + 1
         before = ["..."] * (first > 0) + list(words[first : mistake.step])
         after = list(words[mistake.step + 1 : last]) + ["..."] * (last < len(words))
-        text = " ".join([*map(_escape, before), f"**{_escape(words[mistake.step])}**", *map(_escape, after)])
-        rows.append(f"| {text} | {mistake.target} | {mistake.prediction} | {mistake.confidence:.1%} |")
+        text = " ".join([*map(escape, before), f"**{escape(words[mistake.step])}**", *map(escape, after)])
+        target, prediction = escape(mistake.target), escape(mistake.prediction)
+        rows.append(f"| {text} | {target} | {prediction} | {mistake.confidence:.1%} |")
     return "\n".join(rows)
 
 
@@ -75,8 +77,3 @@ def to_images(sequences: Tensor, spec: DataSpec) -> Tensor:
     images = torch.empty(len(sequences), height * width)
     images[:, order] = sequences.flatten(1).cpu().float()
     return images.view(-1, height, width)
-
-
-def _escape(word: str) -> str:
-    """A word that Markdown leaves as it is."""
-    return "".join(f"\\{letter}" if letter in r"\`*_[]<>|" else letter for letter in word)

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from seqtrain.telemetry.hparams import final_metrics, read_hyperparameters
+from seqtrain.telemetry.markdown import escape
 from seqtrain.telemetry.sink import sink_of
 
 
@@ -67,7 +68,7 @@ def _splits(metrics: Mapping[str, float], names: list[str]) -> str:
     for name in names:
         values = (metrics.get(f"{split}/{name}") for split in ("val", "test"))
         cells = ["" if value is None else f"{value:.4f}" for value in values]
-        rows.append(f"| {name.removeprefix('f1/')} | {cells[0]} | {cells[1]} |")
+        rows.append(f"| {escape(name.removeprefix('f1/'))} | {cells[0]} | {cells[1]} |")
     return "\n".join(rows)
 
 

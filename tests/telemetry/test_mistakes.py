@@ -31,9 +31,10 @@ def test_padding_is_no_mistake() -> None:
 
 def test_sentences_show_the_word_and_those_around_it() -> None:
     sentence = ["one", "two", "three", "four", "five", "six", "seven", "eight_nine", "|", "ten"]
-    text = list_sentences([Mistake(0, 7, "NOUN", "VERB", 0.987)], [sentence])
+    text = list_sentences([Mistake(0, 7, "Case=Nom|Number=Sing", "``", 0.987)], [sentence])
     assert text.splitlines()[-1] == (
-        r"| ... two three four five six seven **eight\_nine** \| ten | NOUN | VERB | 98.7% |"
+        r"| ... two three four five six seven **eight\_nine** \| ten"
+        r" | Case=Nom\|Number=Sing | \`\` | 98.7% |"
     )
 
 

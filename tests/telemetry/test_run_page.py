@@ -51,5 +51,10 @@ def test_metrics_that_only_one_split_has() -> None:
     )
     assert page == (
         "## Metrics\n\n| | val | test |\n| --- | --- | --- |\n| loss | 0.5000 | 0.2500 |\n"
-        "| accuracy_unseen |  | 0.7500 |\n\n## Costs\n\n| | |\n| --- | --- |\n| epochs | 1,000 |"
+        "| accuracy\\_unseen |  | 0.7500 |\n\n## Costs\n\n| | |\n| --- | --- |\n| epochs | 1,000 |"
     )
+
+
+def test_the_name_of_a_class_stays_in_its_cell() -> None:
+    page = describe_metrics({"val/f1/Case=Nom|Number=Sing": 0.5, "test/f1/Case=Nom|Number=Sing": 0.25})
+    assert "| Case=Nom\\|Number=Sing | 0.5000 | 0.2500 |" in page
