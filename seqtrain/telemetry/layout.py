@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from seqtrain.recurrence.trace import find_cell
 from seqtrain.telemetry.gates import KEEPING_GATES, TANH_GATES
 from seqtrain.telemetry.places import DIRECTIONS, name_place
+from seqtrain.telemetry.reach import has_loss_at_one_step
 from seqtrain.telemetry.sample import members_of, recurrent_module
 from seqtrain.telemetry.weights import GATES
 
@@ -27,15 +28,17 @@ STATES = {
     "h_n: dead units": "h_n/{}/dead",
     "h_n: effective rank": "h_n/{}/effective_rank",
 }
-TRACED = {
-    "gradient through time: first fifth to last": "gradients/{}/ratio",
-    "gradient through time: reach, in steps": "gradients/{}/reach",
-    "weights: update relative to norm": "weights/{}/W_hh(/[a-z]+)?/update",
-}
+RATIO = {"gradient through time: first fifth to last": "gradients/{}/ratio"}
+REACH = {"gradient through time: reach, in steps": "gradients/{}/reach"}
+UPDATE = {"weights: update relative to norm": "weights/{}/W_hh(/[a-z]+)?/update"}
 
 
 def build_layout(
-    num_layers: int, num_directions: int, gates: Sequence[str] | None, members: Sequence[str] = ("",)
+    num_layers: int,
+    num_directions: int,
+    gates: Sequence[str] | None,
+    members: Sequence[str] = ("",),
+    has_reach: bool = True,
 ) -> Layout:
     """A group for the training, and one for each layer with forward beside backward.
 
@@ -47,10 +50,13 @@ def build_layout(
         num_directions: 1 or 2.
         gates: of a time step, none for a plain RNN; None for a backbone that cannot be traced.
         members: the prefix of the tags of each network.
+        has_reach: whether the reach of the gradient is measured, see `seqtrain.telemetry.reach`.
     """
     layout = {"training": _draw_lines(TRAINING)}
     for layer in range(num_layers):
-        charts = STATES if gates is None else {**STATES, **_name_gates(gates), **TRACED}
+        charts = dict(STATES)
+        if gates is not None:
+            charts |= _name_gates(gates) | RATIO | (REACH if has_reach else {}) | UPDATE
         place = rf"(member\d+/)?layer{layer}/[a-z]+"
         layout[f"layer {layer}"] = {
             **_draw_lines({title: tag.format(place) for title, tag in charts.items()}),
@@ -93,4 +99,5 @@ def layout_of(pl_module: pl.LightningModule) -> Layout:
         num_directions=backbone.num_directions,
         gates=None if rnn is None else GATES.get(find_cell(rnn).name, ()),
         members=[member for member, _ in members],
+        has_reach=has_loss_at_one_step(network),
     )

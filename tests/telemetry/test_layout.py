@@ -14,7 +14,7 @@ from seqtrain.training.train import train
 LSTM = ("input", "forget", "cell", "output")
 
 
-OPTIONS = [["model=bilstm"], ["model=rnn"], ["model=gru", "members=2"]]
+OPTIONS = [["model=bilstm"], ["model=rnn", "head.pooling=mean"], ["model=gru", "members=2"]]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
