@@ -35,7 +35,12 @@ def run_document(report: Report) -> Document:
         "gradientThroughTime": plain(report.gradient_through_time, digits=None),
         "confusions": report.confusions,
         "curves": [
-            {"tag": curve.tag, "split": curve.split, "steps": curve.steps, "values": plain(curve.values)}
+            {
+                "tag": curve.tag,
+                "split": curve.split,
+                "steps": curve.steps,
+                "values": plain(curve.values, digits=None, significant=6),
+            }
             for curve in report.curves
         ],
     }
@@ -79,16 +84,16 @@ def example_documents(examples: Sequence[Example], max_size: int) -> list[Docume
     return documents
 
 
-def plain(values: Any, digits: int | None = 6) -> Any:
-    """Nested lists of numbers, rounded to `digits` decimals, or to 4 significant digits; None for what is not
-    finite, which JSON cannot represent."""
+def plain(values: Any, digits: int | None = 6, significant: int = 4) -> Any:
+    """Nested lists of numbers, rounded to `digits` decimals, or to `significant` digits where those are None;
+    None for what is not finite, which JSON cannot represent."""
     if isinstance(values, np.ndarray):
-        return plain(values.tolist(), digits)
+        return plain(values.tolist(), digits, significant)
     if isinstance(values, (list, tuple)):
-        return [plain(value, digits) for value in values]
+        return [plain(value, digits, significant) for value in values]
     if not math.isfinite(values):
         return None
-    return round(values, digits) if digits is not None else float(f"{values:.4g}")
+    return round(values, digits) if digits is not None else float(f"{values:.{significant}g}")
 
 
 def _view(report: Report) -> Document | None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
+from seqtrain.inspection.curves import Curve
 from seqtrain.inspection.document import example_documents, plain, run_document
 from seqtrain.inspection.report import Report
 
@@ -15,6 +17,12 @@ def test_the_run_in_plain_values(tagger_report: Report, classifier_report: Repor
     assert run["view"] is None
     view = run_document(classifier_report)["view"]
     assert (view["name"], view["pixels"][1]) == ("rows", [8, 9, 10, 11, 12, 13, 14, 15])
+
+
+def test_curves_keep_small_values(tagger_report: Report) -> None:
+    curve = Curve("gradients/layer0/forward/first_fifth", "val", (1, 2), (1.2345678e-9, float("inf")))
+    (drawn,) = run_document(replace(tagger_report, curves=(curve,)))["curves"]
+    assert drawn["values"] == [1.23457e-9, None]
 
 
 def test_states_of_all_come_before_details_of_any(tagger_report: Report) -> None:
