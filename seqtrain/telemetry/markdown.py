@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-SPECIAL = r"\`*_[]<>|"
+import html
+
+SPECIAL = r"\`*_[]|"
 
 
 def escape(text: str) -> str:
-    """A word or the name of a class that Markdown leaves as it is, also in a table."""
-    return "".join(f"\\{letter}" if letter in SPECIAL else letter for letter in text)
+    """A word or the name of a class, so that Markdown shows it as it is, also in a table."""
+    plain = html.escape(text, quote=False)
+    return "".join(f"\\{letter}" if letter in SPECIAL else letter for letter in plain)
