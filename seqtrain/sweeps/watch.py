@@ -40,7 +40,8 @@ def _watch(
                 progress.announce(name)
                 running[name] = waiting.pop(name)
         for name, folder in list(running.items()):
-            if folder.failure:
-                progress.report_failure(name, folder, folder.failure)
-            if folder.failure or folder.is_done:
+            failure = folder.failure  # read once: the file may appear at any time
+            if failure:
+                progress.report_failure(name, folder, failure)
+            if failure or folder.is_done:
                 del running[name]

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 
 from seqtrain.telemetry.rules import Finding, judge, judge_loss
 from seqtrain.telemetry.sink import sink_of
+from seqtrain.telemetry.steps import step_output
 
 log = logging.getLogger("seqtrain")
 
@@ -42,11 +43,9 @@ class HealthWarnings(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._one_target = batch.targets is None or batch.targets.ndim == 1
-        if self._history["train/loss"]:
-            return
-        training, _ = sink_of(trainer).latest
-        if "train/loss" in training:  # the first one, long before a validation
-            self._history["train/loss"].append(training["train/loss"])
+        if not self._history["train/loss"]:  # that of the first batch, long before a validation
+            output = step_output(outputs)
+            self._history["train/loss"].append(float(output.loss_sum) / output.num_valid)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or not trainer.is_global_zero:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seqtrain.runs.folder import RunFolder
 from seqtrain.sweeps import progress as progress_module
 from seqtrain.sweeps import watch
 from seqtrain.sweeps.job import SweepJob
@@ -47,3 +48,15 @@ def write(path: Path, text: str = "", age: float = 0.0) -> None:
     draft.write_text(text)
     os.utime(draft, (time.time() - age,) * 2)
     draft.replace(path)
+
+
+def test_a_failure_that_appears_during_a_look_is_reported(
+    tmp_path: Path, lines: queue.SimpleQueue[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["", *["ValueError: wrong"] * 9])
+    monkeypatch.setattr(RunFolder, "failure", property(lambda _: next(answers)))
+    progress = Progress({"a": str(tmp_path / "a")}, time.time(), num_done_before=0)
+    with watched([SweepJob("a", str(tmp_path / "a"), ".", (), {})], progress):
+        write(tmp_path / "a" / "config.yaml")
+        assert lines.get(timeout=60) == "1 of 1  a"
+        assert lines.get(timeout=60).startswith("a failed: ValueError: wrong")

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from event_files import read_texts
 from pytorch_lightning.loggers import TensorBoardLogger
 from small_networks import batch
 
+from seqtrain.records import StepOutput
 from seqtrain.runs.folder import RunFolder
 from seqtrain.telemetry import health
 from seqtrain.telemetry.health import HealthWarnings
@@ -80,18 +82,17 @@ def test_gradients_that_vanish_less_still_vanish(monkeypatch, caplog) -> None:
     assert len(caplog.messages) == 1
 
 
-def start(warnings: HealthWarnings, sink: Sink, monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
-    """Training steps of a tagger, each with its logged loss."""
-    monkeypatch.setattr(health, "sink_of", lambda _: sink)
+def start(warnings: HealthWarnings, *losses: float) -> None:
+    """Training steps of a tagger, each with its mean loss over two words."""
     nothing: Any = None
-    for step, loss in enumerate(losses, start=1):
-        sink.scalars({"train/loss": loss}, step)
-        warnings.on_train_batch_end(nothing, nothing, None, batch("tags"), step - 1)
+    for number, loss in enumerate(losses):
+        output = StepOutput(torch.tensor(2 * loss, dtype=torch.float64), 2, (), 1)
+        warnings.on_train_batch_end(nothing, nothing, output, batch("tags"), number)
 
 
 def test_a_tagger_has_a_loss_at_each_step_which_the_ratio_depends_on(monkeypatch, caplog) -> None:
     warnings, sink = HealthWarnings(patience=1), Sink([])
-    start(warnings, sink, monkeypatch, 2.8)
+    start(warnings, 2.8)
     validate(warnings, sink, monkeypatch, SICK)
     assert caplog.messages == []
     validate(warnings, sink, monkeypatch, 1e5, tag="gradients/layer0/forward/growth")
@@ -100,7 +101,7 @@ def test_a_tagger_has_a_loss_at_each_step_which_the_ratio_depends_on(monkeypatch
 
 def test_a_loss_that_fell_before_the_first_validation_is_not_flat(monkeypatch, caplog) -> None:
     warnings, sink = HealthWarnings(patience=3), Sink([])
-    start(warnings, sink, monkeypatch, 2.8, 0.3)
+    start(warnings, 2.8, 0.3)
     validate(warnings, sink, monkeypatch, *[0.3] * 4, tag="train/loss", losses=[0.4] * 4)
     assert caplog.messages == []
 
@@ -109,7 +110,7 @@ def test_a_slow_descent_on_dev_is_not_flat(monkeypatch, caplog) -> None:
     """As of the chrono-initialised LSTM on pixels in docs/watching.md."""
     training, dev = [2.2964, 2.2975, 2.2948, 2.2900, 2.2900], [2.3008, 2.2985, 2.2876, 2.2754, 2.2754]
     warnings, sink = HealthWarnings(patience=3), Sink([])
-    start(warnings, sink, monkeypatch, 2.3057)
+    start(warnings, 2.3057)
     validate(warnings, sink, monkeypatch, *training, tag="train/loss", losses=dev)
     assert caplog.messages == []
 
@@ -118,7 +119,7 @@ def test_a_loss_that_stays_is_flat(monkeypatch, caplog) -> None:
     """As of the LSTM with torch's initialization beside it."""
     training, dev = [2.3012, 2.3010, 2.3030], [2.3018, 2.3019, 2.3021]
     warnings, sink = HealthWarnings(patience=3), Sink([])
-    start(warnings, sink, monkeypatch, 2.3071)
+    start(warnings, 2.3071)
     validate(warnings, sink, monkeypatch, *training, tag="train/loss", losses=dev)
     assert caplog.messages[0].startswith(
         "warning: the loss is flat: 2.3071 at the start, 2.3030 now. Raise or lower optimizer.lr"
@@ -144,10 +145,10 @@ def test_a_resumed_training_counts_on(monkeypatch, caplog) -> None:
 
 def test_a_resumed_training_is_compared_with_its_start(monkeypatch, caplog) -> None:
     before, after, sink = HealthWarnings(1), HealthWarnings(1), Sink([])
-    start(before, sink, monkeypatch, 2.8)
+    start(before, 2.8)
     validate(before, sink, monkeypatch, 0.1, tag="train/loss", losses=[0.2])
     after.load_state_dict(before.state_dict())
-    start(after, sink, monkeypatch, 0.1)
+    start(after, 0.1)
     validate(after, sink, monkeypatch, SICK)  # that of a tagger is no sign
     validate(after, sink, monkeypatch, 0.1, 0.1, tag="train/loss", losses=[0.2, 0.2])
     assert caplog.messages == []
@@ -156,7 +157,7 @@ def test_a_resumed_training_is_compared_with_its_start(monkeypatch, caplog) -> N
 def test_a_checkpoint_of_an_earlier_version_has_losses(monkeypatch, caplog) -> None:
     warnings, sink = HealthWarnings(1), Sink([])
     warnings.load_state_dict({"in_a_row": {}, "losses": [0.5, 0.1], "reported": {}})
-    start(warnings, sink, monkeypatch, 0.1)
+    start(warnings, 0.1)
     validate(warnings, sink, monkeypatch, 0.1, 0.1, tag="train/loss", losses=[0.2, 0.2])
     assert caplog.messages == []
 
