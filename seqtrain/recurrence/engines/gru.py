@@ -18,6 +18,7 @@ from seqtrain.recurrence.engines.handwritten import (
     Matrices,
     Saved,
     project,
+    scale_candidate,
     stack_scaled,
     sum_over_rows,
 )
@@ -35,7 +36,7 @@ class HandWrittenGRU:
         (h_0,) = state
         num_directions, batch_size, hidden_size = h_0.shape
         tanh = _choose(h_0, walk)
-        weights = _scale(weights, tanh, hidden_size)
+        weights = scale_candidate(weights, hidden_size, tanh.scale)
         projected = project(rows, weights["weight_ih"], weights.get("bias_ih"))
         h = h_0.new_empty(num_directions, batch_size + walk.num_rows, hidden_size)
         h[:, :batch_size] = h_0
@@ -76,7 +77,7 @@ class HandWrittenGRU:
         (h_0,) = state
         num_directions, _, hidden_size = h_0.shape
         tanh = _choose(h_0, walk)
-        stacked = stack_scaled(weights, slice(2 * hidden_size, 3 * hidden_size), tanh.scale)
+        stacked = stack_scaled(weights, hidden_size, tanh.scale)
         product = make_recurrent_product(stacked["weight_hh"], stacked.get("bias_hh"), walk)
         h_n = h_0.clone()
         for first, last in forward_blocks(walk, width=4 * num_directions * hidden_size):
@@ -88,13 +89,3 @@ class HandWrittenGRU:
 
 def _choose(like: Tensor, walk: PackedWalk) -> Tanh:
     return choose_tanh(like, like.size(0) * walk.mean_batch_size * like.size(2))
-
-
-def _scale(weights: Matrices, tanh: Tanh, hidden_size: int) -> Matrices:
-    """Multiply the rows of n by the scale that tanh expects, in a copy."""
-    if tanh.scale == 1:
-        return weights
-    scaled = {name: weight.clone() for name, weight in weights.items()}
-    for weight in scaled.values():
-        weight[:, 2 * hidden_size :].mul_(tanh.scale)
-    return scaled

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
 from seqtrain.recurrence.engines.handwritten import stack
-from seqtrain.recurrence.engines.products import Product, make_large_product
+from seqtrain.recurrence.engines.products import Product, make_large_product, make_lone_product
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -107,9 +107,7 @@ def backward_loop(
     hidden_size = h.size(2)
     by_gate = gates.view(*gates.shape[:2], 4, hidden_size)
     walked = [*map(walk.split, (d_h, by_gate, gates[..., : 3 * hidden_size]))]
-    product: Product | None = None
-    if len(gates) == 1:
-        product = make_large_product(weight_hh[0].mT, walk.mean_batch_size, len(walk.batch_sizes))
+    product = make_lone_product(weight_hh.mT, walk)
 
     later: tuple[Tensor, Tensor, Tensor] | None = None  # of the step after: its d_h, z and d_a
     for first, last in backward_blocks(walk, width=gates.size(0) * gates.size(2)):

@@ -92,14 +92,25 @@ def stack_by_name(weights: Sequence[Weights]) -> dict[str, Tensor]:
     return {name: stack([direction[name] for direction in weights]) for name in weights[0]}
 
 
-def stack_scaled(weights: Sequence[Weights], rows: slice, scale: int) -> dict[str, Tensor]:
-    """The same with these rows of every parameter multiplied by `scale`."""
+def stack_scaled(weights: Sequence[Weights], hidden_size: int, scale: int) -> dict[str, Tensor]:
+    """Like `stack_by_name`, then `scale_candidate`, with one copy."""
     if scale == 1:
         return stack_by_name(weights)
     stacked = {name: torch.stack([direction[name] for direction in weights]) for name in weights[0]}
-    for weight in stacked.values():
-        weight[:, rows].mul_(scale)
-    return stacked
+    return _scale_in_place(stacked, hidden_size, scale)
+
+
+def scale_candidate(weights: Matrices, hidden_size: int, scale: int) -> Matrices:
+    """Multiply the rows of the gate that takes tanh (g or n, the third) by `scale`, in a copy."""
+    if scale == 1:
+        return weights
+    return _scale_in_place({name: weight.clone() for name, weight in weights.items()}, hidden_size, scale)
+
+
+def _scale_in_place(weights: dict[str, Tensor], hidden_size: int, scale: int) -> dict[str, Tensor]:
+    for weight in weights.values():
+        weight[:, 2 * hidden_size : 3 * hidden_size].mul_(scale)
+    return weights
 
 
 def sum_over_rows(d_gates: Tensor) -> list[Tensor]:

@@ -13,6 +13,7 @@ from seqtrain.recurrence.engines.handwritten import (
     Matrices,
     Saved,
     project,
+    scale_candidate,
     stack_scaled,
     sum_over_rows,
 )
@@ -33,7 +34,7 @@ class HandWrittenLSTM:
         h_0, c_0 = state
         num_directions, batch_size, hidden_size = h_0.shape
         tanh = _choose(c_0, walk)
-        weights = _scale(weights, tanh, hidden_size)
+        weights = scale_candidate(weights, hidden_size, tanh.scale)
         projected = project(rows, weights["weight_ih"], _sum_biases(weights))
         h = h_0.new_empty(num_directions, batch_size + walk.num_rows, hidden_size)
         c = c_0.new_empty(h.shape)
@@ -75,7 +76,7 @@ class HandWrittenLSTM:
         h_0, c_0 = state
         num_directions, _, hidden_size = h_0.shape
         tanh = _choose(c_0, walk)
-        stacked = stack_scaled(weights, slice(2 * hidden_size, 3 * hidden_size), tanh.scale)
+        stacked = stack_scaled(weights, hidden_size, tanh.scale)
         gates = choose_gates(
             stacked["weight_ih"],
             stacked["weight_hh"],
@@ -98,13 +99,3 @@ def _sum_biases(weights: Matrices) -> Tensor | None:
 
 def _choose(like: Tensor, walk: PackedWalk) -> Tanh:
     return choose_tanh(like, like.size(0) * walk.mean_batch_size * like.size(2))
-
-
-def _scale(weights: Matrices, tanh: Tanh, hidden_size: int) -> Matrices:
-    """Multiply the rows of g by the scale that tanh wants, in a copy."""
-    if tanh.scale == 1:
-        return weights
-    scaled = {name: weight.clone() for name, weight in weights.items()}
-    for weight in scaled.values():
-        weight[:, 2 * hidden_size : 3 * hidden_size].mul_(tanh.scale)
-    return scaled

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
-from seqtrain.recurrence.engines.products import Product, make_large_product, transpose
+from seqtrain.recurrence.engines.products import make_lone_product, transpose
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -33,7 +33,7 @@ def forward_loop(
     batch_size = walk.batch_sizes[0]
     cell_of = slice(2 * hidden_size, 3 * hidden_size)
     one_dtype = projected.dtype == c.dtype
-    product = _make_product(weight_hh, walk)
+    product = make_lone_product(weight_hh, walk)
     walked = (projected, gates, *gates.chunk(4, dim=-1), h[:, batch_size:], c[:, batch_size:])
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
     matrix = transpose(weight_hh, walk.mean_batch_size, len(walk.batch_sizes))
@@ -71,7 +71,7 @@ def backward_loop(
     """
     by_gate = gates.view(*gates.shape[:2], 4, gates.size(2) // 4)
     walked = [*map(walk.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
-    product = _make_product(weight_hh.mT, walk)
+    product = make_lone_product(weight_hh.mT, walk)
 
     size = -1
     d_a = d_h_out = d_h
@@ -101,15 +101,6 @@ def backward_loop(
             d_c_step.mul_(f)
             d_a = d_gate if one_dtype else d_gate.to(weight_hh.dtype)
     return torch.bmm(d_a, weight_hh)
-
-
-def _make_product(weights: Tensor, walk: PackedWalk) -> Product | None:
-    """A product of its own for one direction with large steps: weights (D, N, K)."""
-    return (
-        make_large_product(weights[0], walk.mean_batch_size, len(walk.batch_sizes))
-        if len(weights) == 1
-        else None
-    )
 
 
 def _factors(gates: Tensor, c: Tensor, rows: slice, tanh: Tanh, walk: PackedWalk) -> tuple[Tensor, Tensor]:

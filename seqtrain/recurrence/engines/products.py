@@ -11,6 +11,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from seqtrain.recurrence.walk import PackedWalk
+
 Product: TypeAlias = Callable[[Tensor], Tensor]
 """The function x -> x weight^T + bias of one weight and bias."""
 
@@ -89,6 +91,13 @@ def make_large_product(
         return _multiply_mkl(x, weight, bias) if len(x) < min_rows else _multiply_onednn(x, packed, bias)
 
     return multiply_step
+
+
+def make_lone_product(weights: Tensor, walk: PackedWalk) -> Product | None:
+    """`make_large_product` of weights (D, N, K) for all steps of a walk; None for two directions as well."""
+    if len(weights) > 1:
+        return None
+    return make_large_product(weights[0], walk.mean_batch_size, len(walk.batch_sizes))
 
 
 def _multiply_mkl(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

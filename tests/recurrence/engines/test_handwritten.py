@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from seqtrain.recurrence.engines.handwritten import project, stack, stack_by_name, stack_scaled, sum_over_rows
+from seqtrain.recurrence.engines.handwritten import (
+    project,
+    scale_candidate,
+    stack,
+    stack_by_name,
+    stack_scaled,
+    sum_over_rows,
+)
 
 
 @pytest.mark.parametrize("num_directions", [1, 2])
@@ -31,10 +38,14 @@ def test_parameters_of_two_directions_by_name() -> None:
 
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("num_directions", [1, 2])
-def test_scaled_rows_leave_the_parameters_as_they_are(num_directions: int, scale: int) -> None:
-    weights = [{"bias_ih": torch.ones(3)} for _ in range(num_directions)]
-    assert stack_scaled(weights, slice(1, 2), scale)["bias_ih"].tolist() == [[1, scale, 1]] * num_directions
-    assert all(torch.equal(each["bias_ih"], torch.ones(3)) for each in weights)
+def test_the_candidate_is_scaled_in_a_copy(num_directions: int, scale: int) -> None:
+    weights = [{"bias_ih": torch.ones(4)} for _ in range(num_directions)]
+    expected = [[1, 1, scale, 1]] * num_directions
+    assert stack_scaled(weights, 1, scale)["bias_ih"].tolist() == expected
+    stacked = stack_by_name(weights)
+    assert scale_candidate(stacked, 1, scale)["bias_ih"].tolist() == expected
+    assert stacked["bias_ih"].tolist() == [[1] * 4] * num_directions
+    assert all(torch.equal(each["bias_ih"], torch.ones(4)) for each in weights)
 
 
 def test_bias_gradients_are_sums_over_rows_in_memory_of_their_own() -> None:
