@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
 from seqtrain.recurrence.engines.handwritten import stack
-from seqtrain.recurrence.engines.products import Product, make_large_product, make_lone_product
+from seqtrain.recurrence.engines.products import AddedProduct, Product, make_added_product, make_large_product
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -107,7 +107,7 @@ def backward_loop(
     hidden_size = h.size(2)
     by_gate = gates.view(*gates.shape[:2], 4, hidden_size)
     walked = [*map(walk.split, (d_h, by_gate, gates[..., : 3 * hidden_size]))]
-    product = make_lone_product(weight_hh.mT, walk)
+    add_product = make_added_product(weight_hh.mT, walk)
 
     later: tuple[Tensor, Tensor, Tensor] | None = None  # of the step after: its d_h, z and d_a
     for first, last in backward_blocks(walk, width=gates.size(0) * gates.size(2)):
@@ -118,21 +118,17 @@ def backward_loop(
         for d_h_step, d_gates, d_a, z in zip(*map(reversed, steps), strict=True):
             if later is not None:
                 reached = d_h_step[:, : later[0].size(1)]  # the others end here
-                reached.copy_(_pass_back(reached, *later, weight_hh, product))
+                reached.copy_(_pass_back(reached, *later, add_product))
             d_gates.mul_(d_h_step.unsqueeze(2))
             later = d_h_step, z, d_a
     assert later is not None
-    return _pass_back(torch.zeros_like(later[0]), *later, weight_hh, product)
+    return _pass_back(torch.zeros_like(later[0]), *later, add_product)
 
 
-def _pass_back(
-    d_h_step: Tensor, d_h: Tensor, z: Tensor, d_a: Tensor, weight_hh: Tensor, product: Product | None
-) -> Tensor:
+def _pass_back(d_h_step: Tensor, d_h: Tensor, z: Tensor, d_a: Tensor, add_product: AddedProduct) -> Tensor:
     """Add to the gradient of h what comes back from the next step: d_h z + d_a W_hh."""
     direct = torch.addcmul(d_h_step, d_h, z)
-    if product is None:
-        return torch.baddbmm(direct, d_a, weight_hh)
-    return product(d_a[0]).add_(direct[0]).unsqueeze(0)
+    return add_product(d_a, direct, direct)
 
 
 def _factors(gates: Tensor, h: Tensor, rows: slice, tanh: Tanh, walk: PackedWalk) -> Tensor:

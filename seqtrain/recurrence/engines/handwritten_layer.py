@@ -20,6 +20,11 @@ from seqtrain.recurrence.engines.inference import run_without_gradients
 from seqtrain.recurrence.engines.products import multiply, prefers_onednn
 from seqtrain.recurrence.walk import PackedWalk
 
+MAX_PAIRED_WEIGHTS = 1 << 18
+"""Numbers of W_hh up to which both directions' copies stay in the cache from step to step."""
+MAX_PAIRED_STATES = 1 << 15
+"""Numbers of a step's h up to which one operation for both directions is faster than one for each."""
+
 
 class Inputs(NamedTuple):
     """What a layer's gradients are taken by: x (N, I), each state (D, B, H), parameters by direction."""
@@ -39,9 +44,12 @@ class HandWrittenLayer:
 
     @classmethod
     def on(cls, cell: HandWritten, inputs: Inputs, walk: PackedWalk) -> "HandWrittenLayer":
-        """All directions walk together, unless oneDNN is faster, which multiplies one matrix at a time."""
+        """All directions walk together, unless their steps push each other out of the cache."""
         num_directions = len(inputs.weights)
-        if prefers_onednn(inputs.x, inputs.weights[0]["weight_hh"].numel() * walk.mean_batch_size):
+        weight = inputs.weights[0]["weight_hh"]
+        num_states = walk.mean_batch_size * weight.size(1)
+        large = weight.numel() > MAX_PAIRED_WEIGHTS or num_states > MAX_PAIRED_STATES
+        if large and prefers_onednn(inputs.x, weight.numel() * walk.mean_batch_size):
             return cls(cell, walk, tuple(slice(each, each + 1) for each in range(num_directions)))
         return cls(cell, walk, (slice(0, num_directions),))
 

@@ -5,15 +5,15 @@ Letters: D directions, N rows of all steps, B sequences, b rows of one step, H h
 Back through time, dc and dh only scale factors that are known beforehand. Those are computed for many steps
 at once, in blocks that fit in the cache; five operations are left for each step.
 
-Directions walk together in one batched product per step, or, where a product is large enough for oneDNN, one
-after the other. The caller decides: D is 2 or 1.
+Directions walk together, or, where their steps are too large for the cache, one after the other. The caller
+decides: D is 2 or 1.
 """
 
 import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
-from seqtrain.recurrence.engines.products import make_lone_product, transpose
+from seqtrain.recurrence.engines.products import make_added_product
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -33,10 +33,9 @@ def forward_loop(
     batch_size = walk.batch_sizes[0]
     cell_of = slice(2 * hidden_size, 3 * hidden_size)
     one_dtype = projected.dtype == c.dtype
-    product = make_lone_product(weight_hh, walk)
+    add_product = make_added_product(weight_hh, walk)
     walked = (projected, gates, *gates.chunk(4, dim=-1), h[:, batch_size:], c[:, batch_size:])
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
-    matrix = transpose(weight_hh, walk.mean_batch_size, len(walk.batch_sizes))
 
     size = -1
     a, tanh_c = projected, c
@@ -46,10 +45,7 @@ def forward_loop(
             h_previous, c_previous = h_previous[:, :size], c_previous[:, :size]
             a = h.new_empty(num_directions, size, 4 * hidden_size)
             tanh_c = c.new_empty(num_directions, size, hidden_size)
-        if product is None:
-            torch.baddbmm(x, h_previous, matrix, out=a)  # a = W_ih x + W_hh h + b
-        else:
-            a = product(h_previous[0]).add_(x[0]).unsqueeze(0)
+        add_product(h_previous, x, a)  # a = W_ih x + W_hh h + b
         wide = a if one_dtype else a.to(c.dtype)
         torch.sigmoid(wide, out=gate)
         tanh.run(wide[:, :, cell_of], g)
@@ -71,7 +67,7 @@ def backward_loop(
     """
     by_gate = gates.view(*gates.shape[:2], 4, gates.size(2) // 4)
     walked = [*map(walk.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
-    product = make_lone_product(weight_hh.mT, walk)
+    add_product = make_added_product(weight_hh.mT, walk)
 
     size = -1
     d_a = d_h_out = d_h
@@ -83,13 +79,10 @@ def backward_loop(
             steps.append(list(torch.split(factor, walk.batch_sizes[first:last], dim=1)))
         for d_h_step, d_gate, d_ifg, d_o, to_c, f in zip(*map(reversed, steps), strict=True):
             if d_h_step.size(1) == size:
-                if product is None:
-                    d_h_step = torch.baddbmm(d_h_step, d_a, weight_hh, out=d_h_out)
-                else:
-                    d_h_step = product(d_a[0]).add_(d_h_step[0]).unsqueeze(0)
+                d_h_step = add_product(d_a, d_h_step, d_h_out)
             else:
                 if size > 0:  # some sequences end here: nothing comes back from a next step for them
-                    known = torch.baddbmm(d_h_step[:, :size], d_a, weight_hh)
+                    known = add_product(d_a, d_h_step[:, :size], d_h_out)
                     d_h_step = torch.cat([known, d_h_step[:, size:]], 1)
                 size = d_h_step.size(1)
                 d_c_step = d_c[:, :size]

@@ -16,6 +16,9 @@ from seqtrain.recurrence.walk import PackedWalk
 Product: TypeAlias = Callable[[Tensor], Tensor]
 """The function x -> x weight^T + bias of one weight and bias."""
 
+AddedProduct: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""The function (x, addend, out) that writes addend + x weight^T of every direction to out, and returns it."""
+
 MIN_SIZE = 1 << 20
 """Multiplications per thread from which oneDNN is faster, measured in docs/recurrence.md."""
 
@@ -93,11 +96,20 @@ def make_large_product(
     return multiply_step
 
 
-def make_lone_product(weights: Tensor, walk: PackedWalk) -> Product | None:
-    """`make_large_product` of weights (D, N, K) for all steps of a walk; None for two directions as well."""
-    if len(weights) > 1:
-        return None
-    return make_large_product(weights[0], walk.mean_batch_size, len(walk.batch_sizes))
+def make_added_product(weights: Tensor, walk: PackedWalk) -> AddedProduct:
+    """addend + x weight^T in every step: weights (D, N, K), x (D, b, K), addend and out (D, b, N)."""
+    num_rows, num_steps = walk.mean_batch_size, len(walk.batch_sizes)
+    large = [make_large_product(weight, num_rows, num_steps) for weight in weights]
+    products = [product for product in large if product is not None]
+    matrix = transpose(weights, num_rows, num_steps)
+
+    def add(x: Tensor, addend: Tensor, out: Tensor) -> Tensor:
+        each = (products, x.unbind(0), addend.unbind(0), out.unbind(0))
+        for product, rows, added, to in zip(*each, strict=True):
+            torch.add(product(rows), added, out=to)
+        return out
+
+    return add if products else lambda x, addend, out: torch.baddbmm(addend, x, matrix, out=out)
 
 
 def _multiply_mkl(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

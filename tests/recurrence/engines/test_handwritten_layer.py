@@ -5,6 +5,10 @@ import torch
 from torch import nn
 
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence.engines import handwritten_layer
+from seqtrain.recurrence.engines.handwritten_layer import HandWrittenLayer, Inputs
+from seqtrain.recurrence.engines.lstm import HandWrittenLSTM
+from seqtrain.recurrence.walk import PackedWalk
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -36,3 +40,16 @@ def test_gradients_share_no_memory() -> None:
     layer(torch.randn(7, 2, 3))[0].sum().backward()
     layer.bias_ih_l0.grad.zero_()
     assert layer.bias_hh_l0.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("hidden_size", "batch_size", "num_groups"), [(8, 4, 1), (256, 128, 1), (256, 129, 2), (257, 64, 2)]
+)
+def test_directions_whose_steps_fill_the_cache_walk_alone(
+    hidden_size: int, batch_size: int, num_groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handwritten_layer, "prefers_onednn", lambda _, size: size > 1 << 20)
+    weight = {"weight_hh": torch.empty(4 * hidden_size, hidden_size)}
+    inputs = Inputs(torch.empty(batch_size, 3), (), [weight, weight])
+    walk = PackedWalk([batch_size], torch.device("cpu"))
+    assert len(HandWrittenLayer.on(HandWrittenLSTM(), inputs, walk).groups) == num_groups

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence.engines import handwritten_layer
 from seqtrain.recurrence.engines.products import MIN_SIZE
 
 LENGTHS = [6] * 40 + [5] * 20 + [1] * 10
@@ -31,7 +32,11 @@ def test_mean_steps_are_large_enough_for_onednn() -> None:
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_results_and_gradients_equal_torchs(cell: str, packed: bool, bidirectional: bool) -> None:
+@pytest.mark.parametrize("max_states", [0, 1 << 15], ids=["one direction after the other", "together"])
+def test_results_and_gradients_equal_torchs(
+    cell: str, packed: bool, bidirectional: bool, max_states: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handwritten_layer, "MAX_PAIRED_STATES", max_states)
     torch.manual_seed(0)
     kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
     exact = kind(20, HIDDEN, 2, bidirectional=bidirectional, dtype=torch.float64)

@@ -7,12 +7,14 @@ from seqtrain.recurrence.engines.products import (
     MIN_COPIED_STEPS,
     MIN_PACKED_USES,
     MIN_SIZE,
+    make_added_product,
     make_large_product,
     multiply,
     multiply_transposed,
     prefers_onednn,
     transpose,
 )
+from seqtrain.recurrence.walk import PackedWalk
 
 M, K, N = 64, 200, 256
 
@@ -74,6 +76,18 @@ def test_a_transposed_weight_is_copied_for_many_single_rows_only() -> None:
 
 def test_small_steps_have_no_product_of_their_own() -> None:
     assert make_large_product(torch.zeros(N, K), 2, num_products=1000) is None
+
+
+@pytest.mark.parametrize("num_directions", [1, 2])
+@pytest.mark.parametrize("rows", [M, 2])
+def test_a_sum_is_written_for_every_direction(rows: int, num_directions: int) -> None:
+    torch.manual_seed(0)
+    weights, x = torch.randn(num_directions, N, K), torch.randn(num_directions, rows, K)
+    addend, out = torch.randn(num_directions, rows, N), torch.empty(num_directions, rows, N)
+    add_product = make_added_product(weights, PackedWalk([rows] * 3, torch.device("cpu")))
+    assert add_product(x, addend, out) is out
+    exact = addend.double() + x.double() @ weights.double().mT
+    torch.testing.assert_close(out.double(), exact, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch warns of its own flags
