@@ -1,11 +1,15 @@
 """Which rows each time step owns, and the order in which the backward direction visits them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 
 import torch
 from torch import Tensor
+
+MAX_VIEWED_STEPS = 64
+"""Steps whose views are held at once. A view costs three times as much where thousands of them are, since
+Python's garbage collector visits them again and again."""
 
 
 class PackedWalk:
@@ -68,9 +72,19 @@ class PackedWalk:
         starts = torch.tensor([0, *(self.batch_sizes[0] + offset for offset in self.offsets[:-2])])
         return (starts[steps] + sequences).to(self.device)
 
-    def split(self, rows: Tensor) -> list[Tensor]:
-        """Cut (D, N, ...) into the rows (D, b, ...) of each step."""
-        return list(torch.split(rows, self.batch_sizes, dim=1))
+    def split(self, rows: Tensor, first: int, last: int) -> Sequence[Tensor]:
+        """Cut (D, N, ...) into the rows (D, b, ...) of each step from `first` up to `last`."""
+        part = rows[:, self.offsets[first] : self.offsets[last]]
+        return torch.split(part, self.batch_sizes[first:last], dim=1)
+
+    def steps(self, *rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Yield for each step its rows (D, b, ...) of every tensor (D, N, ...).
+
+        Views are made for MAX_VIEWED_STEPS at a time.
+        """
+        for first in range(0, len(self.batch_sizes), MAX_VIEWED_STEPS):
+            last = min(first + MAX_VIEWED_STEPS, len(self.batch_sizes))
+            yield from zip(*(self.split(each, first, last) for each in rows), strict=True)
 
     def reverse(self, rows: Tensor) -> Tensor:
         """Reverse each sequence of (N, ...) in time; doing it twice gives the rows back."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from seqtrain.recurrence.walk import PackedWalk
+from seqtrain.recurrence.walk import MAX_VIEWED_STEPS, PackedWalk
 
 BACKWARD_BLOCK = 1 << 18
 """Numbers in a block of the backward pass: a megabyte in float32."""
@@ -11,12 +11,13 @@ FORWARD_BLOCK = 1 << 19
 
 
 def backward_blocks(walk: PackedWalk, width: int) -> Iterator[tuple[int, int]]:
-    """Ranges of steps, the last first, of at most BACKWARD_BLOCK numbers each at `width` numbers per row."""
+    """Ranges of steps, the last first: at most MAX_VIEWED_STEPS with BACKWARD_BLOCK numbers, `width` per row."""
     offsets = walk.offsets
     last = len(walk.batch_sizes)
     while last > 0:
         first = last - 1
-        while first > 0 and (offsets[last] - offsets[first - 1]) * width <= BACKWARD_BLOCK:
+        least = max(last - MAX_VIEWED_STEPS, 0)
+        while first > least and (offsets[last] - offsets[first - 1]) * width <= BACKWARD_BLOCK:
             first -= 1
         yield first, last
         last = first

@@ -38,9 +38,7 @@ def forward_loop(
     x_rz, x_n = torch.split(projected, [2 * hidden_size, hidden_size], dim=-1)
     walked = (x_rz, x_n, h_n, r, rz, z, n, h[:, batch_size:])
     previous = h[:, :batch_size]
-    for x_rz_step, x_n_step, h_n_step, r_step, rz_step, z_step, n_step, h_step in zip(
-        *map(walk.split, walked), strict=True
-    ):
+    for x_rz_step, x_n_step, h_n_step, r_step, rz_step, z_step, n_step, h_step in walk.steps(*walked):
         previous = previous[:, : h_step.size(1)]
         recurrent_rz, recurrent_n = torch.split(product(previous), [2 * hidden_size, hidden_size], dim=-1)
         torch.add(x_rz_step, recurrent_rz, out=rz_step).sigmoid_()
@@ -106,15 +104,15 @@ def backward_loop(
     """
     hidden_size = h.size(2)
     by_gate = gates.view(*gates.shape[:2], 4, hidden_size)
-    walked = [*map(walk.split, (d_h, by_gate, gates[..., : 3 * hidden_size]))]
+    walked = (d_h, by_gate, gates[..., : 3 * hidden_size])
     add_product = make_added_product(weight_hh.mT, walk)
 
     later: tuple[Tensor, Tensor, Tensor] | None = None  # of the step after: its d_h, z and d_a
     for first, last in backward_blocks(walk, width=gates.size(0) * gates.size(2)):
         rows = slice(walk.offsets[first], walk.offsets[last])
         z_rows = _factors(gates[:, rows], h, rows, tanh, walk)
-        steps = [parts[first:last] for parts in walked]
-        steps.append(list(torch.split(z_rows, walk.batch_sizes[first:last], dim=1)))
+        steps = [walk.split(parts, first, last) for parts in walked]
+        steps.append(torch.split(z_rows, walk.batch_sizes[first:last], dim=1))
         for d_h_step, d_gates, d_a, z in zip(*map(reversed, steps), strict=True):
             if later is not None:
                 reached = d_h_step[:, : later[0].size(1)]  # the others end here

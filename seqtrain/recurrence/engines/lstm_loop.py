@@ -38,17 +38,18 @@ def forward_loop(
     h_previous, c_previous = h[:, :batch_size], c[:, :batch_size]
 
     size = -1
-    a, tanh_c = projected, c
-    for x, gate, i, f, g, o, h_step, c_step in zip(*map(walk.split, walked), strict=True):
+    for x, gate, i, f, g, o, h_step, c_step in walk.steps(*walked):
         if x.size(1) != size:
             size = x.size(1)
             h_previous, c_previous = h_previous[:, :size], c_previous[:, :size]
             a = h.new_empty(num_directions, size, 4 * hidden_size)
-            tanh_c = c.new_empty(num_directions, size, hidden_size)
+            wide = a if one_dtype else c.new_empty(a.shape)
+            a_g, tanh_c = wide[:, :, cell_of], c.new_empty(num_directions, size, hidden_size)
         add_product(h_previous, x, a)  # a = W_ih x + W_hh h + b
-        wide = a if one_dtype else a.to(c.dtype)
+        if not one_dtype:
+            wide.copy_(a)
         torch.sigmoid(wide, out=gate)
-        tanh.run(wide[:, :, cell_of], g)
+        tanh.run(a_g, g)
         torch.mul(f, c_previous, out=c_step)
         c_step.addcmul_(i, g, value=tanh.scale)  # c' = f c + i g
         tanh.run(c_step, tanh_c)
@@ -66,7 +67,7 @@ def backward_loop(
     final cell states, becomes that of c_0 in place. Returns the gradient of h_0 (D, B, H).
     """
     by_gate = gates.view(*gates.shape[:2], 4, gates.size(2) // 4)
-    walked = [*map(walk.split, (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3]))]
+    walked = (d_h, gates, by_gate[:, :, :3], by_gate[:, :, 3])
     add_product = make_added_product(weight_hh.mT, walk)
 
     size = -1
@@ -74,9 +75,9 @@ def backward_loop(
     one_dtype = gates.dtype == weight_hh.dtype
     for first, last in backward_blocks(walk, width=gates.size(0) * gates.size(2)):
         rows = slice(walk.offsets[first], walk.offsets[last])
-        steps = [parts[first:last] for parts in walked]
+        steps = [walk.split(parts, first, last) for parts in walked]
         for factor in _factors(gates[:, rows], c, rows, tanh, walk):
-            steps.append(list(torch.split(factor, walk.batch_sizes[first:last], dim=1)))
+            steps.append(torch.split(factor, walk.batch_sizes[first:last], dim=1))
         for d_h_step, d_gate, d_ifg, d_o, to_c, f in zip(*map(reversed, steps), strict=True):
             if d_h_step.size(1) == size:
                 d_h_step = add_product(d_a, d_h_step, d_h_out)
