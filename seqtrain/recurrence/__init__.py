@@ -30,6 +30,7 @@ Each engine computes the input projection and its gradients itself, in the layou
     cells/         the equations of each cell
     engines/       what runs one layer:
       reference.py   any cell, by autograd; what the other engines are tested against
+      any_cell.py    the same with large products by the faster library
       eager.py       the LSTM and the GRU: gradients by hand, and a path without them; docs/recurrence.md
       triton/        the LSTM on a GPU, by Triton kernels; opt-in
       selection.py   which engine runs a layer

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seqtrain.records import FinalState
 from seqtrain.recurrence.cells import CELLS, RNN, Cell, Gates, State, Weights
-from seqtrain.recurrence.engines.reference import join_directions, run_steps
+from seqtrain.recurrence.engines.reference import join_directions, run_steps, stack_weights
 from seqtrain.recurrence.packed_rows import PackedRows
 from seqtrain.recurrence.precision import without_autocast
 
@@ -104,7 +104,7 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
     layers, steps, finals = [], [], []
     with without_autocast(x.device.type):
         for directions, start in zip(weights, starts, strict=True):
-            walked = list(run_steps(cell, x, directions, start, rows.walk))
+            walked = list(run_steps(cell, x, stack_weights(directions), start, rows.walk))
             states = tuple(states for states, _ in walked)
             joined = [torch.cat(parts, dim=1) for parts in zip(*states, strict=True)]
             x = join_directions(joined[0], rows.walk)

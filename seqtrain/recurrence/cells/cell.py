@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
 Weights: TypeAlias = Mapping[str, Tensor]
@@ -11,11 +12,24 @@ Gates: TypeAlias = dict[str, Tensor]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 
+class FastWeights(dict[str, Tensor]):
+    """The weights of a layer, D in front of each, with products that an engine has for them."""
+
+    def multiply_input(self, x: Tensor) -> Tensor:
+        """x W_ih^T: (D, N, I) to (D, N, G * H)."""
+        raise NotImplementedError
+
+    def multiply_state(self, h: Tensor, addend: Tensor | None) -> Tensor:
+        """h W_hh^T of one step, plus `addend`: (D, b, H) to (D, b, G * H)."""
+        raise NotImplementedError
+
+
 class Cell(Protocol):
     """One step of a recurrence, for all directions at once.
 
     Letters: D directions, N rows of all steps, b rows alive at this step, I and H features in and out,
-    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`.
+    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`. What is
+    multiplied by `multiply_input` and `multiply_state` there costs least.
     """
 
     name: str
@@ -48,6 +62,21 @@ def linear_shapes(num_gates: int, input_size: int, hidden_size: int, bias: bool)
     if bias:
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
     return shapes
+
+
+def multiply_input(x: Tensor, weights: Weights) -> Tensor:
+    """x W_ih^T for the whole sequence: (D, N, I) to (D, N, G * H)."""
+    if isinstance(weights, FastWeights):
+        return weights.multiply_input(x)
+    return x @ weights["weight_ih"].mT
+
+
+def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) -> Tensor:
+    """h W_hh^T of one step, plus `addend` if there is one: (D, b, H) to (D, b, G * H)."""
+    if isinstance(weights, FastWeights):
+        return weights.multiply_state(h, addend)
+    matrix = weights["weight_hh"].mT
+    return torch.bmm(h, matrix) if addend is None else torch.baddbmm(addend, h, matrix)
 
 
 def add_bias(gates: Tensor, weights: Weights, *names: str) -> Tensor:

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import (
+    Gates,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 
 
 class GRU:
@@ -25,11 +34,11 @@ class GRU:
         return linear_shapes(3, input_size, hidden_size, bias)
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih")
+        return add_bias(multiply_input(x, weights), weights, "bias_ih")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         (h,) = state
-        recurrent = add_bias(torch.bmm(h, weights["weight_hh"].mT), weights, "bias_hh")
+        recurrent = add_bias(multiply_state(h, weights), weights, "bias_hh")
         x_r, x_z, x_n = projected.chunk(3, -1)
         h_r, h_z, h_n = recurrent.chunk(3, -1)
         r = (x_r + h_r).sigmoid()

@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import (
+    Gates,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 
 
 class LSTM:
@@ -27,11 +35,11 @@ class LSTM:
         return linear_shapes(4, input_size, hidden_size, bias)
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
+        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
-        i, f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(4, -1)
+        i, f, g, o = multiply_state(h, weights, projected).chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         c = f * c + i * g
         return (o * c.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}

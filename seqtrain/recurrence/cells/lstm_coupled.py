@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import (
+    Gates,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 
 
 class CoupledLSTM:
@@ -26,11 +35,11 @@ class CoupledLSTM:
         return linear_shapes(3, input_size, hidden_size, bias)
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
+        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
-        f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(3, -1)
+        f, g, o = multiply_state(h, weights, projected).chunk(3, -1)
         f, g, o = f.sigmoid(), g.tanh(), o.sigmoid()
         c = torch.lerp(g.to(c.dtype), c, f.to(c.dtype))  # f c + (1 - f) g
         return (o * c.tanh(), c), {"forget": f, "cell": g, "output": o}

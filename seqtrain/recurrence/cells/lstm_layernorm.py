@@ -6,7 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import (
+    Gates,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 
 
 class LayerNormLSTM:
@@ -33,12 +42,12 @@ class LayerNormLSTM:
         return shapes | {"bias_norm_c": (hidden_size,)} if bias else shapes
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        normal = _normalise(x @ weights["weight_ih"].mT)
+        normal = _normalise(multiply_input(x, weights))
         return add_bias(normal * weights["weight_norm_ih"].unsqueeze(1), weights, "bias_ih", "bias_hh")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
-        recurrent = _normalise(torch.bmm(h, weights["weight_hh"].mT))
+        recurrent = _normalise(multiply_state(h, weights))
         gates = torch.addcmul(projected, recurrent, weights["weight_norm_hh"].unsqueeze(1))
         i, f, g, o = gates.chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()

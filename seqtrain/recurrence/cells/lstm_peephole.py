@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import (
+    Gates,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 
 
 class PeepholeLSTM:
@@ -29,12 +38,12 @@ class PeepholeLSTM:
         return linear_shapes(4, input_size, hidden_size, bias) | {"weight_ch": (3 * hidden_size,)}
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
+        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         h, c = state
         peep_i, peep_f, peep_o = weights["weight_ch"].unsqueeze(1).chunk(3, -1)
-        i, f, g, o = torch.baddbmm(projected, h, weights["weight_hh"].mT).chunk(4, -1)
+        i, f, g, o = multiply_state(h, weights, projected).chunk(4, -1)
         i = torch.addcmul(i, peep_i, c).sigmoid()
         f = torch.addcmul(f, peep_f, c).sigmoid()
         g = g.tanh()

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells.cell import Gates, Shapes, State, Weights, add_bias, linear_shapes
+from seqtrain.recurrence.cells.cell import (
+    Gates,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 
 
 class RNN:
@@ -22,8 +31,8 @@ class RNN:
         return linear_shapes(1, input_size, hidden_size, bias)
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(x @ weights["weight_ih"].mT, weights, "bias_ih", "bias_hh")
+        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
         (h,) = state
-        return (self.nonlinearity(torch.baddbmm(projected, h, weights["weight_hh"].mT)),), {}
+        return (self.nonlinearity(multiply_state(h, weights, projected)),), {}

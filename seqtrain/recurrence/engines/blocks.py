@@ -11,7 +11,10 @@ FORWARD_BLOCK = 1 << 19
 
 
 def backward_blocks(walk: PackedWalk, width: int) -> Iterator[tuple[int, int]]:
-    """Ranges of steps, the last first: at most MAX_VIEWED_STEPS with BACKWARD_BLOCK numbers, `width` per row."""
+    """Ranges of steps, the last first: at most MAX_VIEWED_STEPS of them and BACKWARD_BLOCK numbers.
+
+    `width` is what each row holds.
+    """
     offsets = walk.offsets
     last = len(walk.batch_sizes)
     while last > 0:

@@ -6,12 +6,7 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import State, Weights
 from seqtrain.recurrence.engines.blocks import forward_blocks
-from seqtrain.recurrence.engines.gru_loop import (
-    backward_loop,
-    forward_loop,
-    inference_loop,
-    make_recurrent_product,
-)
+from seqtrain.recurrence.engines.gru_loop import backward_loop, forward_loop, inference_loop
 from seqtrain.recurrence.engines.handwritten import (
     Blocks,
     Gradients,
@@ -22,7 +17,7 @@ from seqtrain.recurrence.engines.handwritten import (
     stack_scaled,
     sum_over_rows,
 )
-from seqtrain.recurrence.engines.products import multiply_transposed
+from seqtrain.recurrence.engines.products import make_recurrent_product, multiply_transposed
 from seqtrain.recurrence.engines.tanh import Tanh, choose_tanh
 from seqtrain.recurrence.walk import PackedWalk
 

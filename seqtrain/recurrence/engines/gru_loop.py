@@ -11,8 +11,12 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.blocks import backward_blocks
-from seqtrain.recurrence.engines.handwritten import stack
-from seqtrain.recurrence.engines.products import AddedProduct, Product, make_added_product, make_large_product
+from seqtrain.recurrence.engines.products import (
+    AddedProduct,
+    Product,
+    make_added_product,
+    make_recurrent_product,
+)
 from seqtrain.recurrence.engines.tanh import Tanh
 from seqtrain.recurrence.walk import PackedWalk
 
@@ -75,22 +79,6 @@ def inference_loop(
         h = h_step
     h_n[:, : h.size(1)] = h
     return output
-
-
-def make_recurrent_product(weight_hh: Tensor, bias_hh: Tensor | None, walk: PackedWalk) -> Product:
-    """The function h -> h W_hh^T + b_hh of all directions (D, b, H), by the faster library."""
-    biases = [None] * len(weight_hh) if bias_hh is None else bias_hh.unbind(0)
-    apart = [
-        make_large_product(weight, walk.mean_batch_size, len(walk.batch_sizes), bias)
-        for weight, bias in zip(weight_hh, biases, strict=True)
-    ]
-    matrix = weight_hh.mT
-    if products := [product for product in apart if product is not None]:
-        return lambda h: stack([product(each) for product, each in zip(products, h, strict=True)])
-    if bias_hh is None:
-        return lambda h: torch.bmm(h, matrix)
-    bias = bias_hh.unsqueeze(1)
-    return lambda h: torch.baddbmm(bias, h, matrix)
 
 
 def backward_loop(

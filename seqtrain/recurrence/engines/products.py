@@ -96,6 +96,24 @@ def make_large_product(
     return multiply_step
 
 
+def make_recurrent_product(weight_hh: Tensor, bias_hh: Tensor | None, walk: PackedWalk) -> Product:
+    """The function h -> h W_hh^T + b_hh of all directions (D, b, H), by the faster library."""
+    biases = [None] * len(weight_hh) if bias_hh is None else bias_hh.unbind(0)
+    apart = [
+        make_large_product(weight, walk.mean_batch_size, len(walk.batch_sizes), bias)
+        for weight, bias in zip(weight_hh, biases, strict=True)
+    ]
+    matrix = weight_hh.mT
+    if products := [product for product in apart if product is not None]:
+        if len(products) == 1:
+            return lambda h: products[0](h[0]).unsqueeze(0)
+        return lambda h: torch.stack([product(each) for product, each in zip(products, h, strict=True)])
+    if bias_hh is None:
+        return lambda h: torch.bmm(h, matrix)
+    bias = bias_hh.unsqueeze(1)
+    return lambda h: torch.baddbmm(bias, h, matrix)
+
+
 def make_added_product(weights: Tensor, walk: PackedWalk) -> AddedProduct:
     """addend + x weight^T in every step: weights (D, N, K), x (D, b, K), addend and out (D, b, N)."""
     num_rows, num_steps = walk.mean_batch_size, len(walk.batch_sizes)

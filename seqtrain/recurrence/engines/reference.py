@@ -13,6 +13,13 @@ def reference_layer(
     cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
 ) -> tuple[Tensor, State]:
     """Run any cell over one layer; see `seqtrain.recurrence` for shapes."""
+    return run_layer(cell, x, stack_weights(weights), state, walk)
+
+
+def run_layer(
+    cell: Cell, x: Tensor, weights: Weights, state: State, walk: PackedWalk
+) -> tuple[Tensor, State]:
+    """The same with `weights` of all directions together, from `stack_weights`."""
     steps = [step for step, _ in run_steps(cell, x, weights, state, walk)]
     h, *memory = (torch.cat(states, dim=1) for states in zip(*steps, strict=True))
     final = tuple(walk.take_last(states) for states in (h, *memory))
@@ -20,20 +27,19 @@ def reference_layer(
 
 
 def run_steps(
-    cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
+    cell: Cell, x: Tensor, weights: Weights, state: State, walk: PackedWalk
 ) -> Iterator[tuple[State, Gates]]:
     """Yield the states and gates after each step, (D, b, H) each.
 
     Each direction in the order in which it meets the rows; each state is the very tensor that the next step
     starts from, so that a gradient with respect to it includes all later steps.
     """
-    both = {name: _stack([w[name] for w in weights]) for name in weights[0]}
-    walks = torch.stack([x, walk.reverse(x)][: len(weights)])
+    walks = torch.stack([x, walk.reverse(x)][: state[0].size(0)])
     # split, not slices: the gradient of T slices is T tensors of full size, that of one split is one
-    for projected in torch.split(cell.project(walks, both), walk.batch_sizes, dim=1):
+    for projected in torch.split(cell.project(walks, weights), walk.batch_sizes, dim=1):
         if projected.size(1) < state[0].size(1):  # the shortest sequences have ended
             state = tuple(s[:, : projected.size(1)] for s in state)
-        (h, *memory), gates = cell.step(projected, state, both)
+        (h, *memory), gates = cell.step(projected, state, weights)
         state = (h.to(x.dtype), *memory)
         yield state, gates
 
@@ -44,6 +50,12 @@ def join_directions(rows: Tensor, walk: PackedWalk) -> Tensor:
     return torch.cat([forward, *map(walk.reverse, backward)], dim=-1)
 
 
-def _stack(weights: Sequence[Tensor]) -> Tensor:
-    """Stack equal shapes; flattened on the way, so that autograd makes their gradients contiguous."""
-    return torch.stack([weight.flatten() for weight in weights]).view(len(weights), *weights[0].shape)
+def stack_weights(weights: Sequence[Weights]) -> dict[str, Tensor]:
+    """The parameters of all directions by name, D in front of each shape.
+
+    They are flattened on the way, so that autograd makes their gradients contiguous.
+    """
+    return {
+        name: torch.stack([each[name].flatten() for each in weights]).view(len(weights), *weight.shape)
+        for name, weight in weights[0].items()
+    }

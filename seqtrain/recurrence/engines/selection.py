@@ -6,6 +6,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
+from seqtrain.recurrence.engines.any_cell import any_cell_layer
 from seqtrain.recurrence.engines.eager import HAND_WRITTEN, eager_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.transforms import is_transformed
@@ -14,19 +15,17 @@ from seqtrain.recurrence.walk import PackedWalk
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk], tuple[Tensor, State]]
 
-ENGINES: dict[str, Engine] = {"reference": reference_layer, "eager": eager_layer}
-BACKENDS = ("auto", *ENGINES, "triton")
+BACKENDS = ("auto", "reference", "eager", "triton")
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
     """Explain why this backend cannot run this cell on any device; None if it can."""
     if backend not in BACKENDS:
         return f"backend must be one of {', '.join(BACKENDS)}, got: {backend!r}"
-    runs = {"eager": tuple(HAND_WRITTEN), "triton": ("lstm",)}.get(backend, (cell,))
-    if cell not in runs:
+    if backend == "triton" and cell != "lstm":
         return (
-            f"backend={backend!r} runs cell={' and '.join(map(repr, runs))} only, got: cell={cell!r}. "
-            "Use backend='auto', which runs other cells in the reference engine."
+            f"backend='triton' runs cell='lstm' only, got: cell={cell!r}. "
+            "Use backend='auto', which runs any cell."
         )
     return explain_triton() if backend == "triton" else None
 
@@ -48,6 +47,6 @@ def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: Packe
         from seqtrain.recurrence.engines.triton.engine import triton_layer  # imports Triton
 
         return triton_layer
-    if backend == "auto":
-        backend = "eager" if cell.name in HAND_WRITTEN else "reference"
-    return ENGINES[backend]
+    if backend == "reference":
+        return reference_layer
+    return eager_layer if cell.name in HAND_WRITTEN else any_cell_layer

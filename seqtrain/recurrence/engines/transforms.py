@@ -15,6 +15,11 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
+def current_backward_pass() -> int:
+    """A number of its own for each backward pass of autograd, read inside one."""
+    return torch._C._current_graph_task_id()
+
+
 def is_any_batched(tensors: Sequence[Tensor | None]) -> bool:
     """Whether torch.autograd.grad(is_grads_batched=True) passes batches of gradients as one."""
     return any(tensor is not None and "Batched" in torch._C._dispatch_key_set(tensor) for tensor in tensors)

@@ -20,7 +20,7 @@ def test_equals_torchs_lstm(packed: bool) -> None:
 
 def test_sequences_leave_the_steps_when_they_end() -> None:
     cell, walk = CELLS["gru"], PackedWalk([3, 2, 2, 1], torch.device("cpu"))
-    weights = [{name: torch.randn(shape) for name, shape in cell.shapes(2, 4, bias=True).items()}]
+    weights = {name: torch.randn(1, *shape) for name, shape in cell.shapes(2, 4, bias=True).items()}
     steps = run_steps(cell, torch.randn(8, 2), weights, (torch.zeros(1, 3, 4),), walk)
     assert [(tuple(h.shape), tuple(gates["update"].shape)) for (h,), gates in steps] == [
         ((1, size, 4),) * 2 for size in walk.batch_sizes
