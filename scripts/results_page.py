@@ -30,6 +30,7 @@ the accuracy only. Letters name machines.
 
 GOAL = 0.95  # accuracy on dev, whose time is kept
 BEST_TAGGER = "ewt_best"
+SMALL = 2_500_000  # parameters of a network that is small
 
 
 def page(results: Results, titles: dict[str, str]) -> str:
@@ -44,6 +45,8 @@ def page(results: Results, titles: dict[str, str]) -> str:
         rows = {n: results[n] for n in titles if n.startswith(table.prefix) and n in results}
         parts.append(f"## {table.heading}\n\n{table.note}\n")
         parts.append(_ours(table, rows, titles) if rows else "No run yet.\n")
+        if table.is_tagged and (small := {name: runs for name, runs in rows.items() if _is_small(runs)}):
+            parts.append(_best_small(small))
         figures = markdown_table(["system", "test", "conditions", "source"], table.published)
         parts.append(f"Published, as their authors give it:\n\n{figures}\n")
         if BEST_TAGGER in rows:
@@ -103,6 +106,22 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
     head, lines = _without_empty_columns(head, lines)
     legend = "\n".join(f"- {letters[where]}: {where}; {days}" for where, days in machines.items())
     return f"{markdown_table(head, lines)}\n\n{legend}\n"
+
+
+def _is_small(runs: dict[str, Run]) -> bool:
+    """Whether the runs are of one network of at most SMALL parameters."""
+    return _mean(runs, "parameters") <= SMALL and all(
+        run["config"].get("members", 1) == 1 for run in runs.values()
+    )
+
+
+def _best_small(rows: dict[str, dict[str, Run]]) -> str:
+    """Which of several experiments is best on dev, and its accuracy on test."""
+    best = max(rows, key=lambda name: _mean(rows[name], "val/accuracy"))
+    return (
+        f"Of the single networks of at most {SMALL / 1e6} million parameters, `{best}` is best on dev: "
+        f"{_percent(rows[best], 'test/accuracy')} on test.\n"
+    )
 
 
 def _without_empty_columns(head: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

@@ -93,6 +93,13 @@ TABLES = [
                 "pixels, 100 epochs of RMSProp",
                 "github.com/V0XNIHILI/LSTM-Sequential-MNIST",
             ),
+            ("LSTM with batch normalization", "99.0", "pixels", "arXiv 1603.09025"),
+            (
+                "LSTM with batch normalization",
+                "95.4",
+                "pixels in a random order, another one than ours",
+                "arXiv 1603.09025",
+            ),
         ],
     ),
 ]

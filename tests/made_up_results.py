@@ -32,6 +32,7 @@ def a_run(accuracy: float, seconds: float = 60.0, speed: int = 1000, environment
         "seconds_to_goal": seconds / 2,
         "environment": environment,
         "conditions": "alone",
+        "config": {"seed": 0},
         "confusions": {"NOUN": [2, 1], "VERB": [2, 5]},
     }
 
