@@ -21,8 +21,9 @@ An engine runs one layer, all its directions at once, on packed rows:
 All tensors are on one device. x, weights, h and output have one dtype; c is float32 where that is bfloat16
 or float16, else the same. Autocast is off when an engine is called: the casts were made before, under
 autograd (but a backward pass by hand must turn it off itself). Gradients reach x, all weights and all states;
-second derivatives too: a backward pass by hand goes through `reference_layer` when it finds grad mode
-enabled, that is, under create_graph=True. Results repeat bit by bit. An engine never changes its arguments.
+second derivatives too: when a backward pass by hand finds grad mode enabled, which create_graph=True does, it
+goes through `reference_layer`, or takes operations that autograd knows. Results repeat bit by bit. An engine
+never changes its arguments.
 
 Each engine computes the input projection and its gradients itself, in the layout that suits it.
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 MAX_VIEWED_STEPS = 64
-"""Steps whose views are held at once. A view costs three times as much where thousands of them are, since
-Python's garbage collector visits them again and again."""
+"""Steps whose views are held at once. A view costs three times as much when thousands are alive, because the
+garbage collector visits them again and again."""
 
 
 class PackedWalk:

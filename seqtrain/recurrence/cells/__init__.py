@@ -1,6 +1,6 @@
 """The cells, one file each: their equations, parameters and where they were published.
 
-To add one, write a class with the members of `Cell` and enter it in CELLS. The reference engine runs it
+To add one, write a class with the members of `Cell` and enter it in CELLS. The engines run it
 as it is: stacked, packed, in both directions, with gradients of any order.
 """
 

@@ -20,7 +20,7 @@ class FastWeights(dict[str, Tensor]):
         raise NotImplementedError
 
     def multiply_state(self, h: Tensor, addend: Tensor | None) -> Tensor:
-        """h W_hh^T of one step, plus `addend`: (D, b, H) to (D, b, G * H)."""
+        """h W_hh^T of one step, plus `addend`, both (D, b, G * H): h is (D, b, H)."""
         raise NotImplementedError
 
 
@@ -28,8 +28,8 @@ class Cell(Protocol):
     """One step of a recurrence, for all directions at once.
 
     Letters: D directions, N rows of all steps, b rows alive at this step, I and H features in and out,
-    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`. What is
-    multiplied by `multiply_input` and `multiply_state` there costs least.
+    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`. Products by
+    `multiply_input` and `multiply_state` are the fastest.
     """
 
     name: str
@@ -72,7 +72,7 @@ def multiply_input(x: Tensor, weights: Weights) -> Tensor:
 
 
 def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) -> Tensor:
-    """h W_hh^T of one step, plus `addend` if there is one: (D, b, H) to (D, b, G * H)."""
+    """h W_hh^T of one step, plus `addend` if there is one, both (D, b, G * H): h is (D, b, H)."""
     if isinstance(weights, FastWeights):
         return weights.multiply_state(h, addend)
     matrix = weights["weight_hh"].mT
@@ -82,4 +82,5 @@ def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) ->
 def add_bias(gates: Tensor, weights: Weights, *names: str) -> Tensor:
     """Add the biases of these names, (D, G * H) each, where the layer has them."""
     biases = [weights[name] for name in names if name in weights]
-    return gates + sum(biases[1:], biases[0]).unsqueeze(1) if biases else gates
+    # times 1: of a plain sum, all get the same tensor as their gradient, and clipping scales it twice
+    return gates + sum((bias * 1 for bias in biases[1:]), biases[0]).unsqueeze(1) if biases else gates

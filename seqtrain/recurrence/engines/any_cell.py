@@ -3,7 +3,8 @@
 Where its steps are large, the gradient of W_hh is one product after the time loop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,12 +23,16 @@ from seqtrain.recurrence.engines.products import (
     prefers_onednn,
 )
 from seqtrain.recurrence.engines.reference import run_layer, stack_weights
-from seqtrain.recurrence.engines.transforms import current_backward_pass, is_any_batched
+from seqtrain.recurrence.engines.transforms import (
+    current_backward_pass,
+    is_transformed,
+    will_run,
+)
+from seqtrain.recurrence.precision import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
 MIN_STEP = 8
-"""How many times as large as oneDNN's least product a step is whose product repays the calls from Python that
-it needs."""
+"""A step's product repays its extra calls from Python from this many times oneDNN's least product on."""
 
 
 def any_cell_layer(
@@ -38,69 +43,73 @@ def any_cell_layer(
 
 
 class _LayerWeights(FastWeights):
-    """The weights of one layer during one pass."""
+    """The weights of one layer during one forward pass."""
 
     def __init__(self, weights: Weights, walk: PackedWalk) -> None:
         super().__init__(weights)
-        self._weights = weights
-        weight = weights["weight_hh"]
-        self._recurrent: _Recurrent | None = None
-        if prefers_onednn(weight, weight[0].numel() * walk.mean_batch_size // MIN_STEP):
-            self._recurrent = _Recurrent(weight.detach(), walk)
-            self["weight_hh"] = _CollectWeight.apply(weight, self._recurrent)  # type: ignore[no-untyped-call]
+        self._weights, self._walk = weights, walk
+        self._passes: _BackwardPasses | None = None
+        weight = weights.get("weight_hh")
+        if weight is not None and prefers_onednn(
+            weight, weight[0].numel() * walk.mean_batch_size // MIN_STEP
+        ):
+            self._passes = _BackwardPasses(walk)
+            self["weight_hh"] = _CollectWeight.apply(weight, self._passes)  # type: ignore[no-untyped-call]
 
     def multiply_input(self, x: Tensor) -> Tensor:
         return _MultiplyInput.apply(x, self["weight_ih"])  # type: ignore[no-any-return, no-untyped-call]
 
     def multiply_state(self, h: Tensor, addend: Tensor | None) -> Tensor:
-        if self._recurrent is None:
+        if self._passes is None:
             return multiply_state(h, self._weights, addend)
         if not torch.is_grad_enabled():
-            return self._recurrent.run(h, addend)
-        arguments = (h, addend, self["weight_hh"], self._recurrent)
+            return self._run(h, addend)
+        arguments = (self["weight_hh"], h, addend, self._run, self._passes)
         return _MultiplyState.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]
 
-
-class _Recurrent:
-    """The products of all steps with W_hh (D, G * H, H), and the rows that its gradient is a product of."""
-
-    def __init__(self, weight: Tensor, walk: PackedWalk) -> None:
-        self.weight, self.walk = weight, walk
-        self._pass, self._rows = -1, list[tuple[Tensor, Tensor]]()
-
-    def run(self, h: Tensor, addend: Tensor | None) -> Tensor:
+    def _run(self, h: Tensor, addend: Tensor | None) -> Tensor:
         if addend is None:
-            return self.multiply(h)
-        return self.add_product(h, addend, h.new_empty(addend.shape))
+            return self._multiply(h)
+        return self._add_product(h, addend, h.new_empty(addend.shape))
 
     @cached_property
-    def multiply(self) -> Product:
-        return make_recurrent_product(self.weight, None, self.walk)
+    def _multiply(self) -> Product:
+        return make_recurrent_product(self._weights["weight_hh"].detach(), None, self._walk)
 
     @cached_property
-    def add_product(self) -> AddedProduct:
-        return make_added_product(self.weight, self.walk)
+    def _add_product(self) -> AddedProduct:
+        return make_added_product(self._weights["weight_hh"].detach(), self._walk)
 
-    @cached_property
-    def multiply_back(self) -> Product:
-        return make_recurrent_product(self.weight.mT, None, self.walk)
 
-    def keep(self, d: Tensor, h: Tensor) -> None:
-        """Keep the gradient of one step's product (D, b, G * H) and the states (D, b, H) that it multiplied.
+@dataclass
+class _BackwardPass:
+    """What one backward pass needs of W_hh, and the rows that the gradient of W_hh is a product of."""
 
-        What another backward pass left, one that did not ask for the gradient of W_hh, is dropped.
-        """
-        if self._pass != current_backward_pass():
-            self._pass = current_backward_pass()
-            self._rows.clear()
-        self._rows.append((d, h))
+    multiply: Product
+    """The function d -> d W_hh of all directions (D, b, G * H)."""
+    rows: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    """Of each step the gradient of its product (D, b, G * H) and the states (D, b, H) that it multiplied."""
 
-    def take(self) -> Tensor | None:
+
+class _BackwardPasses:
+    """The backward passes under way through one layer, each by itself: threads may share a graph."""
+
+    def __init__(self, walk: PackedWalk) -> None:
+        self._walk = walk
+        self._found: dict[int, _BackwardPass] = {}
+
+    def enter(self, weight: Tensor) -> _BackwardPass:
+        key = current_backward_pass()
+        if key not in self._found:
+            self._found[key] = _BackwardPass(make_recurrent_product(weight.detach().mT, None, self._walk))
+        return self._found[key]
+
+    def leave(self) -> Tensor | None:
         """The gradient of W_hh from all that this backward pass has kept."""
-        if self._pass != current_backward_pass() or not self._rows:
+        done = self._found.pop(current_backward_pass(), None)
+        if done is None:
             return None
-        d, h = (torch.cat(rows, dim=1) for rows in zip(*self._rows, strict=True))
-        self._rows.clear()
+        d, h = (torch.cat(rows, dim=1) for rows in zip(*done.rows, strict=True))
         return torch.stack([multiply_transposed(*each) for each in zip(d, h, strict=True)])
 
 
@@ -108,38 +117,49 @@ class _CollectWeight(torch.autograd.Function):
     """W_hh as the steps see it: autograd comes here after all of them, and finds what they have kept."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, recurrent: _Recurrent) -> Tensor:
-        ctx.recurrent = recurrent
+    def forward(ctx: Any, weight: Tensor, passes: _BackwardPasses) -> Tensor:
+        ctx.passes, ctx.device_type = passes, weight.device.type
         ctx.set_materialize_grads(False)
         return weight.view_as(weight)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None]:
-        kept = ctx.recurrent.take()
+        with without_autocast(ctx.device_type):
+            kept = ctx.passes.leave()
         if kept is None or gradient is None:
             return (gradient if kept is None else kept), None
         return gradient + kept, None
 
 
 class _MultiplyState(torch.autograd.Function):
-    """h W_hh^T + addend in one step."""
+    """h W_hh^T + addend in one step, by `run`."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, addend: Tensor | None, weight: Tensor, recurrent: _Recurrent) -> Tensor:
-        ctx.recurrent = recurrent
-        ctx.save_for_backward(h, weight)
-        return recurrent.run(h, addend)
+    def forward(
+        ctx: Any,
+        weight: Tensor,
+        h: Tensor,
+        addend: Tensor | None,
+        run: Callable[[Tensor, Tensor | None], Tensor],
+        passes: _BackwardPasses,
+    ) -> Tensor:
+        ctx.passes = passes
+        ctx.save_for_backward(weight, h)
+        return run(h, addend)
 
     @staticmethod
     def backward(ctx: Any, d: Tensor) -> tuple[Tensor | None, ...]:
-        h, weight = ctx.saved_tensors
-        needs_h, needs_addend, needs_weight, _ = ctx.needs_input_grad
-        d_addend = d if needs_addend else None
-        if torch.is_grad_enabled() or is_any_batched([d]):
-            return torch.bmm(d, weight), d_addend, torch.bmm(d.mT, h), None
-        if needs_weight:
-            ctx.recurrent.keep(d, h)
-        return (ctx.recurrent.multiply_back(d) if needs_h else None), d_addend, None, None
+        weight, h = ctx.saved_tensors
+        needs_weight, _, needs_addend, *_ = ctx.needs_input_grad
+        rest = (d if needs_addend else None, None, None)
+        with without_autocast(d.device.type):
+            if _is_differentiated():
+                return torch.bmm(d.mT, h), torch.bmm(d, weight), *rest
+            if not needs_weight or not will_run(ctx.next_functions[0][0]):
+                return None, torch.bmm(d, weight), *rest  # no one would come for what is kept
+            current = ctx.passes.enter(weight)
+            current.rows.append((d, h.detach()))  # with its graph, h would keep itself alive
+            return None, current.multiply(d), *rest
 
 
 class _MultiplyInput(torch.autograd.Function):
@@ -153,10 +173,16 @@ class _MultiplyInput(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
-        if torch.is_grad_enabled() or is_any_batched([d]):
-            return torch.bmm(d, weight), torch.bmm(d.mT, x)
-        needs_x, needs_weight = ctx.needs_input_grad
-        d_weight = None
-        if needs_weight:
-            d_weight = torch.stack([multiply_transposed(*each) for each in zip(d, x, strict=True)])
-        return (project(d, weight.mT, None) if needs_x else None), d_weight
+        with without_autocast(d.device.type):
+            if _is_differentiated():
+                return torch.bmm(d, weight), torch.bmm(d.mT, x)
+            needs_x, needs_weight = ctx.needs_input_grad
+            d_weight = None
+            if needs_weight:
+                d_weight = torch.stack([multiply_transposed(*each) for each in zip(d, x, strict=True)])
+            return (project(d, weight.mT, None) if needs_x else None), d_weight
+
+
+def _is_differentiated() -> bool:
+    """Whether what is done with a gradient will be differentiated."""
+    return torch.is_grad_enabled() or is_transformed()

@@ -11,9 +11,9 @@ FORWARD_BLOCK = 1 << 19
 
 
 def backward_blocks(walk: PackedWalk, width: int) -> Iterator[tuple[int, int]]:
-    """Ranges of steps, the last first: at most MAX_VIEWED_STEPS of them and BACKWARD_BLOCK numbers.
+    """Ranges of at most MAX_VIEWED_STEPS steps and BACKWARD_BLOCK numbers each, the last first.
 
-    `width` is what each row holds.
+    `width` is how many numbers a row holds.
     """
     offsets = walk.offsets
     last = len(walk.batch_sizes)

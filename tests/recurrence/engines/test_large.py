@@ -32,7 +32,7 @@ def test_mean_steps_are_large_enough_for_onednn() -> None:
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("max_states", [0, 1 << 15], ids=["one direction after the other", "together"])
+@pytest.mark.parametrize("max_states", [0, 1 << 15], ids=["one after the other", "together"])
 def test_results_and_gradients_equal_torchs(
     cell: str, packed: bool, bidirectional: bool, max_states: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
