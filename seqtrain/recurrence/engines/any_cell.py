@@ -110,7 +110,7 @@ class _BackwardPasses:
         if done is None:
             return None
         d, h = (torch.cat(rows, dim=1) for rows in zip(*done.rows, strict=True))
-        return torch.stack([multiply_transposed(*each) for each in zip(d, h, strict=True)])
+        return _multiply_transposed(d, h)
 
 
 class _CollectWeight(torch.autograd.Function):
@@ -177,10 +177,13 @@ class _MultiplyInput(torch.autograd.Function):
             if _is_differentiated():
                 return torch.bmm(d, weight), torch.bmm(d.mT, x)
             needs_x, needs_weight = ctx.needs_input_grad
-            d_weight = None
-            if needs_weight:
-                d_weight = torch.stack([multiply_transposed(*each) for each in zip(d, x, strict=True)])
-            return (project(d, weight.mT, None) if needs_x else None), d_weight
+            d_x = project(d, weight.mT, None) if needs_x else None
+            return d_x, (_multiply_transposed(d, x) if needs_weight else None)
+
+
+def _multiply_transposed(d: Tensor, x: Tensor) -> Tensor:
+    """d^T x, the gradient of a weight, of every direction: (D, N, F) and (D, N, K) to (D, F, K)."""
+    return torch.stack([multiply_transposed(*each) for each in zip(d, x, strict=True)])
 
 
 def _is_differentiated() -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.engines.handwritten import Blocks, project
-from seqtrain.recurrence.engines.products import Product, make_large_product, multiply, transpose
+from seqtrain.recurrence.engines.products import Product, make_large_products, multiply, transpose
 
 
 class Gates(Protocol):
@@ -39,9 +39,7 @@ def choose_gates(
 
     Weights are (D, 4H, I) and (D, 4H, H), the bias (D, 4H).
     """
-    found = [make_large_product(weight, num_rows, num_steps) for weight in weight_hh]
-    products = [product for product in found if product is not None]
-    if products:
+    if products := make_large_products(weight_hh, num_rows, num_steps):
         return GatesApart(weight_ih, products, bias)
     return GatesTogether(weight_ih, transpose(weight_hh, num_rows, num_steps), bias)
 

@@ -96,15 +96,23 @@ def make_large_product(
     return multiply_step
 
 
+def make_large_products(
+    weights: Tensor, num_rows: int, num_steps: int, bias: Tensor | None = None
+) -> list[Product]:
+    """`make_large_product` of every direction: weights (D, N, K), bias (D, N); none for small steps."""
+    biases = [None] * len(weights) if bias is None else bias.unbind(0)
+    found = [
+        make_large_product(weight, num_rows, num_steps, each)
+        for weight, each in zip(weights, biases, strict=True)
+    ]
+    return [product for product in found if product is not None]
+
+
 def make_recurrent_product(weight_hh: Tensor, bias_hh: Tensor | None, walk: PackedWalk) -> Product:
     """The function h -> h W_hh^T + b_hh of all directions (D, b, H), by the faster library."""
-    biases = [None] * len(weight_hh) if bias_hh is None else bias_hh.unbind(0)
-    apart = [
-        make_large_product(weight, walk.mean_batch_size, len(walk.batch_sizes), bias)
-        for weight, bias in zip(weight_hh, biases, strict=True)
-    ]
+    products = make_large_products(weight_hh, walk.mean_batch_size, len(walk.batch_sizes), bias_hh)
     matrix = weight_hh.mT
-    if products := [product for product in apart if product is not None]:
+    if products:
         if len(products) == 1:
             return lambda h: products[0](h[0]).unsqueeze(0)
         return lambda h: torch.stack([product(each) for product, each in zip(products, h, strict=True)])
@@ -117,9 +125,10 @@ def make_recurrent_product(weight_hh: Tensor, bias_hh: Tensor | None, walk: Pack
 def make_added_product(weights: Tensor, walk: PackedWalk) -> AddedProduct:
     """addend + x weight^T in every step: weights (D, N, K), x (D, b, K), addend and out (D, b, N)."""
     num_rows, num_steps = walk.mean_batch_size, len(walk.batch_sizes)
-    large = [make_large_product(weight, num_rows, num_steps) for weight in weights]
-    products = [product for product in large if product is not None]
-    matrix = transpose(weights, num_rows, num_steps)
+    products = make_large_products(weights, num_rows, num_steps)
+    if not products:
+        matrix = transpose(weights, num_rows, num_steps)
+        return lambda x, addend, out: torch.baddbmm(addend, x, matrix, out=out)
 
     def add(x: Tensor, addend: Tensor, out: Tensor) -> Tensor:
         each = (products, x.unbind(0), addend.unbind(0), out.unbind(0))
@@ -127,7 +136,7 @@ def make_added_product(weights: Tensor, walk: PackedWalk) -> AddedProduct:
             torch.add(product(rows), added, out=to)
         return out
 
-    return add if products else lambda x, addend, out: torch.baddbmm(addend, x, matrix, out=out)
+    return add
 
 
 def _multiply_mkl(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
