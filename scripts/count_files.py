@@ -1,7 +1,7 @@
 """Count the files of the package that a reader of one path through it would open.
 
     python scripts/count_files.py                  # to the first optimizer step, one batch forward, predict
-    python scripts/count_files.py step task=pos model=bilstm data=pos_sample      # one of them, as configured
+    python scripts/count_files.py step task=pos model=bilstm data=pos_sample   # one of them, as configured
 
 A file counts if one of its functions is really called (sys.setprofile); importing it does not count. Beside the
 files stands how often a call leads from one file of the package into another.
@@ -38,7 +38,7 @@ class Way:
         finally:
             sys.setprofile(None)
 
-    def see(self, frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG002
+    def see(self, frame: FrameType, event: str, argument: object) -> None:
         name = frame.f_code.co_filename
         is_function = frame.f_code.co_flags & inspect.CO_OPTIMIZED  # not the body of a module or a class
         if event != "call" or not is_function or not name.startswith(str(PACKAGE)):
