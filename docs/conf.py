@@ -1,11 +1,11 @@
 """Build the site: sphinx-build -W -b html docs build/site."""
 
-from importlib import metadata
+import seqtrain
 
 project = "seqtrain"
 author = "The seqtrain authors"
 copyright = "2026, the seqtrain authors"
-release = metadata.version("seqtrain")
+release = seqtrain.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["README.md"]

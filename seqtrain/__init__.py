@@ -12,7 +12,7 @@ from seqtrain.lazy import lazy_attributes
 if TYPE_CHECKING:
     from seqtrain.predictor import load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # the one home: of the wheel, --version and environment.json
 
 __all__ = ["load"]
 

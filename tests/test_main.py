@@ -63,6 +63,17 @@ def test_version(capsys) -> None:
     assert capsys.readouterr().out == f"{seqtrain.__version__}\n"
 
 
+def test_the_version_is_the_one_that_the_changelog_heads() -> None:
+    changelog, citation = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("CHANGELOG.md", "CITATION.cff")
+    )
+    version, date = re.findall(r"^## (\S+) - (\S+)$", changelog, re.MULTILINE)[0]
+    assert seqtrain.__version__ == version
+    assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [version]
+    released = [] if date == "unreleased" else [date]
+    assert re.findall(r"^date-released: (.*)$", citation, re.MULTILINE) == released
+
+
 def test_interrupted_while_importing(monkeypatch, capsys) -> None:
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt

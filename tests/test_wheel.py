@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import seqtrain
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -47,4 +49,4 @@ def test_wheel_trains_and_predicts(site: Path, tmp_path: Path) -> None:
 
 def test_wheel_holds_no_more_than_the_package(site: Path) -> None:
     tops = {path.name for path in site.iterdir()}
-    assert {name for name in tops if not name.endswith(".dist-info")} == {"seqtrain"}
+    assert tops == {"seqtrain", f"seqtrain-{seqtrain.__version__}.dist-info"}

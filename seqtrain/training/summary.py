@@ -7,13 +7,13 @@ import os
 import platform
 import shlex
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from seqtrain import __version__
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import printable
 from seqtrain.model import Ensemble
@@ -51,7 +51,7 @@ def environment(trainer: pl.Trainer) -> dict[str, str]:
         "precision": str(trainer.precision),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "seqtrain": version("seqtrain"),
+        "seqtrain": __version__,
     }
 
 

@@ -13,6 +13,7 @@ from disturbed_runs import run
 from omegaconf import OmegaConf
 from small_runs import without_times
 
+from seqtrain import __version__
 from seqtrain.config import check_config, compose_config
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.build import build_data, load_learner
@@ -138,6 +139,7 @@ class TestRunFolder:
         environment = json.loads((Path(cfg.run_dir) / "environment.json").read_text())
         assert environment["device"] == f"cpu with 1 thread of {os.cpu_count()}"
         assert environment["torch"] == torch.__version__
+        assert environment["seqtrain"] == __version__
         assert environment["processor"]
 
     def test_speed_is_what_was_trained_on_over_the_time(self, compose) -> None:
