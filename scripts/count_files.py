@@ -3,8 +3,8 @@
     python scripts/count_files.py                  # to the first optimizer step, one batch forward, predict
     python scripts/count_files.py step task=pos model=bilstm data=pos_sample   # one of them, as configured
 
-A file counts if one of its functions is really called (sys.setprofile); importing it does not count. Beside the
-files stands how often a call leads from one file of the package into another.
+A file counts if one of its functions is really called (sys.setprofile); importing it does not count. Beside
+the files stands how often a call leads from one file of the package into another.
 """
 
 from __future__ import annotations
