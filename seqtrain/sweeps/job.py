@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import traceback
@@ -16,10 +17,10 @@ from omegaconf import OmegaConf
 
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
-from seqtrain.sweeps.devices import use_own_gpu
 from seqtrain.sweeps.progress import Progress
 
 Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
+NVIDIA = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU, where there is the driver
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,19 @@ def _as_single_run(job: SweepJob) -> Iterator[None]:
         yield
     finally:
         sys.argv, HydraConfig.instance().cfg = arguments, hydra_config
+
+
+def use_own_gpu() -> None:
+    """In a worker process of joblib, let torch see one GPU, by turns; schedulers assign them."""
+    name, _, number = multiprocessing.current_process().name.rpartition("-")
+    gpus = visible_gpus()
+    if name == "LokyProcess" and len(gpus) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[(int(number) - 1) % len(gpus)]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them, without importing torch."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name for name in given.split(",") if name]
+    return [str(number) for number in range(len(list(NVIDIA.glob("*"))))]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,13 @@ from hydra.types import HydraContext
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from seqtrain.runs.folder import RunFolder
 from seqtrain.sweeps.job import SweepJob, run_job
 from seqtrain.sweeps.progress import Progress
-from seqtrain.sweeps.watch import watched
 
 OURS = "seqtrain.sweeps."
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher."  # its jobs write to files, not to this terminal
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,37 @@ def _build_launcher(context: HydraContext, task: Any, master: DictConfig) -> Lau
     launcher: Launcher = instantiate(node)
     launcher.setup(hydra_context=context, task_function=task, config=master)
     return launcher
+
+
+@contextmanager
+def watched(jobs: Sequence[SweepJob], progress: Progress) -> Iterator[None]:
+    """Within it, announce each job when its folder shows that it begins, and report it if it fails."""
+    end = threading.Event()
+    before = {job.name: RunFolder(job.folder).begun_at for job in jobs}
+    thread = threading.Thread(target=_watch, args=(jobs, before, progress, end), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def _watch(
+    jobs: Sequence[SweepJob], before: dict[str, float], progress: Progress, end: threading.Event
+) -> None:
+    waiting = {job.name: RunFolder(job.folder) for job in jobs}
+    running: dict[str, RunFolder] = {}
+    is_last = False
+    while (waiting or running) and not is_last:
+        is_last = end.wait(SECONDS_BETWEEN_LOOKS)  # jobs that ended since the last look are reported too
+        for name, folder in list(waiting.items()):
+            if folder.begun_at > before[name]:
+                progress.announce(name)
+                running[name] = waiting.pop(name)
+        for name, folder in list(running.items()):
+            failure = folder.failure  # read once: the file may appear at any time
+            if failure:
+                progress.report_failure(name, folder, failure)
+            if failure or folder.is_done:
+                del running[name]

@@ -21,10 +21,9 @@ from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob, run_held
-from seqtrain.sweeps.names import name_sweep
 from seqtrain.sweeps.progress import describe_rest, describe_start, say
 from seqtrain.sweeps.study import COUNTED, FOLDER, draw, next_trial, open_study
-from seqtrain.sweeps.sweep import SWEEPS, place
+from seqtrain.sweeps.sweep import SWEEPS, name_sweep, place
 
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
 SECONDS_BETWEEN_LOOKS = 0.5  # at trials that other workers run

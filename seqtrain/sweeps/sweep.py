@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -12,16 +14,18 @@ from seqtrain.config import Job, Sweep
 from seqtrain.errors import InputError, RunError, SweepError
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.identity import content_key
+from seqtrain.runs.report.axes import short_names
 from seqtrain.runs.report.collect import Run, read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob
 from seqtrain.sweeps.launch import launch
-from seqtrain.sweeps.names import name_job, name_sweep
 from seqtrain.sweeps.progress import Progress, describe_start, say
 
 SWEEPS = RUNS / "sweeps"
 SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs
+MAX_NAME_LENGTH = 120  # characters; file systems allow 255 bytes, and a path has other parts
 
 
 def run_sweep(sweep: Sweep) -> None:
@@ -162,3 +166,20 @@ def _describe_interruption(jobs: Sequence[SweepJob], before: dict[str, float]) -
         parts.append(f"{len(failed)} failed")
     parts.append(f"{num_left} {'is' if num_left == 1 else 'are'} left")
     return f"{', '.join(parts)}. The same command continues them."
+
+
+def name_sweep(task: str, axes: Iterable[str]) -> str:
+    """`digits-model,hidden_size,seed`: the same for other values, so that the same folder is found again."""
+    return "-".join(filter(None, [task, _clean(",".join(short_names(list(axes)).values()))]))
+
+
+def name_job(values: Mapping[str, str], config: Mapping[str, Any]) -> str:
+    """`model=lstm,hidden_size=64,seed=1-3f2a`: the values of the axes, and the key of all of the content."""
+    names = short_names(list(values))
+    readable = ",".join(f"{names[key]}={value}" for key, value in values.items())
+    return "-".join(filter(None, [_clean(readable), content_key(config)]))
+
+
+def _clean(name: str) -> str:
+    """Without characters that a shell or a file system would interpret."""
+    return re.sub(r"[^\w.,=+-]+", "_", name)[:MAX_NAME_LENGTH]

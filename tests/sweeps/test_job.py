@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from seqtrain.runs.folder import RUN_DIR, RunFolder
 from seqtrain.sweeps import job as module
-from seqtrain.sweeps.job import SweepJob, run_held, run_job
+from seqtrain.sweeps.job import SweepJob, run_held, run_job, use_own_gpu, visible_gpus
 from seqtrain.sweeps.progress import Progress
 
 
@@ -51,3 +52,22 @@ def test_a_job_that_is_done_is_not_run(job: SweepJob, monkeypatch, capsys) -> No
     monkeypatch.setattr(module, "run_held", lambda *_: pytest.fail("it ran"))
     run_job(job, Progress({"a": job.folder}, 0.0, 1))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("number", "gpu"), [(1, "4"), (2, "7"), (3, "4")])
+def test_workers_take_turns(number: int, gpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr(multiprocessing.current_process(), "name", f"LokyProcess-{number}")
+    use_own_gpu()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == gpu
+
+
+def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    use_own_gpu()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,7"
+
+
+def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert visible_gpus() == []
