@@ -14,7 +14,7 @@ from seqtrain.config import ConfigError
 from seqtrain.runs.files import atomic_write
 
 if TYPE_CHECKING:
-    from seqtrain.data.files.line_stream import LineStream
+    from seqtrain.data.files.text import LineStream
     from seqtrain.predictions import Predicts
 
 USAGE = """\
@@ -131,8 +131,7 @@ def _tag(predictor: Predicts, given: Arguments, stack: ExitStack) -> Iterator[st
 
 
 def _open(source: str, stack: ExitStack) -> LineStream:
-    from seqtrain.data.files.line_stream import LineStream
-    from seqtrain.data.files.text import open_regular
+    from seqtrain.data.files.text import LineStream, open_regular
 
     if source == "-":
         return LineStream(sys.stdin.buffer, "standard input")  # type: ignore[arg-type]

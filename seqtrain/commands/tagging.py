@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from seqtrain.data.files.columns import EMPTY, MISC, NUM_COLUMNS, TagColumn
-from seqtrain.data.files.conllu import ConlluReader
-from seqtrain.data.files.line_stream import LineStream
+from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, ConlluReader, TagColumn
+from seqtrain.data.files.text import LineStream
 from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
 from seqtrain.errors import DataError, printable_line
 from seqtrain.predictions import Predicts, TaggedSentence

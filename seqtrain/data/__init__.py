@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from seqtrain.data.batching.word_dataset import WordDataset, encode_sentences
     from seqtrain.data.corpus import Batching, Corpus, Dataset, Source
     from seqtrain.data.files.arrays import Sequences, read_sequences, save_sequences
-    from seqtrain.data.files.columns import TagColumn
-    from seqtrain.data.files.conllu import ConlluReader, ConlluSentence
+    from seqtrain.data.files.conllu import ConlluReader, ConlluSentence, TagColumn
     from seqtrain.data.files.images import read_images
     from seqtrain.data.files.text import decode_utf8, read_utf8
     from seqtrain.data.files.word_vectors import WordVectors, read_word_vectors
@@ -94,7 +93,7 @@ __getattr__ = lazy_attributes(
         "RandomElastic": "augment",
         "Sequences": "files.arrays",
         "Source": "corpus",
-        "TagColumn": "files.columns",
+        "TagColumn": "files.conllu",
         "Tagged": "sources.tagged",
         "Treebank": "sources.treebank",
         "VectorDataset": "batching.vector_dataset",

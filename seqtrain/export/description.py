@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seqtrain.data.files.columns import TagColumn
+from seqtrain.data.files.conllu import TagColumn
 from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
 from seqtrain.runs.files import write_text

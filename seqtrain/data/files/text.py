@@ -1,13 +1,14 @@
-"""Text files, read line by line in bounded memory."""
+"""Text files and streams, read line by line in bounded memory."""
 
 from __future__ import annotations
 
 import io
 import stat
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, Protocol
 
 from tqdm import tqdm
 
@@ -18,6 +19,7 @@ MAX_WORD_LENGTH = 1000  # characters
 LINES_PER_UPDATE = 10_000  # of the progress bar
 SECONDS_BEFORE_BAR = 2.0
 BYTE_ORDER_MARK = "\ufeff"
+BLOCK_BYTES = 1 << 16  # asked for at a time; a pipe gives what has arrived
 
 
 def open_regular(path: Path) -> io.BufferedReader:
@@ -115,3 +117,69 @@ def check_word(word: str, path: str | Path, line: int) -> None:
         raise DataError(
             f"the word has {len(word):,} characters; expected at most {MAX_WORD_LENGTH:,}", path, line
         )
+
+
+class Readable(Protocol):
+    """What is needed of a binary stream."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Up to `size` bytes, as soon as there are any; none at the end."""
+
+
+class LineStream(Iterator[str]):
+    """Iterate over the lines of a UTF-8 stream, with their line ends.
+
+    Args:
+        stream: to read from.
+        path: what messages call it.
+
+    Raises:
+        DataError: on iteration, where a line is not UTF-8 or longer than a megabyte.
+    """
+
+    def __init__(self, stream: Readable, path: str | Path) -> None:
+        self.path = path
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._rest = b""  # the beginning of a line whose end has not been read
+        self._num_read = 0
+
+    def __next__(self) -> str:
+        while not self._lines:
+            self._read()
+        return self._lines.popleft()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the next line has to be waited for, or may not come at all."""
+        return not self._lines
+
+    def peek_content(self) -> str:
+        """The first line that is neither blank nor a comment, which stays to be read; "" if there is none."""
+        passed: list[str] = []
+        for line in self:
+            passed.append(line)
+            content = line.removeprefix(BYTE_ORDER_MARK)
+            if content.strip() and not content.startswith("#"):
+                break
+        else:
+            content = ""
+        self._lines.extendleft(reversed(passed))
+        return content
+
+    def _read(self) -> None:
+        block = self._stream.read1(BLOCK_BYTES)
+        if not block and not self._rest:
+            raise StopIteration
+        content, end, self._rest = (self._rest + block).rpartition(b"\n")
+        if not block:  # the last line has no end
+            content, end, self._rest = self._rest, b"", b""
+        if len(self._rest) > MAX_LINE_BYTES:
+            raise DataError(
+                f"the line is longer than {MAX_LINE_BYTES:,} bytes", self.path, self._num_read + 1
+            )
+        text = decode_utf8(content + end, self.path, self._num_read + 1)
+        lines = text.split("\n")
+        ended = [line + "\n" for line in lines[:-1]]
+        self._lines.extend([*ended, lines[-1]] if lines[-1] else ended)
+        self._num_read += len(lines) - 1

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqtrain.data.corpus import SPLITS, Batching, Corpus
-from seqtrain.data.files.columns import TagColumn
-from seqtrain.data.files.conllu import ConlluReader
+from seqtrain.data.files.conllu import ConlluReader, TagColumn
 from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, verify
 from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
 from seqtrain.data.sources.samples import sample_dir

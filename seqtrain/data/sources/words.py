@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtrain.data.batching.word_dataset import Spellings, WordDataset
 from seqtrain.data.corpus import SPLITS, Corpus, Dataset
-from seqtrain.data.files.columns import EMPTY
+from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.files.word_vectors import read_word_vectors
 from seqtrain.data.sources.splits import take_from_train

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqtrain.data import DataError, Mnist, View
+from seqtrain.data import Mnist, View
+from seqtrain.data.sources.mnist import parse_idx
+from seqtrain.errors import DataError
 from seqtrain.records import DataSpec
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
@@ -225,3 +227,27 @@ def test_the_real_one(data_dir: Path) -> None:
     assert (corpus.spec.feature_size, corpus.spec.image_size) == (28, (28, 28))
     assert corpus.splits["train"].batch(range(10)).targets.tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert corpus.splits["test"].batch(range(10)).targets.tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+
+
+def labels(*values: int, magic: int = 0x801, announced: int | None = None) -> bytes:
+    return struct.pack(">2I", magic, len(values) if announced is None else announced) + bytes(values)
+
+
+def test_an_array_has_the_announced_shape() -> None:
+    content = struct.pack(">4I", 0x803, 2, 1, 3) + bytes(range(6))
+    assert parse_idx(content, 3, Path("x")).tolist() == [[[0, 1, 2]], [[3, 4, 5]]]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\0\0\x08", "3 bytes are too few for an IDX file; get the file again"),
+        (labels(1, magic=0x803), "the magic number is 2051, not 2049: no IDX file of labels"),
+        (labels(1, announced=2), "1 bytes of values where 2 = 2 were announced; get the file again"),
+        (labels(), "the file holds no values"),
+    ],
+)
+def test_what_is_refused(content: bytes, problem: str) -> None:
+    with pytest.raises(DataError) as caught:
+        parse_idx(content, 1, Path("labels"))
+    assert str(caught.value) == f"labels: {problem}"
