@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from seqtrain.data import Dataset, encode_images, encode_sentences, sorted_batches
-from seqtrain.data.files.arrays import Sequences, read_sequences
+from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
-from seqtrain.data.sentences import as_sentences
+from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.data.sources.arrays import encode_sequences
 from seqtrain.errors import DataError
 from seqtrain.model import Ensemble, Network
@@ -77,14 +77,16 @@ class Predictor:
         """The height and the width of images; None for a model that does not classify them."""
         return self.spec.image_size
 
-    def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
+    def tag(self, sentences: Sentences) -> list[TaggedSentence]:
         """Tag sentences, in their order.
 
         Args:
-            sentences: text, which is split into sentences and tokens; or the tokens of each sentence.
+            sentences: text, which is split into sentences and tokens; a list of strings, each of which is
+                one sentence and is split into tokens; or the tokens of each sentence.
 
         Raises:
-            seqtrain.errors.DataError: the model does not tag words, or a sentence or a token is empty.
+            seqtrain.errors.DataError: the model does not tag words, `sentences` is anything else, or a
+                sentence or a token is empty.
         """
         if self.spec.words is None:
             raise DataError("this model does not tag words; use classify(images)")
@@ -134,9 +136,7 @@ class Predictor:
             seqtrain.errors.DataError: the model was not trained on arrays, the file cannot be read, or the
                 sequences have another number of features.
         """
-        if not isinstance(sequences, Sequences):
-            sequences = read_sequences(Path(sequences))
-        return self.predict(encode_sequences(self.spec, sequences))
+        return self.predict(encode_sequences(self.spec, as_sequences(sequences)))
 
     def predict(self, dataset: Dataset) -> list[Answer]:
         """The network's answer to each sequence of a data set, in their order."""

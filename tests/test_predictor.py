@@ -49,6 +49,13 @@ class TestTag:
         (alone,) = tagger.tag([["the", "light", "will", "run", "."]])
         assert tagged[0].tags == alone.tags
 
+    def test_strings(self, tagger: Predictor) -> None:
+        texts = ["the light will run. A dog will see!", "a dog."]
+        tagged = tagger.tag(texts)
+        assert [len(each) for each in tagged] == [10, 3]
+        assert tagged[1].tags == ("DET", "NOUN", "PUNCT")
+        assert [texts[1][start:end] for start, end in tagged[1].spans] == ["a", "dog", "."]
+
     def test_more_sentences_than_a_batch_keep_their_order(self, tagger: Predictor) -> None:
         sentences = [["the", "dog"] * (number % 7 + 1) for number in range(600)]
         assert [each.tokens for each in tagger.tag(sentences)] == [tuple(each) for each in sentences]
@@ -60,6 +67,10 @@ class TestTag:
     def test_refusals(self, tagger: Predictor, classifier: Predictor) -> None:
         with pytest.raises(DataError, match="sentence 2 has no words"):
             tagger.tag([["the"], []])
+        with pytest.raises(
+            DataError, match=r"^sentences\[0\]\[0\]: got 1 of type int; expected a text, a list"
+        ):
+            tagger.tag([[1]])
         with pytest.raises(DataError, match=r"this model does not tag words; use classify\(images\)"):
             classifier.tag("the dog")
 
@@ -95,6 +106,11 @@ class TestClassify:
             DataError, match=r"^values from 0 to 2; expected 0 \(background\) to 1 \(stroke\)"
         ):
             classifier.classify(np.array([[0.0, 2.0]]))
+        expected = "expected an array .images, height, width., or the path of a PNG or npy file, or a list of"
+        with pytest.raises(DataError, match=f"^images: got both paths and other values; {expected} paths$"):
+            classifier.classify(["a.png", np.zeros((8, 8))])
+        with pytest.raises(DataError, match=f"^images: cannot be read as an array: .*; {expected} paths$"):
+            classifier.classify([[0.0, 1.0], [0.0]])
 
 
 class TestLoad:

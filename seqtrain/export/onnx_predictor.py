@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqtrain.data.files.arrays import Sequences, read_sequences
+from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
-from seqtrain.data.sentences import as_sentences
+from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.errors import DataError, InputError
 from seqtrain.export.crf import CRF
 from seqtrain.export.description import read_description
@@ -60,7 +60,7 @@ class OnnxPredictor:
         """Whether the model was trained on sequences of numbers."""
         return self.description.num_features is not None
 
-    def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
+    def tag(self, sentences: Sentences) -> list[TaggedSentence]:
         """See `seqtrain.predictor.Predictor.tag`."""
         if self.description.words is None:
             raise DataError("this model does not tag words; use classify(images)")
@@ -92,8 +92,7 @@ class OnnxPredictor:
         """See `seqtrain.predictor.Predictor.label`."""
         if not self.reads_arrays:
             raise DataError("this model was not trained on arrays")
-        if not isinstance(sequences, Sequences):
-            sequences = read_sequences(Path(sequences))
+        sequences = as_sequences(sequences)
         if sequences.x.shape[1] != self.description.num_features:
             raise DataError(
                 f"{sequences.x.shape[1]} features; the model was trained on {self.description.num_features}"
@@ -137,7 +136,6 @@ class OnnxPredictor:
         longest = max((len(token) for tokens in sentences for token in tokens), default=0)
         letter = np.zeros((*word.shape, longest), dtype=np.int64)
         for row, tokens in enumerate(sentences):
-            _check_tokens(tokens)
             word[row, : len(tokens)] = [words.get(token.lower(), unknown) for token in tokens]
             for place, token in enumerate(tokens):
                 letter[row, place, : len(token)] = [characters.get(each, unknown) for each in token]
@@ -210,11 +208,6 @@ def _sorted_batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         batch.append(place)
     if batch:
         yield batch
-
-
-def _check_tokens(tokens: Sequence[str]) -> None:
-    if not tokens or not all(tokens):
-        raise DataError("a sentence has an empty word" if tokens else "a sentence has no words")
 
 
 def _softmax(scores: Array) -> Array:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from seqtrain.data.sentences import as_sentences, split_sentences
+from seqtrain.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,43 @@ def test_spans_are_places_in_the_whole_text() -> None:
 def test_tokens_are_taken_as_they_are() -> None:
     (sentence,) = as_sentences([["They", "saw."]])
     assert (sentence.tokens, sentence.spans) == (["They", "saw."], None)
+
+
+def test_each_string_of_a_list_is_one_sentence() -> None:
+    texts = ["They saw it. We ran!", "Go."]
+    first, second = as_sentences(texts)
+    assert first.tokens == ["They", "saw", "it", ".", "We", "ran", "!"]
+    assert [texts[1][start:end] for start, end in second.spans] == second.tokens == ["Go", "."]
+    assert [each.tokens for each in as_sentences(iter(("a b", "c")))] == [["a", "b"], ["c"]]
+
+
+EXPECTED = "expected a text, a list of sentences (strings), or a list of lists of words (strings)"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([[1]], f"sentences[0][0]: got 1 of type int; {EXPECTED}"),
+        ([["a"], ["b", None]], f"sentences[1][1]: got None; {EXPECTED}"),
+        ([[["a"]]], f"sentences[0][0]: got ['a'] of type list; {EXPECTED}"),
+        ([[b"a"]], f"sentences[0][0]: got b'a' of type bytes; {EXPECTED}"),
+        ([1], f"sentences[0]: got 1 of type int; {EXPECTED}"),
+        ([None], f"sentences[0]: got None; {EXPECTED}"),
+        ([b"a"], f"sentences[0]: got b'a' of type bytes; {EXPECTED}"),
+        ([{"a": 1}], f"sentences[0]: got {{'a': 1}} of type dict; {EXPECTED}"),
+        (["They saw.", ["They"]], f"sentences: got both strings and lists; {EXPECTED}"),
+        (["They saw.", None], f"sentences: got both strings and lists; {EXPECTED}"),
+        (None, f"sentences: got None; {EXPECTED}"),
+        (b"They saw.", f"sentences: got b'They saw.' of type bytes; {EXPECTED}"),
+        ({"They": 1}, f"sentences: got {{'They': 1}} of type dict; {EXPECTED}"),
+        (["They saw.", " "], "sentence 2 has no words"),
+        ([["They"], []], "sentence 2 has no words"),
+        ([["They", ""]], "sentence 1 has an empty word"),
+    ],
+)
+def test_what_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        as_sentences(given)
 
 
 def test_a_long_text_takes_linear_time() -> None:

@@ -68,5 +68,8 @@ def test_refusals(tmp_path: Path) -> None:
     save_sequences(tmp_path / "other.npz", [np.zeros((3, 5))], ["a"])
     with pytest.raises(DataError, match=r"^5 features; the model was trained on 2$"):
         model.label(tmp_path / "other.npz")
+    for each in (model, make_predictor(LabelHead)):
+        with pytest.raises(DataError, match=r"^sequences: got ndarray; expected the path of an \.npz file"):
+            each.label(np.zeros((3, 2)))
     with pytest.raises(DataError, match="this model does not tag words"):
         model.tag("words")

@@ -61,6 +61,12 @@ def test_batches_keep_the_order(tagger: Predictor, folder: Path) -> None:
     assert model.tag([]) == []
 
 
+def test_strings(tagger: Predictor, folder: Path) -> None:
+    texts = ["the light will run. A dog will see!", "a dog."]
+    found, wanted = OnnxPredictor(folder / "tagger.onnx").tag(texts), tagger.tag(texts)
+    assert [(each.tags, each.spans) for each in found] == [(each.tags, each.spans) for each in wanted]
+
+
 def test_classes(classifier: Predictor, folder: Path) -> None:
     from sklearn.datasets import load_digits
 
@@ -119,8 +125,12 @@ class TestRefusals:
             OnnxPredictor(folder / "digits.onnx").tag("the dog")
 
     def test_an_empty_sentence(self, folder: Path) -> None:
-        with pytest.raises(DataError, match="a sentence has no words"):
+        with pytest.raises(DataError, match="sentence 2 has no words"):
             OnnxPredictor(folder / "tagger.onnx").tag([["the"], []])
+
+    def test_words_that_are_no_strings(self, folder: Path) -> None:
+        with pytest.raises(DataError, match=r"^sentences\[0\]\[0\]: got None; expected a text, a list of"):
+            OnnxPredictor(folder / "tagger.onnx").tag([[None]])
 
     def test_no_such_file(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"a\.onnx: no such file"):

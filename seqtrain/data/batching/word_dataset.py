@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError
 from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Vocabulary, Words, valid_steps
 
@@ -111,9 +112,7 @@ def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> Word
     """
     if not sentences:
         raise DataError("no sentence to tag; expected at least one word")
-    for number, sentence in enumerate(sentences, start=1):
-        if not sentence or not all(sentence):
-            raise DataError(f"sentence {number} {'has an empty word' if sentence else 'has no words'}")
+    check_words(sentences)
     forms, form = number_forms(word for sentence in sentences for word in sentence)
     lengths = torch.tensor([len(sentence) for sentence in sentences])
     return WordDataset(lengths, torch.tensor(form), Spellings.encode(forms, spec), tags=None)

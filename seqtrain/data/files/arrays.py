@@ -50,6 +50,18 @@ def save_sequences(path: str | Path, x: Sequence[npt.ArrayLike], y: Sequence[Any
     np.savez_compressed(path, x=np.concatenate(arrays), lengths=lengths, y=targets, **more)
 
 
+def as_sequences(sequences: str | Path | Sequences) -> Sequences:
+    """Sequences as they are, or those of an .npz file; see `read_sequences`."""
+    if isinstance(sequences, Sequences):
+        return sequences
+    if not isinstance(sequences, (str, Path)):
+        raise DataError(
+            f"sequences: got {type(sequences).__name__}; expected the path of an .npz file, or what "
+            "seqtrain.data.read_sequences gives: save_sequences writes such a file from arrays"
+        )
+    return read_sequences(Path(sequences))
+
+
 def read_sequences(path: Path) -> Sequences:
     """Read and check an .npz file.
 

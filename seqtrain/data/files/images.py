@@ -21,21 +21,29 @@ Images: TypeAlias = "npt.ArrayLike | str | Path | Sequence[str | Path]"
 GREY_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # those of 8 bits; others lose values when made grey
 MAX_PIXELS = 2**24  # of a PNG, which may be tiny as a file and huge in memory
 CHUNK = 1024  # images held in memory at a time
+EXPECTED = "expected an array (images, height, width), or the path of a PNG or npy file, or a list of paths"
 NEEDS_PILLOW = "needs pillow: pip install 'seqtrain[image]'"
 
 
 def as_pixels(images: Images, size: tuple[int, int], resize: bool = False) -> Pixels:
-    """An array of images, or the images of a file or of several; see `check_images`, `iterate_images`."""
+    """An array of images, or the images of a file or of several; see `check_images`, `iterate_images`.
+
+    Raises:
+        DataError: it is none of these, or see there.
+    """
     if isinstance(images, (str, Path)):
         return read_images(Path(images), size, resize)
-    paths = (
-        [Path(each) for each in images if isinstance(each, (str, Path))]
-        if isinstance(images, Sequence)
-        else []
-    )
+    given = images if isinstance(images, Sequence) else []
+    paths = [Path(each) for each in given if isinstance(each, (str, Path))]
     if paths:
+        if len(paths) != len(given):
+            raise DataError(f"images: got both paths and other values; {EXPECTED}")
         return np.concatenate([read_images(path, size, resize) for path in paths])
-    return check_images(np.asarray(images), size, resize=resize)
+    try:
+        values = np.asarray(images)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors on a GPU, with gradients
+        raise DataError(f"images: cannot be read as an array: {error}; {EXPECTED}") from None
+    return check_images(values, size, resize=resize)
 
 
 def read_images(path: Path, size: tuple[int, int], resize: bool = False) -> Pixels:
