@@ -3,43 +3,7 @@
 Importing this package does not import Lightning; using one of its names does.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from seqtrain.lazy import lazy_attributes
-
-if TYPE_CHECKING:
-    from seqtrain.telemetry.health import HealthWarnings
-    from seqtrain.telemetry.hidden_states import HiddenStateTelemetry
-    from seqtrain.telemetry.predictions import PredictionTelemetry
-    from seqtrain.telemetry.recurrence import RecurrenceTelemetry
-    from seqtrain.telemetry.run_page import RunPage
-    from seqtrain.telemetry.tensorboard import TensorBoard
-    from seqtrain.telemetry.training_curves import TrainingCurves
-    from seqtrain.telemetry.weights import WeightTelemetry
-
-__all__ = [
-    "HealthWarnings",
-    "HiddenStateTelemetry",
-    "PredictionTelemetry",
-    "RecurrenceTelemetry",
-    "RunPage",
-    "TensorBoard",
-    "TrainingCurves",
-    "WeightTelemetry",
-]
-
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "HealthWarnings": "health",
-        "HiddenStateTelemetry": "hidden_states",
-        "PredictionTelemetry": "predictions",
-        "RecurrenceTelemetry": "recurrence",
-        "RunPage": "run_page",
-        "TensorBoard": "tensorboard",
-        "TrainingCurves": "training_curves",
-        "WeightTelemetry": "weights",
-    },
-)
+# The public names and their homes are in __init__.pyi.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seqtrain.data import Arrays, DataError, Images, Mnist, Tagged, Treebank, read_images, read_word_vectors
+from seqtrain.data import Arrays, Images, Mnist, Tagged, Treebank, read_images, read_word_vectors
 from seqtrain.data.files.cache import cached
+from seqtrain.errors import DataError
 
 SENTENCE = "# text = A dog\n1-2\tAdog\t_\t_\t_\t_\t_\t_\t_\t_\n" + "".join(
     f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\tX=\u00e9\n"

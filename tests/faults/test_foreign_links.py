@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 from seqtrain.commands import evaluate, inspect, predict, report
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.config import ConfigError
-from seqtrain.data import DataError, Treebank
+from seqtrain.data import Treebank
+from seqtrain.errors import DataError
 from seqtrain.records import DataSpec, Vocabulary
 from seqtrain.runs.files import write_text
 from seqtrain.training.checkpoint import read_checkpoint, read_weights

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqtrain.data import DataError, WordDataset, encode_sentences
+from seqtrain.data import WordDataset, encode_sentences
 from seqtrain.data.batching.word_dataset import Spellings
+from seqtrain.errors import DataError
 from seqtrain.records import IGNORED, DataSpec, Vocabulary, Words
 
 SPEC = DataSpec(

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqtrain.data import DataError, read_sequences, save_sequences
+from seqtrain.data import read_sequences, save_sequences
 from seqtrain.data.files import arrays
+from seqtrain.errors import DataError
 
 X = np.arange(12.0).reshape(2, 3, 2)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.data import ConlluReader, DataError, read_utf8
+from seqtrain.data import ConlluReader, read_utf8
 from seqtrain.data.files.conllu import ConlluSentence, TagColumn
 from seqtrain.data.files.text import open_lines
+from seqtrain.errors import DataError
 
 UPOS = TagColumn.parse("UPOS")
 

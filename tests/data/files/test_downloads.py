@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.data import DataError
 from seqtrain.data.files import downloads
 from seqtrain.data.files.downloads import KnownFiles, fetch
+from seqtrain.errors import DataError
 
 # pooch leaves the connection of an answer like "404" to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket")

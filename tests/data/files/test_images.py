@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from seqtrain.data import DataError, View, encode_images, read_images
+from seqtrain.data import View, encode_images, read_images
+from seqtrain.errors import DataError
 from seqtrain.records import DataSpec
 
 SIZE = (4, 3)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.data import DataError, read_word_vectors
+from seqtrain.data import read_word_vectors
+from seqtrain.errors import DataError
 from seqtrain.records import Vocabulary
 
 Write = Callable[..., Path]

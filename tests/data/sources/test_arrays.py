@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqtrain.data import Arrays, DataError, encode_sequences, read_sequences, save_sequences
+from seqtrain.data import Arrays, encode_sequences, read_sequences, save_sequences
+from seqtrain.errors import DataError
 from seqtrain.records import DataSpec
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from seqtrain.data import DataError, Images
+from seqtrain.data import Images
 from seqtrain.data.corpus import Corpus
+from seqtrain.errors import DataError
 
 
 def draw(path: Path, value: int, size: tuple[int, int] = (4, 3)) -> None:

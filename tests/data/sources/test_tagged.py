@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from seqtrain.data import DataError, Tagged
+from seqtrain.data import Tagged
 from seqtrain.data.sources.tagged import find_parts
+from seqtrain.errors import DataError
 
 TRAIN = "the B-NP\ndog I-NP\nruns O\n\nruns O\n\na B-NP\ncat I-NP\n"
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from made_up_treebank import conllu
 
-from seqtrain.data import DataError, Treebank
+from seqtrain.data import Treebank
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.sources import treebank
 from seqtrain.data.sources.treebank import read_treebank_file, repository_of
+from seqtrain.errors import DataError
 from seqtrain.records import DataSpec, Words
 
 

@@ -1,0 +1,3 @@
+from .predictor import load as load
+
+__version__: str
