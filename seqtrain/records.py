@@ -79,6 +79,23 @@ class FinalState(NamedTuple):
     h_n: Tensor
     c_n: Tensor | None = None
 
+    def summarize(self, num_directions: int) -> Tensor:
+        """(batch, num_directions * hidden_size): h_n of the last layer's directions beside each other."""
+        return torch.cat(self.h_n[-num_directions:].unbind(0), dim=-1)
+
+
+class BackboneOutput(NamedTuple):
+    """What a backbone makes of a batch; see `seqtrain.model.Backbone`.
+
+    `states` (batch, time, output_size) are those of every time step, zero beyond a sequence's length;
+    `summary` (batch, output_size) is what stands for a whole sequence. `final_state` is what the recurrence
+    goes on from, any tree of tensors: the backbone takes it back as its `state`.
+    """
+
+    states: Tensor
+    summary: Tensor
+    final_state: Any
+
 
 def valid_steps(lengths: Tensor, num_steps: int) -> Tensor:
     """(batch, num_steps) bool, on the device of `lengths`: true for the time steps within each sequence."""
@@ -193,12 +210,13 @@ class StepOutput:
     """What a training or evaluation step hands to the callbacks.
 
     `loss_sum` () is detached, summed over the `num_valid` valid positions of the batch. `final_states` has
-    one entry for each member of an ensemble, a single one otherwise, each with `num_directions` rows a layer.
+    one entry for each member of an ensemble, a single one otherwise; each is what the backbone returned, and
+    where it is a FinalState it has `num_directions` rows a layer.
     `predictions`, of the shape of the batch's targets, are there in evaluation only.
     """
 
     loss_sum: Tensor
     num_valid: int
-    final_states: tuple[FinalState, ...]
+    final_states: tuple[Any, ...]
     num_directions: int
     predictions: Tensor | None = None

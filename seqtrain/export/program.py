@@ -121,8 +121,8 @@ class Member(nn.Module):
         self._head = network.head
 
     def forward(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> Tensor:
-        states, final = self._recurrence(self._encoder(*inputs), lengths)
-        scores: Tensor = self._head(states, final, lengths)
+        states, summary, _ = self._recurrence(self._encoder(*inputs), lengths)
+        scores: Tensor = self._head(states, summary, lengths)
         return scores
 
 

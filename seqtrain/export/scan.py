@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
 from seqtrain.model import BiLSTM, WordEncoder
-from seqtrain.records import FinalState, valid_steps
+from seqtrain.records import BackboneOutput, FinalState, valid_steps
 from seqtrain.recurrence.cells import State, Weights
 from seqtrain.recurrence.trace import collect_weights, find_cell
 
@@ -31,11 +33,11 @@ class ScannedRecurrence(nn.Module):
         self.rnn = rnn
         self._cell = find_cell(rnn)
 
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, FinalState]:
+    def forward(self, features: Tensor, lengths: Tensor) -> BackboneOutput:
         """(batch, time, input_size) and (batch,) to the states of the last layer.
 
         Returns:
-            states (batch, time, D * H), zero beyond a sequence's length, and the final ones (D, batch, H).
+            What a RecurrentBackbone returns, with the final states (D, batch, H) of the last layer alone.
         """
         inside = valid_steps(lengths, features.shape[1])
         steps = torch.arange(features.shape[1], device=features.device)
@@ -43,7 +45,8 @@ class ScannedRecurrence(nn.Module):
         final: State = ()
         for weights in collect_weights(self.rnn, self._cell):
             features, final = self._scan_layer(features, weights, inside, mirrored)
-        return features, FinalState(*final)
+        last = FinalState(*final)
+        return BackboneOutput(features, last.summarize(len(last.h_n)), last)
 
     def _scan_layer(
         self, features: Tensor, weights: list[Weights], inside: Tensor, mirrored: Tensor
@@ -102,5 +105,5 @@ class ScannedWordEncoder(nn.Module):
         assert self._recurrence is not None
         # Padding has no letters, but a sequence has at least one step; its encoding is not used.
         lengths = (letters > 0).sum(dim=1).clamp(min=1)
-        _, final = self._recurrence(self._encoder.spelling_encoder.embedding(letters), lengths)
-        return torch.cat(final.h_n.unbind(0), dim=-1)
+        embedded = self._encoder.spelling_encoder.embedding(letters)
+        return cast(BackboneOutput, self._recurrence(embedded, lengths)).summary

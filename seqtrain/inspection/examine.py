@@ -94,7 +94,7 @@ def _observe(network: Network, batch: SequenceBatch) -> _Observation:
     with torch.enable_grad():
         features = network.encoder(batch.inputs)
         traced = trace(_recurrent_module(network), features, batch.lengths)
-        scores = head(traced.output, traced.final_state, batch.lengths)
+        scores = head(traced.output, traced.summary, batch.lengths)
         predictions = head.decode(scores, batch.lengths)
         targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
         gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))

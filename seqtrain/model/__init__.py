@@ -7,10 +7,11 @@ from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.heads import CRFHead, LabelHead, TagHead
 from seqtrain.model.initialization import Initialization
 from seqtrain.model.network import Network
-from seqtrain.records import FinalState
+from seqtrain.records import BackboneOutput, FinalState
 
 __all__ = [
     "Backbone",
+    "BackboneOutput",
     "BiLSTM",
     "CRFHead",
     "Ensemble",

@@ -2,55 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqtrain.model.bilstm import BiLSTM
-from seqtrain.records import FinalState
+from seqtrain.records import BackboneOutput, FinalState
+
+TORCH_ATTRIBUTES = (
+    "hidden_size",
+    "bidirectional",
+    "batch_first",
+)  # of nn.LSTM, as RecurrentBackbone reads it
+EXAMPLE_LENGTHS = (3, 2)  # of the sequences that `check_backbone` runs
+
+
+class BackboneError(ValueError):
+    """What a module returns is not what a backbone returns."""
 
 
 class Backbone(Protocol):
-    """What Network asks of a backbone."""
+    """What Network asks of a backbone.
 
-    output_size: int  # numbers per step of the states
-    num_directions: int
+    A backbone whose final state is a `FinalState` with several rows of h_n a layer also has `num_directions`,
+    by which TensorBoard names the rows.
+    """
+
+    output_size: int  # numbers per step of the states, and of the summary
 
     def __call__(
-        self, features: Tensor, lengths: Tensor, state: FinalState | None = None
-    ) -> tuple[Tensor, FinalState]:
+        self, features: Tensor, lengths: Tensor, state: Any = None
+    ) -> BackboneOutput | tuple[Tensor, Tensor, Any]:
         """Run over padded features.
 
         Args:
             features: (batch, time, input_size); what lies beyond a sequence's length must not matter.
             lengths: (batch,) int64 on the CPU, each at least 1.
-            state: initial state; zeros by default.
+            state: initial state, a final state of an earlier call; zeros by default.
 
         Returns:
-            states (batch, time, output_size), zero beyond a sequence's length, and the state at each
-            sequence's true end.
+            states: (batch, time, output_size), real, zero beyond a sequence's length.
+            summary: (batch, output_size), real: what stands for the whole of each sequence, such as the state
+                at its true end. A head that gives one class per sequence reads it.
+            final_state: any tree of tensors that the recurrence can go on from. The h_n and c_n of a
+                FinalState are in TensorBoard.
         """
 
 
 class RecurrentBackbone(nn.Module):
     """A torch-style recurrent module as a Backbone.
 
-    Where lengths differ the sequences go packed, so that no module sees padding.
+    Where lengths differ the sequences go packed, so that no module sees padding. The summary of a sequence is
+    h_n of the last layer: of both directions beside each other, where there are two.
 
     Args:
         rnn: a torch.nn.RNN, LSTM or GRU, a BiLSTM, or a module with their attributes and `forward`.
+
+    Raises:
+        BackboneError: `rnn` does not have these attributes.
     """
 
     def __init__(self, rnn: nn.RNNBase | BiLSTM) -> None:
         super().__init__()
+        missing = [name for name in TORCH_ATTRIBUTES if not hasattr(rnn, name)]
+        if missing:
+            raise BackboneError(
+                f"{type(rnn).__name__} is no backbone: it has neither output_size nor, as torch.nn.LSTM has, "
+                f"{', '.join(missing)}"
+            )
         self.rnn = rnn
         self.num_directions = 2 if rnn.bidirectional else 1
-        self.output_size = rnn.hidden_size * self.num_directions
+        self.output_size = (getattr(rnn, "proj_size", 0) or rnn.hidden_size) * self.num_directions
 
-    def forward(
-        self, features: Tensor, lengths: Tensor, state: FinalState | None = None
-    ) -> tuple[Tensor, FinalState]:
+    def forward(self, features: Tensor, lengths: Tensor, state: FinalState | None = None) -> BackboneOutput:
         time = features.shape[1]
         batch_first = self.rnn.batch_first
         if not batch_first:
@@ -64,4 +92,64 @@ class RecurrentBackbone(nn.Module):
             states, _ = pad_packed_sequence(states, batch_first, total_length=time)
         if not batch_first:
             states = states.transpose(0, 1)
-        return states, FinalState(*final) if isinstance(final, tuple) else FinalState(final)
+        final = FinalState(*final) if isinstance(final, tuple) else FinalState(final)
+        return BackboneOutput(states, final.summarize(self.num_directions), final)
+
+
+def check_backbone(backbone: nn.Module, input_size: int) -> None:
+    """Run a backbone over two short sequences, and compare what it returns with the Backbone protocol.
+
+    Those whose sizes are known are not run: torch's own layers and BiLSTM.
+
+    Raises:
+        BackboneError: it returns something else, or states or a summary of other sizes or of complex numbers.
+    """
+    name = type(backbone).__name__
+    if type(backbone) is RecurrentBackbone:
+        if type(backbone.rnn) in (nn.RNN, nn.LSTM, nn.GRU, BiLSTM):
+            return
+        name = type(backbone.rnn).__name__
+    output: Any = _run_example(backbone, input_size)
+    if not isinstance(output, tuple) or len(output) != len(BackboneOutput._fields):
+        what = f"a tuple of {len(output)}" if isinstance(output, tuple) else type(output).__name__
+        raise BackboneError(
+            f"{name} returned {what}, expected (states, summary, final_state); the summary is what stands "
+            "for a whole sequence, such as states[torch.arange(len(lengths)), lengths - 1]"
+        )
+    size = cast(Backbone, backbone).output_size
+    num, time = len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS)
+    _check_part(name, "states", "(batch, time, output_size)", output[0], (num, time, size))
+    _check_part(name, "summary", "(batch, output_size)", output[1], (num, size))
+
+
+def _check_part(name: str, part: str, legend: str, value: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+        found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise BackboneError(
+            f"{part} of {name}: got {found}, expected {legend} = {shape} with output_size={shape[-1]} for "
+            f"two sequences of {' and '.join(map(str, EXAMPLE_LENGTHS))} steps"
+        )
+    if not value.is_floating_point():
+        raise BackboneError(
+            f"{part} of {name}: got {value.dtype}, expected real numbers; of complex states return the real "
+            "part, or the real and the imaginary parts beside each other"
+        )
+
+
+def _run_example(backbone: nn.Module, input_size: int) -> Any:
+    like = next((each for each in backbone.parameters() if each.is_floating_point()), torch.empty(0))
+    features = like.new_zeros(len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS), input_size)
+    with torch.no_grad(), _in_evaluation(backbone):
+        return backbone(features, torch.tensor(EXAMPLE_LENGTHS))
+
+
+@contextmanager
+def _in_evaluation(module: nn.Module) -> Iterator[None]:
+    """Without dropout, and without an update of running statistics."""
+    training = [each for each in module.modules() if each.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for each in training:
+            each.training = True

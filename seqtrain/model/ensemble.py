@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from seqtrain.model.network import Network
-from seqtrain.records import FinalState, SequenceBatch
+from seqtrain.records import BackboneOutput, SequenceBatch
 
 
 class Ensemble(nn.Module):
@@ -45,19 +45,32 @@ class Ensemble(nn.Module):
         """Trainable numbers of all members."""
         return sum(member.num_parameters for member in self._networks)
 
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
-        """Logarithms of the mean probabilities, and the final state of each member."""
-        scores, finals = zip(*(member(batch) for member in self._networks), strict=True)
-        return mean_of(scores), tuple(final for (final,) in finals)
+    def forward(
+        self, batch: SequenceBatch, state: Sequence[Any] | None = None
+    ) -> tuple[Tensor, tuple[BackboneOutput, ...]]:
+        """Logarithms of the mean probabilities, and the output of each member's backbone.
 
-    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
+        `state` has an initial state for each member; zeros by default.
+        """
+        calls = zip(self._networks, self._states(state), strict=True)
+        scores, outputs = zip(*(member(batch, own) for member, own in calls), strict=True)
+        return mean_of(scores), tuple(output for (output,) in outputs)
+
+    def training_loss(
+        self, batch: SequenceBatch, state: Sequence[Any] | None = None
+    ) -> tuple[Tensor, tuple[BackboneOutput, ...]]:
         """The mean of the members' own losses; see `Network.training_loss`."""
-        losses, finals = zip(*(member.training_loss(batch) for member in self._networks), strict=True)
-        return torch.stack(losses).mean(), tuple(final for (final,) in finals)
+        calls = zip(self._networks, self._states(state), strict=True)
+        losses, outputs = zip(*(member.training_loss(batch, own) for member, own in calls), strict=True)
+        return torch.stack(losses).mean(), tuple(output for (output,) in outputs)
 
     def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
         """The loss of the common scores; see `Network.loss_sum`."""
         return self._first.loss_sum(scores, batch)
+
+    def _states(self, state: Sequence[Any] | None) -> list[Any]:
+        """What each member takes as its `state`."""
+        return [None] * len(self.members) if state is None else [(own,) for own in state]
 
     @property
     def _networks(self) -> list[Network]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
-from seqtrain.model.backbone import Backbone
-from seqtrain.records import FinalState, SequenceBatch
+from seqtrain.model.backbone import Backbone, check_backbone
+from seqtrain.records import BackboneOutput, SequenceBatch
 
 
 class Head(Protocol):
-    """What is asked of a head, beside its `forward`."""
+    """What is asked of a head."""
+
+    def __call__(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
+        """Scores from what a backbone returns; see `seqtrain.records.BackboneOutput`."""
 
     def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """The loss summed over valid positions."""
@@ -29,25 +33,44 @@ class Network(nn.Module):
     Args:
         encoder: inputs of a batch to (batch, time, features).
         backbone: a module that is a Backbone.
-        head: a module that makes scores of states and final state, and is a Head.
+        head: a module that is a Head.
+
+    Raises:
+        ValueError: what the backbone returns is not what a Backbone returns; see `check_backbone`.
     """
 
     def __init__(self, encoder: nn.Module, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
+        check_backbone(backbone, cast(Any, encoder).output_size)
         self.encoder = encoder
         self.backbone = backbone
         self.head = head
 
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState]]:
-        """The head's scores and the final state of the backbone, in a tuple as an ensemble's are."""
-        features = self.encoder(batch.inputs)
-        states, final_state = cast(Backbone, self.backbone)(features, batch.lengths)
-        return self.head(states, final_state, batch.lengths), (final_state,)
+    def forward(
+        self, batch: SequenceBatch, state: Sequence[Any] | None = None
+    ) -> tuple[Tensor, tuple[BackboneOutput]]:
+        """Run over a batch.
 
-    def training_loss(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState]]:
-        """The training loss, summed over valid positions, and the final state."""
-        scores, final_states = self(batch)
-        return self.loss_sum(scores, batch), final_states
+        Args:
+            batch: the sequences.
+            state: the state to start from, as one entry: `(output.final_state,)` of an earlier output; zeros
+                by default. An ensemble has an entry for each member.
+
+        Returns:
+            The head's scores; and what the backbone returned (states of every time step, summary of each
+            sequence, final state) as one entry, where an ensemble has one for each member.
+        """
+        (initial,) = (None,) if state is None else state
+        features = self.encoder(batch.inputs)
+        output = BackboneOutput(*cast(Backbone, self.backbone)(features, batch.lengths, initial))
+        return self.head(output.states, output.summary, batch.lengths), (output,)
+
+    def training_loss(
+        self, batch: SequenceBatch, state: Sequence[Any] | None = None
+    ) -> tuple[Tensor, tuple[BackboneOutput]]:
+        """The training loss, summed over valid positions, and what the backbone returned; see `forward`."""
+        scores, outputs = self(batch, state)
+        return self.loss_sum(scores, batch), outputs
 
     def loss_sum(self, scores: Tensor, batch: SequenceBatch) -> Tensor:
         """The head's loss of scores, summed over valid positions.

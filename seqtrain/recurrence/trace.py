@@ -64,6 +64,11 @@ class Trace:
     steps: tuple[tuple[State, ...], ...]  # by layer and step of the walk, (D, b, H) each: nodes of the graph
     rows: PackedRows
 
+    @property
+    def summary(self) -> Tensor:
+        """(batch, D * H) the final h of the last layer's directions beside each other."""
+        return self.final_state.summarize(self.rows.num_directions)
+
     def state_gradients(self, loss: Tensor) -> tuple[tuple[StateGradients, ...], ...]:
         """The gradient of `loss` () with respect to every state, by layer and direction.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqtrain.records import StepOutput
+from seqtrain.records import FinalState, StepOutput
 from seqtrain.telemetry.histogram import HISTOGRAM_EDGES, Histogram, count_bins
 from seqtrain.telemetry.places import name_members, name_place
 from seqtrain.telemetry.units import UnitStatistics
@@ -133,6 +133,8 @@ class StateStatistics:
 class FinalStateStatistics:
     """StateStatistics of h_n, and of c_n where there is one, for every member of an ensemble on its own.
 
+    A final state that is no FinalState of real numbers is left out.
+
     Args:
         over_split: whether the updates cover a whole split.
     """
@@ -145,8 +147,9 @@ class FinalStateStatistics:
         """Count the final states of one batch."""
         members = name_members(len(output.final_states))
         for member, final_state in zip(members, output.final_states, strict=True):
-            for name, state in final_state._asdict().items():
-                if state is not None:
+            named = final_state._asdict() if isinstance(final_state, FinalState) else {}
+            for name, state in named.items():
+                if state is not None and state.is_floating_point():
                     self._of(f"{name}/{member}".rstrip("/"), output.num_directions).update(state)
 
     def compute(self) -> tuple[dict[str, float], dict[str, Histogram]]:

@@ -33,7 +33,7 @@ def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dic
     no part in it. Steps are in the order in which the direction takes them: for the backward direction, the
     last step of the sequence comes first.
     """
-    scores = network.head(traced.output, traced.final_state, batch.lengths)
+    scores = network.head(traced.output, traced.summary, batch.lengths)
     gradients = traced.state_gradients(network.loss_sum(scores, batch))
     norms: dict[str, Tensor] = {}
     for layer, directions in enumerate(gradients):

@@ -96,7 +96,7 @@ def layout_of(pl_module: pl.LightningModule) -> Layout:
     rnn: Any = recurrent_module(network)
     return build_layout(
         num_layers=getattr(getattr(backbone, "rnn", backbone), "num_layers", 1),
-        num_directions=backbone.num_directions,
+        num_directions=getattr(backbone, "num_directions", 1),
         gates=None if rnn is None else GATES.get(find_cell(rnn).name, ()),
         members=[member for member, _ in members],
         has_reach=has_loss_at_one_step(network),

@@ -170,15 +170,14 @@ def _find(sample: Sample, pl_module: pl.LightningModule) -> list[Mistake]:
 
 
 def _project(sink: Sink, sample: Sample, pl_module: pl.LightningModule) -> None:
-    """The final states of the last layer's directions beside each other, of the first member."""
+    """The summaries of the sequences by the first member: for torch's layers, their final states."""
     _, network = members_of(pl_module)[0]
     with looking_at(network):
-        _, (final_state,) = network(sample.batch.to(pl_module.device))
-    states = torch.cat(final_state.h_n[-cast(Any, network.backbone).num_directions :].unbind(0), dim=-1)
+        _, (output,) = network(sample.batch.to(pl_module.device))
     images = (
         None if sample.spec.image_size is None else to_images(cast(Tensor, sample.batch.inputs), sample.spec)
     )
-    sink.embedding("final_states", states.float().cpu(), _name_sequences(sample), images)
+    sink.embedding("final_states", output.summary.float().cpu(), _name_sequences(sample), images)
 
 
 def _name_sequences(sample: Sample) -> list[str]:

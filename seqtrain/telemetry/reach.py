@@ -36,7 +36,7 @@ def norms_by_distance(
     assert batch.targets is not None
     if batch.targets.ndim == 1:
         return {place: reverse(by_step, batch.lengths) for place, by_step in norms.items()}
-    scores = network.head(traced.output, traced.final_state, batch.lengths).float()
+    scores = network.head(traced.output, traced.summary, batch.lengths).float()
     ends = (batch.lengths - 1, torch.zeros_like(batch.lengths))
     by_place: dict[str, Tensor] = {}
     for direction in range(len(traced.layers[0])):

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
-from seqtrain.records import DataSpec, FinalState, SequenceBatch
+from seqtrain.records import BackboneOutput, DataSpec, SequenceBatch
 from seqtrain.training.metrics import Metrics
 from seqtrain.training.overhead import skip_unused_hooks
 from seqtrain.training.task import Task
@@ -61,10 +61,10 @@ class SequenceLearner(pl.LightningModule):
         else:
             super().__setattr__(name, value)
 
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[FinalState, ...]]:
-        """Scores, and the final state of each member."""
-        scores, final_states = self.network(batch)
-        return scores, final_states
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, tuple[BackboneOutput, ...]]:
+        """Scores, and the output of each member's backbone."""
+        scores, outputs = self.network(batch)
+        return scores, outputs
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         loss, output = self.task.training_step(self.network, batch)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
+from seqtrain.model.backbone import BackboneError
 from seqtrain.model.heads.bio import illegal_bio
 from seqtrain.records import DataSpec
 from seqtrain.training.checkpoint import load_network_weights, read_weights
@@ -26,7 +27,8 @@ def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
 
     Raises:
         ConfigError: `model.input_size` is not the size of the encoder's output, the backbone has no weights
-            that the initialization could set, or the encoder cannot load word vectors.
+            that the initialization could set or does not return what a backbone returns, or the encoder
+            cannot load word vectors.
     """
     networks = [_build_member(cfg, spec) for _ in range(cfg.get("members", 1))]
     if vectors is not None:
@@ -72,12 +74,16 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
         backbone = construct(cfg.model, input_size=encoder.output_size)
     if "initialization" in cfg:  # not where the weights come from a checkpoint
         _initialize(cfg, backbone)
-    if not hasattr(backbone, "output_size"):
-        backbone = RecurrentBackbone(backbone)
-    head = construct(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+    try:
+        if not hasattr(backbone, "output_size"):
+            backbone = RecurrentBackbone(backbone)
+        head = construct(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+        network = Network(encoder, backbone, head)
+    except BackboneError as error:
+        raise ConfigError([f"model: {error}"]) from None
     if spec.tag_scheme == "bio" and isinstance(head, CRFHead):
         head.forbid(*illegal_bio(spec.target_names))
-    return Network(encoder, backbone, head)
+    return network
 
 
 def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:

@@ -9,10 +9,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from seqtrain.model.backbone import Backbone
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
-from seqtrain.records import IGNORED, DataSpec, FinalState, SequenceBatch, StepOutput
+from seqtrain.records import IGNORED, BackboneOutput, DataSpec, SequenceBatch, StepOutput
 from seqtrain.training.metrics import Metrics
 
 
@@ -48,8 +47,8 @@ class Task(ABC):
         Raises:
             ValueError: the batch has no targets.
         """
-        loss_sum, final_states = network.training_loss(batch)
-        output = self._output(network, batch, loss_sum, final_states)
+        loss_sum, outputs = network.training_loss(batch)
+        output = self._output(network, batch, loss_sum, outputs)
         return loss_sum / output.num_valid, output
 
     def evaluation_step(
@@ -60,7 +59,7 @@ class Task(ABC):
         Raises:
             ValueError: the batch has no targets.
         """
-        scores, final_states = network(batch)
+        scores, outputs = network(batch)
         loss_sum = network.loss_sum(scores, batch)
         predictions = cast(Head, network.head).decode(scores, batch.lengths)
         valid = self.valid(batch)
@@ -68,16 +67,17 @@ class Task(ABC):
         metrics.update(predictions[valid], cast(Tensor, batch.targets)[valid], loss_sum, unseen)
         if metrics.spans is not None:
             metrics.spans.update(predictions, cast(Tensor, batch.targets), batch.lengths)
-        return replace(self._output(network, batch, loss_sum, final_states), predictions=predictions)
+        return replace(self._output(network, batch, loss_sum, outputs), predictions=predictions)
 
     def _output(
         self,
         network: Network | Ensemble,
         batch: SequenceBatch,
         loss_sum: Tensor,
-        final_states: tuple[FinalState, ...],
+        outputs: tuple[BackboneOutput, ...],
     ) -> StepOutput:
-        num_directions = cast(Backbone, network.backbone).num_directions
+        final_states = tuple(output.final_state for output in outputs)
+        num_directions = getattr(network.backbone, "num_directions", 1)
         return StepOutput(loss_sum.detach(), self.num_valid(batch), final_states, num_directions)
 
 

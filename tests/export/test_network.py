@@ -181,7 +181,7 @@ class TestRefusals:
             pass
 
         class Other(nn.Module):
-            output_size, num_directions = 5, 1
+            output_size = 5
 
         network = make_network(nn.LSTM(5, 6))
         network.backbone = Other()

@@ -170,9 +170,10 @@ def _run(script: Path, *arguments: str) -> list[str]:
 class TestRefusals:
     def test_a_backbone_of_others(self) -> None:
         class Other(nn.Module):
-            output_size, num_directions = 5, 1
+            output_size = 5
 
-        network = Network(VectorEncoder(FEATURES), Other(), LabelHead(5, 3, 0.0, 0.0))
+        network = Network(VectorEncoder(FEATURES), RecurrentBackbone(nn.GRU(5, 5)), LabelHead(5, 3, 0.0, 0.0))
+        network.backbone = Other()
         with pytest.raises(ConfigError, match="model: Other cannot be exported with format=torch"):
             build_program(network, FEATURES)
 

@@ -27,9 +27,10 @@ def test_states_are_those_of_the_module(rnn: nn.Module) -> None:
     features = torch.randn(3, 4, 2)
     backbone = RecurrentBackbone(rnn)
     with torch.no_grad():
-        expected, final = backbone(features, LENGTHS)
-        found, last = ScannedRecurrence(rnn)(features, LENGTHS)
+        expected, summary, final = backbone(features, LENGTHS)
+        found, found_summary, last = ScannedRecurrence(rnn)(features, LENGTHS)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found_summary, summary, rtol=1e-5, atol=1e-6)
     # The final states of the last layer.
     torch.testing.assert_close(last.h_n, final.h_n[-len(last.h_n) :], rtol=1e-5, atol=1e-6)
 
@@ -39,7 +40,7 @@ def test_what_is_beyond_a_sequence_does_not_matter() -> None:
     features = torch.randn(3, 4, 2)
     beyond = torch.arange(4) >= LENGTHS[:, None]
     with torch.no_grad():
-        states, _ = ScannedRecurrence(rnn)(features, LENGTHS)
-        others, _ = ScannedRecurrence(rnn)(features.masked_fill(beyond[..., None], 9.0), LENGTHS)
+        states, *_ = ScannedRecurrence(rnn)(features, LENGTHS)
+        others, *_ = ScannedRecurrence(rnn)(features.masked_fill(beyond[..., None], 9.0), LENGTHS)
     assert torch.equal(states, others)
     assert (states[beyond] == 0).all()

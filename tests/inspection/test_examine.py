@@ -32,7 +32,7 @@ def test_states_are_the_networks(tagger: Any, tagged: list[Example]) -> None:
     _, network, _ = tagger
     batch = dev_of(tagger).batch([3])
     with torch.no_grad():
-        states, final_state = network.backbone(network.encoder(batch.inputs), batch.lengths)
+        states, _, final_state = network.backbone(network.encoder(batch.inputs), batch.lengths)
     h = tagged[3].parts["h"]  # (layers, directions, time, hidden)
     both = np.concatenate([h[-1, 0], h[-1, 1]], axis=-1)
     np.testing.assert_allclose(both, states[0].numpy(), rtol=0, atol=1e-6)
@@ -71,7 +71,7 @@ def test_the_reach_of_a_loss_is_the_gradient_of_that_loss_alone(tagger: Any, tag
     index = max(range(len(tagged)), key=lambda place: tagged[place].num_steps)
     batch = dev_of(tagger).batch([index])
     traced = trace(network.backbone.rnn, network.encoder(batch.inputs), batch.lengths)
-    scores = network.head(traced.output, traced.final_state, batch.lengths)
+    scores = network.head(traced.output, traced.summary, batch.lengths)
     assert batch.targets is not None
     loss = torch.nn.functional.cross_entropy(scores[0, 2], batch.targets[0, 2])
     expected = [direction.h[0].norm(dim=-1).numpy() for direction in traced.state_gradients(loss)[0]]
@@ -112,7 +112,8 @@ def test_a_sequence_does_not_depend_on_its_batch(tagger: Any, tagged: list[Examp
 
 def test_a_backbone_that_cannot_be_traced_is_refused(classifier: Any) -> None:
     _, network, spec = classifier
-    network = Network(network.encoder, torch.nn.Identity(), network.head)
+    network = Network(network.encoder, network.backbone, network.head)
+    network.backbone = torch.nn.Identity()
     with pytest.raises(
         InputError,
         match=r"^model: cannot look inside Identity; inspect shows torch.nn.RNN, LSTM and GRU, and "

@@ -4,11 +4,13 @@ import pytest
 from torch import nn
 
 from seqtrain.inspection.facts import describe_run, first_member
-from seqtrain.model import BiLSTM, Ensemble, Network, RecurrentBackbone, TagHead
+from seqtrain.model import BiLSTM, Ensemble, Network, RecurrentBackbone, TagHead, VectorEncoder
+from seqtrain.records import DataSpec
 
 
 def network(rnn: nn.Module) -> Network:
-    return Network(nn.Identity(), RecurrentBackbone(rnn), TagHead(4, 2, 0.0, 0.0))
+    encoder = VectorEncoder(DataSpec(("a", "b"), feature_size=rnn.input_size))
+    return Network(encoder, RecurrentBackbone(rnn), TagHead(4, 2, 0.0, 0.0))
 
 
 @pytest.mark.parametrize(

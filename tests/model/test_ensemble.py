@@ -32,13 +32,13 @@ def test_the_answer_is_the_mean_of_probabilities(made) -> None:
     network, batch = made
     network.eval()
     with torch.inference_mode():
-        scores, finals = network(batch)
+        scores, outputs = network(batch)
         alone = [member(batch) for member in network.members]
     mean = torch.stack([each.softmax(-1) for each, _ in alone]).mean(0)
     torch.testing.assert_close(scores.exp(), mean)
-    assert len(finals) == 3
-    for final, (_, (own,)) in zip(finals, alone, strict=True):
-        assert torch.equal(final.h_n, own.h_n)
+    assert len(outputs) == 3
+    for output, (_, (own,)) in zip(outputs, alone, strict=True):
+        assert torch.equal(output.final_state.h_n, own.final_state.h_n)
     answers = network.head.decode(scores, batch.lengths)
     assert torch.equal(answers, mean.argmax(-1))
     confidences = network.head.confidences(scores, answers, batch.lengths)

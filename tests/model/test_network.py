@@ -54,19 +54,21 @@ class TestInvariance:
     def check(self, network: Network, dataset: Dataset, has_steps: bool) -> None:
         batch = dataset.batch(CHOSEN)
         with torch.inference_mode():
-            scores, (final,) = network(batch)
-            longer, (final_longer,) = network(with_garbage(batch, more=3))
-            turned, (final_turned,) = network(dataset.batch(CHOSEN[::-1]))
-        assert_same(final_longer.h_n, final.h_n)
-        assert_same(final_turned.h_n, final.h_n.flip(1))
+            scores, (output,) = network(batch)
+            longer, (output_longer,) = network(with_garbage(batch, more=3))
+            turned, (output_turned,) = network(dataset.batch(CHOSEN[::-1]))
+        final = output.final_state
+        assert_same(output_longer.final_state.h_n, final.h_n)
+        assert_same(output_turned.final_state.h_n, final.h_n.flip(1))
         for row, index in enumerate(CHOSEN):
             with torch.inference_mode():
-                alone, (final_alone,) = network(dataset.batch([index]))
+                alone, (output_alone,) = network(dataset.batch([index]))
             valid = slice(int(batch.lengths[row])) if has_steps else ...
             assert_same(scores[row][valid], alone[0])
             assert_same(longer[row][valid], alone[0])
             assert_same(turned[-1 - row][valid], alone[0])
-            assert_same(final.h_n[:, row], final_alone.h_n[:, 0])
+            assert_same(final.h_n[:, row], output_alone.final_state.h_n[:, 0])
+            assert_same(output.summary[row], output_alone.summary[0])
 
     def test_words(self, compose, model: str, directions: int) -> None:
         both = str(directions == 2).lower()

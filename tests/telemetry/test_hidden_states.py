@@ -47,7 +47,7 @@ def check_validation(cfg: DictConfig, places: set[str]) -> None:
     data.setup()
     dev = data.corpus.splits["dev"]
     with torch.no_grad():
-        finals = [learner.network(dev.batch([index]))[1][0] for index in range(len(dev.lengths))]
+        finals = [learner.network(dev.batch([index]))[1][0].final_state for index in range(len(dev.lengths))]
     scalars, histograms = events(Path(cfg.run_dir) / "validation")
     num_directions = learner.network.backbone.num_directions
     for place in places:

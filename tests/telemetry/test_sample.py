@@ -4,9 +4,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from small_networks import network
 from torch import nn
 
-from seqtrain.model import Network, RecurrentBackbone
 from seqtrain.telemetry.sample import draw_sample, looking_at, recurrent_module
 from seqtrain.training.build import build_data
 
@@ -48,6 +48,8 @@ def test_looking_changes_nothing() -> None:
 
 
 def test_a_backbone_of_its_own_kind_has_no_recurrent_module() -> None:
-    rnn = nn.GRU(2, 3)
-    assert recurrent_module(Network(nn.Identity(), RecurrentBackbone(rnn), nn.Identity())) is rnn
-    assert recurrent_module(Network(nn.Identity(), nn.Linear(2, 3), nn.Identity())) is None
+    rnn = nn.GRU(4, 3)
+    made = network("tags", rnn)
+    assert recurrent_module(made) is rnn
+    made.backbone = nn.Linear(4, 3)
+    assert recurrent_module(made) is None

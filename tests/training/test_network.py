@@ -142,3 +142,14 @@ def test_a_network_is_built_and_loaded_without_lightning() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_module_that_is_no_backbone_is_refused(compose) -> None:
+    cfg = compose("model=lstm", "model.hidden_size=3")
+    cfg.model = {"_target_": "torch.nn.LSTMCell", "hidden_size": 3}
+    with pytest.raises(ConfigError) as caught:
+        build_network(cfg, SPEC)
+    assert caught.value.problems == (
+        "model: LSTMCell is no backbone: it has neither output_size nor, as torch.nn.LSTM has, "
+        "bidirectional, batch_first",
+    )

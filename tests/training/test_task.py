@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqtrain.model import Network
+from seqtrain.model import Network, VectorEncoder
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum
 from seqtrain.records import IGNORED, DataSpec, FinalState, SequenceBatch, Vocabulary
 from seqtrain.training.metrics import Metrics
@@ -27,16 +27,18 @@ def batch(targets: list, lengths: list[int], unseen: list | None = None) -> Sequ
 class Still(nn.Module):
     """A backbone that returns its features."""
 
-    num_directions, output_size = 1, 3
+    output_size = 3
 
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, FinalState]:
-        return features, FinalState(features[None, :, -1])
+    def forward(
+        self, features: Tensor, lengths: Tensor, state: FinalState | None = None
+    ) -> tuple[Tensor, Tensor, FinalState]:
+        return features, features[:, -1], FinalState(features[None, :, -1])
 
 
 class Uniform(nn.Module):
     """A head that takes features for scores: where all are zero, it predicts class 0 at every step."""
 
-    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         return states
 
     def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
@@ -46,7 +48,7 @@ class Uniform(nn.Module):
         return scores.argmax(dim=-1)
 
 
-NETWORK = Network(nn.Identity(), Still(), Uniform())
+NETWORK = Network(VectorEncoder(DataSpec(("A", "B", "C"), feature_size=3)), Still(), Uniform())
 
 
 def test_every_sequence_counts_in_classification() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqtrain.records import IGNORED, FinalState, valid_steps
+from seqtrain.records import IGNORED, valid_steps
 
 
 class CRFHead(nn.Module):
@@ -53,7 +53,7 @@ class CRFHead(nn.Module):
         self.allowed_transition = torch.zeros_like(self.transition).masked_fill(transitions, -torch.inf)
         self.allowed_start = torch.zeros_like(self.start).masked_fill(starts, -torch.inf)
 
-    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) to emission scores (batch, time, num_targets)."""
         # Sums of scores over a sequence need float32 also under autocast.
         emissions: Tensor = self.linear(self.dropout(states))

@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum, probability
-from seqtrain.records import FinalState, valid_steps
+from seqtrain.records import valid_steps
 
 Pooling: TypeAlias = Literal["last", "mean", "max"]
 
 
 class LabelHead(nn.Module):
-    """One class per sequence, from what the last layer made of it.
+    """One class per sequence, from what the backbone made of it.
 
     Args:
-        input_size: numbers per step of the backbone's states.
+        input_size: numbers of the backbone's summary, and per step of its states.
         num_targets: classes.
-        dropout: share of the summary that is dropped in training.
+        dropout: share of these numbers that is dropped in training.
         label_smoothing: probability spread over all classes in the training loss (Szegedy et al., 2016).
-        pooling: the summary of a sequence: `last`, the final state of each direction; `mean` or `max` of each
-            number over the sequence's steps.
+        pooling: what stands for a sequence: `last`, the backbone's own summary, which for torch's layers is
+            the final state of each direction; `mean` or `max` of each number over the sequence's steps.
     """
 
     def __init__(
@@ -41,16 +41,14 @@ class LabelHead(nn.Module):
         self.linear = nn.Linear(input_size, num_targets)
         self.label_smoothing = label_smoothing
 
-    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
-        """(batch, time, input_size) and the final state to scores (batch, num_targets)."""
-        scores: Tensor = self.linear(self.dropout(self._summary(states, final_state, lengths)))
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, input_size) and (batch, input_size) to scores (batch, num_targets)."""
+        pooled = summary if self.pooling == "last" else self._pool(states, lengths)
+        scores: Tensor = self.linear(self.dropout(pooled))
         return scores
 
-    def _summary(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+    def _pool(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, input_size)"""
-        if self.pooling == "last":
-            num_directions = states.shape[-1] // final_state.h_n.shape[-1]
-            return torch.cat(final_state.h_n[-num_directions:].unbind(0), dim=-1)
         lengths = lengths.to(states.device)
         beyond = ~valid_steps(lengths, states.shape[1])
         if self.pooling == "mean":

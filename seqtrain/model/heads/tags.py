@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum, probability
-from seqtrain.records import FinalState
 
 
 class TagHead(nn.Module):
@@ -24,7 +23,7 @@ class TagHead(nn.Module):
         self.linear = nn.Linear(input_size, num_targets)
         self.label_smoothing = label_smoothing
 
-    def forward(self, states: Tensor, final_state: FinalState, lengths: Tensor) -> Tensor:
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) to scores (batch, time, num_targets)."""
         scores: Tensor = self.linear(self.dropout(states))
         return scores

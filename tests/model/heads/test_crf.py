@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.model.heads.crf import CRFHead
-from seqtrain.records import IGNORED, FinalState
+from seqtrain.records import IGNORED
 
 TAGS, LENGTHS = 3, torch.tensor([4, 1, 3, 2])
 
@@ -131,6 +131,6 @@ class _Loss(torch.nn.Module):
 
 def test_emissions_are_linear_in_the_states(head: CRFHead) -> None:
     states = torch.randn(2, 4, 5, dtype=torch.double)
-    got = head(states, FinalState(states[:, -1][None]), torch.tensor([4, 4]))
+    got = head(states, states[:, -1], torch.tensor([4, 4]))
     expected = states @ head.linear.weight.T + head.linear.bias
     assert torch.allclose(got.double(), expected, atol=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtrain.model import FinalState, LabelHead, TagHead
+from seqtrain.model import LabelHead, TagHead
 from seqtrain.model.heads.label import Pooling
 from seqtrain.records import IGNORED
 
@@ -19,20 +19,12 @@ def set_weights(head: LabelHead | TagHead, weight: list[list[float]]) -> None:
         head.linear.bias.zero_()
 
 
-def test_label_head_reads_both_directions_of_the_last_layer() -> None:
+def test_label_head_reads_the_summary() -> None:
     head = LabelHead(input_size=4, num_targets=2, dropout=0.0, label_smoothing=0.0)
     set_weights(head, [[1, 10, 100, 1000], [0, 0, 0, 1]])
-    # Two layers, two directions, hidden size 2: rows layer 0 forward, backward, layer 1 forward, backward.
-    h_n = torch.tensor([[[9.0, 9.0]], [[9.0, 9.0]], [[1.0, 2.0]], [[3.0, 4.0]]])
+    summary = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
     states = torch.full((1, 5, 4), 7.0)  # and not the states, whose last step a reader of both ends lacks
-    assert head(states, FinalState(h_n), torch.tensor([5])).tolist() == [[4321.0, 4.0]]
-
-
-def test_label_head_reads_one_direction_of_the_last_layer() -> None:
-    head = LabelHead(input_size=2, num_targets=1, dropout=0.0, label_smoothing=0.0)
-    set_weights(head, [[1, 10]])
-    h_n = torch.tensor([[[9.0, 9.0]], [[1.0, 2.0]]])
-    assert head(torch.zeros(1, 5, 2), FinalState(h_n), torch.tensor([5])).tolist() == [[21.0]]
+    assert head(states, summary, torch.tensor([5])).tolist() == [[4321.0, 4.0]]
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", [2.0, 5.0]), ("max", [3.0, 5.0])])
@@ -40,7 +32,7 @@ def test_label_head_pools_over_the_steps_of_each_sequence(pooling: Pooling, expe
     head = LabelHead(input_size=1, num_targets=1, dropout=0.0, label_smoothing=0.0, pooling=pooling)
     set_weights(head, [[1]])
     states = torch.tensor([[[1.0], [3.0]], [[5.0], [99.0]]])  # the second sequence has one step
-    assert head(states, FinalState(torch.zeros(1, 2, 1)), LENGTHS).flatten().tolist() == expected
+    assert head(states, torch.zeros(2, 1), LENGTHS).flatten().tolist() == expected
 
 
 def test_label_head_refuses_another_pooling() -> None:
@@ -83,8 +75,7 @@ def test_loss_is_computed_in_float32_under_autocast() -> None:
 def test_dropout_is_for_training_only(head_class: type[LabelHead | TagHead]) -> None:
     torch.manual_seed(0)
     head = head_class(input_size=200, num_targets=3, dropout=0.5, label_smoothing=0.0)
-    final = FinalState(torch.ones(1, 1, 200))
-    arguments = (torch.ones(1, 1, 200), final, torch.tensor([1]))
+    arguments = (torch.ones(1, 1, 200), torch.ones(1, 200), torch.tensor([1]))
     assert not torch.equal(head(*arguments), head(*arguments))
     head.eval()
     assert torch.equal(head(*arguments), head(*arguments))
