@@ -20,8 +20,7 @@ from seqtrain.errors import DataError
 from seqtrain.model import Ensemble, Network
 from seqtrain.predictions import Answer, Classification, TaggedSentence
 from seqtrain.records import DataSpec
-from seqtrain.runs.find import find_run_folder
-from seqtrain.runs.read import choose_checkpoint, read_config
+from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
 from seqtrain.training.network import load_network
 
 BATCH_SIZE = 256  # sequences

@@ -10,9 +10,8 @@ from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import nearest
-from seqtrain.runs.find import find_run_folder
+from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.read import choose_checkpoint, read_config
 
 
 class Arguments(dict[str, str]):

@@ -1,4 +1,4 @@
-"""Atomic writes: a file has either its old content or all of the new one, whatever happens in between."""
+"""Files of a run: written atomically, and named as a user would type them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from seqtrain.errors import printable_line
 
 
 @contextmanager
@@ -71,3 +73,11 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def as_typed(path: str | Path) -> str:
+    """A path relative to the current folder if it is below that folder, else unchanged; on one line."""
+    path = Path(path)
+    here = Path.cwd()
+    is_below = path.is_absolute() and path.is_relative_to(here)
+    return printable_line(path.relative_to(here) if is_below else path)

@@ -17,8 +17,8 @@ from seqtrain import __version__
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import printable
 from seqtrain.model import Ensemble
+from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.paths import as_typed
 from seqtrain.runs.table import metrics_table
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.span_f1 import SpanF1

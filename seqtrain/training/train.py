@@ -15,9 +15,9 @@ from omegaconf import DictConfig
 
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import RunError
+from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder, resolved
 from seqtrain.runs.logs import logged, quiet_lightning
-from seqtrain.runs.paths import as_typed
 from seqtrain.telemetry.run_page import RunPage
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary

@@ -12,8 +12,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqtrain.commands import evaluate, predict
+from seqtrain.runs.find import read_config
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.read import read_config
 
 Change = Callable[[dict[str, Any]], None]
 

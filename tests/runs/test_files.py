@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.runs.files import atomic_write, write_text
+from seqtrain.runs.files import as_typed, atomic_write, write_text
 
 
 def test_the_content_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -66,3 +66,11 @@ def test_file_and_folder_are_flushed_to_disk(tmp_path: Path, monkeypatch: pytest
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_text(tmp_path / "none" / "a.txt", "text")
+
+
+def test_a_path_is_shown_as_it_would_be_typed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert as_typed(tmp_path / "runs" / "pos") == "runs/pos"
+    assert as_typed("runs/pos") == "runs/pos"
+    assert as_typed("/elsewhere/runs") == "/elsewhere/runs"
+    assert as_typed(tmp_path.parent / "other") == str(tmp_path.parent / "other")

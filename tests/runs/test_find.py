@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.find import find_run_folder
+from seqtrain.runs.find import choose_checkpoint, find_run_folder
+from seqtrain.runs.folder import RunFolder
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +111,20 @@ class TestLatest:
         assert problem(f"latest:{group}") == (
             f"run_dir: got latest:{group}, expected latest:TASK/MODEL, a folder of runs/"
         )
+
+
+def test_the_best_checkpoint_unless_one_is_given(tmp_path: Path) -> None:
+    folder, other = RunFolder(tmp_path / "run"), tmp_path / "other.ckpt"
+    for path in (folder.best_checkpoint, other):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert choose_checkpoint(folder) == folder.best_checkpoint
+    assert choose_checkpoint(folder, str(other)) == other
+
+
+def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        choose_checkpoint(RunFolder(tmp_path), tmp_path)
+    assert caught.value.problems == (
+        f"checkpoint: {tmp_path} does not exist; train first, or give checkpoint=FILE",
+    )
