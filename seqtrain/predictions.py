@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,37 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from seqtrain.errors import RunError
+
 
 class Answer(NamedTuple):
     """The names and the probabilities that a network predicts for one sequence: one, or one for each step."""
 
     names: tuple[str, ...]
     confidences: tuple[float, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], confidences: Sequence[float]) -> Answer:
+        """An answer with rounded probabilities.
+
+        Raises:
+            RunError: a probability is nan or infinite, so that the names mean nothing.
+        """
+        check_probabilities(confidences)
+        return cls(tuple(names), tuple(round(share, 4) for share in confidences))
+
+
+def check_probabilities(values: Sequence[float]) -> None:
+    """Refuse what a model gives whose scores overflow.
+
+    Raises:
+        RunError: a probability is nan or infinite.
+    """
+    if not all(map(math.isfinite, values)):
+        raise RunError(
+            "The model's scores are nan or infinite, so there is no answer: its weights, or its states for "
+            "this input, are too large. Use another checkpoint, or train again with a lower optimizer.lr."
+        )
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def load(
 
     Raises:
         seqtrain.errors.InputError: there is no such run or checkpoint, or it is refused.
+        seqtrain.errors.RunError: a weight of the checkpoint is nan or infinite.
     """
     folder = find_run_folder(str(run_dir))
     path = choose_checkpoint(folder, checkpoint)
@@ -138,7 +139,11 @@ class Predictor:
         return self.predict(encode_sequences(self.spec, as_sequences(sequences)))
 
     def predict(self, dataset: Dataset) -> list[Answer]:
-        """The network's answer to each sequence of a data set, in their order."""
+        """The network's answer to each sequence of a data set, in their order.
+
+        Raises:
+            seqtrain.errors.RunError: a score is nan or infinite; so do `tag`, `classify` and `label`.
+        """
         answers: dict[int, Answer] = {}
         for indices in sorted_batches(dataset.lengths, BATCH_SIZE):
             answers |= zip(indices.tolist(), self._predict_batch(dataset, indices), strict=True)
@@ -157,5 +162,4 @@ class Predictor:
         return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
 
     def _name(self, numbers: list[int], shares: list[float]) -> Answer:
-        names = tuple(self.spec.target_names[number] for number in numbers)
-        return Answer(names, tuple(round(share, 4) for share in shares))
+        return Answer.of([self.spec.target_names[number] for number in numbers], shares)

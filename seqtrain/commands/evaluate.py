@@ -41,19 +41,23 @@ def _evaluate(arguments: Sequence[str]) -> None:
 
     import torch
 
+    from seqtrain.runs.folder import for_json
     from seqtrain.runs.logs import quiet_lightning
     from seqtrain.runs.table import metrics_table
     from seqtrain.training.build import build_data, build_learner
-    from seqtrain.training.checkpoint import load_weights, read_weights
+    from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
     from seqtrain.training.measure import measure
     from seqtrain.training.network import for_any_device
 
     quiet_lightning()
     cfg, weights = run.config, read_weights(run.checkpoint)
+    check_finite(weights.state_dict, run.checkpoint)
     data = build_data(cfg)
     data.recall(weights.spec)
     data.setup()
     learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
     load_weights(learner, weights)
     metrics = measure(cfg, learner, data)
-    print(json.dumps(metrics) if given.get("format") == "json" else printable(metrics_table(metrics)))
+    print(
+        json.dumps(for_json(metrics)) if given.get("format") == "json" else printable(metrics_table(metrics))
+    )

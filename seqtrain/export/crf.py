@@ -21,6 +21,7 @@ class CRF:
     allowed_transition: Floats  # (tags, tags), minus infinity for what is not allowed, else 0
     allowed_start: Floats  # (tags,), the same
 
+    @np.errstate(invalid="ignore")  # nan and infinity are refused when they have become probabilities
     def decode(self, emissions: Floats) -> Ints:
         """(time,) the most likely sequence of tags for emission scores (time, tags); Viterbi's algorithm."""
         transition = self.transition + self.allowed_transition
@@ -34,6 +35,7 @@ class CRF:
             path.append(int(origin[path[-1]]))
         return np.array(path[::-1])
 
+    @np.errstate(invalid="ignore", divide="ignore")
     def marginals(self, emissions: Floats) -> Floats:
         """(time, tags) the probability of each tag at each step, by the forward-backward algorithm."""
         emissions = emissions.astype(np.float64)

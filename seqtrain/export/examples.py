@@ -54,6 +54,11 @@ words = np.array([[about["words"].get(token.lower(), 1) for token in tokens]])
 inputs = {"words": words, "letters": letters, "lengths": np.array([len(tokens)])}
 """
 
+_CHECK = """\
+if not np.isfinite(outputs[0]).all():
+    sys.exit("the scores are nan or infinite, so there is no answer")
+"""
+
 _EACH_BY_ITSELF = """\
 (scores,) = outputs
 best = scores[0].argmax(axis=-1)
@@ -114,4 +119,4 @@ def write_example(model: str, description: Description, has_crf: bool, runtime: 
         imports=runtime.imports,
         num_features=description.num_features,
     )
-    return filled + encode + runtime.run + answer
+    return filled + encode + runtime.run + _CHECK + answer

@@ -11,6 +11,7 @@ from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.model import CRFHead, Ensemble, Network
 from seqtrain.records import DataSpec, Vocabulary
 from seqtrain.runs.files import atomic_write, write_text
+from seqtrain.training.checkpoint import check_finite
 
 
 def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list[Path]:
@@ -21,10 +22,12 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
 
     Raises:
         ConfigError: a part of the network cannot be expressed in ONNX.
+        RunError: a weight is nan or infinite.
         OSError: a file cannot be written.
     """
     from seqtrain.export.network import build_onnx  # needs the package onnx
 
+    check_finite(network.state_dict(), "network")
     return _write(build_onnx(network, spec), network, spec, path, ONNX)
 
 
@@ -34,6 +37,7 @@ def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> lis
 
     from seqtrain.export.program import build_program
 
+    check_finite(network.state_dict(), "network")
     content = BytesIO()
     save(build_program(network, spec), content)
     return _write(content.getvalue(), network, spec, path, TORCH)

@@ -164,8 +164,7 @@ class OnnxPredictor:
 
     def _name(self, numbers: Array, probabilities: Array) -> Answer:
         shares = np.take_along_axis(probabilities, numbers[:, None], axis=1)[:, 0]
-        names = tuple(self.description.labels[number] for number in numbers)
-        return Answer(names, tuple(round(float(share), 4) for share in shares))
+        return Answer.of([self.description.labels[number] for number in numbers], shares.tolist())
 
     def _read_crf(self) -> CRF | None:
         """The parameters of the conditional random field, which are outputs of the graph, if there is one."""
@@ -210,6 +209,7 @@ def _sorted_batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
+@np.errstate(invalid="ignore")  # `Answer.of` refuses what comes of scores that are not finite
 def _softmax(scores: Array) -> Array:
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

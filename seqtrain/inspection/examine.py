@@ -14,6 +14,7 @@ from seqtrain.errors import InputError
 from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.reach import reach
 from seqtrain.model import Network
+from seqtrain.predictions import check_probabilities
 from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
 
@@ -67,6 +68,9 @@ def examine(
         dataset: the sequences, with or without targets.
         indices: which of them, in the order of the answer.
         origin: what the dataset is called in the examples' names.
+
+    Raises:
+        RunError: a score is nan or infinite.
     """
     network.eval()
     examples: dict[int, Example] = {}
@@ -142,7 +146,9 @@ def _answers(
         return values[row].reshape(-1)[: int(batch.lengths[row])].tolist()
 
     targets = None if batch.targets is None else tuple(read(batch.targets))
-    return targets, tuple(read(observation.predictions)), tuple(read(observation.confidences))
+    confidences = tuple(read(observation.confidences))
+    check_probabilities(confidences)
+    return targets, tuple(read(observation.predictions)), confidences
 
 
 def _image_of(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:

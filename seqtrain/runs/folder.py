@@ -7,7 +7,7 @@ import io
 import json
 import math
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,11 @@ LOOK_SECONDS = 0.2
 
 class FolderInUseError(ConfigError):
     """Another process runs in the folder."""
+
+
+def for_json(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics with None for what is not finite, which JSON cannot represent."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 class RunFolder:
@@ -222,10 +227,9 @@ class RunFolder:
         table.writerows([name, *row] for name, row in zip(names, counts, strict=True))
         write_text(self.confusions_file, text.getvalue())
 
-    def write_metrics(self, metrics: dict[str, float]) -> None:
+    def write_metrics(self, metrics: Mapping[str, float]) -> None:
         """Write the metrics, which marks the run as done."""
-        finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        write_text(self.metrics_file, json.dumps(finite, indent=2, allow_nan=False) + "\n")
+        write_text(self.metrics_file, json.dumps(for_json(metrics), indent=2, allow_nan=False) + "\n")
 
     @property
     def failure(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.config import ConfigError
+from seqtrain.errors import RunError
 from seqtrain.records import DataSpec
 from seqtrain.runs.files import atomic_write
 
@@ -65,6 +67,22 @@ def load_network_weights(network: nn.Module, weights: TrainedWeights) -> None:
         ConfigError: they come from another model.
     """
     _load(nn.ModuleDict({"network": network}), weights)
+
+
+def check_finite(state_dict: Mapping[str, Tensor], place: object) -> None:
+    """Refuse weights that predict nothing.
+
+    Raises:
+        RunError: a weight is nan or infinite.
+    """
+    for name, weight in state_dict.items():
+        num_wrong = weight.numel() - int(torch.isfinite(weight).sum())
+        if num_wrong:
+            raise RunError(
+                f"{place}: {num_wrong} of {weight.numel()} numbers of the weight "
+                f"{name.removeprefix('network.')} are nan or infinite, so that its answers mean nothing. "
+                "Give another one as checkpoint=FILE, or train again with a lower optimizer.lr."
+            )
 
 
 def can_resume_from(checkpoint: Path) -> bool:

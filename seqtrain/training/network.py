@@ -13,7 +13,7 @@ from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.backbone import BackboneError
 from seqtrain.model.heads.bio import illegal_bio
 from seqtrain.records import DataSpec
-from seqtrain.training.checkpoint import load_network_weights, read_weights
+from seqtrain.training.checkpoint import check_finite, load_network_weights, read_weights
 from seqtrain.training.construct import construct
 
 
@@ -42,8 +42,10 @@ def load_network(cfg: DictConfig, checkpoint: Path) -> tuple[Network | Ensemble,
 
     Raises:
         ConfigError: the checkpoint cannot be read, or comes from another model than `cfg` describes.
+        RunError: a weight is nan or infinite.
     """
     weights = read_weights(checkpoint)
+    check_finite(weights.state_dict, checkpoint)
     network = build_network(for_any_device(cfg), weights.spec)
     load_network_weights(network, weights)
     return network.eval(), weights.spec
