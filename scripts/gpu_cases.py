@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +25,6 @@ class Case:
     dtype: torch.dtype
     tf32: bool = False
     packed: bool = False
-    regime: str = "table"
-    """ "table": the plan that the engine would choose; or that of a regime by name."""
-    num_groups: int = 0
-    """Groups of programs, where not as many as planned."""
 
     def __str__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.") + (
@@ -59,29 +54,10 @@ def draw_layer(case: Case, device: str) -> nn.LSTM:
     return layer.to(device, case.dtype)
 
 
-def make_plan(case: Case) -> Any:
-    from seqtrain.recurrence.engines.triton import plan as plans
-    from seqtrain.recurrence.engines.triton.engine import describe_device
-
-    device = describe_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    size, dtype, batch_size, exact = case.hidden_size, case.dtype, case.batch_size, not case.tf32
-    if case.regime == "whole":
-        plan = plans.plan_whole(size, batch_size, 2)
-    elif case.regime == "step":
-        plan = plans.plan_step(size, dtype, batch_size)
-    elif case.regime == "group":
-        width = dtype.itemsize * (2 if exact and dtype == torch.float32 else 1)
-        plan = plans.plan_group(size, width, 16, -(-batch_size // plans.ROWS), 2, device)
-        assert plan is not None
-    else:
-        plan = plans.plan_layer(size, dtype, batch_size, 2, device, exact)
-    return replace(plan, num_groups=case.num_groups) if case.num_groups else plan
-
-
-def run_ours(layer: nn.LSTM, x: Inputs, plan: Any) -> tuple[Tensor, Tensor, Tensor]:
+def run_ours(layer: nn.LSTM, x: Inputs) -> tuple[Tensor, Tensor, Tensor]:
     """Our kernels with the weights of `layer`: output rows, h_n, c_n."""
-    from seqtrain.recurrence import PackedWalk
-    from seqtrain.recurrence.engines.triton.engine import run_plan
+    from seqtrain.recurrence import CELLS, PackedWalk
+    from seqtrain.recurrence.engines.triton.engine import triton_layer
 
     rows, sizes = (
         (x.data, x.batch_sizes.tolist()) if isinstance(x, PackedSequence) else (x.flatten(0, 1), None)
@@ -90,7 +66,7 @@ def run_ours(layer: nn.LSTM, x: Inputs, plan: Any) -> tuple[Tensor, Tensor, Tens
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     weights = [{name: getattr(layer, f"{name}_l0{suffix}") for name in names} for suffix in ("", "_reverse")]
     h_0 = rows.new_zeros(2, packed.batch_sizes[0], layer.hidden_size)
-    output, (h_n, c_n) = run_plan(plan, rows, weights, (h_0, h_0.float()), packed, names)
+    output, (h_n, c_n) = triton_layer(CELLS["lstm"], rows, weights, (h_0, h_0.float()), packed)
     return output, h_n, c_n
 
 
@@ -127,10 +103,9 @@ def correctness_cases(dry_run: bool) -> list[Case]:
     f32, bf16, f16 = torch.float32, torch.bfloat16, torch.float16
     if dry_run:
         return [
-            Case(17, 17, 3, f32, packed=packed, regime=regime)
-            for regime in ("whole", "group", "step")
-            for packed in (False, True)
-        ] + [Case(17, 3, 2, bf16, regime="group"), Case(17, 33, 2, f32, regime="group", num_groups=2)]
+            *(Case(17, 17, 3, f32, packed=packed) for packed in (False, True)),
+            Case(17, 3, 2, bf16),
+        ]
     kinds = [(f32, True), (f32, False), (bf16, True), (f16, True)]
     sizes = (16, 64, 100, 128, 192, 256, 300, 512, 1024)
     return [
@@ -138,8 +113,6 @@ def correctness_cases(dry_run: bool) -> list[Case]:
         *(Case(size, 128, 37, dtype, tf32) for size in sizes for dtype, tf32 in kinds),
         *(Case(256, 1, 37, dtype, tf32) for dtype, tf32 in kinds),
         *(Case(256, 64, 512, dtype, tf32, packed=True) for dtype, tf32 in kinds),
-        *(Case(256, 128, 37, f32, tf32=True, packed=packed, regime="step") for packed in (False, True)),
-        *(Case(256, 128, 37, bf16, False, packed, "group", num_groups=2) for packed in (False, True)),
     ]
 
 

@@ -32,7 +32,6 @@ from gpu_cases import (
     differentiate,
     draw_input,
     draw_layer,
-    make_plan,
     run_ours,
     run_torch,
     timing_cases,
@@ -52,27 +51,25 @@ def check(case: Case, device: str) -> bool:
     faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)  # in case a kernel hangs
     set_tf32(case.tf32)
     layer, x = draw_layer(case, device), draw_input(case, device)
-    plan = make_plan(case)
     exact_layer = draw_layer(replace(case, dtype=torch.float32), device).double()
     with torch.no_grad():
         for exact, rounded in zip(exact_layer.parameters(), layer.parameters(), strict=True):
             exact.copy_(rounded)
     exact_x = PackedSequence(x.data.double(), *x[1:]) if isinstance(x, PackedSequence) else x.double()
     truth = differentiate(exact_layer, exact_x, run_torch)
-    first = differentiate(layer, x, lambda layer, x: run_ours(layer, x, plan))
-    second = differentiate(layer, x, lambda layer, x: run_ours(layer, x, plan))
+    first = differentiate(layer, x, run_ours)
+    second = differentiate(layer, x, run_ours)
     repeats = all(torch.equal(left, right) for left, right in zip(first, second, strict=True))
     mine, theirs = worst_error(first, truth), worst_error(differentiate(layer, x, run_torch), truth)
     resolution = TF32_RESOLUTION if case.tf32 else RESOLUTION[case.dtype]
     passed = repeats and mine <= max(2 * theirs, resolution)
-    tiles = f"{plan.regime:6}{plan.num_units:4} units x{plan.num_slices:4} slices x{plan.num_groups:3} groups"
     note = "ok" if passed else "WRONG" if repeats else "NOT REPEATABLE"
-    print(f"{case!s:46}{tiles:42}{mine:10.1e}{theirs:10.1e}  {note}", flush=True)
+    print(f"{case!s:46}{mine:10.1e}{theirs:10.1e}  {note}", flush=True)
     return passed
 
 
 def check_all(cases: list[Case], device: str) -> bool:
-    print(f"\n{'largest error relative to float64':46}{'plan':42}{'ours':>10}{'nn.LSTM':>10}")
+    print(f"\n{'largest error relative to float64':46}{'ours':>10}{'nn.LSTM':>10}")
     results = [check(case, device) for case in cases]
     print(f"{sum(results)} of {len(results)} right and repeatable")
     return all(results)
@@ -83,7 +80,7 @@ def print_resources() -> None:
     from seqtrain.recurrence.engines.triton import kernels
 
     print(f"\n{'kernel':16}{'registers':>10}{'spilled':>9}{'shared':>9}  compiled for")
-    for name in kernels.__all__:
+    for name in ("forward_step", "backward_step"):
         kernel = getattr(kernels, name)
         for cache, *_ in kernel.device_caches.values():
             for key, compiled in cache.items():
@@ -112,23 +109,19 @@ def time_case(case: Case) -> None:
     faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)
     set_tf32(case.tf32)
     layer, x = draw_layer(case, "cuda"), draw_input(case, "cuda")
-    plan = make_plan(case)
 
     def step(run: Callable[[nn.LSTM, Inputs], tuple[Tensor, ...]]) -> None:
         layer.zero_grad(set_to_none=True)
         run(layer, x)[0].sum().backward()
 
-    def ours(layer: nn.LSTM, x: Inputs) -> tuple[Tensor, ...]:
-        return run_ours(layer, x, plan)
-
     times = []
-    for run in (ours, run_torch):
+    for run in (run_ours, run_torch):
         with torch.no_grad():
             times.append(median_time(lambda run=run: run(layer, x)))  # type: ignore[misc]
         times.append(median_time(lambda run=run: step(run)))  # type: ignore[misc]
     forward, training, torch_forward, torch_training = times
     print(
-        f"{case!s:46}{plan.regime:6}{forward:9.3f}{torch_forward:9.3f}{forward / torch_forward:7.2f}"
+        f"{case!s:46}{forward:9.3f}{torch_forward:9.3f}{forward / torch_forward:7.2f}"
         f"{training:12.3f}{torch_training:9.3f}{training / torch_training:7.2f}"
         f"{1000 * training / case.num_steps:12.2f}",
         flush=True,
@@ -136,7 +129,7 @@ def time_case(case: Case) -> None:
 
 
 def print_times(cases: list[Case]) -> None:
-    print(f"\nmilliseconds, median of 20{'':25}{'forward':>14}{'nn.LSTM':>9}{'ratio':>7}", end="")
+    print(f"\nmilliseconds, median of 20{'':19}{'forward':>14}{'nn.LSTM':>9}{'ratio':>7}", end="")
     print(f"{'training':>12}{'nn.LSTM':>9}{'ratio':>7}{'us a step':>12}")
     for case in cases:
         time_case(case)

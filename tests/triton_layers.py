@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,11 +11,7 @@ from torch import Tensor
 from seqtrain.recurrence import CELLS, PackedWalk, State, Weights
 from seqtrain.recurrence.engines.reference import reference_layer
 
-if TYPE_CHECKING:
-    from seqtrain.recurrence.engines.triton.plan import Plan
-
 LSTM = CELLS["lstm"]
-RAGGED = (17, 16, 5, 1)
 
 
 @dataclass
@@ -60,45 +55,27 @@ def draw_layer(
     )
 
 
-def draw_plan(layer: Layer, regime: str, **changes: int) -> Plan:
-    from seqtrain.recurrence.engines.triton import plan as plans
-    from seqtrain.recurrence.engines.triton.engine import H200
+def run_triton(layer: Layer) -> tuple[Tensor, State]:
+    from seqtrain.recurrence.engines.triton.engine import triton_layer
 
-    num_directions, batch_size, hidden_size = layer.state[0].shape
-    plan: Plan | None
-    if regime == "whole":
-        plan = plans.plan_whole(hidden_size, batch_size, num_directions)
-    elif regime == "group":
-        tiles = -(-batch_size // plans.ROWS)
-        width = layer.x.dtype.itemsize
-        plan = plans.plan_group(hidden_size, width, 16, tiles, num_directions, H200)
-    else:
-        plan = plans.plan_step(hidden_size, layer.x.dtype, batch_size)
-    assert plan is not None
-    return replace(plan, **changes)
-
-
-def run_triton(layer: Layer, plan: Plan) -> tuple[Tensor, State]:
-    from seqtrain.recurrence.engines.triton.engine import run_plan
-
-    return run_plan(plan, layer.x, layer.weights, layer.state, layer.walk, tuple(layer.weights[0]))
+    return triton_layer(LSTM, layer.x, layer.weights, layer.state, layer.walk)
 
 
 def run_reference(layer: Layer) -> tuple[Tensor, State]:
     return reference_layer(LSTM, layer.x, layer.weights, layer.state, layer.walk)
 
 
-def differentiate(layer: Layer, run: Callable[[], tuple[Tensor, State]]) -> list[Tensor]:
+def differentiate(layer: Layer, run: Callable[[Layer], tuple[Tensor, State]]) -> list[Tensor]:
     """All results and gradients of a loss in which every result has its own weight."""
-    output, final = run()
+    output, final = run(layer)
     values = [output, *final]
     generator = torch.Generator().manual_seed(13)
     loss = sum((value * torch.randn(value.shape, generator=generator)).sum() for value in values)
     return [*values, *torch.autograd.grad(loss, layer.leaves)]
 
 
-def assert_like_reference(layer: Layer, plan: Plan, tolerance: float = 1e-5) -> None:
-    mine = differentiate(layer, lambda: run_triton(layer, plan))
-    theirs = differentiate(layer, lambda: run_reference(layer))
+def assert_like_reference(layer: Layer, tolerance: float = 1e-5) -> None:
+    mine = differentiate(layer, run_triton)
+    theirs = differentiate(layer, run_reference)
     for left, right in zip(mine, theirs, strict=True):
         torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance * right.abs().max().item())

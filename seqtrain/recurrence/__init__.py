@@ -33,7 +33,7 @@ Each engine computes the input projection and its gradients itself, in the layou
       reference.py   any cell, by autograd; what the other engines are tested against
       any_cell.py    the same with large products by the faster library
       eager.py       the LSTM and the GRU: gradients by hand, and a path without them; docs/recurrence.md
-      triton/        the LSTM on a GPU, by Triton kernels; opt-in
+      triton/        the LSTM on a GPU, by Triton kernels
       selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts
     operator.py    a layer as one operator, for torch.compile, torch.export and torch.jit.trace

@@ -10,7 +10,7 @@ from seqtrain.recurrence.engines.any_cell import any_cell_layer
 from seqtrain.recurrence.engines.eager import HAND_WRITTEN, eager_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.transforms import is_transformed
-from seqtrain.recurrence.engines.triton.plan import explain_triton, explain_triton_layer
+from seqtrain.recurrence.engines.triton.support import explain_triton, explain_triton_layer, is_trusted
 from seqtrain.recurrence.walk import PackedWalk
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk], tuple[Tensor, State]]
@@ -37,13 +37,13 @@ def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: Packe
     batch plain operations only.
 
     Raises:
-        ValueError: backend="triton" cannot run these arguments. "auto" never selects it: it is not measured.
+        ValueError: backend="triton" cannot run these arguments.
     """
     if is_transformed():
         return reference_layer
-    if backend == "triton":
-        if problem := explain_triton_layer(x, state):
-            raise ValueError(problem)
+    if backend == "triton" and (problem := explain_triton_layer(x)):
+        raise ValueError(problem)
+    if backend == "triton" or (backend == "auto" and cell.name == "lstm" and is_trusted(x)):
         from seqtrain.recurrence.engines.triton.engine import triton_layer  # imports Triton
 
         return triton_layer

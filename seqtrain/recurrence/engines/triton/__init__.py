@@ -1,1 +1,1 @@
-"""The LSTM on a GPU, by Triton kernels; opt-in."""
+"""The LSTM on a GPU, by Triton kernels."""

@@ -1,24 +1,22 @@
-"""The LSTM on a GPU: large products by cuBLAS, the time loop by Triton kernels, in both passes.
+"""The LSTM on a GPU: large products by torch, the time loop by Triton kernels, in both passes.
 
-Not measured on a GPU yet; see docs/gpu.md. Import it only where Triton is installed.
+Import it only where Triton is installed; see docs/gpu.md.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
-from seqtrain.recurrence.engines.reference import reference_layer
-from seqtrain.recurrence.engines.triton.launch import launch_backward, launch_forward
-from seqtrain.recurrence.engines.triton.plan import Device, Plan, is_interpreted, plan_layer
-from seqtrain.recurrence.engines.triton.precision import float32_products, lstm_uses_tf32
+from seqtrain.recurrence.engines.reference import join_directions, reference_layer, stack_weights
+from seqtrain.recurrence.engines.transforms import is_any_batched
+from seqtrain.recurrence.engines.triton.launch import backward_launches, forward_launches, run_all
 from seqtrain.recurrence.precision import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
-H200 = Device(num_processors=132, shared_bytes=227 * 1024)  # assumed under the interpreter
+_NUM_CONSTANTS = 2  # arguments of `_TritonLayer.apply` before the first tensor
 
 
 def triton_layer(
@@ -28,162 +26,120 @@ def triton_layer(
     state: State,
     walk: PackedWalk,
 ) -> tuple[Tensor, State]:
-    """Run one layer that `explain_triton_layer` accepts; see `seqtrain.recurrence` for shapes."""
+    """Run one LSTM layer on an input that `explain_triton_layer` accepts; see `seqtrain.recurrence`."""
     names = tuple(weights[0])
-    plan = plan_layer(
-        hidden_size=state[0].size(-1),
-        dtype=x.dtype,
-        batch_size=walk.batch_sizes[0],
-        num_directions=len(weights),
-        device=describe_device(x.device),
-        exact=not lstm_uses_tf32(),
-    )
-    return run_plan(plan, x, weights, state, walk, names)
-
-
-def run_plan(
-    plan: Plan,
-    x: Tensor,
-    weights: Sequence[Weights],
-    state: State,
-    walk: PackedWalk,
-    names: tuple[str, ...],
-) -> tuple[Tensor, State]:
-    """Run one layer with this plan."""
-    flat = [named[name] for name in names for named in weights]
-    train = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *state, *flat))
-    output, h_n, c_n = _TritonLayer.apply(  # type: ignore[no-untyped-call]
-        plan, walk, names, train, x, *state, *flat
-    )
-    return output, (h_n, c_n)
-
-
-@lru_cache
-def describe_device(device: torch.device) -> Device:
-    """Describe a device for `plan_layer`; a CPU, where kernels are interpreted, counts as an H200."""
-    if device.type != "cuda":
-        return H200
-    properties = torch.cuda.get_device_properties(device)
-    return Device(properties.multi_processor_count, properties.shared_memory_per_block_optin)  # type: ignore[attr-defined]
+    flat = [direction[name] for direction in weights for name in names]
+    output, *final = _TritonLayer.apply(walk, names, x, *state, *flat)  # type: ignore[no-untyped-call]
+    return output, tuple(final)
 
 
 class _TritonLayer(torch.autograd.Function):
-    """One layer, all its directions. Weights come by name, then by direction."""
+    """One layer, all its directions, as one node of the graph."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        plan: Plan,
-        walk: PackedWalk,
-        names: tuple[str, ...],
-        train: bool,
-        x: Tensor,
-        h_0: Tensor,
-        c_0: Tensor,
-        *flat: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        by_name = _by_name(names, flat)
-        num_directions, _, hidden_size = h_0.shape
-        weight_hh = torch.stack(by_name["weight_hh"])
-        use_tf32 = lstm_uses_tf32()
-        with float32_products(use_tf32):
-            projected = _project(x, by_name)
-        gates = projected.view(walk.num_rows, num_directions, 4 * hidden_size)
-        output, cells, before, h_n, c_n = launch_forward(
-            plan,
-            walk,
-            gates,
-            weight_hh,
-            (h_0.contiguous(), c_0.contiguous()),
-            _precision(x.dtype, use_tf32),
-            train,
-        )
-        if train:
-            ctx.plan, ctx.walk, ctx.names, ctx.use_tf32 = plan, walk, names, use_tf32
-            ctx.save_for_backward(gates, cells, before, x, h_0, c_0, *flat)
-        return output, h_n, c_n
+    def forward(ctx: Any, walk: PackedWalk, names: tuple[str, ...], *tensors: Tensor) -> tuple[Tensor, ...]:
+        x, (h_0, c_0), weights = _read_inputs(names, tensors)
+        stacked = stack_weights(weights)
+        gates = _project(_in_walk_order(x, walk, len(weights)), stacked)
+        h, c = _begin_states(h_0, walk), _begin_states(c_0, walk)
+        run_all(forward_launches(walk, gates, stacked["weight_hh"], h, c), x.device)
+        ctx.walk, ctx.names = walk, names
+        ctx.save_for_backward(*tensors, gates, h, c)
+        after = [states[:, walk.batch_sizes[0] :] for states in (h, c)]
+        return join_directions(after[0], walk), *(walk.take_last(states) for states in after)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        with without_autocast(grads[0].device.type):
-            if torch.is_grad_enabled():
-                return None, None, None, None, *_differentiate_reference(ctx, grads)
-            with float32_products(ctx.use_tf32):
-                return None, None, None, None, *_backward(ctx, *grads)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        with without_autocast(gradients[0].device.type):
+            if torch.is_grad_enabled() or is_any_batched(gradients):
+                return *[None] * _NUM_CONSTANTS, *_differentiate_reference(ctx, gradients)
+            return *[None] * _NUM_CONSTANTS, *_differentiate(ctx, *gradients)
 
 
-def _backward(ctx: Any, grad_output: Tensor, grad_h_n: Tensor, grad_c_n: Tensor) -> list[Tensor | None]:
-    """Gradients of x, h_0, c_0 and each weight, by hand."""
-    gates, cells, before, x, h_0, c_0, *flat = ctx.saved_tensors
-    by_name = _by_name(ctx.names, tuple(flat))
-    num_directions, batch_size, _ = h_0.shape
-    weight_hh = torch.stack(by_name["weight_hh"])
-    grad_c_0 = grad_c_n.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
-    grad_gates = launch_backward(
-        ctx.plan,
-        ctx.walk,
-        grad_output.contiguous(),
-        gates,
-        cells,
-        weight_hh,
-        c_0.contiguous(),
-        (grad_h_n.to(torch.float32).contiguous(), grad_c_0),
-        _precision(x.dtype, ctx.use_tf32),
-    )
+def _differentiate(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> list[Tensor | None]:
+    """Gradients of all tensors, by hand."""
+    walk: PackedWalk = ctx.walk
+    *tensors, gates, h, c = ctx.saved_tensors  # to be read once: a checkpoint hands them out only once
+    x, (h_0, _), weights = _read_inputs(ctx.names, tensors)
+    stacked = stack_weights(weights)
+    d_h = _split_directions(d_output, walk, len(weights))
+    _add_to_last(d_h, d_h_n, walk)
+    d_c, d_gates = d_c_n.clone(memory_format=torch.contiguous_format), torch.empty_like(gates)
+    run_all(backward_launches(walk, gates, stacked["weight_hh"], c, d_h, d_c, d_gates), x.device)
 
-    rows = grad_gates.view(ctx.walk.num_rows, -1)
-    needs_x, needs_h = ctx.needs_input_grad[4:6]
-    grad_x = rows @ torch.cat(by_name["weight_ih"]) if needs_x else None
-    grad_h_0 = torch.bmm(_first_steps(grad_gates, batch_size, ctx.walk), weight_hh) if needs_h else None
-    by_gate = {
-        "weight_ih": (rows.T @ x).chunk(num_directions),
-        "weight_hh": torch.bmm(grad_gates.permute(1, 2, 0), before.transpose(0, 1)).unbind(),
+    needs_x, needs_h_0 = ctx.needs_input_grad[_NUM_CONSTANTS : _NUM_CONSTANTS + 2]
+    d_x = _sum_directions(d_gates @ stacked["weight_ih"], walk) if needs_x else None
+    d_h_0 = d_gates[:, : h_0.size(1)] @ stacked["weight_hh"] if needs_h_0 else None
+    d_weights = {
+        "weight_ih": d_gates.mT @ _in_walk_order(x, walk, len(weights)),
+        "weight_hh": d_gates.mT @ walk.take_previous(h, 0, walk.num_rows),
     }
-    if "bias_ih" in by_name:
-        by_gate["bias_ih"] = rows.sum(0).chunk(num_directions)
-        by_gate["bias_hh"] = tuple(bias.clone() for bias in by_gate["bias_ih"])
-    return [grad_x, grad_h_0, grad_c_0, *(grad for name in ctx.names for grad in by_gate[name])]
+    if "bias_ih" in ctx.names:
+        d_weights["bias_ih"] = d_gates.sum(1)
+        d_weights["bias_hh"] = d_weights["bias_ih"].clone()  # clipping changes gradients in place
+    by_direction = (d_weights[name][k] for k in range(len(weights)) for name in ctx.names)
+    return [d_x, d_h_0, d_c, *by_direction]
 
 
-def _first_steps(grad_gates: Tensor, batch_size: int, walk: PackedWalk) -> Tensor:
-    """The rows of step 0 in each direction's walk: (D, B, 4H)."""
-    forward = grad_gates[:batch_size, 0]
-    if grad_gates.size(1) == 1:
-        return forward.unsqueeze(0)
-    if walk.is_dense:
-        return torch.stack((forward, grad_gates[-batch_size:, 1]))
-    return torch.stack((forward, grad_gates[walk.reversal[:batch_size], 1]))
+def _differentiate_reference(ctx: Any, gradients: Sequence[Tensor]) -> list[Tensor | None]:
+    """The same gradients through the reference engine, which autograd and vmap can transform."""
+    create_graph = torch.is_grad_enabled()
+    needed = ctx.needs_input_grad[_NUM_CONSTANTS:]
+    with torch.enable_grad():
+        # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
+        tensors = [tensor.view_as(tensor) for tensor in ctx.saved_tensors[: len(needed)]]
+        x, state, weights = _read_inputs(ctx.names, tensors)
+        output, final = reference_layer(CELLS["lstm"], x, weights, state, ctx.walk)
+    wanted = [tensor for tensor, is_needed in zip(tensors, needed, strict=True) if is_needed]
+    found = iter(
+        torch.autograd.grad((output, *final), wanted, gradients, create_graph=create_graph, allow_unused=True)
+    )
+    return [next(found) if is_needed else None for is_needed in needed]
 
 
-def _differentiate_reference(ctx: Any, grads: Sequence[Tensor]) -> list[Tensor | None]:
-    """The same gradients through the reference engine, so that they can be differentiated again."""
-    # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
-    inputs = [tensor.view_as(tensor) for tensor in ctx.saved_tensors[3:]]
-    x, h_0, c_0, *flat = inputs
-    by_name = _by_name(ctx.names, tuple(flat))
-    weights = [dict(zip(by_name, of_one, strict=True)) for of_one in zip(*by_name.values(), strict=True)]
-    output, final = reference_layer(CELLS["lstm"], x, weights, (h_0, c_0), ctx.walk)
-    wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad[4:], strict=True) if needed]
-    found = iter(torch.autograd.grad((output, *final), wanted, grads, create_graph=True, allow_unused=True))
-    return [next(found) if needed else None for needed in ctx.needs_input_grad[4:]]
+def _read_inputs(
+    names: tuple[str, ...], tensors: Sequence[Tensor]
+) -> tuple[Tensor, tuple[Tensor, Tensor], list[Weights]]:
+    x, h_0, c_0, *flat = tensors
+    starts = range(0, len(flat), len(names))
+    return x, (h_0, c_0), [dict(zip(names, flat[k : k + len(names)], strict=True)) for k in starts]
 
 
-def _by_name(names: tuple[str, ...], flat: tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
-    num_directions = len(flat) // len(names)
-    return {name: flat[k * num_directions : (k + 1) * num_directions] for k, name in enumerate(names)}
+def _project(rows: Tensor, weights: Weights) -> Tensor:
+    """The input's share of all gates: (D, N, I) to (D, N, 4H)."""
+    if "bias_ih" not in weights:
+        return torch.bmm(rows, weights["weight_ih"].mT)
+    bias = (weights["bias_ih"] + weights["bias_hh"]).unsqueeze(1)
+    return torch.baddbmm(bias, rows, weights["weight_ih"].mT)
 
 
-def _project(x: Tensor, by_name: dict[str, tuple[Tensor, ...]]) -> Tensor:
-    """The input's share of all gates, both directions in one product: (N, D * 4H)."""
-    weight_ih = torch.cat(by_name["weight_ih"]).T
-    if "bias_ih" not in by_name:
-        return x @ weight_ih
-    bias = torch.cat(by_name["bias_ih"]) + torch.cat(by_name["bias_hh"])
-    return torch.addmm(bias, x, weight_ih)
+def _begin_states(start: Tensor, walk: PackedWalk) -> Tensor:
+    """Room for the states before the first step and after each: (D, B, H) to (D, B + N, H)."""
+    num_directions, batch_size, hidden_size = start.shape
+    states = start.new_empty(num_directions, batch_size + walk.num_rows, hidden_size)
+    states[:, :batch_size] = start
+    return states
 
 
-def _precision(dtype: torch.dtype, use_tf32: bool) -> str:
-    """How the kernels multiply; three TF32 products are as exact as one of float32, on tensor cores too."""
-    if dtype != torch.float32 and is_interpreted():
-        return "widened"
-    return "tf32" if use_tf32 else "tf32x3"
+def _in_walk_order(rows: Tensor, walk: PackedWalk, num_directions: int) -> Tensor:
+    """Rows (N, F) in the order in which each direction meets them: (D, N, F)."""
+    return torch.stack([rows, walk.reverse(rows)][:num_directions])
+
+
+def _split_directions(rows: Tensor, walk: PackedWalk, num_directions: int) -> Tensor:
+    """The inverse of `join_directions`: (N, D * H) to (D, N, H)."""
+    forward, *backward = rows.chunk(num_directions, dim=1)
+    return torch.stack([forward, *map(walk.reverse, backward)])
+
+
+def _sum_directions(rows: Tensor, walk: PackedWalk) -> Tensor:
+    """Rows (D, N, F) of one input, each direction in its own order, to (N, F)."""
+    return rows[0] if len(rows) == 1 else rows[0] + walk.reverse(rows[1])
+
+
+def _add_to_last(rows: Tensor, last: Tensor, walk: PackedWalk) -> None:
+    """Add (D, B, H) to the rows (D, N, H) with which sequences end, in place."""
+    if walk.is_dense:  # no index that would have to travel to the GPU
+        rows[:, walk.num_rows - walk.batch_sizes[0] :] += last
+    else:
+        rows[:, walk.last] += last

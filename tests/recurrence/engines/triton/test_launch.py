@@ -1,47 +1,43 @@
+"""One launch for each time step, of one kernel for padded and packed input alike."""
+
 from __future__ import annotations
 
 import pytest
 import torch
-from triton_layers import (
-    LSTM,
-    differentiate,
-    draw_layer,
-    draw_plan,
-    run_reference,
-    run_triton,
-)
+from triton_layers import differentiate, draw_layer, run_triton
 
 pytestmark = pytest.mark.usefixtures("interpreter")
 
 
-def test_a_larger_layer_takes_the_plan_of_the_table() -> None:
-    from seqtrain.recurrence.engines.triton.engine import triton_layer
+@pytest.mark.parametrize("batch_sizes", [(2, 2, 2), (3, 2, 1)])
+def test_a_launch_for_each_step_in_each_pass(
+    monkeypatch: pytest.MonkeyPatch, batch_sizes: tuple[int, ...]
+) -> None:
+    from seqtrain.recurrence.engines.triton import kernels
+    from seqtrain.recurrence.engines.triton.launch import Launch
 
-    layer = draw_layer(130, (3, 2))
-    mine = differentiate(layer, lambda: triton_layer(LSTM, layer.x, layer.weights, layer.state, layer.walk))
-    theirs = differentiate(layer, lambda: run_reference(layer))
-    for left, right in zip(mine, theirs, strict=True):
-        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-5)
+    launches: list[Launch] = []
+    run = Launch.run
+    monkeypatch.setattr(Launch, "run", lambda launch: (launches.append(launch), run(launch))[1])
+    differentiate(draw_layer(40, batch_sizes), run_triton)
+    assert [launch.kernel for launch in launches] == [kernels.forward_step] * 3 + [kernels.backward_step] * 3
+    assert all(launch.grid == (1, 2, 2) for launch in launches)  # 40 units are two programs' share
 
 
-@pytest.mark.parametrize("regime", ["whole", "group", "step"])
-def test_repeats_bit_by_bit_and_changes_no_argument(regime: str) -> None:
+def test_repeats_bit_by_bit_and_changes_no_argument() -> None:
     layer = draw_layer(17, (17, 3))
     before = [leaf.detach().clone() for leaf in layer.leaves]
-    plan = draw_plan(layer, regime)
-    first = differentiate(layer, lambda: run_triton(layer, plan))
-    second = differentiate(layer, lambda: run_triton(layer, plan))
+    first = differentiate(layer, run_triton)
+    second = differentiate(layer, run_triton)
     assert all(torch.equal(left, right) for left, right in zip(first, second, strict=True))
     assert all(torch.equal(left, right) for left, right in zip(before, layer.leaves, strict=True))
 
 
-@pytest.mark.parametrize("regime", ["whole", "group", "step"])
-def test_inference_gives_the_same_bits(regime: str) -> None:
+def test_inference_gives_the_same_bits() -> None:
     layer = draw_layer(17, (5, 5, 2))
-    plan = draw_plan(layer, regime)
-    output, final = run_triton(layer, plan)
+    output, final = run_triton(layer)
     with torch.no_grad():
-        alone, alone_final = run_triton(layer, plan)
+        alone, alone_final = run_triton(layer)
     assert output.requires_grad
     assert not alone.requires_grad
     for left, right in zip((output, *final), (alone, *alone_final), strict=True):
