@@ -53,11 +53,11 @@ def add_encoder(graph: Graph, encoder: nn.Module, inputs: dict[str, str]) -> str
     """Add an encoder; returns (batch, time, output_size).
 
     Raises:
-        ConfigError: it is not one of seqtrain's own.
+        ConfigError: it is not exactly one of seqtrain's own.
     """
-    if isinstance(encoder, VectorEncoder):
+    if type(encoder) is VectorEncoder:
         return inputs["features"]
-    if not isinstance(encoder, WordEncoder):
+    if type(encoder) is not WordEncoder:
         raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
     parts = []
     if encoder.word_embedding is not None:
@@ -101,11 +101,11 @@ def add_head(graph: Graph, head: nn.Module, states: States, lengths: str) -> str
     """Add a head; returns its scores, (batch, time, num_targets) or (batch, num_targets).
 
     Raises:
-        ConfigError: it is not one of seqtrain's own.
+        ConfigError: it is not exactly one of seqtrain's own.
     """
-    if isinstance(head, (TagHead, CRFHead)):
+    if type(head) is TagHead or type(head) is CRFHead:
         summary = graph.add("Transpose", states.every, perm=[1, 0, 2])
-    elif isinstance(head, LabelHead):
+    elif type(head) is LabelHead:
         summary = _summarize(graph, head, states, lengths)
     else:
         raise ConfigError([f"head: {type(head).__name__} cannot be exported; label, tags and crf can"])

@@ -56,7 +56,7 @@ def _add_inputs(graph: Graph, members: list[Network], spec: DataSpec) -> tuple[d
 
 
 def _add_member(graph: Graph, network: Network, inputs: dict[str, str], lengths: str) -> str:
-    if not isinstance(network.backbone, RecurrentBackbone):
+    if type(network.backbone) is not RecurrentBackbone:
         raise ConfigError([f"model: {type(network.backbone).__name__} cannot be exported as ONNX"])
     features = add_encoder(graph, network.encoder, inputs)
     by_step = graph.add("Transpose", features, perm=[1, 0, 2])

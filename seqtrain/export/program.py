@@ -13,7 +13,8 @@ from seqtrain.config import ConfigError
 from seqtrain.data import View
 from seqtrain.export.crf import CRF_TENSORS
 from seqtrain.export.scan import ScannedRecurrence, ScannedWordEncoder
-from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
+from seqtrain.model import CRFHead, Ensemble, Network, VectorEncoder, WordEncoder
+from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
 from seqtrain.records import DataSpec
 
@@ -127,20 +128,18 @@ class Member(nn.Module):
 
 
 def _scanned_encoder(encoder: nn.Module) -> nn.Module:
-    if isinstance(encoder, VectorEncoder):
+    if type(encoder) is VectorEncoder:
         return encoder
-    if isinstance(encoder, WordEncoder):
+    if type(encoder) is WordEncoder:
         return ScannedWordEncoder(encoder)
     raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
 
 
 def _scanned_backbone(backbone: nn.Module) -> nn.Module:
-    if not isinstance(backbone, RecurrentBackbone):
-        raise ConfigError([f"model: {type(backbone).__name__} cannot be exported with format=torch"])
     try:
-        return ScannedRecurrence(backbone.rnn)
+        return ScannedRecurrence(recurrent_module(backbone))
     except (TypeError, ValueError) as error:
-        raise ConfigError([f"model: {error}"]) from None
+        raise ConfigError([f"model: {error}; only what can be traced is exported"]) from None
 
 
 def _example_inputs(spec: DataSpec) -> dict[str, Tensor]:

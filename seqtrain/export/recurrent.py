@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from seqtrain.config import ConfigError
 from seqtrain.export.graph import Graph
@@ -63,19 +64,25 @@ def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> 
     return States(every, final)
 
 
-def operator_of(rnn: nn.Module) -> str:
+def operator_of(rnn: Any) -> str:
     """The ONNX operator that computes a recurrent module.
 
     Raises:
         ConfigError: there is none.
     """
-    cell = rnn.cell if isinstance(rnn, BiLSTM) else None
-    for kind, operator in ((nn.LSTM, "LSTM"), (nn.GRU, "GRU"), (nn.RNN, "RNN")):
-        if isinstance(rnn, kind) or cell == operator.lower():
-            return operator
-    what = f"model.cell: {cell}" if cell else f"model: {type(rnn).__name__}"
+    # A subclass may compute something else.
+    kind = type_before_parametrizations(rnn)
+    operators = {nn.LSTM: "LSTM", nn.GRU: "GRU", nn.RNN: "RNN"}
+    if kind in operators and not rnn.proj_size:
+        return operators[kind]
+    if kind is BiLSTM and rnn.cell in ("lstm", "gru"):
+        return str(rnn.cell).upper()
+    what = f"model.cell: {rnn.cell}" if kind is BiLSTM else f"model: {kind.__name__}"
     raise ConfigError(
-        [f"{what} has no ONNX operator; rnn, lstm, gru, and bilstm with cell=lstm or cell=gru have one"]
+        [
+            f"{what} has no ONNX operator; rnn, lstm, gru, and bilstm with cell=lstm or cell=gru have one, "
+            "without projections, but not their subclasses"
+        ]
     )
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqtrain.data import Dataset, View, WordDataset, sorted_batches
 from seqtrain.errors import InputError
 from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.reach import reach
 from seqtrain.model import Network
+from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
 from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
@@ -71,13 +72,18 @@ def examine(
 
     Raises:
         RunError: a score is nan or infinite.
+        InputError: the backbone cannot be traced.
     """
+    try:
+        rnn = recurrent_module(network.backbone)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model: {error}") from None
     network.eval()
     examples: dict[int, Example] = {}
     for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
         places = [indices[place] for place in chosen.tolist()]
         batch = dataset.batch(places)
-        observation = _observe(network, batch)
+        observation = _observe(network, rnn, batch)
         parts = _stack_parts(observation)
         for row, index in enumerate(places):
             steps = int(batch.lengths[row])
@@ -93,11 +99,11 @@ def examine(
     return [examples[index] for index in indices]
 
 
-def _observe(network: Network, batch: SequenceBatch) -> _Observation:
+def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observation:
     head: Any = network.head
     with torch.enable_grad():
         features = network.encoder(batch.inputs)
-        traced = trace(_recurrent_module(network), features, batch.lengths)
+        traced = trace(rnn, features, batch.lengths)
         scores = head(traced.output, traced.summary, batch.lengths)
         predictions = head.decode(scores, batch.lengths)
         targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
@@ -105,16 +111,6 @@ def _observe(network: Network, batch: SequenceBatch) -> _Observation:
         reached = reach(traced, scores, targets) if targets.ndim == 2 else None
     confidences = head.confidences(scores.detach(), predictions, batch.lengths)
     return _Observation(traced, gradients, predictions, confidences, reached)
-
-
-def _recurrent_module(network: Network) -> torch.nn.Module:
-    rnn = getattr(network.backbone, "rnn", None)
-    if not isinstance(rnn, torch.nn.Module):
-        raise InputError(
-            f"model: cannot look inside {type(network.backbone).__name__}; inspect shows torch.nn.RNN, LSTM "
-            "and GRU, and seqtrain.model.BiLSTM"
-        )
-    return rnn
 
 
 def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:

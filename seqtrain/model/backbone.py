@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqtrain.model.bilstm import BiLSTM
 from seqtrain.records import BackboneOutput, FinalState
+from seqtrain.recurrence.trace import find_cell
 
 TORCH_ATTRIBUTES = (
     "hidden_size",
@@ -94,6 +95,24 @@ class RecurrentBackbone(nn.Module):
             states = states.transpose(0, 1)
         final = FinalState(*final) if isinstance(final, tuple) else FinalState(final)
         return BackboneOutput(states, final.summarize(self.num_directions), final)
+
+
+def recurrent_module(backbone: nn.Module) -> Any:
+    """The module with the weights of a backbone's recurrence, whose equations are known.
+
+    Gates, gradients through time, `inspect` and `export` are for these backbones.
+
+    Raises:
+        TypeError: the backbone is no RecurrentBackbone, or its module cannot be traced; see
+            `seqtrain.recurrence.trace.find_cell`.
+        ValueError: the module has projections.
+    """
+    if type(backbone) is not RecurrentBackbone:
+        raise TypeError(
+            f"{type(backbone).__name__} cannot be traced: it is a backbone with equations of its own"
+        )
+    find_cell(backbone.rnn)
+    return backbone.rnn
 
 
 def check_backbone(backbone: nn.Module, input_size: int) -> None:

@@ -19,6 +19,7 @@ from seqtrain.recurrence import (
     run_layers,
     trace_layers,
 )
+from seqtrain.recurrence.trace import register_traced
 
 Final: TypeAlias = tuple[Tensor, Tensor] | Tensor
 
@@ -226,6 +227,9 @@ class BiLSTM(nn.Module):
 
     def _return_state(self, state: State) -> Final:
         return (state[0], state[1]) if len(state) == 2 else state[0]
+
+
+register_traced(BiLSTM, lambda layer: CELLS[layer.cell])
 
 
 def _permute(state: State, order: Tensor | None) -> State:

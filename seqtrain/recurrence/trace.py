@@ -6,11 +6,13 @@ Fused layers return only the last layer's h. Here the same weights run through t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from seqtrain.records import FinalState
 from seqtrain.recurrence.cells import CELLS, RNN, Cell, Gates, State, Weights
@@ -18,12 +20,22 @@ from seqtrain.recurrence.engines.reference import join_directions, run_steps, st
 from seqtrain.recurrence.packed_rows import PackedRows
 from seqtrain.recurrence.precision import without_autocast
 
-_TORCH_CELLS: dict[str, Cell] = {
-    "RNN_TANH": RNN("tanh"),
-    "RNN_RELU": RNN("relu"),
-    "LSTM": CELLS["lstm"],
-    "GRU": CELLS["gru"],
+# By exact class, since a subclass may compute something else: from an instance to its cell.
+_CELLS_OF: dict[type[nn.Module], Callable[[Any], Cell]] = {
+    nn.RNN: lambda rnn: RNN(rnn.nonlinearity),
+    nn.LSTM: lambda _: CELLS["lstm"],
+    nn.GRU: lambda _: CELLS["gru"],
 }
+
+
+def register_traced(kind: type[nn.Module], cell_of: Callable[[Any], Cell]) -> None:
+    """Let modules of exactly this class be traced, with the attributes and parameters of torch.nn.LSTM.
+
+    Args:
+        kind: the class.
+        cell_of: from an instance to the cell whose equations it computes.
+    """
+    _CELLS_OF[kind] = cell_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
     """Run `features` through the weights of `rnn` as in evaluation: without dropout between the layers.
 
     Args:
-        rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells.
+        rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells; no subclass.
         features: (batch, time, input_size), regardless of `rnn.batch_first`.
         lengths: (batch,) int64 on the CPU, each from 1 to time.
         state: initial state in torch's order, (num_layers * D, batch, hidden) each; zeros by default.
@@ -124,17 +136,18 @@ def find_cell(rnn: nn.Module) -> Cell:
     """The cell whose equations `rnn` computes.
 
     Raises:
-        TypeError: `rnn` is neither one of torch.nn.RNN, LSTM and GRU nor a BiLSTM.
+        TypeError: `rnn` is neither exactly a torch.nn.RNN, LSTM or GRU nor exactly a BiLSTM.
         ValueError: `rnn` has projections (`proj_size`).
     """
-    if isinstance(rnn, nn.RNNBase):
-        if rnn.proj_size:
-            raise ValueError(f"cannot trace an LSTM with projections, got: proj_size={rnn.proj_size}")
-        return _TORCH_CELLS[rnn.mode]
-    name = getattr(rnn, "cell", None)
-    if isinstance(name, str) and name in CELLS:
-        return CELLS[name]
-    raise TypeError(f"rnn must be a torch.nn.RNN, LSTM or GRU or a BiLSTM, got: {type(rnn).__name__}")
+    kind = type_before_parametrizations(rnn)
+    if kind not in _CELLS_OF:
+        raise TypeError(
+            f"{kind.__name__} cannot be traced: torch.nn.RNN, LSTM and GRU and seqtrain.model.BiLSTM can, "
+            "but not their subclasses, which may compute something else"
+        )
+    if getattr(rnn, "proj_size", 0):
+        raise ValueError(f"{kind.__name__} with projections cannot be traced, got: proj_size={rnn.proj_size}")
+    return _CELLS_OF[kind](rnn)
 
 
 def collect_weights(rnn: Any, cell: Cell) -> list[list[Weights]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.trace import Trace, trace
 from seqtrain.telemetry.places import name_place
-from seqtrain.telemetry.sample import recurrent_module
 
 MIN_LENGTH = 5  # shorter sequences have no fifths
 
@@ -19,11 +19,9 @@ def trace_network(network: Network, batch: SequenceBatch) -> Trace:
 
     Raises:
         TypeError: the backbone is none that can be traced.
+        ValueError: it has projections.
     """
-    rnn = recurrent_module(network)
-    if rnn is None:
-        raise TypeError(f"cannot trace {type(network.backbone).__name__}")
-    return trace(rnn, network.encoder(batch.inputs), batch.lengths)
+    return trace(recurrent_module(network.backbone), network.encoder(batch.inputs), batch.lengths)
 
 
 def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from seqtrain.recurrence.trace import find_cell
 from seqtrain.telemetry.gates import KEEPING_GATES, TANH_GATES
 from seqtrain.telemetry.places import DIRECTIONS, name_place
 from seqtrain.telemetry.reach import has_loss_at_one_step
-from seqtrain.telemetry.sample import members_of, recurrent_module
+from seqtrain.telemetry.sample import members_of, traced_module
 from seqtrain.telemetry.weights import GATES
 
 Layout: TypeAlias = dict[str, dict[str, tuple[str, list[str]]]]  # charts by group: kind and tags
@@ -93,7 +93,7 @@ def layout_of(pl_module: pl.LightningModule) -> Layout:
     members = members_of(pl_module)
     _, network = members[0]
     backbone: Any = network.backbone
-    rnn: Any = recurrent_module(network)
+    rnn = traced_module(network)
     return build_layout(
         num_layers=getattr(getattr(backbone, "rnn", backbone), "num_layers", 1),
         num_directions=getattr(backbone, "num_directions", 1),

@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
+from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.recurrence.trace import Trace
 from seqtrain.telemetry.gates import gate_statistics
@@ -24,7 +25,6 @@ from seqtrain.telemetry.sample import (
     draw_sample,
     looking_at,
     members_of,
-    recurrent_module,
 )
 from seqtrain.telemetry.sink import Sink, sink_of
 from seqtrain.telemetry.steps import is_due
@@ -67,8 +67,11 @@ class RecurrenceTelemetry(pl.Callback):
         self._pace.start()
         if not trainer.is_global_zero:
             return
-        if all(recurrent_module(network) is None for _, network in members_of(pl_module)):
-            log.info("the backbone is of its own kind: no gates and no gradients through time are logged")
+        _, first = members_of(pl_module)[0]
+        try:
+            recurrent_module(first.backbone)
+        except (TypeError, ValueError) as error:
+            log.info("no gates and no gradients through time are logged: %s", error)
             return
         self._sample = draw_sample(trainer, self.num_sequences, _max_steps(pl_module))
 
@@ -131,13 +134,9 @@ class RecurrenceTelemetry(pl.Callback):
 
 def _max_steps(pl_module: pl.LightningModule) -> int:
     """The number of steps of all sequences together that keeps the memory of a trace bounded."""
-    modules: list[Any] = [recurrent_module(network) for _, network in members_of(pl_module)]
-    states_per_step = max(
-        int(rnn.hidden_size) * int(rnn.num_layers) * (2 if rnn.bidirectional else 1)
-        for rnn in modules
-        if rnn is not None
-    )
-    return MAX_STATES // states_per_step
+    _, first = members_of(pl_module)[0]
+    rnn = recurrent_module(first.backbone)
+    return MAX_STATES // (int(rnn.hidden_size) * int(rnn.num_layers) * (2 if rnn.bidirectional else 1))
 
 
 def _draw(

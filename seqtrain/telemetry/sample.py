@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from seqtrain.data.corpus import Corpus
+from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import DataSpec, SequenceBatch
-from seqtrain.recurrence.trace import find_cell
 from seqtrain.telemetry.places import name_members
 
 
@@ -70,14 +70,12 @@ def members_of(pl_module: pl.LightningModule) -> list[tuple[str, Network]]:
     return list(zip(name_members(len(members)), cast(list[Network], members), strict=True))
 
 
-def recurrent_module(network: Network) -> nn.Module | None:
+def traced_module(network: Network) -> Any:
     """The module with the weights of the recurrence; None where it is none that can be traced."""
-    rnn = getattr(network.backbone, "rnn", network.backbone)
     try:
-        find_cell(rnn)
+        return recurrent_module(network.backbone)
     except (TypeError, ValueError):
         return None
-    return rnn
 
 
 @contextmanager

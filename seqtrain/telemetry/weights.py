@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from seqtrain.recurrence.trace import find_cell
 from seqtrain.telemetry.places import name_place
-from seqtrain.telemetry.sample import members_of, recurrent_module
+from seqtrain.telemetry.sample import members_of, traced_module
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.telemetry.steps import has_stepped
 
@@ -88,7 +88,7 @@ def _norms_by_gate(matrix: Tensor, gates: tuple[str, ...]) -> Tensor:
 def _matrices(pl_module: pl.LightningModule) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
     """Each matrix of each layer and direction: its tag, the gates that its rows belong to, and itself."""
     for member, network in members_of(pl_module):
-        rnn: Any = recurrent_module(network)
+        rnn = traced_module(network)
         if rnn is None:
             continue
         gates = GATES.get(find_cell(rnn).name, ("",))

@@ -67,7 +67,7 @@ def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()
         callbacks.append(TrainingCurves(cfg.task.monitor))
     trainer = _construct_trainer(cfg, callbacks, loggers)
     check_devices(trainer)
-    _check_backend(cfg, trainer)
+    _check_device(cfg, trainer)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         skip_unused_hooks(callback)
     return trainer
@@ -86,7 +86,7 @@ def _construct_trainer(
             cfg.trainer,
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfiler()}),
             max_epochs=-1 if cfg.trainer.max_epochs == "auto" else cfg.trainer.max_epochs,
-            precision=_precision(cfg.trainer),
+            precision=choose_precision(cfg.trainer),
             callbacks=[*callbacks],
             logger=[*loggers] or False,
             plugins=[*(cfg.trainer.get("plugins") or []), LocalCheckpointIO()],
@@ -101,10 +101,15 @@ def _construct_trainer(
     return trainer
 
 
-def _check_backend(cfg: DictConfig, trainer: pl.Trainer) -> None:
+def _check_device(cfg: DictConfig, trainer: pl.Trainer) -> None:
+    """Refuse what the device of the training cannot do."""
     device = trainer.strategy.root_device.type
     if cfg.model.get("backend") == "triton" and device != "cuda":
         raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
+    if cfg.optimizer.get("capturable") and device == "cpu":
+        raise ConfigError(
+            ["optimizer.capturable: true needs a GPU, and this runs on cpu; give optimizer.capturable=false"]
+        )
 
 
 def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
@@ -130,7 +135,7 @@ def build_evaluator(cfg: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> p
         # A run trained on a GPU can be evaluated where there is none.
         accelerator=cfg.trainer.accelerator if torch.cuda.is_available() else "cpu",
         devices=1,
-        precision=_precision(cfg.trainer),  # type: ignore[arg-type]
+        precision=choose_precision(cfg.trainer),  # type: ignore[arg-type]
         limit_val_batches=cfg.trainer.limit_val_batches,
         limit_test_batches=cfg.trainer.limit_test_batches,
         callbacks=list(callbacks),
@@ -175,7 +180,8 @@ def _schedule(cfg: DictConfig) -> ScheduleBuilder:
     return build
 
 
-def _precision(trainer: DictConfig) -> str | int | None:
+def choose_precision(trainer: DictConfig) -> str | int | None:
+    """The precision that `cfg.trainer` asks for; for `auto` that which suits the device."""
     if trainer.precision != "auto":
         given: str | int | None = trainer.precision
         return given

@@ -110,6 +110,31 @@ class SequenceLearner(pl.LightningModule):
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
         self.log_dict(metrics, logger=False, sync_dist=True)
 
+    # Lightning's annotations of the optimizer and its closure are wider than what an automatic step passes.
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
+    ) -> None:
+        def closure() -> Any:
+            loss = optimizer_closure()  # forward and backward
+            _unscale_fused(self.trainer)
+            return loss
+
+        super().optimizer_step(epoch, batch_idx, optimizer, closure)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # Lightning's own refuses fused optimizers in mixed precision, which in float16 unscale gradients in
+        # their step, after clipping. Here nothing is left to unscale.
+        if gradient_clip_val:
+            precision = self.trainer.precision_plugin
+            by_value = gradient_clip_algorithm == "value"
+            clip = precision.clip_grad_by_value if by_value else precision.clip_grad_by_norm
+            clip(optimizer, gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         optimizer = self.build_optimizer(p for p in self.parameters() if p.requires_grad)
         schedule = self.build_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
@@ -124,3 +149,15 @@ class SequenceLearner(pl.LightningModule):
         for schedule in checkpoint.get("lr_schedulers", []):
             for key in ("total_steps", "_schedule_phases"):
                 schedule.pop(key, None)
+
+
+def _unscale_fused(trainer: pl.Trainer) -> None:
+    """Divide float16's scale out of the gradients of an optimizer that would do so in its own step.
+
+    That would be too late for clipping, and for callbacks that look at gradients. The scaler remembers that
+    they are unscaled, and the step takes them as they are. For all other optimizers the trainer does it.
+    """
+    (optimizer,) = trainer.optimizers
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+        scaler.unscale_(optimizer)

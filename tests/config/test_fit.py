@@ -56,9 +56,9 @@ from seqtrain.config.resolve import resolve_tree
             "optimizer.nesterov: true needs optimizer.momentum above 0",
         ),
         (
-            "trainer.precision=16-mixed",
-            "optimizer.fused: true does not go with trainer.precision=16-mixed, whose scaled gradients could "
-            "not be clipped; give optimizer.fused=false",
+            "optimizer.foreach=true",
+            "optimizer.foreach: true and optimizer.fused=true are two ways of doing the same; "
+            "give optimizer.fused=false",
         ),
         (
             "trainer.max_epochs=null",

@@ -183,6 +183,29 @@ class TestRefusals:
         class Other(nn.Module):
             output_size = 5
 
+        class HalfGRU(nn.GRU):
+            pass
+
+        class Own(BiLSTM):
+            pass
+
+        class Head(LabelHead):
+            pass
+
+        for rnn in (HalfGRU(5, 6), Own(5, 6), nn.LSTM(5, 6, proj_size=3)):
+            with pytest.raises(
+                ConfigError,
+                match=rf"model: {type(rnn).__name__} has no ONNX operator; .* but not their subclasses",
+            ):
+                build_onnx(make_network(rnn), FEATURES)
+        network = make_network(nn.LSTM(5, 6))
+        network.encoder = Encoder(FEATURES)
+        with pytest.raises(ConfigError, match="encoder: Encoder cannot be exported; words and vectors can"):
+            build_onnx(network, FEATURES)
+        network = make_network(nn.LSTM(5, 6))
+        network.head = Head(6, 3, 0.0, 0.0)
+        with pytest.raises(ConfigError, match="head: Head cannot be exported; label, tags and crf can"):
+            build_onnx(network, FEATURES)
         network = make_network(nn.LSTM(5, 6))
         network.backbone = Other()
         with pytest.raises(ConfigError, match="model: Other cannot be exported as ONNX"):

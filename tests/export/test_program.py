@@ -174,14 +174,17 @@ class TestRefusals:
 
         network = Network(VectorEncoder(FEATURES), RecurrentBackbone(nn.GRU(5, 5)), LabelHead(5, 3, 0.0, 0.0))
         network.backbone = Other()
-        with pytest.raises(ConfigError, match="model: Other cannot be exported with format=torch"):
+        with pytest.raises(
+            ConfigError,
+            match="model: Other cannot be traced: it is a backbone with equations of its own; only what can",
+        ):
             build_program(network, FEATURES)
 
     def test_projections(self) -> None:
         backbone = RecurrentBackbone(nn.LSTM(5, 6, proj_size=3, batch_first=True))
         network = Network(VectorEncoder(FEATURES), backbone, LabelHead(3, 3, 0.0, 0.0))
         with pytest.raises(
-            ConfigError, match="model: cannot trace an LSTM with projections, got: proj_size=3"
+            ConfigError, match="model: LSTM with projections cannot be traced, got: proj_size=3; only"
         ):
             build_program(network, FEATURES)
 

@@ -10,7 +10,7 @@ from seqtrain.data import Dataset, encode_sentences
 from seqtrain.errors import InputError
 from seqtrain.inspection.examine import Example, examine
 from seqtrain.inspection.sample import load_dev
-from seqtrain.model import Network
+from seqtrain.model import Network, RecurrentBackbone
 from seqtrain.predictor import Predictor
 from seqtrain.recurrence.trace import trace
 from seqtrain.training.construct import construct
@@ -116,7 +116,22 @@ def test_a_backbone_that_cannot_be_traced_is_refused(classifier: Any) -> None:
     network.backbone = torch.nn.Identity()
     with pytest.raises(
         InputError,
-        match=r"^model: cannot look inside Identity; inspect shows torch.nn.RNN, LSTM and GRU, and "
-        r"seqtrain.model.BiLSTM$",
+        match=r"^model: Identity cannot be traced: it is a backbone with equations of its own$",
     ):
+        examine(network, spec, dev_of(classifier), [0], "dev")
+
+
+def test_what_looks_like_an_lstm_is_refused_in_words(classifier: Any) -> None:
+    class Alike(torch.nn.Module):
+        """It has the attributes of nn.LSTM, and other equations."""
+
+        hidden_size, num_layers, bidirectional, batch_first, bias, input_size = 3, 1, False, True, True, 8
+
+        def forward(self, features: Any, state: Any = None) -> Any:
+            raise AssertionError
+
+    _, network, spec = classifier
+    network = Network(network.encoder, network.backbone, network.head)
+    network.backbone = RecurrentBackbone(Alike())
+    with pytest.raises(InputError, match=r"^model: Alike cannot be traced: torch.nn.RNN, LSTM and GRU and "):
         examine(network, spec, dev_of(classifier), [0], "dev")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqtrain.model import BiLSTM
@@ -203,16 +204,41 @@ def test_dropout_is_off_while_training() -> None:
     assert torch.equal(trace(rnn.train(), features, LENGTHS).output, expected)
 
 
-def test_refuses_another_module() -> None:
+class HalfGRU(nn.GRU):
+    """What it computes is not what the weights of a GRU say."""
+
+    def forward(self, *arguments):
+        output, final = super().forward(*arguments)
+        return output / 2, final
+
+
+class OwnCell(BiLSTM):
+    pass
+
+
+@pytest.mark.parametrize(
+    "rnn", [nn.Linear(3, 5), HalfGRU(3, 5), OwnCell(3, 5)], ids=lambda rnn: type(rnn).__name__
+)
+def test_refuses_another_module_and_subclasses(rnn: nn.Module) -> None:
     with pytest.raises(
-        TypeError, match=r"^rnn must be a torch.nn.RNN, LSTM or GRU or a BiLSTM, got: Linear$"
+        TypeError,
+        match=rf"^{type(rnn).__name__} cannot be traced: torch.nn.RNN, LSTM and GRU and "
+        r"seqtrain.model.BiLSTM can, but not their subclasses, which may compute something else$",
     ):
-        trace(nn.Linear(3, 5), torch.zeros(1, 2, 3), torch.tensor([2]))
+        trace(rnn, torch.zeros(1, 2, 3), torch.tensor([2]))
+
+
+def test_parametrized_weights_are_traced_as_the_module_uses_them() -> None:
+    rnn, features = make("lstm")
+    register_parametrization(rnn, "weight_hh_l0", nn.Hardtanh(-0.1, 0.1))
+    assert type(rnn) is not nn.LSTM  # a class of its own, which torch makes
+    output, _ = run_module(rnn, features)
+    torch.testing.assert_close(trace(rnn, features, LENGTHS).output, output, **EXACT)
 
 
 def test_refuses_projections() -> None:
     rnn = nn.LSTM(3, 5, proj_size=2)
-    with pytest.raises(ValueError, match=r"^cannot trace an LSTM with projections, got: proj_size=2$"):
+    with pytest.raises(ValueError, match=r"^LSTM with projections cannot be traced, got: proj_size=2$"):
         trace(rnn, torch.zeros(1, 2, 3), torch.tensor([2]))
 
 

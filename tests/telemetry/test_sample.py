@@ -7,8 +7,18 @@ import torch
 from small_networks import network
 from torch import nn
 
-from seqtrain.telemetry.sample import draw_sample, looking_at, recurrent_module
+from seqtrain.model import RecurrentBackbone
+from seqtrain.telemetry.recurrence import RecurrenceTelemetry
+from seqtrain.telemetry.sample import draw_sample, looking_at, traced_module
 from seqtrain.training.build import build_data
+
+
+class HalfGRU(nn.GRU):
+    pass
+
+
+class Gated(RecurrentBackbone):
+    pass
 
 
 def trainer_with(cfg: Any) -> Any:
@@ -50,6 +60,21 @@ def test_looking_changes_nothing() -> None:
 def test_a_backbone_of_its_own_kind_has_no_recurrent_module() -> None:
     rnn = nn.GRU(4, 3)
     made = network("tags", rnn)
-    assert recurrent_module(made) is rnn
-    made.backbone = nn.Linear(4, 3)
-    assert recurrent_module(made) is None
+    assert traced_module(made) is rnn
+    made.backbone.rnn = HalfGRU(4, 3)
+    assert traced_module(made) is None
+    made.backbone = Gated(nn.GRU(4, 3))
+    assert traced_module(made) is None
+
+
+def test_a_subclass_is_left_out_of_the_telemetry_in_words(caplog) -> None:
+    callback = RecurrenceTelemetry(1, num_sequences=2, gates=True, gradients=True, figures=False)
+    learner: Any = SimpleNamespace(network=network("tags", HalfGRU(4, 3)))
+    trainer: Any = SimpleNamespace(is_global_zero=True)
+    with caplog.at_level("INFO", "seqtrain"):
+        callback.on_fit_start(trainer, learner)
+    assert caplog.messages == [
+        "no gates and no gradients through time are logged: HalfGRU cannot be traced: torch.nn.RNN, LSTM and "
+        "GRU and seqtrain.model.BiLSTM can, but not their subclasses, which may compute something else"
+    ]
+    callback.on_train_end(SimpleNamespace(global_step=3), learner)  # nothing to look at

@@ -20,13 +20,16 @@ class Optimizer:
     differentiable: bool = OPTIONAL
 
     @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        trainer = tree["trainer"]
-        is_scaled = str(trainer.get("precision")) in ("16", "16-mixed")
-        if is_scaled and trainer.get("gradient_clip_val") and node.get("fused"):
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if node.get("fused") and node.get("foreach"):
             yield (
-                f"optimizer.fused: true does not go with trainer.precision={trainer['precision']}, whose "
-                "scaled gradients could not be clipped; give optimizer.fused=false"
+                "optimizer.foreach: true and optimizer.fused=true are two ways of doing the same; "
+                "give optimizer.fused=false"
+            )
+        if node.get("differentiable"):
+            yield (
+                "optimizer.differentiable: true needs a training that differentiates through the optimizer's "
+                "steps, which this one does not; give optimizer.differentiable=false"
             )
 
 
@@ -51,6 +54,8 @@ class SGD(Optimizer):
         yield from Optimizer.contradictions(node, tree)
         if node.get("nesterov") and not node.get("momentum"):
             yield "optimizer.nesterov: true needs optimizer.momentum above 0"
+        if node.get("nesterov") and node.get("dampening"):
+            yield "optimizer.nesterov: true needs optimizer.dampening=0"
 
 
 @describes("optimizer", "torch.optim.AdamW")

@@ -10,19 +10,35 @@ from seqtrain.config.schemas.torch import SGD, Optimizer
 from seqtrain.config.schemas.values import words_of
 
 
-@pytest.mark.parametrize("precision", ["16-mixed", "16", 16])
-def test_a_fused_optimizer_does_not_clip_scaled_gradients(precision: str | int) -> None:
-    tree = {"trainer": {"precision": precision, "gradient_clip_val": 1.0}}
-    (problem,) = Optimizer.contradictions({"fused": True}, tree)
-    assert problem.startswith(f"optimizer.fused: true does not go with trainer.precision={precision}, ")
-    assert [*Optimizer.contradictions({"fused": False}, tree)] == []
-    assert [*Optimizer.contradictions({"fused": True}, {"trainer": {"precision": "bf16-mixed"}})] == []
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_a_fused_optimizer_goes_with_every_precision(precision: str) -> None:
+    assert [*Optimizer.contradictions({"fused": True}, {"trainer": {"precision": precision}})] == []
+
+
+def test_torch_does_not_take_both_kinds_of_kernels() -> None:
+    (problem,) = Optimizer.contradictions({"fused": True, "foreach": True}, {})
+    assert problem == (
+        "optimizer.foreach: true and optimizer.fused=true are two ways of doing the same; "
+        "give optimizer.fused=false"
+    )
+    assert [*Optimizer.contradictions({"fused": False, "foreach": True}, {})] == []
+
+
+def test_no_step_is_differentiated() -> None:
+    (problem,) = Optimizer.contradictions({"differentiable": True}, {})
+    assert problem == (
+        "optimizer.differentiable: true needs a training that differentiates through the optimizer's steps, "
+        "which this one does not; give optimizer.differentiable=false"
+    )
 
 
 def test_nesterov_needs_momentum() -> None:
     tree = {"trainer": {}}
     assert [*SGD.contradictions({"nesterov": True, "momentum": 0.0}, tree)] == [
         "optimizer.nesterov: true needs optimizer.momentum above 0"
+    ]
+    assert [*SGD.contradictions({"nesterov": True, "momentum": 0.9, "dampening": 0.1}, tree)] == [
+        "optimizer.nesterov: true needs optimizer.dampening=0"
     ]
     assert [*SGD.contradictions({"nesterov": True, "momentum": 0.9}, tree)] == []
 
