@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,9 @@ from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
 from seqtrain.records import IGNORED, DataSpec, SequenceBatch
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
+from seqtrain.telemetry.gradients import walk_norms
+from seqtrain.telemetry.places import name_place
+from seqtrain.telemetry.reach import Distances, norms_by_distance
 
 BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 
@@ -30,7 +33,8 @@ class Example:
     there is one, the gates, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions where
     the targets are unknown. `targets`, `predictions` and `confidences` have an entry for each step, or a
     single one for the whole sequence. `reach` (layers, directions, time, time) is given for a target per
-    step, unless the sequence is very long; see `seqtrain.inspection.reach`.
+    step, unless the sequence is very long; see `seqtrain.inspection.reach`. `by_distance[layer][direction]`
+    has the norms of dL/dh by the distance from the loss L of one step; see `seqtrain.telemetry.reach`.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Example:
     predictions: tuple[int, ...]
     confidences: tuple[float, ...]
     parts: dict[str, Array]
+    by_distance: tuple[tuple[Array, ...], ...]
     reach: Array | None = None
 
     @property
@@ -55,6 +60,7 @@ class _Observation:
     gradients: tuple[tuple[StateGradients, ...], ...]
     predictions: Tensor
     confidences: Tensor
+    distances: dict[str, Distances]
     reach: Array | None
 
 
@@ -94,6 +100,7 @@ def examine(
                 None if words else _image_of(spec, batch, row),
                 *_answers(batch, observation, row),
                 parts={name: values[:, :, row, :steps] for name, values in parts.items()},
+                by_distance=_read_distances(observation, row),
                 reach=None if observation.reach is None else observation.reach[row, :, :, :steps, :steps],
             )
     return [examples[index] for index in indices]
@@ -108,9 +115,11 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
         predictions = head.decode(scores, batch.lengths)
         targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
         gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))
+        norms = walk_norms(gradients, batch.lengths)
+        distances = norms_by_distance(network, replace(batch, targets=targets), traced, norms)
         reached = reach(traced, scores, targets) if targets.ndim == 2 else None
     confidences = head.confidences(scores.detach(), predictions, batch.lengths)
-    return _Observation(traced, gradients, predictions, confidences, reached)
+    return _Observation(traced, gradients, predictions, confidences, distances, reached)
 
 
 def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:
@@ -133,6 +142,21 @@ def _stack_parts(observation: _Observation) -> dict[str, Array]:
         name: torch.stack([torch.stack(layer) for layer in values]).detach().float().numpy()
         for name, values in parts.items()
     }
+
+
+def _read_distances(observation: _Observation, row: int) -> tuple[tuple[Array, ...], ...]:
+    """By layer and direction."""
+
+    def read(place: str) -> Array:
+        norms, num_steps = observation.distances[place]
+        array: Array = norms[row, : int(num_steps[row])].float().numpy()
+        return array
+
+    layers = observation.traced.layers
+    return tuple(
+        tuple(read(name_place(layer, direction)) for direction in range(len(directions)))
+        for layer, directions in enumerate(layers)
+    )
 
 
 def _answers(

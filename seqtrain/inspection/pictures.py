@@ -83,16 +83,20 @@ def draw_units(report: Report, num_bars: int = 20) -> Figure:
 
 
 def draw_gradient(report: Report) -> Figure:
-    """The norm of dL/dh_t by distance from the end, on a logarithmic scale."""
+    """The gradient through time, on a logarithmic scale; see `seqtrain.telemetry.reach`."""
     figure, axes = _new_figure(6, 3.2)
     for layer, directions in enumerate(report.gradient_through_time):
         for direction, norms in enumerate(directions):
             style = "--" if direction else "-"
             label = f"layer {layer} {DIRECTIONS[direction]}"
             axes.plot(norms, style, color=COLOURS[layer % len(COLOURS)], label=label)
-    finite = report.gradient_through_time[np.isfinite(report.gradient_through_time)]
-    scale_decades(axes, [float(finite.min()), float(finite.max())] if finite.size else [])
-    axes.set(xlabel="steps from the state to the loss", title="Norm of dL/dh through time")
+    means = report.gradient_through_time
+    drawn = means[np.isfinite(means) & (means > 0)]
+    scale_decades(axes, [float(drawn.min()), float(drawn.max())] if drawn.size else [])
+    axes.set(
+        xlabel="steps before L, the loss at the direction's last step",
+        title="Gradient through time: mean norm of dL/dh",
+    )
     axes.grid(alpha=0.3)
     axes.invert_xaxis()
     axes.legend()

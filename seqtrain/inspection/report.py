@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.curves import Curve, read_curves
@@ -18,6 +20,7 @@ from seqtrain.inspection.examine import Example
 from seqtrain.inspection.selectivity import selectivity
 from seqtrain.records import DataSpec
 from seqtrain.runs.folder import RunFolder
+from seqtrain.telemetry.reach import Distances, gradient_through_time
 
 DIRECTIONS = ("forward", "backward")
 
@@ -50,22 +53,18 @@ class Report:
 
     @cached_property
     def gradient_through_time(self) -> Array:
-        """The norm of dL/dh_t by the number of steps from t to the loss, (layers, directions, time).
+        """The mean norm of dL/dh by the number of steps to the loss, (layers, directions, steps).
 
-        With a target for each step L is the loss of a single step, and the mean is over all pairs of a step
-        and an earlier one; else it is the loss of the sequence, at the end of the direction's walk. Geometric
-        means over the sample; NaN where nothing is above zero.
+        It is that of TensorBoard, see `seqtrain.telemetry.reach`; NaN where no sequence has as many steps.
         """
         longest = max(example.num_steps for example in self.examples)
-        shape = (*self.examples[0].parts["h"].shape[:2], longest)
-        logs, counts = np.zeros(shape), np.zeros(shape)
-        for example in self.examples:
-            for direction, distance, norms in _norms_by_distance(example):
-                there = norms > 0
-                logs[:, direction, distance] += np.log(norms, out=np.zeros_like(norms), where=there).sum(-1)
-                counts[:, direction, distance] += there.sum(-1)
-        mean = np.divide(logs, counts, out=np.full(shape, np.nan), where=counts > 0)
-        return np.exp(mean).astype(np.float32)
+        means = np.full((*self.examples[0].parts["h"].shape[:2], longest), np.nan, dtype=np.float32)
+        for layer, direction in np.ndindex(means.shape[:2]):
+            rows = [torch.from_numpy(example.by_distance[layer][direction]) for example in self.examples]
+            distances = Distances(pad_sequence(rows, batch_first=True), torch.tensor([*map(len, rows)]))
+            mean = gradient_through_time(distances)
+            means[layer, direction, : len(mean)] = mean
+        return means
 
 
 def build_report(
@@ -98,15 +97,3 @@ def _read_confusions(path: Path) -> tuple[tuple[int, ...], ...] | None:
     with path.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     return tuple(tuple(int(count) for count in row[1:]) for row in rows)
-
-
-def _norms_by_distance(example: Example) -> Iterator[tuple[int, int, Array]]:
-    """Direction, steps to the loss, and the gradients' norms at that distance, (layers, pairs)."""
-    norms = np.linalg.norm(example.parts["gradient"], axis=-1)
-    for direction, distance in np.ndindex(norms.shape[1], example.num_steps):
-        if example.reach is not None:  # time of the loss before time of the state
-            offset = distance if direction else -distance
-            yield direction, distance, example.reach[:, direction].diagonal(offset, axis1=1, axis2=2)
-        elif len(example.predictions) == 1:
-            time = distance if direction else example.num_steps - 1 - distance
-            yield direction, distance, norms[:, direction, time : time + 1]

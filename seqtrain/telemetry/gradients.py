@@ -8,7 +8,7 @@ from torch import Tensor
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.records import SequenceBatch
-from seqtrain.recurrence.trace import Trace, trace
+from seqtrain.recurrence.trace import StateGradients, Trace, trace
 from seqtrain.telemetry.places import name_place
 
 MIN_LENGTH = 5  # shorter sequences have no fifths
@@ -32,12 +32,16 @@ def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dic
     last step of the sequence comes first.
     """
     scores = network.head(traced.output, traced.summary, batch.lengths)
-    gradients = traced.state_gradients(network.loss_sum(scores, batch))
+    return walk_norms(traced.state_gradients(network.loss_sum(scores, batch)), batch.lengths)
+
+
+def walk_norms(gradients: tuple[tuple[StateGradients, ...], ...], lengths: Tensor) -> dict[str, Tensor]:
+    """Norms by place (batch, time), in the order in which the direction takes the steps."""
     norms: dict[str, Tensor] = {}
     for layer, directions in enumerate(gradients):
         for direction, part in enumerate(directions):
             by_step = part.h.norm(dim=2)
-            walked = by_step if direction == 0 else reverse(by_step, batch.lengths)
+            walked = by_step if direction == 0 else reverse(by_step, lengths)
             norms[name_place(layer, direction)] = walked
     return norms
 

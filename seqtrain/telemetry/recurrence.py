@@ -15,6 +15,7 @@ from seqtrain.telemetry.gates import gate_statistics
 from seqtrain.telemetry.gradients import gradient_norms, gradient_statistics, trace_network
 from seqtrain.telemetry.pace import Pace
 from seqtrain.telemetry.reach import (
+    gradient_through_time,
     growth_statistics,
     has_loss_at_one_step,
     norms_by_distance,
@@ -108,11 +109,12 @@ class RecurrenceTelemetry(pl.Callback):
                 traced = trace_network(network, batch)
                 norms = gradient_norms(network, batch, traced) if self.gradients else {}
                 distances = norms_by_distance(network, batch, traced, norms) if self.gradients else {}
+                means = {place: gradient_through_time(each) for place, each in distances.items()}
             if self._last_step != step:
-                sink.scalars(self._scalars(member, network, traced, norms, distances), step, validation=True)
+                sink.scalars(self._scalars(member, network, traced, norms, means), step, validation=True)
             if with_figures:
                 with self._pace.drawing(step):
-                    _draw(sink, step, member, self._sample, traced, distances)
+                    _draw(sink, step, member, self._sample, traced, means)
         self._last_step = step
 
     def _scalars(
@@ -121,13 +123,13 @@ class RecurrenceTelemetry(pl.Callback):
         network: Network,
         traced: Trace,
         norms: dict[str, Tensor],
-        distances: dict[str, Tensor],
+        means: dict[str, Tensor],
     ) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}
         gradients = gradient_statistics(norms, traced.lengths)
-        gradients |= growth_statistics(distances, traced.lengths)
+        gradients |= growth_statistics(means)
         if has_loss_at_one_step(network):
-            gradients |= reach_statistics(distances, traced.lengths)
+            gradients |= reach_statistics(means)
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
         return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}
 
@@ -140,7 +142,7 @@ def _max_steps(pl_module: pl.LightningModule) -> int:
 
 
 def _draw(
-    sink: Sink, step: int, member: str, sample: Sample, traced: Trace, distances: dict[str, Tensor]
+    sink: Sink, step: int, member: str, sample: Sample, traced: Trace, means: dict[str, Tensor]
 ) -> None:
     # The library is imported when something is drawn, not when a training starts.
     from seqtrain.telemetry.figures.example import choose_examples, read_example
@@ -155,6 +157,6 @@ def _draw(
         sink.figure(f"states/{member}example{number}", draw_states(example), step, validation=True)
     if examples[0].directions[0].gates:
         sink.figure(f"gates/{member}example1", draw_gates(examples[0]), step, validation=True)
-    if distances:
-        figure = draw_gradients(distances, traced.lengths)
+    if any(map(len, means.values())):
+        figure = draw_gradients(means)
         sink.figure(f"gradients/{member}through time", figure, step, validation=True)

@@ -1,47 +1,51 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqtrain.inspection.examine import Example
+from seqtrain.inspection.examine import Example, examine
 from seqtrain.inspection.report import Report, _name_run
+from seqtrain.inspection.sample import load_dev
 from seqtrain.records import DataSpec
+from seqtrain.telemetry.gradients import gradient_norms, trace_network
+from seqtrain.telemetry.places import name_place
+from seqtrain.telemetry.reach import gradient_through_time, norms_by_distance
+from seqtrain.training.construct import construct
 
 
-def example(gradient: list[list[float]]) -> Example:
-    """One layer with a unit in each direction, whose gradients by step are given."""
-    values = np.array(gradient, np.float32)[None, :, :, None]
-    return Example("dev 1", None, None, (0,), (0,), (1.0,), {"h": values, "gradient": values})
+def example(by_distance: list[list[float]]) -> Example:
+    """One layer with a unit in each direction, whose gradients by distance from the loss are given."""
+    steps = np.zeros((1, len(by_distance), len(by_distance[0]), 1), np.float32)
+    norms = tuple(np.array(norms, np.float32) for norms in by_distance)
+    return Example("dev 1", None, None, (0,), (0,), (1.0,), {"h": steps}, (norms,))
 
 
 def report(*examples: Example) -> Report:
     return Report("run", (), DataSpec(("a", "b")), examples, (), {}, None)
 
 
-def test_gradients_are_lined_up_where_each_direction_ends() -> None:
-    found = report(example([[1, 2, 4], [4, 2, 1]]), example([[3, 16], [16, 3]])).gradient_through_time
-    np.testing.assert_allclose(found, [[[8, 6**0.5, 1], [8, 6**0.5, 1]]], rtol=1e-6)
+def test_the_mean_is_over_the_examples_that_have_so_many_steps_before_the_loss() -> None:
+    found = report(example([[1, 2, 4], [4, 2]]), example([[3, 0], [5]])).gradient_through_time
+    np.testing.assert_array_equal(found, [[[2, 1, 4], [4.5, 2, np.nan]]])
 
 
-def test_a_loss_at_each_step_is_paired_with_earlier_states() -> None:
-    reach = np.array(
-        [[[1, 0, 0], [4, 1, 0], [16, 4, 1]]], np.float32
-    )  # by the time of the loss, then of the state
-    both = np.stack([reach, reach.transpose(0, 2, 1)], axis=1)
-    found = report(replace(example([[9, 9, 9], [9, 9, 9]]), reach=both)).gradient_through_time
-    np.testing.assert_allclose(found, [[[1, 4, 16], [1, 4, 16]]], rtol=1e-6)
-
-
-def test_steps_without_a_gradient_are_left_out_of_the_mean() -> None:
-    found = report(example([[0, 2, 4]]), example([[5, 2, 4]])).gradient_through_time
-    np.testing.assert_allclose(found, [[[4, 2, 5]]], rtol=1e-6)
-    nothing = report(example([[0, 2]])).gradient_through_time
-    assert nothing[0, 0, 0] == pytest.approx(2)
-    assert np.isnan(nothing[0, 0, 1])
+@pytest.mark.parametrize("fixture", ["tagger", "classifier"])
+def test_the_gradient_through_time_is_that_of_tensorboard(fixture: str, request) -> None:
+    """One run and sample, one number."""
+    cfg, network, spec = request.getfixturevalue(fixture)
+    dev = load_dev(construct(cfg.data), spec)
+    indices = [0, 3, 5, 8, 2]
+    found = report(*examine(network, spec, dev, indices, "dev")).gradient_through_time
+    batch = dev.batch(indices)
+    traced = trace_network(network, batch)
+    distances = norms_by_distance(network, batch, traced, gradient_norms(network, batch, traced))
+    assert len(distances) == found.shape[0] * found.shape[1]
+    for layer, direction in np.ndindex(found.shape[:2]):
+        logged = gradient_through_time(distances[name_place(layer, direction)])
+        np.testing.assert_allclose(found[layer, direction], logged, rtol=1e-4)
 
 
 def test_the_run_folder_gives_metrics_curves_and_confusions(tagger_report: Report, trained_pos: Path) -> None:

@@ -10,7 +10,8 @@ from seqtrain.inspection.selectivity import average_ranks, selectivity
 
 def example(h: np.ndarray, targets: tuple[int, ...] | None) -> Example:
     count = 0 if targets is None else len(targets)
-    return Example("dev 1", None, None, targets, (0,) * count, (1.0,) * count, {"h": h.astype(np.float32)})
+    parts = {"h": h.astype(np.float32)}
+    return Example("dev 1", None, None, targets, (0,) * count, (1.0,) * count, parts, ())
 
 
 def test_areas_of_tags_are_sklearns() -> None:

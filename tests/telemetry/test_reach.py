@@ -10,9 +10,11 @@ from small_networks import LENGTHS, batch, network
 from torch import nn
 
 from seqtrain.model import Network
-from seqtrain.records import SequenceBatch
+from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.telemetry.gradients import gradient_norms, trace_network
 from seqtrain.telemetry.reach import (
+    Distances,
+    gradient_through_time,
     growth_statistics,
     has_loss_at_one_step,
     norms_by_distance,
@@ -20,9 +22,13 @@ from seqtrain.telemetry.reach import (
 )
 
 
-def measured(model: Network, data: SequenceBatch) -> dict[str, torch.Tensor]:
+def distances(model: Network, data: SequenceBatch) -> dict[str, Distances]:
     traced = trace_network(model, data)
     return norms_by_distance(model, data, traced, gradient_norms(model, data, traced))
+
+
+def measured(model: Network, data: SequenceBatch) -> dict[str, torch.Tensor]:
+    return {place: each.norms for place, each in distances(model, data).items()}
 
 
 def walk(rnn: Any, inputs: torch.Tensor, direction: int) -> list[torch.Tensor]:
@@ -83,7 +89,9 @@ def test_the_reach_of_both_directions_is_that_of_each_sequence_alone() -> None:
             weight.mul_(0.02 if "weight_hh" in name else 1.0)
             if "bias_ih" in name:
                 weight[5:10] = torch.tensor(-3.0 if "reverse" in name else -4.0)  # the update gate
-    reach = reach_statistics(measured(model, data), LENGTHS)
+    measured = distances(model, data)
+    assert [each.num_steps.tolist() for each in measured.values()] == [LENGTHS.tolist()] * 2
+    reach = reach_statistics({place: gradient_through_time(each) for place, each in measured.items()})
     for direction, name in enumerate(("forward", "backward")):
         alone = [direct(model, data, place, direction) for place in range(3)]
         means = [fmean(norms[step] for norms in alone if len(norms) > step) for step in range(9)]
@@ -106,7 +114,7 @@ def test_for_one_label_a_sequence_it_is_the_gradient_of_its_loss() -> None:
     [([1.0, 0.5, 2e-4, 5e-5, 0.5], 3.0), ([1.0, 0.9, 0.8, 0.7, 0.6], 5.0), ([0.0] * 5, 0.0)],
 )
 def test_the_reach_ends_where_a_ten_thousandth_is_left(norms: list[float], reach: float) -> None:
-    statistics = reach_statistics({"layer0/forward": torch.tensor([norms])}, torch.tensor([5]))
+    statistics = reach_statistics({"layer0/forward": torch.tensor(norms)})
     assert statistics == {"layer0/forward/reach": reach}
 
 
@@ -115,13 +123,13 @@ def test_the_reach_ends_where_a_ten_thousandth_is_left(norms: list[float], reach
     [([2.0, 1.0, 0.5], 1.0), ([2.0, 40.0, 1e5], 5e4), ([0.0, 3.0, 1.0], 0.0), ([0.0] * 3, 0.0)],
 )
 def test_the_growth_is_that_on_the_way_back(norms: list[float], growth: float) -> None:
-    statistics = growth_statistics({"layer0/forward": torch.tensor([norms])}, torch.tensor([3]))
+    statistics = growth_statistics({"layer0/forward": torch.tensor(norms)})
     assert statistics == {"layer0/forward/growth": growth}
 
 
 def test_a_gradient_that_is_not_finite_has_no_reach() -> None:
-    norms = {"layer0/forward": torch.tensor([[1.0, torch.nan, 0.0]])}
-    assert math.isnan(reach_statistics(norms, torch.tensor([3]))["layer0/forward/reach"])
+    norms = {"layer0/forward": torch.tensor([1.0, torch.nan, 0.0])}
+    assert math.isnan(reach_statistics(norms)["layer0/forward/reach"])
 
 
 def test_a_head_that_pools_over_time_has_no_loss_at_one_step() -> None:
@@ -129,3 +137,37 @@ def test_a_head_that_pools_over_time_has_no_loss_at_one_step() -> None:
     assert has_loss_at_one_step(model)
     model.head.pooling = "max"
     assert not has_loss_at_one_step(model)
+
+
+def test_the_mean_is_over_the_sequences_that_have_so_many_steps_before_the_loss() -> None:
+    norms = torch.tensor([[1.0, 2.0, 3.0, 0.0], [5.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    means = gradient_through_time(Distances(norms, torch.tensor([3, 1, 0])))
+    assert means.tolist() == [3.0, 2.0, 3.0]
+    nothing = gradient_through_time(Distances(norms, torch.tensor([0, 0, 0])))
+    assert nothing.tolist() == []
+    assert reach_statistics({"layer0/forward": nothing}) == {"layer0/forward/reach": 0.0}
+    assert growth_statistics({"layer0/forward": nothing}) == {"layer0/forward/growth": 0.0}
+
+
+def test_the_loss_is_that_of_the_last_step_with_a_target() -> None:
+    torch.manual_seed(0)
+    model, data = network("tags", nn.GRU(4, 5, bidirectional=True, batch_first=True)), batch("tags")
+    data.targets[0, 7:] = data.targets[0, :2] = data.targets[1] = IGNORED
+    measured = distances(model, data)
+    forward, backward = measured["layer0/forward"], measured["layer0/backward"]
+    assert forward.num_steps.tolist() == [7, 0, 6]
+    assert backward.num_steps.tolist() == [7, 0, 6]
+    assert forward.norms[:2].ne(0).tolist() == [[True] * 7 + [False] * 2, [False] * 9]
+    assert backward.norms[:2].ne(0).tolist() == [[True] * 7 + [False] * 2, [False] * 9]
+    # The same gradients as of the loss of this step alone.
+    only = torch.full_like(data.targets, IGNORED)
+    only[0, 6] = data.targets[0, 6]
+    alone = SequenceBatch(data.inputs, data.lengths, only)
+    by_step = gradient_norms(model, alone, trace_network(model, alone))["layer0/forward"]
+    assert forward.norms[0, :7].tolist() == pytest.approx(by_step[0, :7].flip(0).tolist())
+
+
+def test_a_sequence_without_a_label_has_no_loss() -> None:
+    model, data = network("label", nn.GRU(4, 5, batch_first=True)), batch("label")
+    data.targets[1] = IGNORED
+    assert distances(model, data)["layer0/forward"].num_steps.tolist() == [9, 0, 6]

@@ -43,8 +43,8 @@ function timePanel() {
     name: laneName(lane), colour: lineColours[lane.layer % lineColours.length], dash: lane.direction === 1,
     points: run.gradientThroughTime[lane.layer][lane.direction].map((value, step) => [step, value]).filter(([, value]) => value),
   }));
-  const loss = run.perStep ? "the loss of one word, at the states of words before it (after it, for the backward direction)" : "the loss, at each step before the end";
-  const note = `The norm of dL/dh, for L ${loss}; mean over the sample. A line that falls steeply to the left means that the network `
+  const loss = run.perStep ? "the loss of the last word alone (of the first, for the backward direction)" : "the loss of the sequence";
+  const note = `The norm of dL/dh by the distance of the state from L, ${loss}: the mean over the sequences that are as long, as in TensorBoard. A line that falls steeply to the left means that the network `
     + "does not learn from what is that far away: the gradient vanishes. One that rises to the left explodes.";
   return panel("Gradient through time", note, lineChart({
     title: "Norm of dL/dh", series, x: { label: run.perStep ? "words from the loss" : "steps before the end", reverse: true, tickFormat: (step) => (Number.isInteger(step) ? step : ""), tickTitle: (step) => `${step} steps away` },
