@@ -24,7 +24,7 @@ from results_page import GOAL, Results, Run, page, result_line
 
 from seqtrain.config import compose_config
 from seqtrain.runs.folder import RunFolder, resolved
-from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_places
+from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_paths
 from seqtrain.runs.report.collect import find_run_folders
 from seqtrain.runs.report.curves import seconds_until
 
@@ -109,7 +109,7 @@ def find_runs(folders: Sequence[Path]) -> Iterator[RunFolder]:
 def config_of(folder: RunFolder) -> dict[str, Any]:
     """What decides a run's numbers, with its seed and its folders replaced by the same words in all runs."""
     config: Any = OmegaConf.to_container(OmegaConf.load(folder.config_file))
-    return {**without_observers(without_places(config)), "seed": HERE["seed"]}
+    return {**without_observers(without_paths(config)), "seed": HERE["seed"]}
 
 
 def without_observers(config: dict[str, Any]) -> dict[str, Any]:

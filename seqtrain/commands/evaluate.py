@@ -19,7 +19,7 @@ Evaluate a run's best checkpoint on the dev and test part of its data.
               run_dir=RUN is the same
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   data_dir    the folder of the data, if it has moved since training; MNIST and English-EWT are
-              downloaded there if they are missing, which happens without data_dir= to no folder
+              downloaded there if they are missing; without data_dir= nothing is downloaded
   format      table (default), or json: one object
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """

@@ -16,7 +16,7 @@ from seqtrain.errors import InputError, RunError, SweepError, printable
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 # Errors of the machine, not of this program: one line is as useful as a traceback.
-OF_THE_MACHINE = {
+OS_ERRNOS = {
     errno.EACCES,
     errno.EDQUOT,
     errno.EEXIST,
@@ -75,7 +75,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 
 def _report(error: Exception) -> None:
-    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+    if isinstance(error, OSError) and error.errno in OS_ERRNOS:
         place = "" if error.filename is None else f"{error.filename}: "
         print(printable(f"seqtrain: {place}{error.strerror}"), file=sys.stderr)
     else:

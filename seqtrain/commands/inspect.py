@@ -39,7 +39,7 @@ Show what the recurrent layers of a trained network do at every step, in one HTM
               for the same as pictures (PNG) and numbers (JSON)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   data_dir    where the data is, if it has moved since the training; MNIST and English-EWT are
-              downloaded there if they are missing, which happens without data_dir= to no folder
+              downloaded there if they are missing; without data_dir= nothing is downloaded
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
 """
 

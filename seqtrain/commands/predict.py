@@ -32,7 +32,7 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
               for a model of images PNG or npy files: input may be given several times, name a
               folder, or a pattern as in 'scans/*.png'; for a model of data=arrays npz files
   split       whether to split text into sentences. A sentence ends after . ! ? or an ellipsis
-              that a space follows, unless the next word begins with a lower-case letter or the
+              before a space, unless the next word begins with a lower-case letter or the
               mark belongs to an abbreviation (default: true for text=, false for input=, where
               each line is a sentence)
   resize      true to stretch images to the size that the model was trained on (default: false)

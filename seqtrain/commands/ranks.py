@@ -38,7 +38,7 @@ def leaders_folder(given: Path | None) -> RunFolder | None:
     return RunFolder(given, leads=False)
 
 
-def tell_others(folder: RunFolder) -> None:
+def publish_run_dir(folder: RunFolder) -> None:
     """Let the other processes of this training know the folder that this one chose."""
     os.environ[RUN_DIR] = str(folder.path)
     if _is_torchrun() and os.environ["RANK"] == "0":

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
-from seqtrain.commands.ranks import leaders_folder, tell_others
+from seqtrain.commands.ranks import leaders_folder, publish_run_dir
 from seqtrain.config import (
     CONFIG_DIR,
     Composition,
@@ -72,7 +72,7 @@ def _run_single(run: SingleRun) -> None:
                 folder = leader or stack.enter_context(choice)
             cfg = run.composition.config_in(folder.path)
             if leader is None:
-                tell_others(folder)
+                publish_run_dir(folder)
                 _announce(run.composition, folder)
             _run(cfg, folder)
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqtrain.config.fit import find_misfits, find_mismatches
+from seqtrain.config.fit import find_conflicts, find_mismatches
 from seqtrain.config.problems import ConfigError, nearest, not_among, show
 from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
 from seqtrain.config.schemas.schema import Schema
@@ -77,7 +77,7 @@ def find_problems(
         if place.path in schemas:
             problems += _check_keys(place, schemas)
     problems += find_mismatches(tree, choices or {})
-    return _without_echoes(problems, resolved.borrowed) or list(find_misfits(tree))
+    return _without_echoes(problems, resolved.borrowed) or list(find_conflicts(tree))
 
 
 def _without_echoes(problems: list[str], borrowed: Collection[str]) -> list[str]:

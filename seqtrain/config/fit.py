@@ -42,7 +42,7 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def find_misfits(tree: Tree) -> Iterator[str]:
+def find_conflicts(tree: Tree) -> Iterator[str]:
     """Contradictions in a tree whose keys and values are right one by one, as "path: problem"."""
     contradictions = [schema.answer("contradictions", node, tree) or () for node, schema in _nodes(tree)]
     yield from dict.fromkeys(itertools.chain.from_iterable(contradictions))

@@ -197,7 +197,7 @@ def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[s
         if cls.__module__.startswith(packages) and issubclass(cls, find_class(kind)):
             return
     expected = ", ".join([*place.built, "the classes of seqtrain for this place, and those of your plugins"])
-    raise TargetError(f"{target} is of no kind that is built here: {expected}")
+    raise TargetError(f"{target} is not built from a configuration: expected {expected}")
 
 
 def _read_signature(target: str, cls: type, role: str) -> Schema:

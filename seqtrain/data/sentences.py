@@ -81,7 +81,7 @@ def split_sentences(text: str) -> list[Sentence]:
     """Split text into sentences, and each sentence into tokens.
 
     A sentence ends at a line end, and after `.`, `!`, `?` or an ellipsis (with closing quotes and brackets)
-    that a space follows, unless the next word begins with a lower-case letter, or the mark is the point of an
+    before a space, unless the next word begins with a lower-case letter, or the mark is the point of an
     abbreviation (Dr., e.g., U.S.) or of an initial (J. Smith).
     """
     return [

@@ -91,10 +91,10 @@ class WordEncoder(nn.Module):
         """Take over pretrained vectors, (len(spec.words), spec.vector_size).
 
         Raises:
-            ValueError: the data promised none, or others.
+            ValueError: the DataSpec has no word vectors, or vectors of another size.
         """
         if self.word_vectors is None:
-            raise ValueError("this encoder has no word vectors: its data promised none")
+            raise ValueError("this encoder has no word vectors: the DataSpec that it was built from has none")
         expected, given = tuple(self.word_vectors.shape), tuple(vectors.shape)
         if given != expected:
             raise ValueError(f"word vectors of the shape {expected} expected, got {given}")

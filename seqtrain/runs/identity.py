@@ -10,7 +10,7 @@ from typing import Any
 RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # placeholders for folders that do not change a run
 
 
-def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its run folder and its data folder, and paths below them, replaced by words."""
     places = {str(config["run_dir"]): RUN_DIR, str(config["data_dir"]): DATA_DIR}
 
@@ -28,7 +28,7 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def content_key(config: Mapping[str, Any]) -> str:
     """Four hexadecimal digits of the content; equal configurations in different places have equal keys."""
-    text = json.dumps(without_places(config), sort_keys=True, default=str)
+    text = json.dumps(without_paths(config), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:4]
 
 

@@ -118,7 +118,9 @@ def _blame(jobs: Sequence[SweepJob], before: dict[str, float], error: Exception)
     running = [RunFolder(job.folder) for job in _begun_since(jobs, before) if _is_left(job)]
     lost = [folder for folder in running if not folder.is_held_elsewhere()]
     for folder in lost:
-        folder.write_failure(RunError(f"its process or one beside it died ({type(error).__name__})"))
+        folder.write_failure(
+            RunError(f"its process, or another one of the same launcher, died ({type(error).__name__})")
+        )
     return bool(lost)
 
 

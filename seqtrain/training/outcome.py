@@ -13,7 +13,7 @@ from seqtrain.training.callbacks.best_checkpoint import BestCheckpoint
 def describe_end(trainer: pl.Trainer) -> str:
     """Why the training ended, and which weights were kept."""
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return f"{_reason(trainer, callbacks)}; {_kept(callbacks)}"
+    return f"{_reason(trainer, callbacks)}; {_describe_best(callbacks)}"
 
 
 def _reason(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> str:
@@ -28,7 +28,7 @@ def _reason(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> str:
     return f"trained to the end, {num_epochs} epoch{'s' * (num_epochs != 1)}"
 
 
-def _kept(callbacks: Iterable[pl.Callback]) -> str:
+def _describe_best(callbacks: Iterable[pl.Callback]) -> str:
     for callback in callbacks:
         if isinstance(callback, BestCheckpoint) and callback.score is not None:
             score = f"{callback.monitor} {callback.score:.4f}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.commands.ranks import leaders_folder, tell_others
+from seqtrain.commands.ranks import leaders_folder, publish_run_dir
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, RunFolder
 
@@ -21,7 +21,7 @@ def test_a_single_process_leads() -> None:
 
 
 def test_a_process_that_lightning_started_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell_others(RunFolder("runs/a"))
+    publish_run_dir(RunFolder("runs/a"))
     monkeypatch.setenv("LOCAL_RANK", "1")
     folder = leaders_folder(None)
     assert folder is not None

@@ -134,16 +134,16 @@ def test_refused_targets(override: str, problem: str) -> None:
 def test_library_classes_that_start_processes_or_run_text_are_not_built() -> None:
     (told,) = problems_of("data._target_=torch.distributed.elastic.multiprocessing.SubprocessContext")
     assert told.endswith(
-        "SubprocessContext is of no kind that is built here: "
-        "the classes of seqtrain for this place, and those of your plugins"
+        "SubprocessContext is not built from a configuration: "
+        "expected the classes of seqtrain for this place, and those of your plugins"
     )
     (told,) = problems_of("data._target_=torch.jit.CompilationUnit")
-    assert "torch.jit.CompilationUnit is of no kind that is built" in told
+    assert "torch.jit.CompilationUnit is not built from a configuration" in told
 
 
 def test_what_a_plugin_imports_is_not_its_own(mine: Path) -> None:
     told, *_ = problems_of("plugins=[mine]", "data=mine", "data._target_=mine.Popen", folder=mine)
-    assert "mine.Popen is of no kind that is built" in told
+    assert "mine.Popen is not built from a configuration" in told
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ CHECKPOINT = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
         (
             "data.augment",
             {"_target_": "pytorch_lightning.profilers.AdvancedProfiler"},
-            "data.augment._target_: pytorch_lightning.profilers.AdvancedProfiler is of no kind that is built",
+            "data.augment._target_: pytorch_lightning.profilers.AdvancedProfiler is not built from a "
+            "configuration",
         ),
         (
             "head",
@@ -81,7 +82,7 @@ CHECKPOINT = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
         (
             "data",
             {"_target_": "seqtrain.runs.folder.RunFolder", "path": "x"},
-            "data._target_: seqtrain.runs.folder.RunFolder is of no kind that is built here",
+            "data._target_: seqtrain.runs.folder.RunFolder is not built from a configuration",
         ),
         ("members", 10**9, "members: got 1,000,000,000, expected at most 1,000\n"),
         ("model.hidden_size", 10**6, "model: its weights and their gradients need at least "),

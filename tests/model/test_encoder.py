@@ -192,7 +192,10 @@ class TestVectors:
         message = r"^word vectors of the shape \(5, 2\) expected, got \(5, 3\)$"
         with pytest.raises(ValueError, match=message):
             self.encoder().load_vectors(torch.zeros(5, 3))
-        with pytest.raises(ValueError, match=r"^this encoder has no word vectors: its data promised none$"):
+        with pytest.raises(
+            ValueError,
+            match=r"^this encoder has no word vectors: the DataSpec that it was built from has none$",
+        ):
             encoder().load_vectors(self.VECTORS)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqtrain.runs.identity import content_key, flat, without_places
+from seqtrain.runs.identity import content_key, flat, without_paths
 
 
 def config(run_dir: str = "runs/a", data_dir: str = "data", size: int = 3) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def config(run_dir: str = "runs/a", data_dir: str = "data", size: int = 3) -> di
 
 
 def test_folders_are_replaced_with_what_lies_below_them() -> None:
-    placed = without_places(config())
+    placed = without_paths(config())
     assert placed["run_dir"] == "RUN_DIR"
     assert placed["data_dir"] == "DATA_DIR"
     assert placed["best"] == {"dirpath": "RUN_DIR/checkpoints", "other": "runs/ab"}

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from seqtrain.config import ConfigError
 from seqtrain.config.plain_yaml import read_bounded_text
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.identity import flat, without_places
+from seqtrain.runs.identity import flat, without_paths
 
 # libyaml's loader is ten times as fast; PyYAML has it wherever it was built with libyaml.
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -76,7 +76,7 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 def read_run(path: Path) -> Run:
     folder = RunFolder(path)
     text = read_bounded_text(folder.config_file, Loader)  # the folder may come from an untrusted source
-    config = flat(without_places(yaml.load(text, Loader)))
+    config = flat(without_paths(yaml.load(text, Loader)))
     if folder.is_done:
         return Run(path, config, _read_metrics(folder.metrics_file), "done")
     if folder.is_held_elsewhere():

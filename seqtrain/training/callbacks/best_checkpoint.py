@@ -32,7 +32,7 @@ class BestCheckpoint(pl.callbacks.Checkpoint):
         self.epoch: int | None = None  # counted from 1
 
     def is_best(self, score: float) -> bool:
-        """Whether no earlier score is better than `score`; nan never is the best."""
+        """Whether no earlier score is better than `score`; nan is never the best."""
         if self.score is None:
             return score == score
         return score >= self.score if self.mode == "max" else score <= self.score
