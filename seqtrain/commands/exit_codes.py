@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from seqtrain.errors import InputError, RunError, SweepError, printable
+from seqtrain.training.interrupts import keep_interrupts
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -36,10 +37,10 @@ OS_ERRNOS = {
 def exit_code(command: Callable[[], object]) -> int:
     """Run a command, and turn what it raises into a message and an exit code.
 
-    SIGTERM interrupts it as Ctrl-C does.
+    SIGTERM interrupts it as Ctrl-C does, whatever error a library makes of it.
     """
     try:
-        with _interrupted_by_sigterm():
+        with _interrupted_by_sigterm(), keep_interrupts():
             command()
     except InputError as refusal:
         print(printable(refusal), file=sys.stderr)

@@ -27,6 +27,7 @@ from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.errors import printable, printable_line
 from seqtrain.runs.choose import chosen_folder
 from seqtrain.runs.folder import RunFolder
+from seqtrain.training.interrupts import keep_interrupts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +67,7 @@ def _run_search(search: Search, arguments: list[str]) -> None:
 def _run_single(run: SingleRun) -> None:
     leader = leaders_folder(Path(run.composition.cfg.run_dir) if run.is_folder_given else None)
     try:
-        with ExitStack() as stack:
+        with keep_interrupts(), ExitStack() as stack:
             with hydra_config_of(run.composition.base):
                 choice = chosen_folder(run.composition.cfg, run.is_folder_given)
                 folder = leader or stack.enter_context(choice)
@@ -105,7 +106,8 @@ def _sweep_job(composition: Composition) -> float:
     print(printable_line(f"job {hydra_config.job.num}  {' '.join(overrides)}"), file=sys.stderr)
     try:
         # Sweepers may draw values that were not known when the sweep was checked.
-        return _run(composition.config_in(folder.path), folder, brief=True)
+        with keep_interrupts():
+            return _run(composition.config_in(folder.path), folder, brief=True)
     except KeyboardInterrupt:
         command = " ".join([*overrides, f"run_dir={folder.path}"])
         raise KeyboardInterrupt(f"Resume this job with: python -m seqtrain {command}") from None

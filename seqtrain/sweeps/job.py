@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
 from seqtrain.sweeps.progress import Progress
+from seqtrain.training.interrupts import keep_interrupts
 
 Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
 NVIDIA = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU, where there is the driver
@@ -67,10 +68,13 @@ def run_held(job: SweepJob, folder: RunFolder, report: Report | None = None) -> 
 
     What the run prints goes to `job.log` in its folder, and so does the traceback of a failure, which is not
     raised: the other jobs run on. `report` is called after each epoch, see `EpochReport`.
+
+    Raises:
+        KeyboardInterrupt: the user asked to stop.
     """
     use_own_gpu()
     try:
-        with _output_in(folder.path / "job.log"), _as_single_run(job):
+        with _output_in(folder.path / "job.log"), _as_single_run(job), keep_interrupts():
             _train(job, folder, report)
     except Exception as error:
         folder.write_failure(error)

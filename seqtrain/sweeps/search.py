@@ -24,6 +24,7 @@ from seqtrain.sweeps.job import SweepJob, run_held
 from seqtrain.sweeps.progress import describe_rest, describe_start, say
 from seqtrain.sweeps.study import COUNTED, FOLDER, draw, next_trial, open_study
 from seqtrain.sweeps.sweep import SWEEPS, name_sweep, place
+from seqtrain.training.interrupts import keep_interrupts
 
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
 SECONDS_BETWEEN_LOOKS = 0.5  # at trials that other workers run
@@ -131,11 +132,12 @@ def run_search(search: Search, arguments: list[str]) -> None:
         say(describe_start("trials", folder, search.settings.trials, worker.num_done_before))
     others = _start_others(arguments, search.settings.workers - 1) if is_main else []
     try:
-        worker.work()
-        for other in others:
-            other.wait()
-        if others:
-            worker.work()  # what a worker that was killed meanwhile left
+        with keep_interrupts():
+            worker.work()
+            for other in others:
+                other.wait()
+            if others:
+                worker.work()  # what a worker that was killed meanwhile left
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_describe_interruption(worker)) from None
     if is_main:

@@ -22,6 +22,7 @@ from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob
 from seqtrain.sweeps.launch import launch
 from seqtrain.sweeps.progress import Progress, describe_start, say
+from seqtrain.training.interrupts import keep_interrupts
 
 SWEEPS = RUNS / "sweeps"
 SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs
@@ -80,7 +81,8 @@ def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, fold
     while pending:
         before = _attempts(pending)
         try:
-            launch(pending, progress, master, sweep.loader)
+            with keep_interrupts():
+                launch(pending, progress, master, sweep.loader)
         except Exception as error:
             if isinstance(error, InputError) or not _blame(pending, before, error):
                 raise

@@ -79,7 +79,7 @@ def train(
         set_length(trainer, data)
     check_limits(trainer, data)
     with folder.held(cfg), logged(folder):
-        with _failures(folder):
+        with _failures(folder), keep_interrupts():
             _start(cfg, trainer, learner, data, folder)
             _fit(trainer, learner, data, checkpoint)
             if not folder.leads:
@@ -139,8 +139,7 @@ def _fit(
     if checkpoint is not None and not can_resume_from(checkpoint):
         log.info("checkpoint  %s has only weights: a new training starts from them", as_typed(checkpoint))
         checkpoint = None
-    with keep_interrupts():
-        trainer.fit(learner, data, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(learner, data, ckpt_path=checkpoint, weights_only=True)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         # The rest is done by one process, and metrics must not wait for the others.
         torch.distributed.barrier()

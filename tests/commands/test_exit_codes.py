@@ -36,6 +36,17 @@ def test_what_is_raised(error: BaseException, code: int, message: str, capsys) -
     assert capsys.readouterr() == ("", message)
 
 
+def test_an_interruption_that_a_library_turned_into_an_error(capsys) -> None:
+    def command() -> None:
+        try:
+            raise KeyboardInterrupt("Resume it.")
+        except KeyboardInterrupt:
+            raise ValueError("Unsupported interpolation type") from None
+
+    assert exit_code(command) == 130
+    assert capsys.readouterr() == ("", "Interrupted. Resume it.\n")
+
+
 def test_anything_else_shows_a_traceback(capsys) -> None:
     assert exit_code(raise_(RuntimeError("broken"))) == 1
     err = capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -146,6 +147,26 @@ def test_an_interruption_is_continued_with_the_numbers_of_one_that_never_was(swe
     assert ", resumed" in (begun / "train.log").read_text()
     assert metrics_of("runs/sweeps/parts/*") == metrics_of("runs/sweeps/whole/*")
     assert len(metrics_of("runs/sweeps/parts/*")) == 3
+
+
+@pytest.mark.parametrize("place", ["seqtrain.sweeps.job._train", "seqtrain.sweeps.launch.run_job"])
+def test_an_interruption_that_a_library_turned_into_an_error(place: str, sweep: Command, capfd) -> None:
+    def interrupted(*_: Any) -> None:
+        try:
+            interrupt()
+        except KeyboardInterrupt:
+            raise ValueError("Unsupported interpolation type") from None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, interrupted)
+        assert sweep("model=rnn,gru") == 130
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.search(r"Interrupted\. 0 of 2 jobs are done, .*The same command continues them\.\n$", err)
+    assert "Traceback" not in err
+    assert "failed" not in err
+    assert sweep("model=rnn,gru") == 0
+    assert "2 runs: 2 done\n" in capfd.readouterr().out
 
 
 @pytest.mark.slow
