@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -149,8 +149,9 @@ class DataSpec:
     column: str | None = None  # of CoNLL-U, where the tags are from
     standardization: Standardization | None = None  # of the features, for arrays
     has_target_per_step: bool | None = None  # for arrays, which may have either; None if the source decides
-    # Tags that mark spans: "bio" if in train I-X only ever continues a span of the type X, else "iob".
-    tag_scheme: TagScheme | None = None
+    # Tags that mark spans: what begins one, see `seqtrain.data.tag_scheme`. It follows from the data, and
+    # earlier versions decided otherwise: a checkpoint of theirs does not come from other data for that.
+    tag_scheme: TagScheme | None = field(default=None, compare=False)
 
     @property
     def num_targets(self) -> int:

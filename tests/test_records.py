@@ -83,6 +83,13 @@ def test_spec_of_a_checkpoint_from_before_word_vectors() -> None:
     assert DataSpec.from_dict(plain).vector_size is None
 
 
+def test_another_tag_scheme_of_an_earlier_version_is_no_other_data() -> None:
+    spec = DataSpec(("B-X", "I-X", "O"), feature_size=1, tag_scheme="bio")
+    saved = spec.to_dict() | {"tag_scheme": "iob"}
+    assert DataSpec.from_dict(saved).tag_scheme == "iob"
+    assert DataSpec.from_dict(saved) == spec
+
+
 def test_vocabulary_counts_from_two() -> None:
     vocabulary = Vocabulary(("light", "run"), (3, 1))
     assert vocabulary.index() == {"light": 2, "run": 3}  # 0 is padding, 1 the unknown

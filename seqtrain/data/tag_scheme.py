@@ -14,7 +14,10 @@ SPAN_TAG = re.compile(r"[BI]-.+")
 
 
 def tag_scheme(names: Collection[str], tag: Tensor, lengths: Tensor) -> TagScheme | None:
-    """`bio` for such tags, `iob` if an I may begin a span as well; None for tags that do not mark spans.
+    """Which tag begins a span: B in `bio`, I in `iob`; None for tags that do not mark spans.
+
+    In iob a B only separates a span from one of the same type right before it. Real data has wrong tags of
+    either kind, so that the majority of the spans decides that have nothing of their type before them.
 
     Args:
         names: of the tags.
@@ -24,9 +27,29 @@ def tag_scheme(names: Collection[str], tag: Tensor, lengths: Tensor) -> TagSchem
     others = [name for name in names if name != "O"]
     if not others or not all(map(SPAN_TAG.fullmatch, others)):
         return None
-    types = {kind: number for number, kind in enumerate(sorted({name[2:] for name in others}), start=1)}
-    kind = torch.tensor([types.get(name[2:], 0) for name in names])[tag]
-    continues = torch.tensor([name.startswith("I-") for name in names])[tag]
+    begun_by_i = len(find_orphans(names, tag, lengths))
+    begun_by_b = len(_find_first(names, tag, lengths, "B-"))
+    return "iob" if begun_by_i > begun_by_b else "bio"
+
+
+def find_orphans(names: Collection[str], tag: Tensor, lengths: Tensor) -> Tensor:
+    """The places of the words whose tag I-X continues nothing: no B-X or I-X of the sentence is before it.
+
+    Args:
+        names: of the tags.
+        tag: (words,) of the words of all sentences, as rows of `names`.
+        lengths: (sentences,).
+    """
+    return _find_first(names, tag, lengths, "I-")
+
+
+def _find_first(names: Collection[str], tag: Tensor, lengths: Tensor, prefix: str) -> Tensor:
+    """The places of the tags with this prefix that have no tag of the same type before them."""
+    types = {kind: number for number, kind in enumerate(sorted({name[2:] for name in names}), start=1)}
+    is_span = [SPAN_TAG.fullmatch(name) is not None for name in names]
+    kinds = [types[name[2:]] if marks else 0 for name, marks in zip(names, is_span, strict=True)]
+    kind = torch.tensor(kinds)[tag]
+    has_prefix = torch.tensor([name.startswith(prefix) for name in names])[tag] & (kind > 0)
     before = torch.cat([kind.new_zeros(1), kind[:-1]])
     before[lengths.cumsum(0) - lengths] = 0  # nothing comes before the first word of a sentence
-    return "iob" if bool((continues & (before != kind)).any()) else "bio"
+    return (has_prefix & (before != kind)).nonzero().flatten()

@@ -16,9 +16,9 @@ from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.files.word_vectors import read_word_vectors
 from seqtrain.data.sources.splits import take_from_train
-from seqtrain.data.tag_scheme import tag_scheme
+from seqtrain.data.tag_scheme import find_orphans, tag_scheme
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
-from seqtrain.errors import DataError
+from seqtrain.errors import DataError, printable_line
 from seqtrain.records import DataSpec, Vocabulary
 
 Files = dict[str, TaggedFile]
@@ -78,6 +78,8 @@ def build_word_corpus(
     files = files | {split: train.select(chosen) for split, chosen in masks.items()}
     train = files["train"]
     notes += _note_hidden_forms(files)
+    scheme = tag_scheme(train.tags, train.tag, train.lengths)
+    notes += _note_orphans(files) if scheme == "bio" else []
     counts = count_words(train.form_counts())
     words, vector_size, vectors = known.read(counts, recalled)
     spec = DataSpec(
@@ -86,7 +88,7 @@ def build_word_corpus(
         characters=build_vocabulary(count_characters(train.form_counts())),
         vector_size=vector_size,
         column=column,
-        tag_scheme=tag_scheme(train.tags, train.tag, train.lengths),
+        tag_scheme=scheme,
     )
     splits: dict[str, Dataset] = {split: _encode(files[split], spec, counts) for split in SPLITS}
     return Corpus(spec, splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
@@ -124,6 +126,24 @@ def _note_hidden_forms(files: Files) -> list[str]:
     return [
         f"every word of {', '.join(hidden)} is {EMPTY}: the treebank comes without its text; its README says"
         " how to fill it in"
+    ]
+
+
+def _note_orphans(files: Files) -> list[str]:
+    """Tags that BIO does not allow where they are. They stay targets."""
+    orphans = {
+        split: find_orphans(file.tags, file.tag, file.lengths).tolist() for split, file in files.items()
+    }
+    found = {split: places for split, places in orphans.items() if places}
+    if not found:
+        return []
+    split, (place, *_) = next(iter(found.items()))
+    file = files[split]
+    tag, word = file.tags[int(file.tag[place])], file.forms[int(file.form[place])]
+    counts = ", ".join(f"{len(places):,} in {split}" for split, places in found.items())
+    return [
+        f"I- tags that continue no span of their type, which BIO does not allow: {counts} (the first is {tag}"
+        f" of the word {printable_line(word)}); they count as they are, and head=crf predicts none there"
     ]
 
 

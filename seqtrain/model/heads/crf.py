@@ -43,7 +43,10 @@ class CRFHead(nn.Module):
         self.register_buffer("allowed_start", torch.zeros(num_targets), persistent=False)
 
     def forbid(self, transitions: Tensor, starts: Tensor) -> None:
-        """Exclude tag sequences from `decode`.
+        """Exclude tag sequences from `decode`, and from nothing else.
+
+        The likelihood stays that of all sequences: data with a wrong tag has excluded sequences for targets,
+        which would have no probability and an infinite loss.
 
         Args:
             transitions: (num_targets, num_targets) bool, true where the tag of the column must not follow the

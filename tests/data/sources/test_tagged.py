@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from seqtrain.data import Tagged
+from seqtrain.data.check.summary import summarize
+from seqtrain.data.check.text import render_summary
 from seqtrain.data.sources.tagged import find_parts
 from seqtrain.errors import DataError
 
@@ -81,3 +83,16 @@ def test_a_folder_that_does_not_say_which_part_is_which(folder: Path) -> None:
         source(folder).load()
     with pytest.raises(DataError, match=r"nothing/here: the file is missing$"):
         source(folder / "nothing" / "here").load()
+
+
+def test_a_wrong_tag_is_counted_and_leaves_the_scheme_as_it_is(folder: Path) -> None:
+    (folder / "chunks.train.txt").write_text(TRAIN + "\nruns I-NP\nit O\n\nthe O\ndog I-NP\n")
+    (folder / "chunks.valid.txt").write_text("fox I-NP\n")
+    corpus = source(folder).load()
+    assert corpus.spec.tag_scheme == "bio"
+    note = (
+        "I- tags that continue no span of their type, which BIO does not allow: 1 in train, 1 in dev, 1 in "
+        "test (the first is I-NP of the word runs); they count as they are, and head=crf predicts none there"
+    )
+    assert corpus.notes[1:] == (note,)
+    assert f"note: {note}" in render_summary(summarize(corpus, source(folder).batching))

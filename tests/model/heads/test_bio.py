@@ -40,3 +40,13 @@ def test_decoded_tags_are_legal_and_otherwise_the_best() -> None:
         num_changed += before != after
     assert num_changed > 32
     assert set(head.state_dict()) == {"linear.weight", "linear.bias", "transition", "start", "end"}
+
+
+def test_a_target_that_is_not_legal_has_a_finite_loss() -> None:
+    head = CRFHead(input_size=3, num_targets=5, dropout=0.0)
+    scores, lengths = torch.randn(1, 3, 5), torch.tensor([3])
+    expected = head.loss_sum(scores, torch.tensor([[2, 4, 3]]), lengths)  # I-X O I-Y
+    head.forbid(*illegal_bio(NAMES))
+    loss = head.loss_sum(scores, torch.tensor([[2, 4, 3]]), lengths)
+    assert loss.isfinite()
+    assert torch.equal(loss, expected)
