@@ -10,6 +10,7 @@ from pathlib import Path
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
+from seqtrain.export.earlier import check_replaceable
 
 USAGE = """\
 Export a run's best checkpoint as one file, which runs without seqtrain.
@@ -17,7 +18,8 @@ Export a run's best checkpoint as one file, which runs without seqtrain.
     seqtrain export RUN [format=onnx|torch] [output=FILE] [checkpoint=FILE]
 
 Beside the file it writes a JSON file with the vocabularies and labels, and a short Python example
-of the same name, from words, images or numbers to labels.
+of the same name, from words, images or numbers to labels. Files of an earlier export are replaced;
+others that have one of the three names are not, and nothing is written.
 
   RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
               run_dir=RUN is the same
@@ -64,13 +66,8 @@ def _check_output(output: Path, form: str) -> None:
         problems.append(f"output: got {output}, expected a name that ends in {suffixes[form]}")
     if not output.parent.is_dir():
         problems.append(f"output: there is no folder {output.parent}")
-    others = [output.with_suffix(suffix) for name, suffix in suffixes.items() if name != form]
-    problems += [
-        f"output: {other.stem}.json and {other.stem}.py belong to {other}; give another name"
-        for other in others
-        if other.exists()
-    ]
     if form == "onnx" and find_spec("onnx") is None:
         problems.append("format: onnx needs the package onnx: pip install 'seqtrain[onnx]'")
     if problems:
         raise ConfigError(problems)
+    check_replaceable(output)

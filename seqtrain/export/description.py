@@ -54,19 +54,28 @@ def read_description(model: Path, content: bytes) -> Description:
         seqtrain.errors.DataError: it is missing, was not written by seqtrain, or describes another file.
     """
     path = beside(model)
-    try:
-        with open_regular(path) as file:
-            plain = json.loads(file.read())
-    except DataError:
-        if path.exists():
-            raise
-        raise DataError(f"is missing; `seqtrain export` writes it beside {model.name}", path) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"cannot be read: {error}", path) from None
-    description = _parse(plain, path)
+    if not path.exists():
+        raise DataError(f"is missing; `seqtrain export` writes it beside {model.name}", path)
+    description = open_description(path)
     if description.sha256 != hashlib.sha256(content).hexdigest():
         raise DataError(f"describes another model than {model.name}; export both again", path)
     return description
+
+
+def open_description(path: Path) -> Description:
+    """A description, whatever it describes.
+
+    Raises:
+        seqtrain.errors.DataError: it cannot be read, or was not written by seqtrain.
+    """
+    try:
+        with open_regular(path) as file:
+            plain = json.loads(file.read())
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot be read: {error}", path) from None
+    return _parse(plain, path)
 
 
 def _parse(plain: Any, path: Path) -> Description:

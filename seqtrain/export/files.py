@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 from seqtrain.export.description import Description, beside
+from seqtrain.export.earlier import check_replaceable, seal
 from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.model import CRFHead, Ensemble, Network
 from seqtrain.records import DataSpec, Vocabulary
@@ -21,12 +22,14 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
         The files that were written.
 
     Raises:
-        ConfigError: a part of the network cannot be expressed in ONNX.
+        ConfigError: a part of the network cannot be expressed in ONNX, or a file of that name is not an
+            earlier export's; nothing has been written.
         RunError: a weight is nan or infinite.
         OSError: a file cannot be written.
     """
     from seqtrain.export.network import build_onnx  # needs the package onnx
 
+    check_replaceable(path)
     check_finite(network.state_dict(), "network")
     return _write(build_onnx(network, spec), network, spec, path, ONNX)
 
@@ -37,6 +40,7 @@ def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> lis
 
     from seqtrain.export.program import build_program
 
+    check_replaceable(path)
     check_finite(network.state_dict(), "network")
     content = BytesIO()
     save(build_program(network, spec), content)
@@ -60,7 +64,7 @@ def _write(
     description.write(beside(path))
     example = write_example(path.name, description, isinstance(network.head, CRFHead), runtime)
     script = path.with_suffix(".py")
-    write_text(script, example)
+    write_text(script, seal(example))
     return [path, beside(path), script]
 
 

@@ -12,6 +12,74 @@ REFUSED = "seqtrain: the configuration was refused (1 problem); nothing was run 
 needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is not installed")
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def in_the_way(path: Path) -> str:
+    what = "would be replaced, and it is not what an earlier export wrote; move it, or give another name"
+    return f"output: {path} {what}"
+
+
+@pytest.mark.parametrize("form", [pytest.param("onnx", marks=needs_onnx), "torch"])
+def test_files_of_the_users_are_kept(form: str, trained_pos: Path, tmp_path: Path, capsys) -> None:
+    model = "tagger.onnx" if form == "onnx" else "tagger.pt2"
+    names = (model, "tagger.json", "tagger.py")
+    for name in names:
+        (tmp_path / name).write_text('{"mine": true}')
+    before = contents(tmp_path)
+    assert main([str(trained_pos), f"format={form}", f"output={tmp_path / model}"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "seqtrain: the configuration was refused (3 problems); nothing was run or written.\n"
+        + "".join(f"  {in_the_way(tmp_path / name)}\n" for name in names),
+    )
+    assert contents(tmp_path) == before
+
+
+@needs_onnx
+def test_an_earlier_export_is_replaced(trained_pos: Path, tmp_path: Path) -> None:
+    arguments = [str(trained_pos), f"output={tmp_path / 'tagger.onnx'}"]
+    assert main(arguments) == 0
+    before = contents(tmp_path)
+    last = f"checkpoint={trained_pos}/checkpoints/last.ckpt"
+    assert main([*arguments, last]) == 0
+    assert main(arguments) == 0
+    assert contents(tmp_path) == before
+
+
+@needs_onnx
+@pytest.mark.parametrize("name", ["tagger.onnx", "tagger.json", "tagger.py"])
+def test_what_was_changed_since_is_kept(name: str, trained_pos: Path, tmp_path: Path, capsys) -> None:
+    arguments = [str(trained_pos), f"output={tmp_path / 'tagger.onnx'}"]
+    assert main(arguments) == 0
+    capsys.readouterr()
+    changed = tmp_path / name
+    if name == "tagger.json":
+        changed.write_text("{}")
+    else:
+        changed.write_bytes(b"# mine\n" + changed.read_bytes())
+    before = contents(tmp_path)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"  {in_the_way(changed)}\n" in err
+    assert contents(tmp_path) == before
+
+
+@needs_onnx
+def test_folders_and_links_in_the_way(trained_pos: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "tagger.py").mkdir()
+    (tmp_path / "tagger.json").symlink_to("elsewhere.json")
+    assert main([str(trained_pos), f"output={tmp_path / 'tagger.onnx'}"]) == 2
+    err = capsys.readouterr().err
+    assert err.splitlines()[1:] == [
+        f"  {in_the_way(tmp_path / 'tagger.json')}",
+        f"  {in_the_way(tmp_path / 'tagger.py')}",
+    ]
+    assert not (tmp_path / "tagger.onnx").exists()
+
+
 @needs_onnx
 def test_three_files(trained_pos: Path, tmp_path: Path, capsys) -> None:
     output = tmp_path / "tagger.onnx"
