@@ -40,8 +40,9 @@ class SequenceBatch:
 
     `inputs` is (batch, time, features) float for sequences of vectors, or `Words`. `lengths` (batch,)
     int64 is required even where all are equal, and stays on the CPU, where packing needs it. `targets` is
-    (batch,) for one class per sequence or (batch, time) for a tag per token (-100 at padding); None where
-    nothing is known. `unseen` (batch, time) bool marks the words that the training part lacks.
+    (batch,) for one class per sequence or (batch, time) for a tag per token, IGNORED (-100) at padding and
+    where it is not known; None where nothing is known. `unseen` (batch, time) bool marks the words that the
+    training part lacks.
     """
 
     inputs: Tensor | Words
@@ -52,6 +53,11 @@ class SequenceBatch:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @cached_property
+    def num_valid(self) -> int:
+        """How many targets are not IGNORED; counted before the batch moves, to wait for no device."""
+        return 0 if self.targets is None else int((self.targets != IGNORED).sum())
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
         """The same batch on `device`; lengths stay on the CPU: a copy back would synchronise."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
@@ -61,12 +67,14 @@ class SequenceBatch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, move: Move) -> SequenceBatch:
-        return replace(
+        moved = replace(
             self,
             inputs=move(self.inputs) if isinstance(self.inputs, Tensor) else self.inputs.each(move),
             targets=None if self.targets is None else move(self.targets),
             unseen=None if self.unseen is None else move(self.unseen),
         )
+        moved.__dict__["num_valid"] = self.num_valid
+        return moved
 
 
 class FinalState(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtrain.records import DataSpec, SequenceBatch, Vocabulary, Words
+from seqtrain.records import IGNORED, DataSpec, SequenceBatch, Vocabulary, Words
 
 
 @pytest.fixture
@@ -40,6 +40,13 @@ def test_vectors_and_missing_targets_move_too() -> None:
     assert moved.inputs.device.type == "meta"
     assert moved.targets is None
     assert moved.unseen is None
+
+
+def test_targets_are_counted_before_a_batch_moves() -> None:
+    targets = torch.tensor([[0, IGNORED], [2, 1]])
+    there = SequenceBatch(torch.zeros(2, 2, 3), torch.tensor([2, 2]), targets).to("meta")
+    assert there.num_valid == 3  # on meta nothing could be counted
+    assert SequenceBatch(torch.zeros(2, 2, 3), torch.tensor([2, 2])).num_valid == 0
 
 
 def test_what_goes_to_a_gpu_is_pinned(batch: SequenceBatch, monkeypatch: pytest.MonkeyPatch) -> None:

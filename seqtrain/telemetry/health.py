@@ -45,7 +45,7 @@ class HealthWarnings(pl.Callback):
         self._one_target = batch.targets is None or batch.targets.ndim == 1
         if not self._history["train/loss"]:  # that of the first batch, long before a validation
             output = step_output(outputs)
-            self._history["train/loss"].append(float(output.loss_sum) / output.num_valid)
+            self._history["train/loss"].append(float(output.loss_sum) / max(output.num_valid, 1))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or not trainer.is_global_zero:

@@ -109,7 +109,7 @@ def _is_logged(trainer: pl.Trainer, step: int) -> bool:
 def _mean_loss(trainer: pl.Trainer, loss_sum: Any, num_valid: int) -> float:
     """The loss per valid position of all processes that train together."""
     if trainer.world_size == 1:
-        return float(loss_sum) / num_valid
+        return float(loss_sum) / max(num_valid, 1)
     totals = torch.tensor([float(loss_sum), float(num_valid)], device=trainer.strategy.root_device)
     summed = trainer.strategy.reduce(totals, reduce_op="sum")
     assert isinstance(summed, Tensor)

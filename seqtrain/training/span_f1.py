@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from torch import Tensor, nn
 from torchmetrics import SumMetric
 
+from seqtrain.records import IGNORED, valid_steps
+
 
 class SpanF1(nn.Module):
     """Counts spans; one is correct if its first word, its last word and its type are.
@@ -32,8 +34,12 @@ class SpanF1(nn.Module):
         return find_spec("seqeval") is not None
 
     def update(self, predictions: Tensor, targets: Tensor, lengths: Tensor) -> None:
-        """Add the spans of a batch; predictions and targets are (batch, time) ids of tags."""
-        predicted, expected = self._find(predictions, lengths), self._find(targets, lengths)
+        """Add the spans of a batch; predictions and targets are (batch, time) ids of tags.
+
+        Words whose target is IGNORED are left out of both, as if the sentence did not have them.
+        """
+        counted = valid_steps(lengths.to(targets.device), targets.shape[1]) & (targets != IGNORED)
+        predicted, expected = self._find(predictions, counted), self._find(targets, counted)
         self.num_correct.update(len(predicted & expected))
         self.num_predicted.update(len(predicted))
         self.num_targets.update(len(expected))
@@ -53,10 +59,10 @@ class SpanF1(nn.Module):
         for metric in self.children():
             metric.reset()  # type: ignore[operator]
 
-    def _find(self, tags: Tensor, lengths: Tensor) -> set[tuple[int, str, int, int]]:
+    def _find(self, tags: Tensor, counted: Tensor) -> set[tuple[int, str, int, int]]:
         """The spans of all sequences: number of the sequence, type, first and last word."""
         from seqeval.metrics.sequence_labeling import get_entities
 
-        rows = zip(tags.tolist(), lengths.tolist(), strict=True)
-        named = ([self._names[tag] for tag in row[:length]] for row, length in rows)
+        rows = tags.masked_fill(~counted, IGNORED).tolist()
+        named = ([self._names[tag] for tag in row if tag != IGNORED] for row in rows)
         return {(number, *span) for number, row in enumerate(named) for span in get_entities(row)}

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import cast
 
-import torch
 from torch import Tensor
 
 from seqtrain.model.ensemble import Ensemble
@@ -18,7 +17,7 @@ from seqtrain.training.metrics import Metrics
 class Task(ABC):
     """The only place that decides which positions count, in the loss and in the metrics.
 
-    A task of your own defines `name_unit`, `valid` and `num_valid`.
+    A task of your own defines `name_unit`; by default the positions count whose target is not IGNORED.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
@@ -33,13 +32,13 @@ class Task(ABC):
     def name_unit(self, spec: DataSpec) -> str:
         """Plural noun for the positions that count, as in the metric `words_per_second`."""
 
-    @abstractmethod
     def valid(self, batch: SequenceBatch) -> Tensor:
         """Bool, shaped like the batch's targets: the positions that count."""
+        return cast(Tensor, batch.targets) != IGNORED
 
-    @abstractmethod
     def num_valid(self, batch: SequenceBatch) -> int:
         """The number of valid positions, computed on the CPU so that the device need not be synchronized."""
+        return batch.num_valid
 
     def training_step(self, network: Network | Ensemble, batch: SequenceBatch) -> tuple[Tensor, StepOutput]:
         """The loss to minimize, a mean over the valid positions of the batch, and the record of the step.
@@ -49,7 +48,7 @@ class Task(ABC):
         """
         loss_sum, outputs = network.training_loss(batch)
         output = self._output(network, batch, loss_sum, outputs)
-        return loss_sum / output.num_valid, output
+        return loss_sum / max(output.num_valid, 1), output
 
     def evaluation_step(
         self, network: Network | Ensemble, batch: SequenceBatch, metrics: Metrics
@@ -87,23 +86,9 @@ class SequenceClassification(Task):
     def name_unit(self, spec: DataSpec) -> str:
         return "sequences"
 
-    def valid(self, batch: SequenceBatch) -> Tensor:
-        """(batch,) bool: every sequence counts."""
-        return torch.ones_like(cast(Tensor, batch.targets), dtype=torch.bool)
-
-    def num_valid(self, batch: SequenceBatch) -> int:
-        return len(batch)
-
 
 class SequenceTagging(Task):
     """One tag per time step."""
 
     def name_unit(self, spec: DataSpec) -> str:
         return "time_steps" if spec.words is None else "words"
-
-    def valid(self, batch: SequenceBatch) -> Tensor:
-        """(batch, time) bool: every step counts, except for padding."""
-        return cast(Tensor, batch.targets) != IGNORED
-
-    def num_valid(self, batch: SequenceBatch) -> int:
-        return int(batch.lengths.sum())

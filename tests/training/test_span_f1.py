@@ -51,3 +51,13 @@ def test_only_tags_that_mark_spans_have_this_metric() -> None:
 def test_without_seqeval_the_metric_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seqtrain.training.span_f1.find_spec", lambda _: None)
     assert Metrics(NAMES, "bio").spans is None
+
+
+def test_words_without_a_target_are_left_out() -> None:
+    metric = SpanF1(NAMES)
+    targets = ids("B-X I-X O B-Y", "O B-Y")
+    targets[0, 1] = targets[1, 0] = -100
+    # Whatever is predicted there, the first sentence has spans in two words, the second in one.
+    metric.update(ids("B-X B-Y O B-Y", "B-X I-Y"), targets, torch.tensor([4, 2]))
+    assert metric.compute() == {"span_precision": 1.0, "span_recall": 1.0, "span_f1": 1.0}
+    assert metric.num_targets.compute() == 3

@@ -63,6 +63,23 @@ def test_every_step_but_padding_counts_in_tagging() -> None:
     assert TAGGING.num_valid(sentences) == 4
 
 
+def test_what_has_no_target_does_not_count() -> None:
+    sentences = batch([[0, IGNORED, 2], [IGNORED, IGNORED, IGNORED]], [3, 1])
+    assert TAGGING.num_valid(sentences) == int(TAGGING.valid(sentences).sum()) == 2
+    loss, output = TAGGING.training_step(NETWORK, sentences)
+    torch.testing.assert_close(loss, torch.tensor(3.0).log())
+    assert output.num_valid == 2
+    assert CLASSIFICATION.num_valid(batch([0, IGNORED], [5, 1])) == 1
+    metrics = Metrics(("A", "B", "C"))
+    TAGGING.evaluation_step(NETWORK, sentences, metrics)
+    assert metrics.compute()["accuracy"] == 0.5
+
+
+def test_a_batch_without_any_target_has_a_loss_of_zero() -> None:
+    loss, output = TAGGING.training_step(NETWORK, batch([[IGNORED, IGNORED]], [2]))
+    assert (float(loss), output.num_valid) == (0.0, 0)
+
+
 def test_a_training_step_is_the_mean_over_valid_positions() -> None:
     loss, output = TAGGING.training_step(NETWORK, batch(*SENTENCES))
     ln_3 = torch.tensor(3.0).log()

@@ -134,3 +134,39 @@ def test_emissions_are_linear_in_the_states(head: CRFHead) -> None:
     got = head(states, states[:, -1], torch.tensor([4, 4]))
     expected = states @ head.linear.weight.T + head.linear.bias
     assert torch.allclose(got.double(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("device", ["cpu", "as on a GPU"])
+def test_steps_without_a_target_are_summed_out(
+    head: CRFHead, scores: Tensor, device: str, monkeypatch
+) -> None:
+    if device != "cpu":  # where nobody looks whether a target is missing
+        monkeypatch.setattr(Tensor, "any", lambda _: True)
+    tags = torch.tensor([[0, IGNORED, IGNORED, 1], [2, 9, 9, 9], [IGNORED, 1, 0, 9], [2, IGNORED, 9, 9]])
+    tags[tags == 9] = IGNORED  # padding
+    expected = 0.0
+    for row, length in enumerate(LENGTHS.tolist()):
+        by_tags = all_scores(head, scores[row], length)
+        known = tags[row, :length].tolist()
+        agreeing = [
+            score
+            for chosen, score in by_tags.items()
+            if all(target in (IGNORED, tag) for tag, target in zip(chosen, known, strict=True))
+        ]
+        every, some = (torch.tensor(each, dtype=torch.double) for each in (list(by_tags.values()), agreeing))
+        expected += float(every.logsumexp(0) - some.logsumexp(0))
+    assert head.loss_sum(scores, tags, LENGTHS).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_without_any_target_there_is_no_loss(head: CRFHead, scores: Tensor) -> None:
+    scores.requires_grad_()
+    loss = head.loss_sum(scores, torch.full((len(LENGTHS), 4), IGNORED), LENGTHS)
+    loss.backward()
+    assert loss.item() == 0
+    assert scores.grad is not None
+    assert scores.grad.abs().max() < 1e-12
+
+
+def test_gradients_where_targets_are_missing(head: CRFHead, scores: Tensor) -> None:
+    tags = torch.tensor([[0, IGNORED, IGNORED, 1], [IGNORED] * 4, [IGNORED, 1, 0, 0], [2, IGNORED, 0, 0]])
+    assert torch.autograd.gradcheck(lambda s: head.loss_sum(s, tags, LENGTHS), (scores.requires_grad_(),))
