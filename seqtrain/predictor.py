@@ -19,8 +19,8 @@ from seqtrain.data.sources.arrays import encode_sequences
 from seqtrain.errors import DataError
 from seqtrain.model import Ensemble, Network
 from seqtrain.predictions import Answer, Classification, TaggedSentence
-from seqtrain.records import DataSpec
 from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
+from seqtrain.spec import Classes, DataSpec, ImageInputs, StepClasses, VectorInputs, WordInputs
 from seqtrain.training.network import load_network
 
 BATCH_SIZE = 256  # sequences
@@ -70,12 +70,12 @@ class Predictor:
     @property
     def column(self) -> str | None:
         """The column of CoNLL-U where the tags are from; None if they are from another format."""
-        return self.spec.column
+        return self.spec.targets.column if isinstance(self.spec.targets, StepClasses) else None
 
     @property
     def image_size(self) -> tuple[int, int] | None:
         """The height and the width of images; None for a model that does not classify them."""
-        return self.spec.image_size
+        return self.spec.inputs.size if isinstance(self.spec.inputs, ImageInputs) else None
 
     def tag(self, sentences: Sentences) -> list[TaggedSentence]:
         """Tag sentences, in their order.
@@ -88,7 +88,7 @@ class Predictor:
             seqtrain.errors.DataError: the model does not tag words, `sentences` is anything else, or a
                 sentence or a token is empty.
         """
-        if self.spec.words is None:
+        if not isinstance(self.spec.inputs, WordInputs):
             raise DataError("this model does not tag words; use classify(images)")
         found = as_sentences(sentences)
         if not found:
@@ -111,9 +111,9 @@ class Predictor:
             seqtrain.errors.DataError: the model does not classify images, a file cannot be read, or an image
                 is not of the size that the model was trained on.
         """
-        if self.spec.image_size is None:
+        if not isinstance(self.spec.inputs, ImageInputs):
             raise DataError("this model does not classify images; use tag(sentences)")
-        return self.classify_pixels(as_pixels(images, self.spec.image_size, resize))
+        return self.classify_pixels(as_pixels(images, self.spec.inputs.size, resize))
 
     def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
         """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
@@ -123,7 +123,7 @@ class Predictor:
     @property
     def reads_arrays(self) -> bool:
         """Whether the model was trained on sequences of numbers from .npz files."""
-        return self.spec.standardization is not None
+        return isinstance(self.spec.inputs, VectorInputs) and self.image_size is None
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
         """The class of each sequence of numbers, or of each of its time steps.
@@ -162,4 +162,5 @@ class Predictor:
         return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
 
     def _name(self, numbers: list[int], shares: list[float]) -> Answer:
-        return Answer.of([self.spec.target_names[number] for number in numbers], shares)
+        assert isinstance(self.spec.targets, Classes)
+        return Answer.of([self.spec.targets.names[number] for number in numbers], shares)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 Move: TypeAlias = Callable[[Tensor], Tensor]
-Standardization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations
-TagScheme: TypeAlias = Literal["bio", "iob"]  # see `DataSpec.tag_scheme`
 
 
 @dataclass(frozen=True)
@@ -111,107 +108,7 @@ def valid_steps(lengths: Tensor, num_steps: int) -> Tensor:
 
 
 IGNORED = -100  # the target at padding, torch's own default for cross-entropy
-MAX_SIZE = 1 << 20  # of a time step, an image or a word vector in a checkpoint's DataSpec
 UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Strings and their ids; 0 is padding, 1 the unknown string.
-
-    `counts` holds how often each entry of `entries` occurred in the training part (0 for entries
-    from elsewhere, such as pretrained vectors, which come last).
-    """
-
-    entries: tuple[str, ...]  # without the two reserved ids: entries[0] has id 2
-    counts: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.entries) + 2
-
-    @cached_property
-    def num_counted(self) -> int:
-        """How many entries occurred in the training part."""
-        return sum(count > 0 for count in self.counts)
-
-    def index(self) -> Mapping[str, int]:
-        """The id of each entry."""
-        return self._index
-
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {entry: number for number, entry in enumerate(self.entries, start=2)}
-
-
-@dataclass(frozen=True)
-class DataSpec:
-    """All that a model knows about the data, available after setup and saved with the checkpoint."""
-
-    target_names: tuple[str, ...]
-    feature_size: int | None = None  # numbers per step, for sequences of vectors
-    view: str | None = None  # how an image is read as a sequence, for images
-    image_size: tuple[int, int] | None = None  # height and width, for images
-    words: Vocabulary | None = None
-    characters: Vocabulary | None = None
-    vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
-    column: str | None = None  # of CoNLL-U, where the tags are from
-    standardization: Standardization | None = None  # of the features, for arrays
-    has_target_per_step: bool | None = None  # for arrays, which may have either; None if the source decides
-    # Tags that mark spans: what begins one, see `seqtrain.data.tag_scheme`. It follows from the data, and
-    # earlier versions decided otherwise: a checkpoint of theirs does not come from other data for that.
-    tag_scheme: TagScheme | None = field(default=None, compare=False)
-
-    @property
-    def num_targets(self) -> int:
-        return len(self.target_names)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain tuples, strings and numbers, so that it loads with `weights_only=True`.
-
-        Nothing is copied: a vocabulary has tens of thousands of entries, and this is saved in every epoch.
-        """
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("words", "characters"):
-            vocabulary: Vocabulary | None = plain[name]
-            plain[name] = vocabulary and {"entries": vocabulary.entries, "counts": vocabulary.counts}
-        return plain
-
-    @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> DataSpec:
-        def vocabulary(entry: dict[str, Any] | None) -> Vocabulary | None:
-            return None if entry is None else Vocabulary(tuple(entry["entries"]), tuple(entry["counts"]))
-
-        standardization = plain.get("standardization")
-        spec = cls(
-            target_names=tuple(plain["target_names"]),
-            feature_size=plain["feature_size"],
-            view=plain["view"],
-            image_size=plain["image_size"] and (plain["image_size"][0], plain["image_size"][1]),
-            words=vocabulary(plain["words"]),
-            characters=vocabulary(plain["characters"]),
-            # Earlier checkpoints lack the keys that follow.
-            vector_size=plain.get("vector_size"),
-            column=plain.get("column", None if plain["words"] is None else "UPOS"),
-            standardization=standardization and (tuple(standardization[0]), tuple(standardization[1])),
-            has_target_per_step=plain.get("has_target_per_step"),
-            tag_scheme=plain.get("tag_scheme"),
-        )
-        spec._check_types()
-        return spec
-
-    def _check_types(self) -> None:
-        """Refuse what only a checkpoint made by hand can hold; a text for a size could end up in a script."""
-        entries = (each.entries for each in (self.words, self.characters) if each is not None)
-        texts = [*self.target_names, *chain.from_iterable(entries)]
-        texts += [each for each in (self.view, self.column) if each is not None]
-        sizes = [self.feature_size, self.vector_size, *(self.image_size or ())]
-        numbers = chain.from_iterable(self.standardization or ())
-        if not all(isinstance(each, str) for each in texts):
-            raise TypeError("a name is not a text")
-        if not all(each is None or (type(each) is int and 0 < each <= MAX_SIZE) for each in sizes):
-            raise TypeError(f"a size is not a number from 1 to {MAX_SIZE}")
-        if not all(type(each) in (int, float) for each in numbers):
-            raise TypeError("the standardization is not made of numbers")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from made_up_treebank import conllu
 
 from seqtrain.data import Corpus, Treebank, VectorDataset
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 
 def vectors(values: list[float], targets: list[int]) -> VectorDataset:
@@ -31,7 +31,7 @@ def _read_words() -> Corpus:
 
 
 VECTORS = Corpus(
-    DataSpec(("a", "b", "c"), feature_size=1),
+    DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a", "b", "c"))),
     {
         "train": vectors([1, 2, 3], [0, 0, 1]),
         "dev": vectors([4, 3], [2, 1]),

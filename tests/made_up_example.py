@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.trace import trace
+from seqtrain.spec import DataSpec, ImageInputs, SequenceClasses
 from seqtrain.telemetry.figures.example import Example, read_example
 from seqtrain.telemetry.sample import Sample
 
@@ -15,8 +16,8 @@ def example(steps: int = 4, words: list[str] | None = None) -> Example:
     torch.manual_seed(0)
     features, lengths = torch.rand(2, steps, 3), torch.tensor([steps, min(steps, 2)])
     batch = SequenceBatch(features, lengths, torch.tensor([1, 0]))
-    sample = Sample(
-        batch, DataSpec(("zero", "one"), 3, "rows"), None if words is None else [words, words[:2]]
-    )
+    inputs = ImageInputs(feature_size=3, view="rows", size=(steps, 3))
+    spec = DataSpec(inputs, SequenceClasses(("zero", "one")))
+    sample = Sample(batch, spec, None if words is None else [words, words[:2]])
     with torch.no_grad():
         return read_example(sample, trace(nn.LSTM(3, 5, bidirectional=True), features, lengths), 0)

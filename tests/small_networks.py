@@ -9,7 +9,8 @@ from torch import nn
 
 from seqtrain.model import LabelHead, Network, RecurrentBackbone, TagHead
 from seqtrain.model.encoder import VectorEncoder
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 LENGTHS = torch.tensor([9, 3, 6])
 
@@ -18,7 +19,7 @@ def network(head: str, rnn: nn.RNNBase) -> Network:
     backbone = RecurrentBackbone(rnn)
     sizes: dict[str, Any] = {"input_size": backbone.output_size, "num_targets": 3, "dropout": 0.0}
     heads = {"label": LabelHead, "tags": TagHead}
-    encoder = VectorEncoder(DataSpec(("a", "b", "c"), feature_size=4))
+    encoder = VectorEncoder(DataSpec(VectorInputs(feature_size=4), SequenceClasses(("a", "b", "c"))))
     return Network(encoder, backbone, heads[head](**sizes, label_smoothing=0.0)).eval()
 
 

@@ -16,6 +16,7 @@ ROOMS = [
     "errors",
     "names",
     "shipped",
+    "spec",
     "records",
     "predictions",
     "config",
@@ -86,7 +87,7 @@ class TestDirection:
 
     def test_plain_torch_stays_plain(self, module: str) -> None:
         if room_of(module) in ("model", "recurrence"):
-            assert own_rooms(module) <= {"records", "recurrence"}
+            assert own_rooms(module) <= {"spec", "records", "recurrence"}
             assert libraries(module).isdisjoint({"hydra", "omegaconf", "pytorch_lightning", "torchmetrics"})
 
     def test_hydra_and_omegaconf_stay_in_their_rooms(self, module: str) -> None:

@@ -116,7 +116,7 @@ class TestClassify:
 class TestLoad:
     def test_what_it_offers(self, tagger: Predictor, trained_pos: Path) -> None:
         assert not tagger.network.training
-        assert tagger.spec.target_names == ("AUX", "DET", "NOUN", "PUNCT", "VERB")
+        assert tagger.spec.targets.names == ("AUX", "DET", "NOUN", "PUNCT", "VERB")
         assert isinstance(tagger.tag("the dog")[0], TaggedSentence)
 
     def test_another_checkpoint(self, trained_pos: Path) -> None:

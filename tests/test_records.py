@@ -1,15 +1,12 @@
-"""Batches on their way to a device, and the data's promise on its way through a checkpoint."""
+"""Batches on their way to a device."""
 
 from __future__ import annotations
-
-import io
-from dataclasses import asdict
 
 import pytest
 import torch
 from torch import Tensor
 
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch, Vocabulary, Words
+from seqtrain.records import IGNORED, SequenceBatch, Words
 
 
 @pytest.fixture
@@ -59,45 +56,3 @@ def test_what_goes_to_a_gpu_is_pinned(batch: SequenceBatch, monkeypatch: pytest.
     monkeypatch.setattr(Tensor, "pin_memory", pin)
     batch.pin_memory()
     assert pinned == [(2, 3), (2, 3), (4, 5), (2, 3), (2, 3)]  # word, spelling, characters, targets, unseen
-
-
-def test_spec_survives_a_checkpoint() -> None:
-    spec = DataSpec(
-        target_names=("NOUN", "VERB"),
-        words=Vocabulary(("light", "run"), (3, 1)),
-        characters=Vocabulary(("a",), (7,)),
-    )
-    file = io.BytesIO()
-    torch.save(spec.to_dict(), file)
-    file.seek(0)
-    assert DataSpec.from_dict(torch.load(file, weights_only=True)) == spec
-    images = DataSpec(target_names=("0", "1"), feature_size=28, view="rows", image_size=(28, 28))
-    assert DataSpec.from_dict(images.to_dict()) == images
-
-
-def test_spec_as_plain_values_copies_no_vocabulary() -> None:
-    spec = DataSpec(("A",), words=Vocabulary(("light",), (2,)), view=None)
-    plain = spec.to_dict()
-    assert plain == asdict(spec)
-    assert plain["words"]["entries"] is spec.words.entries
-
-
-def test_spec_of_a_checkpoint_from_before_word_vectors() -> None:
-    spec = DataSpec(("A",), words=Vocabulary(("light",), (0,)), vector_size=3)
-    plain = spec.to_dict()
-    assert DataSpec.from_dict(plain) == spec
-    del plain["vector_size"]
-    assert DataSpec.from_dict(plain).vector_size is None
-
-
-def test_another_tag_scheme_of_an_earlier_version_is_no_other_data() -> None:
-    spec = DataSpec(("B-X", "I-X", "O"), feature_size=1, tag_scheme="bio")
-    saved = spec.to_dict() | {"tag_scheme": "iob"}
-    assert DataSpec.from_dict(saved).tag_scheme == "iob"
-    assert DataSpec.from_dict(saved) == spec
-
-
-def test_vocabulary_counts_from_two() -> None:
-    vocabulary = Vocabulary(("light", "run"), (3, 1))
-    assert vocabulary.index() == {"light": 2, "run": 3}  # 0 is padding, 1 the unknown
-    assert len(vocabulary) == 4

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from seqtrain.config import compose_config
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import SequenceBatch
+from seqtrain.spec import WordInputs
 from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.network import build_network
 
@@ -117,7 +118,7 @@ class _Batches:
 
 def _plain_loader(cfg: DictConfig, data: SequenceDataModule) -> _Batches:
     train = data.corpus.splits["train"]
-    if data.spec.words is not None:
+    if isinstance(data.spec.inputs, WordInputs):
         # Sentences need batches of like length in any loop: the same ones, as indices.
         drawn = data.train_dataloader()._batch_sampler.batches(0)[: cfg.trainer.limit_train_batches]
         loader: DataLoader[Any] = DataLoader(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqtrain.inspection.examine import Example
     from seqtrain.inspection.report import Report
     from seqtrain.model import Network
-    from seqtrain.records import DataSpec
+    from seqtrain.spec import DataSpec
 
 NUM_EXAMPLES = 200
 
@@ -124,17 +124,19 @@ def _read_own(spec: DataSpec, given: Arguments) -> Dataset | None:
         read_images,
         read_sequences,
     )
+    from seqtrain.spec import ImageInputs, WordInputs
 
     if "text" not in given and "input" not in given:
         return None
-    if spec.words is not None:
+    inputs = spec.inputs
+    if isinstance(inputs, WordInputs):
         return encode_sentences(spec, _read_sentences(given))
     if "text" in given:
-        kind = "sequences of numbers" if spec.image_size is None else "images"
+        kind = "images" if isinstance(inputs, ImageInputs) else "sequences of numbers"
         raise ConfigError([f"text: this run reads {kind}; give a file of them as input=FILE"])
-    if spec.image_size is None:
-        return encode_sequences(spec, read_sequences(Path(given["input"])))
-    return encode_images(spec, read_images(Path(given["input"]), spec.image_size))
+    if isinstance(inputs, ImageInputs):
+        return encode_images(spec, read_images(Path(given["input"]), inputs.size))
+    return encode_sequences(spec, read_sequences(Path(given["input"])))
 
 
 def _read_sentences(given: Arguments) -> list[Sequence[str]]:

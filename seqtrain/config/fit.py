@@ -37,8 +37,8 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
         told.add(group)
         here, there = _name(group, schema, choices), _name(other, wanted, choices)
         yield (
-            f"{group}: {there} needs {group}={_choices(group, what, theirs)}; "
-            f"{here} goes with {other}={_choices(other, what, mine)}"
+            f"{group}: {there} needs {group}={files_of(group, what, theirs)}; "
+            f"{here} goes with {other}={files_of(other, what, mine)}"
         )
 
 
@@ -79,7 +79,7 @@ def _name(group: str, schema: Schema, choices: Mapping[str, Any]) -> str:
     return f"{group}={choices.get(group) or schema.target.rpartition('.')[2]}"
 
 
-def _choices(group: str, what: str, value: str) -> str:
+def files_of(group: str, what: str, value: str) -> str:
     """The shipped files of a group whose class has this `inputs` or `targets`, joined by |."""
 
     def fits(schema: Schema) -> bool:

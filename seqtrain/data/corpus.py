@@ -8,7 +8,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from seqtrain.records import DataSpec, SequenceBatch, Vocabulary
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec, WordInputs
 
 SPLITS = ("train", "dev", "test")
 
@@ -50,10 +51,10 @@ class Batching:
 class Corpus:
     """A data set after reading: `spec` for the model, and the splits train, dev and test.
 
-    `vectors` (len(spec.words), spec.vector_size) are the pretrained vectors of the words, zero where there is
-    none; None if there are no vectors, or if a checkpoint has them. `notes` are what a user should know about
-    how the data were read, `target_notes` about targets of dev and test that train lacks, a sentence each: a
-    run logs both as warnings.
+    `vectors` (len(words), vector_size) are the pretrained vectors of the words of `WordInputs`, zero where
+    there is none; None if there are no vectors, or if a checkpoint has them. `notes` are what a user should
+    know about how the data were read, `target_notes` about targets of dev and test that train lacks, a
+    sentence each: a run logs both as warnings.
     """
 
     spec: DataSpec
@@ -63,25 +64,23 @@ class Corpus:
     target_notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """One line: the sizes of the splits, the classes, the vocabularies and the word vectors."""
-        sequences, steps = ("sequences", "steps") if self.spec.words is None else ("sentences", "words")
+        """One line: the sizes of the splits, the targets, the vocabularies and the word vectors."""
+        inputs = self.spec.inputs
         parts = [
-            f"{name} {len(split.lengths):,} {sequences} ({int(split.lengths.sum()):,} {steps})"
+            f"{name} {len(split.lengths):,} {inputs.sequences} ({int(split.lengths.sum()):,} {inputs.steps})"
             for name, split in self.splits.items()
         ]
-        parts.append(f"{self.spec.num_targets} classes")
-        if self.spec.words is not None and self.spec.characters is not None:
-            parts.append(f"{len(self.spec.words):,} known words, {len(self.spec.characters):,} characters")
-            parts += self._describe_vectors(self.spec.words)
-        return "; ".join(parts)
+        parts += [self.spec.targets.describe(), inputs.describe(), self._describe_vectors()]
+        return "; ".join(filter(None, parts))
 
-    def _describe_vectors(self, words: Vocabulary) -> list[str]:
-        if self.vectors is None:
-            return []
-        has_vector = self.vectors.any(dim=1)[2:]
+    def _describe_vectors(self) -> str:
+        inputs = self.spec.inputs
+        if self.vectors is None or not isinstance(inputs, WordInputs):
+            return ""
+        words, has_vector = inputs.words, self.vectors.any(dim=1)[2:]
         share = int(has_vector[: words.num_counted].sum()) / max(words.num_counted, 1)
-        number, size = int(has_vector.sum()), self.spec.vector_size
-        return [f"{number:,} word vectors of {size} numbers, for {share:.1%} of train's known words"]
+        number, size = int(has_vector.sum()), inputs.vector_size
+        return f"{number:,} word vectors of {size} numbers, for {share:.1%} of train's known words"
 
 
 class Source(Protocol):

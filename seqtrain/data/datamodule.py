@@ -10,7 +10,8 @@ import torch
 from seqtrain.data.batching.loader import BatchLoader, FixedLoader
 from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
 from seqtrain.data.corpus import Corpus, Source
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec
 
 
 class SequenceDataModule(pl.LightningDataModule):

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from seqtrain.records import TagScheme
+from seqtrain.spec import TagScheme
 
 SPAN_TAG = re.compile(r"[BI]-.+")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.names import ViewName
+from seqtrain.spec import ImageInputs
 
 VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 
@@ -41,6 +42,16 @@ class View:
     @property
     def feature_size(self) -> int:
         return {"rows": self.width, "columns": self.height}.get(self.name, 1)
+
+    @property
+    def inputs(self) -> ImageInputs:
+        """What a model has to know of images that are read so."""
+        return ImageInputs(feature_size=self.feature_size, view=self.name, size=(self.height, self.width))
+
+    @classmethod
+    def of(cls, inputs: ImageInputs) -> View:
+        """The view by which these images are read."""
+        return cls(inputs.view, *inputs.size)
 
     def __call__(self, images: Tensor) -> Tensor:
         """(batch, height, width) -> (batch, time, features)"""

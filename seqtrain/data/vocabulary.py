@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from seqtrain.records import Vocabulary
+from seqtrain.spec import Vocabulary
 
 
 def build_vocabulary(counts: Counter[str], min_count: int = 1) -> Vocabulary:

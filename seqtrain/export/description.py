@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from seqtrain.data.files.conllu import TagColumn
 from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
 from seqtrain.runs.files import write_text
+from seqtrain.spec import Classes, DataSpec, ImageInputs, StepClasses, VectorInputs, WordInputs
 
 VERSION = 1
 
@@ -40,6 +41,25 @@ class Description:
     def write(self, path: Path) -> None:
         """Write the file, atomically."""
         write_text(path, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+
+
+def describe(spec: DataSpec, sha256: str) -> Description:
+    """The description of an exported model of this data, whose file has this checksum."""
+    inputs, targets = spec.inputs, spec.targets
+    described = Description(
+        labels=targets.names if isinstance(targets, Classes) else (),
+        sha256=sha256,
+        column=targets.column if isinstance(targets, StepClasses) else None,
+    )
+    match inputs:
+        case WordInputs():
+            words, characters = dict(inputs.words.index()), dict(inputs.characters.index())
+            return replace(described, words=words, characters=characters)
+        case ImageInputs():
+            return replace(described, image_size=inputs.size)
+        case VectorInputs():
+            return replace(described, num_features=inputs.feature_size)
+    return described
 
 
 def beside(model: Path) -> Path:

@@ -6,12 +6,12 @@ import hashlib
 from io import BytesIO
 from pathlib import Path
 
-from seqtrain.export.description import Description, beside
+from seqtrain.export.description import beside, describe
 from seqtrain.export.earlier import check_replaceable, seal
 from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.model import CRFHead, Ensemble, Network
-from seqtrain.records import DataSpec, Vocabulary
 from seqtrain.runs.files import atomic_write, write_text
+from seqtrain.spec import DataSpec
 from seqtrain.training.checkpoint import check_finite
 
 
@@ -50,15 +50,7 @@ def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> lis
 def _write(
     content: bytes, network: Network | Ensemble, spec: DataSpec, path: Path, runtime: Runtime
 ) -> list[Path]:
-    description = Description(
-        labels=spec.target_names,
-        sha256=hashlib.sha256(content).hexdigest(),
-        words=_ids(spec.words),
-        characters=_ids(spec.characters),
-        image_size=spec.image_size,
-        num_features=spec.feature_size if spec.image_size is None else None,
-        column=spec.column,
-    )
+    description = describe(spec, hashlib.sha256(content).hexdigest())
     with atomic_write(path) as file:
         file.write(content)
     description.write(beside(path))
@@ -66,7 +58,3 @@ def _write(
     script = path.with_suffix(".py")
     write_text(script, seal(example))
     return [path, beside(path), script]
-
-
-def _ids(vocabulary: Vocabulary | None) -> dict[str, int] | None:
-    return None if vocabulary is None else dict(vocabulary.index())

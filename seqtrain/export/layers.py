@@ -11,33 +11,31 @@ from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
 from seqtrain.export.recurrent import States, add_recurrent
 from seqtrain.model import CRFHead, LabelHead, TagHead, VectorEncoder, WordEncoder
 from seqtrain.model.encoder import SpellingEncoder
-from seqtrain.records import UNKNOWN, DataSpec
+from seqtrain.records import UNKNOWN
+from seqtrain.spec import ImageInputs, VectorInputs
 
 
-def add_images(graph: Graph, spec: DataSpec) -> str:
+def add_images(graph: Graph, inputs: ImageInputs) -> str:
     """Add the input `images` (batch, height, width); returns (batch, time, features)."""
-    assert spec.view is not None
-    assert spec.image_size is not None
-    height, width = spec.image_size
+    height, width = inputs.size
     images = graph.add_input("images", FLOAT, ["batch", height, width])
-    if spec.view == "rows":
+    if inputs.view == "rows":
         return images
-    if spec.view == "columns":
+    if inputs.view == "columns":
         return graph.add("Transpose", images, perm=[0, 2, 1])
     # One pixel per step: applying the view to an image of indices gives their order.
     places = torch.arange(height * width).reshape(1, height, width)
-    order = View(spec.view, height, width)(places).flatten().numpy()
+    order = View.of(inputs)(places).flatten().numpy()
     pixels = graph.add("Reshape", images, graph.constant([0, height * width, 1]))
     return graph.add("Gather", pixels, graph.constant(order), axis=1)
 
 
-def add_features(graph: Graph, spec: DataSpec) -> str:
+def add_features(graph: Graph, inputs: VectorInputs) -> str:
     """Add the input `features` (batch, time, feature_size); returns them standardized as in training."""
-    assert spec.feature_size is not None
-    features = graph.add_input("features", FLOAT, ["batch", "time", spec.feature_size])
-    if spec.standardization is None:
+    features = graph.add_input("features", FLOAT, ["batch", "time", inputs.feature_size])
+    if inputs.standardization is None:
         return features
-    mean, deviation = (graph.constant(each, "float32") for each in spec.standardization)
+    mean, deviation = (graph.constant(each, "float32") for each in inputs.standardization)
     return graph.add("Div", graph.add("Sub", features, mean), deviation)
 
 

@@ -13,7 +13,7 @@ from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
 from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
 from seqtrain.export.recurrent import add_recurrent
 from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 
 def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
@@ -33,26 +33,32 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
     """
     graph = Graph()
     members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
-    inputs, lengths = _add_inputs(graph, members, spec)
+    inputs, lengths = _add_inputs(graph, members, spec.inputs)
     scores = [_add_member(graph, member, inputs, lengths) for member in members]
     answer = scores[0] if len(scores) == 1 else _add_mean(graph, scores)
     steps = [] if isinstance(network.head, LabelHead) else ["time"]
-    graph.add_output(answer, "scores", FLOAT, ["batch", *steps, spec.num_targets])
+    graph.add_output(answer, "scores", FLOAT, ["batch", *steps, spec.targets.num_targets])
     if isinstance(network.head, CRFHead):
         _add_crf(graph, network.head)
     return graph.build()
 
 
-def _add_inputs(graph: Graph, members: list[Network], spec: DataSpec) -> tuple[dict[str, str], str]:
+def _add_inputs(graph: Graph, members: list[Network], inputs: Inputs) -> tuple[dict[str, str], str]:
     """Add the inputs; returns their names, and that of the lengths as int32 ("" for images)."""
-    if spec.image_size is not None:
-        return {"features": add_images(graph, spec)}, ""
-    if spec.words is None:
-        inputs = {"features": add_features(graph, spec)}
-    else:
-        encoders = (member.encoder for member in members)
-        inputs = add_words(graph, [each for each in encoders if isinstance(each, WordEncoder)])
-    return inputs, graph.add("Cast", graph.add_input("lengths", INT64, ["batch"]), to=INT32)
+    match inputs:
+        case ImageInputs():
+            return {"features": add_images(graph, inputs)}, ""
+        case VectorInputs():
+            return {"features": add_features(graph, inputs)}, _add_lengths(graph)
+        case WordInputs():
+            encoders = (member.encoder for member in members)
+            names = add_words(graph, [each for each in encoders if isinstance(each, WordEncoder)])
+            return names, _add_lengths(graph)
+    raise ConfigError([f"data: {type(inputs).__name__} cannot be exported as ONNX"])
+
+
+def _add_lengths(graph: Graph) -> str:
+    return graph.add("Cast", graph.add_input("lengths", INT64, ["batch"]), to=INT32)
 
 
 def _add_member(graph: Graph, network: Network, inputs: dict[str, str], lengths: str) -> str:

@@ -16,7 +16,7 @@ from seqtrain.export.scan import ScannedRecurrence, ScannedWordEncoder
 from seqtrain.model import CRFHead, Ensemble, Network, VectorEncoder, WordEncoder
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 SIZES = (3, 4, 5)  # of the example inputs; no size is 0 or 1, which torch.export would take for fixed
 
@@ -36,19 +36,22 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     Raises:
         ConfigError: a part of the network cannot be exported.
     """
-    inputs = _example_inputs(spec)
-    program = _prepare(Scores(deepcopy(network).cpu()), spec).eval().requires_grad_(False)
+    inputs = _example_inputs(spec.inputs)
+    program = _prepare(Scores(deepcopy(network).cpu()), spec.inputs).eval().requires_grad_(False)
     sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
     # What this process has compiled before would be reused, and fix sizes that are to stay dynamic.
     torch.compiler.reset()
     return torch.export.export(program, (), inputs, dynamic_shapes=sizes)
 
 
-def _prepare(scores: Scores, spec: DataSpec) -> nn.Module:
+def _prepare(scores: Scores, inputs: Inputs) -> nn.Module:
     """The network, reading what a user has."""
-    if spec.words is not None:
-        return WordProgram(scores)
-    return FeatureProgram(scores, spec) if spec.image_size is None else ImageProgram(scores, spec)
+    match inputs:
+        case ImageInputs():
+            return ImageProgram(scores, inputs)
+        case VectorInputs():
+            return FeatureProgram(scores, inputs)
+    return WordProgram(scores)
 
 
 class WordProgram(nn.Module):
@@ -66,10 +69,10 @@ class WordProgram(nn.Module):
 class FeatureProgram(nn.Module):
     """Labels sequences of numbers, standardized as in training."""
 
-    def __init__(self, scores: Scores, spec: DataSpec) -> None:
+    def __init__(self, scores: Scores, inputs: VectorInputs) -> None:
         super().__init__()
         self._scores = scores
-        mean, deviation = spec.standardization or ((0.0,), (1.0,))
+        mean, deviation = inputs.standardization or ((0.0,), (1.0,))
         self.register_buffer("_mean", torch.tensor(mean))
         self.register_buffer("_deviation", torch.tensor(deviation))
         self._mean: Tensor
@@ -83,11 +86,10 @@ class FeatureProgram(nn.Module):
 class ImageProgram(nn.Module):
     """Classifies images of one size."""
 
-    def __init__(self, scores: Scores, spec: DataSpec) -> None:
+    def __init__(self, scores: Scores, inputs: ImageInputs) -> None:
         super().__init__()
-        assert spec.image_size is not None
         self._scores = scores
-        self._view = View(str(spec.view), *spec.image_size)
+        self._view = View.of(inputs)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         lengths = torch.full((images.shape[0],), self._view.num_steps)
@@ -142,16 +144,18 @@ def _scanned_backbone(backbone: nn.Module) -> nn.Module:
         raise ConfigError([f"model: {error}; only what can be traced is exported"]) from None
 
 
-def _example_inputs(spec: DataSpec) -> dict[str, Tensor]:
+def _example_inputs(inputs: Inputs) -> dict[str, Tensor]:
     """Inputs of which only the shapes matter."""
-    batch, time, letters = SIZES
-    if spec.image_size is not None:
-        return {"images": torch.zeros(batch, *spec.image_size)}
-    lengths = torch.full((batch,), time)
-    if spec.words is None:
-        return {"features": torch.zeros(batch, time, cast(int, spec.feature_size)), "lengths": lengths}
-    ids = torch.ones(batch, time, letters, dtype=torch.int64)
-    return {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
+    lengths = torch.full(SIZES[:1], SIZES[1])
+    match inputs:
+        case ImageInputs():
+            return {"images": torch.zeros(SIZES[0], *inputs.size)}
+        case VectorInputs():
+            return {"features": torch.zeros(*SIZES[:2], inputs.feature_size), "lengths": lengths}
+        case WordInputs():
+            ids = torch.ones(SIZES, dtype=torch.int64)
+            return {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
+    raise ConfigError([f"data: {type(inputs).__name__} cannot be exported with format=torch"])
 
 
 def _dynamic_sizes(name: str, example: Tensor) -> dict[int, Any]:

@@ -13,6 +13,7 @@ from seqtrain.data import View
 from seqtrain.inspection.encode import encode_image, encode_parts
 from seqtrain.inspection.examine import Example
 from seqtrain.inspection.report import DIRECTIONS, Report
+from seqtrain.spec import ImageInputs
 
 Document = dict[str, Any]
 
@@ -24,8 +25,8 @@ def run_document(report: Report) -> Document:
         "name": report.name,
         "facts": [list(fact) for fact in report.facts],
         "metrics": report.metrics,
-        "targets": list(report.spec.target_names),
-        "perStep": report.has_target_per_step,
+        "targets": list(report.names),
+        "perStep": report.spec.targets.per_step,
         "layers": num_layers,
         "directions": list(DIRECTIONS[:num_directions]),
         "units": num_units,
@@ -97,9 +98,8 @@ def plain(values: Any, digits: int | None = 6, significant: int = 4) -> Any:
 
 
 def _view(report: Report) -> Document | None:
-    spec = report.spec
-    if spec.view is None or spec.image_size is None:
+    inputs = report.spec.inputs
+    if not isinstance(inputs, ImageInputs):
         return None
-    height, width = spec.image_size
-    pixels = View(spec.view, height, width).pixels_of_steps
-    return {"name": spec.view, "height": height, "width": width, "pixels": pixels}
+    view = View.of(inputs)
+    return {"name": view.name, "height": view.height, "width": view.width, "pixels": view.pixels_of_steps}

@@ -16,8 +16,9 @@ from seqtrain.inspection.reach import reach
 from seqtrain.model import Network
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
+from seqtrain.spec import DataSpec, ImageInputs
 from seqtrain.telemetry.gradients import walk_norms
 from seqtrain.telemetry.places import name_place
 from seqtrain.telemetry.reach import Distances, norms_by_distance
@@ -172,7 +173,7 @@ def _answers(
 
 
 def _image_of(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:
-    if spec.view is None or spec.image_size is None or not isinstance(batch.inputs, Tensor):
+    if not isinstance(spec.inputs, ImageInputs) or not isinstance(batch.inputs, Tensor):
         return None
-    image: Array = View(spec.view, *spec.image_size).to_images(batch.inputs[row : row + 1])[0].numpy()
+    image: Array = View.of(spec.inputs).to_images(batch.inputs[row : row + 1])[0].numpy()
     return image

@@ -63,7 +63,7 @@ def best_unit(report: Report) -> Unit:
 
 def draw_units(report: Report, num_bars: int = 20) -> Figure:
     """The units that tell a target best, with their areas under the curve."""
-    areas = report.selectivity.reshape(-1, report.spec.num_targets)
+    areas = report.selectivity.reshape(-1, len(report.names))
     strength = np.nan_to_num(np.abs(areas - 0.5), nan=-1.0)
     best = np.argsort(-strength.max(axis=1), kind="stable")[:num_bars]
     figure, axes = _new_figure(6, 0.28 * len(best) + 0.8)
@@ -73,7 +73,7 @@ def draw_units(report: Report, num_bars: int = 20) -> Figure:
         range(len(best)), [areas[unit, targets[unit]] - 0.5 for unit in best], left=0.5, color=COLOURS[0]
     )
     labels = [
-        f"layer {layer} {DIRECTIONS[direction]} {number}: {report.spec.target_names[targets[unit]]}"
+        f"layer {layer} {DIRECTIONS[direction]} {number}: {report.names[targets[unit]]}"
         for unit, (layer, direction, number) in zip(best, places, strict=True)
     ]
     axes.set_yticks(range(len(best)), labels, parse_math=False)
@@ -158,8 +158,8 @@ def draw_confusions(report: Report) -> Figure:
         if count:
             colour = "white" if shares[row, column] > 0.55 else "black"
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(len(counts)), report.spec.target_names, rotation=60, parse_math=False)
-    axes.set_yticks(range(len(counts)), report.spec.target_names, parse_math=False)
+    axes.set_xticks(range(len(counts)), report.names, rotation=60, parse_math=False)
+    axes.set_yticks(range(len(counts)), report.names, parse_math=False)
     axes.set(xlabel="prediction", ylabel="target", title="Confusions on the test data")
     return figure
 

@@ -18,8 +18,8 @@ from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.curves import Curve, read_curves
 from seqtrain.inspection.examine import Example
 from seqtrain.inspection.selectivity import selectivity
-from seqtrain.records import DataSpec
 from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import Classes, DataSpec
 from seqtrain.telemetry.reach import Distances, gradient_through_time
 
 DIRECTIONS = ("forward", "backward")
@@ -43,13 +43,15 @@ class Report:
         return tuple(self.examples[0].parts)
 
     @property
-    def has_target_per_step(self) -> bool:
-        return any(len(example.predictions) > 1 for example in self.examples)
+    def names(self) -> tuple[str, ...]:
+        """Those of the classes."""
+        targets = self.spec.targets
+        return targets.names if isinstance(targets, Classes) else ()
 
     @cached_property
     def selectivity(self) -> npt.NDArray[np.float64]:
         """(layers, directions, hidden, targets); see `seqtrain.inspection.selectivity`."""
-        return selectivity(self.examples, self.spec.num_targets)
+        return selectivity(self.examples, len(self.names))
 
     @cached_property
     def gradient_through_time(self) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqtrain.config import ConfigError
 from seqtrain.data import Dataset
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec
 
 
 def load_dev(source: Any, spec: DataSpec) -> Dataset:

@@ -7,21 +7,23 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from seqtrain.model.bilstm import BiLSTM
-from seqtrain.records import UNKNOWN, DataSpec, Words
+from seqtrain.records import UNKNOWN, Words
+from seqtrain.spec import DataSpec, VectorInputs, WordInputs
 
 
 class VectorEncoder(nn.Module):
     """Steps that are vectors already, unchanged.
 
     Args:
-        spec: must have a `feature_size`.
+        spec: whose inputs are `VectorInputs`.
     """
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
-        if spec.feature_size is None:
-            raise ValueError("VectorEncoder needs data whose steps are vectors; this data holds words")
-        self.output_size = spec.feature_size
+        if not isinstance(spec.inputs, VectorInputs):
+            kind = type(spec.inputs).__name__
+            raise ValueError(f"VectorEncoder needs data whose steps are vectors (VectorInputs), got {kind}")
+        self.output_size = spec.inputs.feature_size
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, time, features) as it came."""
@@ -42,7 +44,7 @@ class WordEncoder(nn.Module):
     hides its embedding alone: its vector and its letters stay visible.
 
     Args:
-        spec: must have vocabularies of words and of characters.
+        spec: whose inputs are `WordInputs`.
         word_size: numbers of a word's embedding; 0 to leave it out.
         character_size: numbers of a letter's embedding.
         character_hidden_size: units of each direction of the letters' BiLSTM; 0 to leave letters out.
@@ -60,35 +62,38 @@ class WordEncoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        if spec.words is None or spec.characters is None:
-            raise ValueError("WordEncoder needs data that holds words; the steps of this data are vectors")
-        vector_size = spec.vector_size or 0
+        inputs = spec.inputs
+        if not isinstance(inputs, WordInputs):
+            raise ValueError(
+                f"WordEncoder needs data that holds words (WordInputs), got {type(inputs).__name__}"
+            )
+        vector_size = inputs.vector_size or 0
         if word_size == 0 and character_hidden_size == 0 and vector_size == 0:
             raise ValueError("WordEncoder reads neither words nor characters: both sizes are 0")
         self.output_size = word_size + vector_size + 2 * character_hidden_size
         # Words that are known for their vectors only have none of their own: it would never be trained.
-        self._num_embedded = 2 + spec.words.num_counted if vector_size else len(spec.words)
+        self._num_embedded = 2 + inputs.words.num_counted if vector_size else len(inputs.words)
         self.word_embedding = (
             nn.Embedding(self._num_embedded, word_size, padding_idx=0) if word_size else None
         )
         self.spelling_encoder = (
-            SpellingEncoder(len(spec.characters), character_size, character_hidden_size)
+            SpellingEncoder(len(inputs.characters), character_size, character_hidden_size)
             if character_hidden_size
             else None
         )
-        counts = torch.tensor([0.0, 0.0, *spec.words.counts])
+        counts = torch.tensor([0.0, 0.0, *inputs.words.counts])
         # The two reserved ids stay what they are, as does a word that never occurred in train.
         hidden = torch.where(counts > 0, unknown_rate / (unknown_rate + counts), torch.zeros(()))
         self.register_buffer("unknown_probability", hidden, persistent=False)
         self.unknown_probability: Tensor
         self.register_buffer(
-            "word_vectors", torch.zeros(len(spec.words), vector_size) if vector_size else None
+            "word_vectors", torch.zeros(len(inputs.words), vector_size) if vector_size else None
         )
         self.word_vectors: Tensor | None
         self.dropout = nn.Dropout(dropout)
 
     def load_vectors(self, vectors: Tensor) -> None:
-        """Take over pretrained vectors, (len(spec.words), spec.vector_size).
+        """Take over pretrained vectors, (len(words), vector_size) of the data's `WordInputs`.
 
         Raises:
             ValueError: the DataSpec has no word vectors, or vectors of another size.

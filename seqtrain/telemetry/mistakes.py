@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from seqtrain.data.view import View
-from seqtrain.records import IGNORED, DataSpec
+from seqtrain.records import IGNORED
 from seqtrain.telemetry.markdown import escape
 
 AROUND = 6  # words of a sentence that are shown on either side of a mistake
@@ -66,14 +64,3 @@ def list_sentences(mistakes: Sequence[Mistake], sentences: Sequence[Sequence[str
         target, prediction = escape(mistake.target), escape(mistake.prediction)
         rows.append(f"| {text} | {target} | {prediction} | {mistake.confidence:.1%} |")
     return "\n".join(rows)
-
-
-def to_images(sequences: Tensor, spec: DataSpec) -> Tensor:
-    """Sequences that were read from images, (batch, time, features), as images (batch, height, width)."""
-    assert spec.image_size is not None
-    height, width = spec.image_size
-    places = torch.arange(height * width).view(1, height, width).float()
-    order = View(spec.view or "rows", height, width)(places).flatten().long()
-    images = torch.empty(len(sequences), height * width)
-    images[:, order] = sequences.flatten(1).cpu().float()
-    return images.view(-1, height, width)

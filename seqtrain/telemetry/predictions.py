@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from seqtrain.data.view import View
 from seqtrain.model.network import Head
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch
-from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences, to_images
+from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.spec import Classes, ImageInputs, SequenceClasses
+from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences
 from seqtrain.telemetry.pace import Pace
 from seqtrain.telemetry.sample import (
     Sample,
@@ -29,8 +32,8 @@ NUM_MISTAKES = 12
 class PredictionTelemetry(pl.Callback):
     """Confusion matrix and most confident mistakes now and then, and a projector at the end of the training.
 
-    All of it needs TensorBoard. Confusions and mistakes are those of the whole validation split, in processes
-    that train together those of the first one's share; final states are those of a sample.
+    All of it needs TensorBoard; confusions and mistakes are those of classes, on the whole validation split,
+    in processes that train together on the first one's share; final states are those of a sample.
 
     Args:
         num_sequences: of the sample, and at most of the sequences with a mistake that are compared.
@@ -69,10 +72,13 @@ class PredictionTelemetry(pl.Callback):
         predictions = step_output(outputs).predictions
         if self._sample is None or predictions is None or batch.targets is None:
             return
+        targets = self._sample.spec.targets
+        if not isinstance(targets, Classes):
+            return
         if self.mistakes:
             self._are_wrong.append(are_wrong(batch.targets, predictions))
         if self.confusions:
-            counts = count_confusions(batch.targets, predictions, self._sample.spec.num_targets)
+            counts = count_confusions(batch.targets, predictions, len(targets.names))
             self._counts = counts if self._counts is None else self._counts + counts
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -96,7 +102,7 @@ class PredictionTelemetry(pl.Callback):
         is_new = self._pace.last_step < step
         with self._pace.drawing(step):
             if is_new and self._counts is not None:
-                _draw_confusions(sink, step, self._counts, sample.spec)
+                _draw_confusions(sink, step, self._counts, _names_of(sample))
             if is_new and self._are_wrong:
                 indices = _indices_of(trainer, self._are_wrong)
                 _show_mistakes(trainer, pl_module, spread_evenly(indices, self.num_sequences))
@@ -128,12 +134,16 @@ def _indices_of(trainer: pl.Trainer, chosen: list[Tensor]) -> list[int]:
     return indices
 
 
-def _draw_confusions(sink: Sink, step: int, counts: Tensor, spec: DataSpec) -> None:
+def _names_of(sample: Sample) -> tuple[str, ...]:
+    targets = sample.spec.targets
+    assert isinstance(targets, Classes)
+    return targets.names
+
+
+def _draw_confusions(sink: Sink, step: int, counts: Tensor, names: Sequence[str]) -> None:
     from seqtrain.telemetry.figures.confusions import draw_confusions
 
-    sink.figure(
-        "predictions/confusions", draw_confusions(counts.cpu(), spec.target_names), step, validation=True
-    )
+    sink.figure("predictions/confusions", draw_confusions(counts.cpu(), names), step, validation=True)
 
 
 def _show_mistakes(trainer: pl.Trainer, pl_module: pl.LightningModule, indices: list[int]) -> None:
@@ -147,12 +157,12 @@ def _show_mistakes(trainer: pl.Trainer, pl_module: pl.LightningModule, indices: 
         return
     if sample.words is not None:
         sink.text("mistakes", list_sentences(mistakes, sample.words), step, validation=True)
-    elif sample.spec.image_size is not None:
+    elif isinstance(sample.spec.inputs, ImageInputs):
         from seqtrain.telemetry.figures.mistakes import draw_mistakes
 
         inputs = cast(Tensor, sample.batch.inputs)[[mistake.sequence for mistake in mistakes]]
         titles = [f"{m.target} > {m.prediction} ({m.confidence:.0%})" for m in mistakes]
-        figure = draw_mistakes(to_images(inputs, sample.spec), titles)
+        figure = draw_mistakes(View.of(sample.spec.inputs).to_images(inputs.cpu().float()), titles)
         sink.figure("predictions/most confident mistakes", figure, step, validation=True)
 
 
@@ -165,8 +175,9 @@ def _find(sample: Sample, pl_module: pl.LightningModule) -> list[Mistake]:
         predictions = head.decode(scores, batch.lengths)
         confidences = head.confidences(scores, predictions, batch.lengths)
     assert batch.targets is not None
-    names = sample.spec.target_names
-    return find_mistakes(batch.targets.cpu(), predictions.cpu(), confidences.cpu(), names, NUM_MISTAKES)
+    return find_mistakes(
+        batch.targets.cpu(), predictions.cpu(), confidences.cpu(), _names_of(sample), NUM_MISTAKES
+    )
 
 
 def _project(sink: Sink, sample: Sample, pl_module: pl.LightningModule) -> None:
@@ -174,17 +185,16 @@ def _project(sink: Sink, sample: Sample, pl_module: pl.LightningModule) -> None:
     _, network = members_of(pl_module)[0]
     with looking_at(network):
         _, (output,) = network(sample.batch.to(pl_module.device))
-    images = (
-        None if sample.spec.image_size is None else to_images(cast(Tensor, sample.batch.inputs), sample.spec)
-    )
+    images, inputs = None, sample.spec.inputs
+    if isinstance(inputs, ImageInputs):
+        images = View.of(inputs).to_images(cast(Tensor, sample.batch.inputs).cpu().float())
     sink.embedding("final_states", output.summary.float().cpu(), _name_sequences(sample), images)
 
 
 def _name_sequences(sample: Sample) -> list[str]:
     if sample.words is not None:
         return [" ".join(words) for words in sample.words]
-    targets = cast(Tensor, sample.batch.targets)
-    if targets.ndim == 2:  # a target for each time step names no sequence
+    targets, known = cast(Tensor, sample.batch.targets), sample.spec.targets
+    if not isinstance(known, SequenceClasses):  # a target for each time step names no sequence
         return [f"sequence {place + 1}" for place in range(len(targets))]
-    names = sample.spec.target_names
-    return ["unknown" if target == IGNORED else names[target] for target in targets.tolist()]
+    return ["unknown" if target == IGNORED else known.names[target] for target in targets.tolist()]

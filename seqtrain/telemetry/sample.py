@@ -15,7 +15,8 @@ from seqtrain.data.corpus import Corpus
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec
 from seqtrain.telemetry.places import name_members
 
 

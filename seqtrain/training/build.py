@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import Logger
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec
 from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_weights
@@ -25,7 +25,6 @@ from seqtrain.training.limits import check_devices
 from seqtrain.training.loggers import build_loggers
 from seqtrain.training.network import build_network, for_any_device
 from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
-from seqtrain.training.task import SequenceClassification, SequenceTagging, Task
 
 
 def build_data(cfg: DictConfig) -> SequenceDataModule:
@@ -40,17 +39,9 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
         ConfigError: see `build_network`.
     """
     task = construct(cfg.task)
-    _check_targets(task, spec)
+    task.check_spec(spec)
     network = build_network(cfg, spec, vectors)
     return SequenceLearner(network, task, spec, _optimizer(cfg), _schedule(cfg))
-
-
-def _check_targets(task: Task, spec: DataSpec) -> None:
-    """Refuse a task of sequences on data with a class for each time step, and the reverse."""
-    if spec.has_target_per_step is True and isinstance(task, SequenceClassification):
-        raise ConfigError(["task: the data has a class for each time step; choose task=steps"])
-    if spec.has_target_per_step is False and isinstance(task, SequenceTagging):
-        raise ConfigError(["task: the data has a class for each sequence; choose task=arrays"])
 
 
 def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:

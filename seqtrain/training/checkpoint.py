@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import RunError
-from seqtrain.records import DataSpec
 from seqtrain.runs.files import atomic_write
+from seqtrain.spec import DataSpec, UnknownKindError
 
 if TYPE_CHECKING:
     from seqtrain.training.learner import SequenceLearner
@@ -169,6 +169,13 @@ def _way_out(path: Path) -> str:
 def _spec(saved: dict[str, Any], checkpoint: Path) -> DataSpec:
     try:
         return DataSpec.from_dict(saved["spec"])
+    except UnknownKindError as error:
+        raise ConfigError(
+            [
+                f"checkpoint: {checkpoint} is for data of the kind {error}, which is not built in; "
+                "name the package that defines it with plugins=[...]"
+            ]
+        ) from None
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ConfigError(
             [f"checkpoint: {checkpoint} was not written by seqtrain: its spec is unknown"]

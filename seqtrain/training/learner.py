@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
-from seqtrain.records import BackboneOutput, DataSpec, SequenceBatch
+from seqtrain.records import BackboneOutput, SequenceBatch
+from seqtrain.spec import DataSpec
 from seqtrain.training.metrics import Metrics
 from seqtrain.training.overhead import skip_unused_hooks
 from seqtrain.training.task import Task
@@ -49,9 +50,7 @@ class SequenceLearner(pl.LightningModule):
         self.spec = spec
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
-        self._metrics = nn.ModuleDict(
-            {split: Metrics(spec.target_names, spec.tag_scheme) for split in ("val", "test")}
-        )
+        self._metrics = nn.ModuleDict({split: task.build_metrics(spec) for split in ("val", "test")})
         skip_unused_hooks(self)
 
     def __setattr__(self, name: str, value: Any) -> None:

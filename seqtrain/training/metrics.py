@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchmetrics import SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from seqtrain.records import TagScheme
+from seqtrain.spec import TagScheme
 from seqtrain.training.span_f1 import SpanF1
 
 

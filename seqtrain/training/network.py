@@ -12,7 +12,7 @@ from seqtrain.config import ConfigError
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.backbone import BackboneError
 from seqtrain.model.heads.bio import illegal_bio
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, StepClasses
 from seqtrain.training.checkpoint import check_finite, load_network_weights, read_weights
 from seqtrain.training.construct import construct
 
@@ -76,15 +76,16 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
         backbone = construct(cfg.model, input_size=encoder.output_size)
     if "initialization" in cfg:  # not where the weights come from a checkpoint
         _initialize(cfg, backbone)
+    targets = spec.targets
     try:
         if not hasattr(backbone, "output_size"):
             backbone = RecurrentBackbone(backbone)
-        head = construct(cfg.head, input_size=backbone.output_size, num_targets=spec.num_targets)
+        head = construct(cfg.head, input_size=backbone.output_size, num_targets=targets.num_targets)
         network = Network(encoder, backbone, head)
     except BackboneError as error:
         raise ConfigError([f"model: {error}"]) from None
-    if spec.tag_scheme == "bio" and isinstance(head, CRFHead):
-        head.forbid(*illegal_bio(spec.target_names))
+    if isinstance(head, CRFHead) and isinstance(targets, StepClasses) and targets.tag_scheme == "bio":
+        head.forbid(*illegal_bio(targets.names))
     return network
 
 

@@ -20,6 +20,7 @@ from seqtrain.model import Ensemble
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.table import metrics_table
+from seqtrain.spec import StepClasses
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.span_f1 import SpanF1
 
@@ -34,7 +35,8 @@ def log_start(
     log.info("data        %s", data.corpus.describe())
     for note in (*data.corpus.notes, *data.corpus.target_notes):
         log.warning("            %s", note)
-    if data.spec.tag_scheme and not SpanF1.is_available():
+    targets = data.spec.targets
+    if isinstance(targets, StepClasses) and targets.tag_scheme and not SpanF1.is_available():
         log.warning("            the F1 of spans needs seqeval: pip install 'seqtrain[spans]'")
     log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
     log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)

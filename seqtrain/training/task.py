@@ -4,29 +4,53 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import cast
+from typing import ClassVar, cast
 
 from torch import Tensor
 
+from seqtrain.config import ConfigError
+from seqtrain.config.fit import files_of
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
-from seqtrain.records import IGNORED, BackboneOutput, DataSpec, SequenceBatch, StepOutput
+from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch, StepOutput
+from seqtrain.spec import Classes, DataSpec, SequenceClasses, StepClasses, Targets
 from seqtrain.training.metrics import Metrics
 
 
 class Task(ABC):
     """The only place that decides which positions count, in the loss and in the metrics.
 
-    A task of your own defines `name_unit`; by default the positions count whose target is not IGNORED.
+    A task of your own defines `targets` and `name_unit`; by default the positions count whose target is not
+    IGNORED.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
         mode: `max` if higher is better, else `min`.
     """
 
+    targets: ClassVar[type[Targets]] = Targets  # what it learns
+
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
         self.mode = mode
+
+    def check_spec(self, spec: DataSpec) -> None:
+        """Refuse data with targets that this task does not learn.
+
+        Raises:
+            ConfigError: it has others.
+        """
+        if not isinstance(spec.targets, self.targets):
+            kind = "step" if spec.targets.per_step else "sequence"
+            raise ConfigError(
+                [f"task: the data has {spec.targets.each}; choose task={files_of('task', 'targets', kind)}"]
+            )
+
+    def build_metrics(self, spec: DataSpec) -> Metrics:
+        """The metrics of a pass over a split."""
+        assert isinstance(spec.targets, Classes)
+        scheme = spec.targets.tag_scheme if isinstance(spec.targets, StepClasses) else None
+        return Metrics(spec.targets.names, scheme)
 
     @abstractmethod
     def name_unit(self, spec: DataSpec) -> str:
@@ -83,6 +107,8 @@ class Task(ABC):
 class SequenceClassification(Task):
     """One class per sequence."""
 
+    targets = SequenceClasses
+
     def name_unit(self, spec: DataSpec) -> str:
         return "sequences"
 
@@ -90,5 +116,7 @@ class SequenceClassification(Task):
 class SequenceTagging(Task):
     """One tag per time step."""
 
+    targets = StepClasses
+
     def name_unit(self, spec: DataSpec) -> str:
-        return "time_steps" if spec.words is None else "words"
+        return spec.inputs.steps.replace(" ", "_")

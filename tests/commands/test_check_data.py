@@ -16,7 +16,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_digits(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     out = capsys.readouterr().out
-    assert "train      1,257  10,056         8       8     8        8\n" in out
+    assert "train      1,257      10,056         8       8     8        8\n" in out
     assert "0 of 360 sequences of test (0.0%) are in train too" in out
     assert "79 training batches of at most 16 sequences: 0.0% padding" in out
     assert "the largest training batch (16 sequences of up to 8 steps) needs about" in out

@@ -122,7 +122,7 @@ class TestText:
         right = 0
         for index, answer in enumerate(predictor.predict(test)):
             targets = test.batch([index]).targets[0].tolist()
-            names = [predictor.spec.target_names[number] for number in targets]
+            names = [predictor.spec.targets.names[number] for number in targets]
             right += sum(a == b for a, b in zip(answer.names, names, strict=True))
         accuracy = json.loads((trained_pos / "metrics.json").read_text())["test/accuracy"]
         assert right / int(test.lengths.sum()) == pytest.approx(accuracy, rel=1e-6)

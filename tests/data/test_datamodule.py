@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from seqtrain.data import Batching, BatchLoader, Corpus, FixedLoader, VectorDataset
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 pytestmark = [
     # Lightning 2.6 asks torch's pytree a question that newer torch versions want put differently.
@@ -41,7 +42,8 @@ class Numbered:
             return VectorDataset(torch.ones(size, 12, 1), 1 + numbers % 12, numbers)
 
         return Corpus(
-            DataSpec(("a",), feature_size=1), {"train": split(61), "dev": split(7), "test": split(11)}
+            DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a",))),
+            {"train": split(61), "dev": split(7), "test": split(11)},
         )
 
 
@@ -175,7 +177,7 @@ def test_the_source_is_read_once() -> None:
     data.setup("fit")
     data.setup("test")
     assert source.num_loads == 1
-    assert data.spec.feature_size == 1
+    assert data.spec.inputs.feature_size == 1
 
 
 def test_evaluation_sees_each_sequence_once_in_large_batches() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
-from seqtrain.records import Vocabulary
+from seqtrain.spec import Vocabulary
 
 FORMS = [("Run", 2), ("run", 1), ("a", 3), ("So", 1)]
 

@@ -19,8 +19,8 @@ def test_a_model_its_description_and_an_example(trained_pos: Path, tmp_path: Pat
     assert sorted(tmp_path.iterdir()) == sorted(paths)
     about = json.loads(paths[1].read_text(encoding="utf-8"))
     assert about["sha256"] == hashlib.sha256(paths[0].read_bytes()).hexdigest()
-    assert about["labels"] == list(predictor.spec.target_names)
-    assert about["words"] == predictor.spec.words.index()
+    assert about["labels"] == list(predictor.spec.targets.names)
+    assert about["words"] == predictor.spec.inputs.words.index()
     assert (about["image_size"], about["num_features"], about["column"]) == (None, None, "UPOS")
 
 

@@ -10,7 +10,7 @@ from seqtrain.export.graph import Graph
 from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
 from seqtrain.export.recurrent import States
 from seqtrain.model import WordEncoder
-from seqtrain.records import DataSpec, Vocabulary
+from seqtrain.spec import DataSpec, ImageInputs, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 
 def inputs_of(graph: Graph) -> dict[str, list[str | int]]:
@@ -22,15 +22,15 @@ def inputs_of(graph: Graph) -> dict[str, list[str | int]]:
 
 def test_inputs_have_the_shapes_of_the_data() -> None:
     graph = Graph()
-    add_images(graph, DataSpec(("a",), 3, view="rows", image_size=(4, 3)))
-    add_features(graph, DataSpec(("a",), feature_size=5))
+    add_images(graph, ImageInputs(feature_size=3, view="rows", size=(4, 3)))
+    add_features(graph, VectorInputs(feature_size=5))
     assert inputs_of(graph) == {"images": ["batch", 4, 3], "features": ["batch", "time", 5]}
 
 
 @pytest.mark.parametrize(("size", "names"), [(4, ["words", "letters"]), (0, ["words"])])
 def test_letters_are_an_input_where_an_encoder_reads_them(size: int, names: list[str]) -> None:
     empty = Vocabulary((), ())
-    spec = DataSpec(("a",), words=empty, characters=empty)
+    spec = DataSpec(WordInputs(words=empty, characters=empty), StepClasses(("a",)))
     encoder = WordEncoder(spec, 3, 4, size, unknown_rate=0.5, dropout=0.0)
     assert list(add_words(Graph(), [encoder])) == names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 
 from seqtrain.config import ConfigError
 from seqtrain.data import encode_images, encode_sentences
+from seqtrain.data.view import View
 from seqtrain.model import (
     BiLSTM,
     CRFHead,
@@ -23,7 +25,8 @@ from seqtrain.model import (
     VectorEncoder,
     WordEncoder,
 )
-from seqtrain.records import DataSpec, SequenceBatch, Vocabulary
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -31,12 +34,15 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from seqtrain.export.network import build_onnx  # noqa: E402
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
-FEATURES = DataSpec(("a", "b", "c"), feature_size=5)
+CLASSES = SequenceClasses(("a", "b", "c"))
+FEATURES = DataSpec(VectorInputs(feature_size=5), CLASSES)
 WORDS = DataSpec(
-    ("X", "Y", "Z"),
-    words=Vocabulary(("light", "run", "far"), (3, 2, 0)),
-    characters=Vocabulary(tuple("lightrunfa"), (1,) * 10),
-    vector_size=4,
+    WordInputs(
+        words=Vocabulary(("light", "run", "far"), (3, 2, 0)),
+        characters=Vocabulary(tuple("lightrunfa"), (1,) * 10),
+        vector_size=4,
+    ),
+    StepClasses(("X", "Y", "Z")),
 )
 SENTENCES = [["Light", "run", "zebra", "far"], ["run"], ["i", "nightlight"]]
 BACKBONES = {
@@ -86,7 +92,7 @@ def word_inputs(spec: DataSpec, with_letters: bool = True) -> tuple[SequenceBatc
     letters = np.zeros((*words.shape, 10), dtype=np.int64)
     for row, sentence in enumerate(SENTENCES):
         for place, word in enumerate(sentence):
-            letters[row, place, : len(word)] = [spec.characters.index().get(each, 1) for each in word]
+            letters[row, place, : len(word)] = [spec.inputs.characters.index().get(each, 1) for each in word]
     inputs = {"words": words, "lengths": batch.lengths.numpy()}
     return batch, inputs | ({"letters": letters} if with_letters else {})
 
@@ -118,7 +124,7 @@ class TestBackbones:
 def test_features_are_standardized_in_the_model() -> None:
     torch.manual_seed(0)
     mean, deviation = (1.0, 2.0, 3.0, 4.0, 5.0), (2.0, 3.0, 4.0, 5.0, 6.0)
-    spec = DataSpec(("a", "b", "c"), feature_size=5, standardization=(mean, deviation))
+    spec = DataSpec(VectorInputs(feature_size=5, standardization=(mean, deviation)), CLASSES)
     network, batch = make_network(nn.LSTM(5, 6, batch_first=True)), ragged([3, 3])
     raw = batch.inputs * torch.tensor(deviation) + torch.tensor(mean)
     inputs = {"features": raw.numpy(), "lengths": batch.lengths.numpy()}
@@ -134,9 +140,9 @@ def test_pooling_and_views(pooling: str, view: str | None) -> None:
         inputs = {"features": torch.nan_to_num(batch.inputs).numpy(), "lengths": batch.lengths.numpy()}
     else:
         images = np.random.RandomState(0).rand(2, 4, 3).astype(np.float32)
-        spec = DataSpec(("a", "b", "c"), {"rows": 3, "columns": 4}.get(view, 1), view=view, image_size=(4, 3))
+        spec = DataSpec(View(view, 4, 3).inputs, CLASSES)
         batch, inputs = encode_images(spec, images).batch([0, 1]), {"images": images}
-    backbone = RecurrentBackbone(nn.LSTM(spec.feature_size, 6, batch_first=True, bidirectional=True))
+    backbone = RecurrentBackbone(nn.LSTM(spec.inputs.feature_size, 6, batch_first=True, bidirectional=True))
     network = Network(VectorEncoder(spec), backbone, LabelHead(12, 3, 0.0, 0.0, pooling))
     np.testing.assert_allclose(run(build_onnx(network, spec), inputs), expected(network, batch), **TOLERANCE)
 
@@ -147,12 +153,10 @@ class TestTaggers:
     @pytest.mark.parametrize("sizes", [{}, {"word_size": 0}, {"character_hidden_size": 0}])
     def test_scores(self, head: type[nn.Module], vector_size: int | None, sizes: dict[str, int]) -> None:
         torch.manual_seed(0)
-        spec = DataSpec(
-            WORDS.target_names, words=WORDS.words, characters=WORDS.characters, vector_size=vector_size
-        )
+        spec = replace(WORDS, inputs=replace(WORDS.inputs, vector_size=vector_size))
         tagger = make_tagger(head, spec, **sizes)
         if vector_size:
-            tagger.encoder.load_vectors(torch.randn(len(spec.words), vector_size))
+            tagger.encoder.load_vectors(torch.randn(len(spec.inputs.words), vector_size))
         batch, inputs = word_inputs(spec, with_letters="character_hidden_size" not in sizes)
         content = build_onnx(tagger, spec)
         needed = {each.name for each in onnxruntime.InferenceSession(content).get_inputs()}

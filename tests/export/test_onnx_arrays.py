@@ -15,7 +15,7 @@ from seqtrain.data.files.arrays import save_sequences
 from seqtrain.errors import DataError
 from seqtrain.model import CRFHead, LabelHead, Network, RecurrentBackbone, VectorEncoder
 from seqtrain.predictor import Predictor
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -23,7 +23,8 @@ pytest.importorskip("onnxruntime")
 from seqtrain.export.files import export_onnx
 from seqtrain.export.onnx_predictor import OnnxPredictor
 
-SPEC = DataSpec(("a", "b", "c"), feature_size=2, standardization=((1.0, 2.0), (3.0, 4.0)))
+INPUTS = VectorInputs(feature_size=2, standardization=((1.0, 2.0), (3.0, 4.0)))
+SPEC = DataSpec(INPUTS, SequenceClasses(("a", "b", "c")))
 LENGTHS = (4, 1, 7, 4)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import seqtrain
 from seqtrain.config import ConfigError
 from seqtrain.data import encode_images, encode_sentences
+from seqtrain.data.view import View
 from seqtrain.export.crf import CRF_TENSORS
 from seqtrain.export.files import export_torch
 from seqtrain.export.program import build_program
@@ -29,16 +30,20 @@ from seqtrain.model import (
     VectorEncoder,
     WordEncoder,
 )
-from seqtrain.records import DataSpec, SequenceBatch, Vocabulary
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 STANDARDIZATION = ((1.0, 2.0, 3.0, 4.0, 5.0), (2.0, 3.0, 4.0, 5.0, 6.0))
-FEATURES = DataSpec(("a", "b", "c"), feature_size=5, standardization=STANDARDIZATION)
+CLASSES = SequenceClasses(("a", "b", "c"))
+FEATURES = DataSpec(VectorInputs(feature_size=5, standardization=STANDARDIZATION), CLASSES)
 WORDS = DataSpec(
-    ("X", "Y", "Z"),
-    words=Vocabulary(("light", "run", "far"), (3, 2, 0)),
-    characters=Vocabulary(tuple("lightrunfa"), (1,) * 10),
-    vector_size=4,
+    WordInputs(
+        words=Vocabulary(("light", "run", "far"), (3, 2, 0)),
+        characters=Vocabulary(tuple("lightrunfa"), (1,) * 10),
+        vector_size=4,
+    ),
+    StepClasses(("X", "Y", "Z")),
 )
 BACKBONES = {
     "rnn relu": lambda: nn.RNN(5, 6, batch_first=True, nonlinearity="relu"),
@@ -66,7 +71,7 @@ def expected(network: nn.Module, batch: SequenceBatch) -> Tensor:
 
 def make_tagger(head: type[nn.Module]) -> Network:
     encoder = WordEncoder(WORDS, 3, 4, 5, unknown_rate=0.5, dropout=0.3)
-    encoder.load_vectors(torch.randn(len(WORDS.words), 4))
+    encoder.load_vectors(torch.randn(len(WORDS.inputs.words), 4))
     backbone = RecurrentBackbone(BiLSTM(encoder.output_size, 6, batch_first=True))
     options = {"label_smoothing": 0.0} if head is TagHead else {}
     return Network(encoder, backbone, head(backbone.output_size, 3, dropout=0.5, **options))
@@ -79,7 +84,7 @@ def encode(sentences: list[list[str]]) -> tuple[SequenceBatch, dict[str, Tensor]
     letters = torch.zeros(*batch.inputs.word.shape, longest, dtype=torch.int64)
     for row, sentence in enumerate(sentences):
         for place, word in enumerate(sentence):
-            ids = [WORDS.characters.index().get(each, 1) for each in word]
+            ids = [WORDS.inputs.characters.index().get(each, 1) for each in word]
             letters[row, place, : len(word)] = torch.tensor(ids)
     return batch, {"words": batch.inputs.word.long(), "letters": letters, "lengths": batch.lengths}
 
@@ -135,8 +140,8 @@ def test_an_ensemble() -> None:
 @pytest.mark.parametrize("view", ["rows", "permuted"])
 def test_images(view: str) -> None:
     torch.manual_seed(0)
-    spec = DataSpec(("a", "b", "c"), {"rows": 3}.get(view, 1), view=view, image_size=(4, 3))
-    backbone = RecurrentBackbone(nn.LSTM(spec.feature_size, 6, batch_first=True))
+    spec = DataSpec(View(view, 4, 3).inputs, CLASSES)
+    backbone = RecurrentBackbone(nn.LSTM(spec.inputs.feature_size, 6, batch_first=True))
     network = Network(VectorEncoder(spec), backbone, LabelHead(6, 3, 0.0, 0.0))
     images = torch.rand(2, 4, 3)
     (found,) = load_again(network, spec)(images=images)

@@ -20,8 +20,8 @@ from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.data import Treebank
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec, Vocabulary
 from seqtrain.runs.files import write_text
+from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 from seqtrain.training.checkpoint import read_checkpoint, read_weights
 
 
@@ -30,11 +30,11 @@ def foreign(trained_digits: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained_digits, tmp_path / "foreign"))
 
 
-def change_checkpoint(folder: Path, **changed: Any) -> Path:
-    """Change the spec of the best checkpoint of a run."""
+def change_checkpoint(folder: Path, part: str, changed: dict[str, Any]) -> Path:
+    """Change the inputs or the targets in the best checkpoint of a run."""
     path = folder / "checkpoints" / "best.ckpt"
     saved = torch.load(path, weights_only=True)
-    saved["spec"] |= changed
+    saved["spec"][part] |= changed
     torch.save(saved, path)
     return path
 
@@ -98,18 +98,19 @@ def test_a_link_where_a_temporary_file_goes_is_not_written_through(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("part", "changed"),
     [
-        {"feature_size": '"""\nimport os\n"""'},
-        {"feature_size": 1 << 40},
-        {"target_names": list(range(10))},
-        {"image_size": ["8", "8"]},
-        {"column": 3},
-        {"standardization": [["x"], [1.0]]},
+        ("inputs", {"feature_size": '"""\nimport os\n"""'}),
+        ("inputs", {"feature_size": 1 << 40}),
+        ("inputs", {"size": ["8", "8"]}),
+        ("inputs", {"standardization": [["x"], [1.0]]}),
+        ("inputs", {"more": 1}),
+        ("targets", {"names": list(range(10))}),
+        ("targets", {"kind": "StepClasses", "column": 3}),
     ],
 )
-def test_a_spec_of_wrong_types_is_refused(foreign: Path, changed: dict[str, Any]) -> None:
-    path = change_checkpoint(foreign, **changed)
+def test_a_spec_of_wrong_types_is_refused(foreign: Path, part: str, changed: dict[str, Any]) -> None:
+    path = change_checkpoint(foreign, part, changed)
     with pytest.raises(ConfigError, match="was not written by seqtrain: its spec is unknown"):
         read_weights(path)
 
@@ -124,7 +125,7 @@ def test_a_compressed_checkpoint_takes_no_memory(tmp_path: Path) -> None:
 
 def test_names_of_classes_do_not_reach_the_terminal_raw(foreign: Path, tmp_path: Path, capsys) -> None:
     names = [f"\x1b]0;{number}\x07" for number in range(10)]
-    change_checkpoint(foreign, target_names=names)
+    change_checkpoint(foreign, "targets", {"names": tuple(names)})
     image = tmp_path / "zeros.npy"
     np.save(image, np.zeros((8, 8), dtype=np.float32))
     assert predict.main([f"run_dir={foreign}", f"input={image}"]) == 0
@@ -167,5 +168,6 @@ def test_curves_survive_what_lies_in_a_foreign_folder(foreign: Path, tmp_path: P
 
 
 def test_a_spec_as_written_is_read() -> None:
-    spec = DataSpec(("A", "B"), words=Vocabulary(("x",), (1,)), characters=Vocabulary(("x",), (1,)))
-    assert DataSpec.from_dict(spec.to_dict() | {"column": "UPOS"}).column == "UPOS"
+    known = Vocabulary(("x",), (1,))
+    spec = DataSpec(WordInputs(words=known, characters=known), StepClasses(("A", "B"), column="UPOS"))
+    assert DataSpec.from_dict(spec.to_dict()) == spec

@@ -22,9 +22,10 @@ from seqtrain.export.files import export_onnx, export_torch
 from seqtrain.export.onnx_predictor import OnnxPredictor
 from seqtrain.model import BiLSTM, CRFHead, LabelHead, Network, RecurrentBackbone, TagHead, VectorEncoder
 from seqtrain.predictor import Predictor
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
-SPEC = DataSpec(("a", "b", "c"), feature_size=2, standardization=((0.0, 0.0), (1.0, 1.0)))
+INPUTS = VectorInputs(feature_size=2, standardization=((0.0, 0.0), (1.0, 1.0)))
+SPEC = DataSpec(INPUTS, SequenceClasses(("a", "b", "c")))
 NO_ANSWER = (
     "The model's scores are nan or infinite, so there is no answer: its weights, or its states for this "
     "input, are too large. Use another checkpoint, or train again with a lower optimizer.lr.\n"

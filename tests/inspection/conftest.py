@@ -12,8 +12,8 @@ from seqtrain.inspection.facts import describe_run
 from seqtrain.inspection.report import Report, build_report
 from seqtrain.inspection.sample import load_dev
 from seqtrain.model import Network
-from seqtrain.records import DataSpec
 from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import DataSpec
 from seqtrain.training.construct import construct
 from seqtrain.training.network import load_network
 

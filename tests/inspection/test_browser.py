@@ -13,6 +13,7 @@ from browser import open_browser
 
 from seqtrain.inspection.page import render_page
 from seqtrain.inspection.report import Report
+from seqtrain.spec import StepClasses
 
 pytestmark = pytest.mark.browser
 
@@ -95,7 +96,7 @@ def test_a_unit_colours_the_words(reader: Reader, tagger_page: Path, tagger_repo
 
 def test_the_ranking_leads_to_a_unit(reader: Reader, tagger_page: Path, tagger_report: Report) -> None:
     reader.open(tagger_page)
-    target = tagger_report.spec.target_names.index("DET")
+    target = tagger_report.spec.targets.names.index("DET")
     reader.page.select_option('[data-key="that tells apart"]', str(target))
     best = reader.page.locator(".ranking button").first
     best.click()
@@ -225,7 +226,7 @@ def test_a_hostile_word_is_shown_and_does_nothing(
 ) -> None:
     first = tagger_report.examples[0]
     words = replace(first, words=(HOSTILE,) * first.num_steps)
-    spec = replace(tagger_report.spec, target_names=(HOSTILE, *tagger_report.spec.target_names[1:]))
+    spec = replace(tagger_report.spec, targets=StepClasses((HOSTILE, *tagger_report.spec.targets.names[1:])))
     path = write(replace(tagger_report, name=HOSTILE, spec=spec, examples=(words,)), tmp_path)
     reader = Reader(chromium.new_page())
     for view in ("units", "example", "patterns&from=0&to=0&threshold=0.05", "run"):

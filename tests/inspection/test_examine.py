@@ -24,7 +24,7 @@ def test_predictions_are_the_predictors(tagger: Any, tagged: list[Example]) -> N
     _, network, spec = tagger
     answers = Predictor(network, spec).predict(dev_of(tagger))
     for example, answer in zip(tagged, answers, strict=False):
-        assert tuple(spec.target_names[number] for number in example.predictions) == answer.names
+        assert tuple(spec.targets.names[number] for number in example.predictions) == answer.names
         assert example.confidences == pytest.approx(answer.confidences, abs=1e-4)
 
 
@@ -50,7 +50,7 @@ def test_words_and_targets_of_the_data(tagger: Any, tagged: list[Example], treeb
     first = [row for row in rows if len(row) == 10][: tagged[0].num_steps]
     assert tagged[0].words == tuple(row[1] for row in first)
     assert tagged[0].targets is not None
-    assert [tagger[2].target_names[target] for target in tagged[0].targets] == [row[3] for row in first]
+    assert [tagger[2].targets.names[target] for target in tagged[0].targets] == [row[3] for row in first]
     assert tagged[0].name == "dev 1"
 
 

@@ -5,11 +5,11 @@ from torch import nn
 
 from seqtrain.inspection.facts import describe_run, first_member
 from seqtrain.model import BiLSTM, Ensemble, Network, RecurrentBackbone, TagHead, VectorEncoder
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 
 def network(rnn: nn.Module) -> Network:
-    encoder = VectorEncoder(DataSpec(("a", "b"), feature_size=rnn.input_size))
+    encoder = VectorEncoder(DataSpec(VectorInputs(feature_size=rnn.input_size), SequenceClasses(("a", "b"))))
     return Network(encoder, RecurrentBackbone(rnn), TagHead(4, 2, 0.0, 0.0))
 
 

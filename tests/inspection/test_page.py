@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from seqtrain.inspection.page import render_page
 from seqtrain.inspection.report import Report
+from seqtrain.spec import StepClasses
 
 HOSTILE = "</script><script>document.title='stolen'</script><img src=x onerror=document.title='stolen'>"
 
@@ -21,7 +22,7 @@ def read_json(page: str, name: str) -> dict:
 def test_the_page_holds_the_run_and_the_examples(tagger_report: Report) -> None:
     page, num_shown = render_page(tagger_report)
     assert num_shown == 12
-    assert read_json(page, "run")["targets"] == list(tagger_report.spec.target_names)
+    assert read_json(page, "run")["targets"] == list(tagger_report.spec.targets.names)
     sample = read_json(page, "sample")
     assert sample["given"] == 12
     assert sample["examples"][2]["words"] == list(tagger_report.examples[2].words or ())
@@ -46,7 +47,7 @@ def test_the_policy_names_exactly_the_scripts_of_the_page(classifier_report: Rep
 
 def test_words_and_names_cannot_become_markup(tagger_report: Report) -> None:
     first = replace(tagger_report.examples[0], words=(HOSTILE,) * tagger_report.examples[0].num_steps)
-    spec = replace(tagger_report.spec, target_names=(HOSTILE, *tagger_report.spec.target_names[1:]))
+    spec = replace(tagger_report.spec, targets=StepClasses((HOSTILE, *tagger_report.spec.targets.names[1:])))
     page, _ = render_page(replace(tagger_report, name=HOSTILE, spec=spec, examples=(first,)))
     assert "stolen'</script>" not in page
     assert "<img src=x" not in page

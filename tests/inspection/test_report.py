@@ -9,7 +9,7 @@ import pytest
 from seqtrain.inspection.examine import Example, examine
 from seqtrain.inspection.report import Report, _name_run
 from seqtrain.inspection.sample import load_dev
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.telemetry.gradients import gradient_norms, trace_network
 from seqtrain.telemetry.places import name_place
 from seqtrain.telemetry.reach import gradient_through_time, norms_by_distance
@@ -24,7 +24,9 @@ def example(by_distance: list[list[float]]) -> Example:
 
 
 def report(*examples: Example) -> Report:
-    return Report("run", (), DataSpec(("a", "b")), examples, (), {}, None)
+    return Report(
+        "run", (), DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a", "b"))), examples, (), {}, None
+    )
 
 
 def test_the_mean_is_over_the_examples_that_have_so_many_steps_before_the_loss() -> None:
@@ -57,8 +59,8 @@ def test_the_run_folder_gives_metrics_curves_and_confusions(tagger_report: Repor
 
 
 def test_a_tagger_has_a_target_per_step(tagger_report: Report, classifier_report: Report) -> None:
-    assert tagger_report.has_target_per_step
-    assert not classifier_report.has_target_per_step
+    assert tagger_report.spec.targets.per_step
+    assert not classifier_report.spec.targets.per_step
 
 
 @pytest.mark.parametrize(

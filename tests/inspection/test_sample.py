@@ -5,7 +5,7 @@ from made_up_corpus import VECTORS
 
 from seqtrain.config import ConfigError
 from seqtrain.inspection.sample import load_dev, spread
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 
 class Source:
@@ -27,7 +27,7 @@ def test_the_dev_part() -> None:
 
 def test_data_that_has_changed_is_refused() -> None:
     with pytest.raises(ConfigError) as refused:
-        load_dev(Source(), DataSpec(("a", "b"), feature_size=1))
+        load_dev(Source(), DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a", "b"))))
     assert refused.value.problems == (
         "data: it has changed since the training: its classes, sizes or vocabularies differ; with "
         "examples=0 it is not read",

@@ -17,11 +17,12 @@ from seqtrain.model import (
     VectorEncoder,
 )
 from seqtrain.model.backbone import BackboneError
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 KINDS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU, "bilstm": BiLSTM}
 LENGTHS = torch.tensor([3, 7, 1, 7, 5])
-SPEC = DataSpec(("a", "b"), feature_size=4)
+SPEC = DataSpec(VectorInputs(feature_size=4), SequenceClasses(("a", "b")))
 
 
 def backbone(kind: str, bidirectional: bool = True, batch_first: bool = True) -> RecurrentBackbone:

@@ -7,12 +7,15 @@ import torch
 
 from seqtrain.data import encode_sentences
 from seqtrain.model import VectorEncoder, WordEncoder
-from seqtrain.records import DataSpec, Vocabulary, Words
+from seqtrain.records import Words
+from seqtrain.spec import DataSpec, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 SPEC = DataSpec(
-    target_names=("A", "B"),
-    words=Vocabulary(("the", "dog", "pretrained"), (9, 1, 0)),
-    characters=Vocabulary(tuple("thedogT"), (9, 9, 9, 9, 1, 1, 1)),
+    WordInputs(
+        words=Vocabulary(("the", "dog", "pretrained"), (9, 1, 0)),
+        characters=Vocabulary(tuple("thedogT"), (9, 9, 9, 9, 1, 1, 1)),
+    ),
+    StepClasses(("A", "B")),
 )
 THE, DOG, PRETRAINED = 2, 3, 4
 
@@ -31,7 +34,7 @@ def words(*sentences: str) -> Words:
 
 def test_vectors_stay_as_they_are() -> None:
     vectors = torch.randn(2, 3, 4)
-    model = VectorEncoder(DataSpec(("A",), feature_size=4))
+    model = VectorEncoder(DataSpec(VectorInputs(feature_size=4), StepClasses(("A",))))
     assert model.output_size == 4
     assert model(vectors) is vectors
 
@@ -123,7 +126,7 @@ def test_padding_gets_no_gradient() -> None:
 class TestVectors:
     """the (9), dog (1), pretrained (0) with vectors of two numbers; dog has none."""
 
-    SPEC = replace(SPEC, vector_size=2)
+    SPEC = replace(SPEC, inputs=replace(SPEC.inputs, vector_size=2))
     VECTORS = torch.tensor([[0, 0], [0, 0], [1, 2], [0, 0], [3, 4]], dtype=torch.float32)
 
     def encoder(self, **changed: float) -> WordEncoder:
@@ -201,11 +204,12 @@ class TestVectors:
 
 def test_data_of_the_other_kind_is_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"^VectorEncoder needs data whose steps are vectors; this data holds"
+        ValueError,
+        match=r"^VectorEncoder needs data whose .* \(VectorInputs\), got WordInputs$",
     ):
         VectorEncoder(SPEC)
-    with pytest.raises(ValueError, match=r"^WordEncoder needs data that holds words; the steps of this data"):
-        WordEncoder(DataSpec(("A",), feature_size=4), 1, 1, 1, 0.0, 0.0)
+    with pytest.raises(ValueError, match=r"^WordEncoder needs data that holds words .*, got VectorInputs$"):
+        WordEncoder(DataSpec(VectorInputs(feature_size=4), StepClasses(("A",))), 1, 1, 1, 0.0, 0.0)
     with pytest.raises(
         ValueError, match=r"^WordEncoder reads neither words nor characters: both sizes are 0$"
     ):

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqtrain.data.view import VIEWS, View
-from seqtrain.records import IGNORED, DataSpec
-from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences, to_images
+from seqtrain.records import IGNORED
+from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences
 
 NAMES = ("NOUN", "VERB", "DET")
 
@@ -36,10 +35,3 @@ def test_sentences_show_the_word_and_those_around_it() -> None:
         r"| ... two three four five six seven **eight\_nine** \| ten"
         r" | Case=Nom\|Number=Sing | \`\` | 98.7% |"
     )
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_view_is_undone(view: str) -> None:
-    images = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
-    spec = DataSpec(NAMES, view=view, image_size=(4, 5))
-    assert torch.equal(to_images(View(view, 4, 5)(images), spec), images)

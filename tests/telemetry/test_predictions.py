@@ -8,8 +8,9 @@ from event_files import read_images, read_texts
 
 import seqtrain
 from seqtrain.data import Corpus
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs
 from seqtrain.telemetry import predictions as telemetry_of_predictions
 from seqtrain.telemetry.predictions import _name_sequences, are_wrong, count_confusions
 from seqtrain.telemetry.sample import Sample, take_sample
@@ -90,12 +91,15 @@ def test_each_part_can_be_switched_off(compose) -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "names"),
+    ("kind", "targets", "names"),
     [
-        (torch.tensor([1, IGNORED]), ["one", "unknown"]),
-        (torch.tensor([[1, 0], [0, IGNORED]]), ["sequence 1", "sequence 2"]),
+        (SequenceClasses, torch.tensor([1, IGNORED]), ["one", "unknown"]),
+        (StepClasses, torch.tensor([[1, 0], [0, IGNORED]]), ["sequence 1", "sequence 2"]),
     ],
 )
-def test_names_of_sequences_of_numbers(targets: torch.Tensor, names: list[str]) -> None:
+def test_names_of_sequences_of_numbers(kind: type, targets: torch.Tensor, names: list[str]) -> None:
     batch = SequenceBatch(torch.zeros(2, 2, 1), torch.tensor([2, 1]), targets)
-    assert _name_sequences(Sample(batch, DataSpec(("zero", "one"), 1), None)) == names
+    assert (
+        _name_sequences(Sample(batch, DataSpec(VectorInputs(feature_size=1), kind(("zero", "one"))), None))
+        == names
+    )

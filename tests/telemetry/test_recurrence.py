@@ -6,13 +6,13 @@ import pytest
 import torch
 from event_files import read_images, read_scalars
 
-from seqtrain.records import DataSpec
 from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import DataSpec, ImageInputs, SequenceClasses
 from seqtrain.telemetry.recurrence import MAX_STATES, _max_steps
 from seqtrain.training.build import build_learner
 from seqtrain.training.train import train
 
-SPEC = DataSpec(("zero", "one"), feature_size=8, view="rows", image_size=(8, 8))
+SPEC = DataSpec(ImageInputs(feature_size=8, view="rows", size=(8, 8)), SequenceClasses(("zero", "one")))
 QUIET = tuple(f"callbacks.{name}=null" for name in ("hidden_states", "weights", "predictions"))
 
 

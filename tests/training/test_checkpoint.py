@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqtrain.config import ConfigError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
     can_resume_from,
@@ -17,7 +17,7 @@ from seqtrain.training.checkpoint import (
     write_checkpoint,
 )
 
-SPEC = DataSpec(("A", "B"), feature_size=3)
+SPEC = DataSpec(VectorInputs(feature_size=3), SequenceClasses(("A", "B")))
 CONTENT = {"state_dict": {"weight": torch.arange(300.0)}, "spec": SPEC.to_dict(), "epoch": 4, "loops": {}}
 
 

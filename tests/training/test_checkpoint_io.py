@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.checkpoint_io import WEIGHTS_ONLY, LocalCheckpointIO
 
 WHOLE = {
     "state_dict": {"weight": torch.zeros(2)},
-    "spec": DataSpec(("A", "B"), feature_size=3).to_dict(),
+    "spec": DataSpec(VectorInputs(feature_size=3), SequenceClasses(("A", "B"))).to_dict(),
     "epoch": 1,
     "optimizer_states": [{"state": {}}],
     "callbacks": {"BestCheckpoint": {"score": 0.5, "epoch": 1}},

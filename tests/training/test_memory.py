@@ -3,12 +3,13 @@ from __future__ import annotations
 import torch
 
 from seqtrain.model import LabelHead, Network, RecurrentBackbone, VectorEncoder
-from seqtrain.records import DataSpec, SequenceBatch
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.memory import measure_memory
 
 
 def network(hidden_size: int) -> Network:
-    spec = DataSpec(("a", "b"), feature_size=3)
+    spec = DataSpec(VectorInputs(feature_size=3), SequenceClasses(("a", "b")))
     encoder = VectorEncoder(spec=spec)
     backbone = RecurrentBackbone(torch.nn.LSTM(3, hidden_size, batch_first=True))
     head = LabelHead(input_size=hidden_size, num_targets=2, pooling="last", dropout=0.0, label_smoothing=0.0)

@@ -11,11 +11,11 @@ from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
-from seqtrain.records import DataSpec, Vocabulary
+from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 from seqtrain.training.build import build_learner
 from seqtrain.training.network import build_network, load_network
 
-SPEC = DataSpec(tuple("0123456789"), feature_size=8)
+SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 CLASSES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "bilstm": BiLSTM}
 
 
@@ -72,7 +72,7 @@ def test_all_parameters_are_taken_from_the_command_line(compose, model: str) -> 
 )
 def test_torchs_documented_examples(compose, overrides: list[str], size: int, shapes) -> None:
     cfg = compose(*overrides, "model.hidden_size=20", "model.batch_first=false")
-    rnn = module(cfg, DataSpec(("a", "b"), feature_size=size))
+    rnn = module(cfg, DataSpec(VectorInputs(feature_size=size), SequenceClasses(("a", "b"))))
     output, final = rnn(torch.randn(shapes["input"]))
     assert output.shape == shapes["output"]
     for state in final if isinstance(final, tuple) else (final,):
@@ -100,7 +100,7 @@ def test_word_vectors_need_an_encoder_with_a_place_for_them(compose) -> None:
 
 def test_every_member_gets_the_word_vectors(compose) -> None:
     words = Vocabulary(("a", "b"), (2, 0))
-    spec = DataSpec(("X", "Y"), words=words, characters=words, vector_size=3)
+    spec = DataSpec(WordInputs(words=words, characters=words, vector_size=3), StepClasses(("X", "Y")))
     vectors = torch.arange(12.0).view(4, 3)
     network = build_learner(compose("members=2", task="pos"), spec, vectors).network
     assert [torch.equal(member.encoder.word_vectors, vectors) for member in network.members] == [True, True]
@@ -135,9 +135,10 @@ def test_a_network_is_built_and_loaded_without_lightning() -> None:
     code = (
         "import sys; import seqtrain.training, seqtrain.telemetry, seqtrain.training.network, "
         "seqtrain.training.checkpoint; from seqtrain.config import compose_config; "
-        "from seqtrain.records import DataSpec; "
+        "from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs; "
         "cfg = compose_config(['model=bilstm', 'logger=none']); "
-        "seqtrain.training.network.build_network(cfg, DataSpec(('a', 'b'), feature_size=8)); "
+        "spec = DataSpec(VectorInputs(feature_size=8), SequenceClasses(('a', 'b'))); "
+        "seqtrain.training.network.build_network(cfg, spec); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

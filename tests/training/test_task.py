@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from seqtrain.model import Network, VectorEncoder
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum
-from seqtrain.records import IGNORED, DataSpec, FinalState, SequenceBatch, Vocabulary
+from seqtrain.records import IGNORED, FinalState, SequenceBatch
+from seqtrain.spec import DataSpec, StepClasses, VectorInputs, Vocabulary, WordInputs
 from seqtrain.training.metrics import Metrics
 from seqtrain.training.task import SequenceClassification, SequenceTagging, Task
 
@@ -48,7 +49,8 @@ class Uniform(nn.Module):
         return scores.argmax(dim=-1)
 
 
-NETWORK = Network(VectorEncoder(DataSpec(("A", "B", "C"), feature_size=3)), Still(), Uniform())
+SPEC = DataSpec(VectorInputs(feature_size=3), StepClasses(("A", "B", "C")))
+NETWORK = Network(VectorEncoder(SPEC), Still(), Uniform())
 
 
 def test_every_sequence_counts_in_classification() -> None:
@@ -109,8 +111,8 @@ def test_nothing_to_learn_from() -> None:
             step()
 
 
-WORDS = DataSpec(("A",), words=Vocabulary((), ()))
-NUMBERS = DataSpec(("A",), feature_size=3, has_target_per_step=True)
+WORDS = DataSpec(WordInputs(words=Vocabulary((), ()), characters=Vocabulary((), ())), StepClasses(("A",)))
+NUMBERS = DataSpec(VectorInputs(feature_size=3), StepClasses(("A",)))
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ class TestRunFolder:
     def test_the_log_names_data_model_device_and_result(self, trained) -> None:
         cfg, metrics = trained
         text = (Path(cfg.run_dir) / "train.log").read_text()
-        assert "INFO data        train 1,257 sequences (10,056 steps); dev 180" in text
+        assert "INFO data        train 1,257 sequences (10,056 time steps); dev 180" in text
         assert "INFO model       LSTM(8, 16, batch_first=True), 1,834 parameters" in text
         assert "INFO device      cpu with " in text
         assert f"{metrics['val/accuracy']:.4f}   {metrics['test/accuracy']:.4f}" in text

@@ -8,12 +8,11 @@ import torch
 
 from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.view import View
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, ImageInputs
 
 
 def encode_images(spec: DataSpec, pixels: npt.NDArray[np.float32]) -> VectorDataset:
     """Images, (images, height, width) from 0 to 1, as sequences to predict on."""
-    assert spec.view is not None
-    assert spec.image_size is not None
-    view = View(spec.view, *spec.image_size)
+    assert isinstance(spec.inputs, ImageInputs)
+    view = View.of(spec.inputs)
     return VectorDataset(view(torch.from_numpy(pixels)), torch.full((len(pixels),), view.num_steps))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError
-from seqtrain.records import IGNORED, UNKNOWN, DataSpec, SequenceBatch, Vocabulary, Words, valid_steps
+from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words, valid_steps
+from seqtrain.spec import DataSpec, Vocabulary, WordInputs
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,17 @@ class Spellings:
     starts: Tensor  # (spellings,) place of the first letter
 
     @classmethod
-    def encode(cls, forms: Sequence[str], spec: DataSpec, seen: Collection[str] | None = None) -> Spellings:
+    def encode(
+        cls, forms: Sequence[str], inputs: WordInputs, seen: Collection[str] | None = None
+    ) -> Spellings:
         """`seen` are the lower-cased words of the training part; without it, those that have an embedding."""
-        assert spec.words is not None
-        assert spec.characters is not None
-        words, characters = spec.words.index(), spec.characters.index()
+        words, characters = inputs.words.index(), inputs.characters.index()
         word = torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms])
         num_letters = torch.tensor([len(form) for form in forms])
         return cls(
             forms=forms,
             word=word,
-            unseen=_lacks_embedding(word, spec.words)
+            unseen=_lacks_embedding(word, inputs.words)
             if seen is None
             else torch.tensor([form.lower() not in seen for form in forms]),
             letters=torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form]),
@@ -110,9 +111,10 @@ def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> Word
     Raises:
         DataError: where there is nothing to encode, or an empty sentence or word.
     """
+    assert isinstance(spec.inputs, WordInputs)
     if not sentences:
         raise DataError("no sentence to tag; expected at least one word")
     check_words(sentences)
     forms, form = number_forms(word for sentence in sentences for word in sentence)
     lengths = torch.tensor([len(sentence) for sentence in sentences])
-    return WordDataset(lengths, torch.tensor(form), Spellings.encode(forms, spec), tags=None)
+    return WordDataset(lengths, torch.tensor(form), Spellings.encode(forms, spec.inputs), tags=None)

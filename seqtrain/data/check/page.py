@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from seqtrain.data.check.summary import DataSummary
 from seqtrain.data.check.words import AmbiguousWords
+from seqtrain.spec import Classes
 
 SHOWN_TARGETS = 30  # the most frequent ones of train
 
@@ -44,7 +45,8 @@ def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float], pat
 
 
 def _panels(summary: DataSummary, memory: Mapping[str, float]) -> list[Panel]:
-    panels: list[Panel] = [partial(_draw_targets, summary)]
+    targets = summary.spec.targets
+    panels: list[Panel] = [partial(_draw_targets, summary, targets)] if isinstance(targets, Classes) else []
     padding = summary.padding
     if any(split.lengths.min() < split.lengths.max() for split in summary.splits):
         panels = [partial(_draw_lengths, summary), *panels]
@@ -72,23 +74,23 @@ def _draw_lengths(summary: DataSummary, axis: Any) -> None:
     for split in summary.splits:
         share = [100 / split.num_sequences] * split.num_sequences
         axis.hist(split.lengths.numpy(), bins=bins, weights=share, histtype="step", label=split.name)
-    steps = "words" if summary.is_words else "steps"
-    _describe(axis, f"lengths in {steps}", ylabel="% of the split")
+    _describe(axis, f"lengths in {summary.spec.inputs.steps}", ylabel="% of the split")
     _add_legend(axis)
 
 
-def _draw_targets(summary: DataSummary, axis: Any) -> None:
-    """A group of bars for each target, one bar a split; the most frequent ones of train first."""
-    order = summary.splits[0].target_counts.argsort(descending=True, stable=True).tolist()
-    if len(order) <= 12 and not summary.is_words:
+def _draw_targets(summary: DataSummary, targets: Classes, axis: Any) -> None:
+    """A group of bars for each class, one bar a split; the most frequent ones of train first."""
+    counts = {each.name: each.target_counts for each in summary.splits if each.target_counts is not None}
+    order = counts["train"].argsort(descending=True, stable=True).tolist()
+    if len(order) <= 12 and not targets.per_step:
         order.sort()  # classes in their own order
     shown = order[:SHOWN_TARGETS]
-    width = 0.8 / len(summary.splits)
-    for number, split in enumerate(summary.splits):
-        shares = 100 * split.target_counts / split.target_counts.sum().clamp(min=1)
-        places = [place + (number - (len(summary.splits) - 1) / 2) * width for place in range(len(shown))]
-        axis.bar(places, shares[shown].tolist(), width, label=split.name)
-    names = [summary.target_names[number] for number in shown]
+    width = 0.8 / len(counts)
+    for number, (split, each) in enumerate(counts.items()):
+        shares = 100 * each / each.sum().clamp(min=1)
+        places = [place + (number - (len(counts) - 1) / 2) * width for place in range(len(shown))]
+        axis.bar(places, shares[shown].tolist(), width, label=split)
+    names = [targets.names[number] for number in shown]
     is_long = max(map(len, names)) > 2
     axis.set_xticks(range(len(shown)), names, rotation=90 if is_long else 0, fontsize=8)
     more = f" (the {len(shown)} most frequent of {len(order)})" if len(shown) < len(order) else ""
@@ -105,7 +107,7 @@ def _shared_shares(summary: DataSummary) -> dict[str, float]:
     if summary.ambiguous is not None:
         shares["train: words with several tags"] = summary.ambiguous.share_of_words
     sizes = {split.name: split.num_sequences for split in summary.splits}
-    sequences = "sentences" if summary.is_words else "sequences"
+    sequences = summary.spec.inputs.sequences
     for name, shared in summary.shared.items():
         if shared is not None:
             shares[f"{name}: {sequences} in train too"] = shared / sizes[name]

@@ -12,6 +12,7 @@ from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.batching.word_dataset import WordDataset
 from seqtrain.data.corpus import Corpus, Dataset
 from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.spec import Classes, Targets
 
 CHUNK = 1000  # sequences read at a time
 
@@ -22,7 +23,7 @@ class SplitSummary:
 
     name: str
     lengths: Tensor  # (num_sequences,) steps
-    target_counts: Tensor  # (num_targets,)
+    target_counts: Tensor | None  # (num_targets,) of classes; None for other targets
 
     @property
     def num_sequences(self) -> int:
@@ -41,22 +42,20 @@ class SplitSummary:
 def summarize_splits(corpus: Corpus) -> list[SplitSummary]:
     """A summary of each split, in the order of the corpus."""
     return [
-        SplitSummary(name, split.lengths, _count_targets(split, corpus.spec.num_targets))
+        SplitSummary(name, split.lengths, _count_targets(split, corpus.spec.targets))
         for name, split in corpus.splits.items()
     ]
 
 
 def find_missing_targets(splits: list[SplitSummary], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """For each split but the first (train): the targets that train lacks, with their counts."""
+    """For each split but the first (train): the classes that train lacks, with their counts."""
     train, *others = splits
-    absent = train.target_counts == 0
-    missing = {
-        split.name: {
-            names[number]: int(split.target_counts[number])
-            for number in (absent & (split.target_counts > 0)).nonzero().flatten().tolist()
-        }
-        for split in others
-    }
+    missing = {}
+    for split in others:
+        if train.target_counts is not None and split.target_counts is not None:
+            absent = (train.target_counts == 0) & (split.target_counts > 0)
+            numbers = absent.nonzero().flatten().tolist()
+            missing[split.name] = {names[number]: int(split.target_counts[number]) for number in numbers}
     return {split: targets for split, targets in missing.items() if targets}
 
 
@@ -76,12 +75,14 @@ def _contents(dataset: Dataset) -> Iterator[object]:
         yield from (row.tobytes() for row in dataset.inputs.numpy())
 
 
-def _count_targets(split: Dataset, num_targets: int) -> Tensor:
-    counts = torch.zeros(num_targets, dtype=torch.int64)
+def _count_targets(split: Dataset, known: Targets) -> Tensor | None:
+    if not isinstance(known, Classes):
+        return None
+    counts = torch.zeros(len(known.names), dtype=torch.int64)
     for batch in read_batches(split):
         if batch.targets is not None:
             targets = batch.targets[batch.targets != IGNORED]
-            counts += targets[targets >= 0].bincount(minlength=num_targets)
+            counts += targets[targets >= 0].bincount(minlength=len(counts))
     return counts
 
 

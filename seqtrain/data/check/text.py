@@ -8,6 +8,7 @@ from seqtrain.data.check.splits import SplitSummary
 from seqtrain.data.check.summary import DataSummary
 from seqtrain.data.check.words import AmbiguousWords, UnknownWords
 from seqtrain.errors import printable_line
+from seqtrain.spec import Classes, Inputs
 
 BAR = 40  # characters of the longest bar
 NUM_BINS = 10
@@ -15,19 +16,19 @@ NUM_BINS = 10
 
 def render_summary(summary: DataSummary) -> str:
     """The whole summary, a paragraph for each question."""
-    sequences = "sentences" if summary.is_words else "sequences"
-    parts = [_sizes(summary, sequences), _histogram(summary.splits[0], sequences), _targets(summary)]
+    inputs = summary.spec.inputs
+    parts = [_sizes(summary), _histogram(summary.splits[0], inputs), _targets(summary)]
     unknown = [_unknown(name, counts) for name, counts in summary.unknown.items()]
-    parts.append("\n".join([*_oddities(summary, sequences), *unknown]))
+    parts.append("\n".join([*_oddities(summary, inputs.sequences), *unknown]))
     if summary.ambiguous is not None:
         parts.append(_ambiguous(summary.ambiguous))
     parts.append(_padding(summary))
     return "\n\n".join(part for part in parts if part)
 
 
-def _sizes(summary: DataSummary, sequences: str) -> str:
-    steps = "words" if summary.is_words else "steps"
-    head = ["", sequences, steps, "shortest", "median", "95 %", "longest"]
+def _sizes(summary: DataSummary) -> str:
+    inputs = summary.spec.inputs
+    head = ["", inputs.sequences, inputs.steps, "shortest", "median", "95 %", "longest"]
     rows = [
         [
             split.name,
@@ -40,10 +41,10 @@ def _sizes(summary: DataSummary, sequences: str) -> str:
     return _aligned([head, *rows])
 
 
-def _histogram(train: SplitSummary, sequences: str) -> str:
+def _histogram(train: SplitSummary, inputs: Inputs) -> str:
     low, high = int(train.lengths.min()), int(train.lengths.max())
     if low == high:
-        return f"all {sequences} of train have {low} steps"
+        return f"all {inputs.sequences} of train have {low} {inputs.steps}"
     width = -(-(high - low + 1) // NUM_BINS)
     counts = ((train.lengths - low) // width).bincount().tolist()
     largest = max(counts)
@@ -51,19 +52,21 @@ def _histogram(train: SplitSummary, sequences: str) -> str:
         [f"{low + width * place} to {low + width * (place + 1) - 1}", f"{count:,}", _bar(count / largest)]
         for place, count in enumerate(counts)
     ]
-    return f"lengths of the {sequences} of train\n{_aligned(rows)}"
+    return f"lengths of the {inputs.sequences} of train\n{_aligned(rows)}"
 
 
 def _targets(summary: DataSummary) -> str:
-    shares = [
-        (split.target_counts / split.target_counts.sum().clamp(min=1)).tolist() for split in summary.splits
-    ]
-    order = sorted(range(len(summary.target_names)), key=lambda number: -shares[0][number])
+    targets = summary.spec.targets
+    if not isinstance(targets, Classes):
+        return f"targets: {targets.describe()}"
+    counts = [split.target_counts for split in summary.splits if split.target_counts is not None]
+    shares = [(each / each.sum().clamp(min=1)).tolist() for each in counts]
+    order = sorted(range(len(targets.names)), key=lambda number: -shares[0][number])
     rows = [["target", *(f"{split.name}, %" for split in summary.splits), ""]]
     largest = max(shares[0]) or 1
     for number in order:
         cells = [f"{100 * share[number]:.2f}" for share in shares]
-        rows.append([summary.target_names[number], *cells, _bar(shares[0][number] / largest)])
+        rows.append([targets.names[number], *cells, _bar(shares[0][number] / largest)])
     return _aligned(rows)
 
 

@@ -9,6 +9,7 @@ from seqtrain.data.batching.word_dataset import WordDataset
 from seqtrain.data.check.splits import read_batches
 from seqtrain.data.corpus import Corpus
 from seqtrain.records import IGNORED, UNKNOWN, Words
+from seqtrain.spec import StepClasses
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,14 @@ def find_ambiguous(corpus: Corpus, num_examples: int = 10) -> AmbiguousWords:
 
 def _count_tags(corpus: Corpus) -> dict[str, Counter[str]]:
     """How often each word of train, in lower case, has each tag."""
-    train = corpus.splits["train"]
+    train, known = corpus.splits["train"], corpus.spec.targets
     assert isinstance(train, WordDataset)
+    assert isinstance(known, StepClasses)
     tags: dict[str, Counter[str]] = {}
     for number, length in enumerate(train.lengths.tolist()):
         targets = train.batch([number]).targets
         assert targets is not None
         for word, target in zip(train.words(number), targets[0, :length].tolist(), strict=True):
             if target != IGNORED:
-                tags.setdefault(word.lower(), Counter())[corpus.spec.target_names[target]] += 1
+                tags.setdefault(word.lower(), Counter())[known.names[target]] += 1
     return tags

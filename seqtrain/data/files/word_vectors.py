@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.errors import DataError
-from seqtrain.records import Vocabulary
+from seqtrain.spec import Vocabulary
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,15 @@ from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.files.arrays import Sequences, read_sequences
 from seqtrain.data.sources.splits import find_parts, take_from_train
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec, Standardization
+from seqtrain.spec import (
+    Classes,
+    DataSpec,
+    ImageInputs,
+    SequenceClasses,
+    Standardization,
+    StepClasses,
+    VectorInputs,
+)
 
 
 class Arrays:
@@ -47,12 +55,9 @@ class Arrays:
         masks, notes = take_from_train(len(train.lengths), parts, "sequence", self._path)
         parts |= {split: _select(train, chosen.numpy()) for split, chosen in masks.items()}
         names = _target_names(parts, self._path)
-        spec = DataSpec(
-            names,
-            feature_size=parts["train"].x.shape[1],
-            standardization=_measure(parts["train"].x),
-            has_target_per_step=parts["train"].has_target_per_step,
-        )
+        train = parts["train"]
+        inputs = VectorInputs(feature_size=train.x.shape[1], standardization=_measure(train.x))
+        spec = DataSpec(inputs, (StepClasses if train.has_target_per_step else SequenceClasses)(names))
         splits: dict[str, Dataset] = {split: encode_sequences(spec, parts[split]) for split in SPLITS}
         return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unseen(parts)))
 
@@ -63,17 +68,19 @@ def encode_sequences(spec: DataSpec, sequences: Sequences) -> FlatDataset:
     Raises:
         DataError: they have another number of features than those that the model was trained on.
     """
-    if spec.standardization is None:
+    if not isinstance(spec.inputs, VectorInputs) or isinstance(spec.inputs, ImageInputs):
         raise DataError("this model was not trained on arrays")
     num_features = sequences.x.shape[1]
-    if num_features != spec.feature_size:
-        raise DataError(f"{num_features} features; the model was trained on {spec.feature_size}")
-    mean, deviation = (torch.tensor(each) for each in spec.standardization)
-    inputs = (torch.from_numpy(sequences.x) - mean) / deviation
+    if num_features != spec.inputs.feature_size:
+        raise DataError(f"{num_features} features; the model was trained on {spec.inputs.feature_size}")
+    inputs = torch.from_numpy(sequences.x)
+    if spec.inputs.standardization is not None:
+        mean, deviation = (torch.tensor(each) for each in spec.inputs.standardization)
+        inputs = (inputs - mean) / deviation
     lengths = torch.from_numpy(sequences.lengths)
     targets = None
-    if sequences.y is not None:
-        numbers = {name: number for number, name in enumerate(spec.target_names)}
+    if sequences.y is not None and isinstance(spec.targets, Classes):
+        numbers = {name: number for number, name in enumerate(spec.targets.names)}
         named = _names_of(sequences)
         if set(named) <= set(numbers):
             targets = torch.tensor([numbers[name] for name in named])

@@ -10,7 +10,7 @@ from torch import Tensor
 from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.corpus import Batching, Corpus
 from seqtrain.data.view import View
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses
 
 CLASSES = tuple("0123456789")
 TEST_SIZE, DEV_SIZE = 360, 180  # a fifth and a tenth of 1,797
@@ -39,7 +39,7 @@ class Digits:
 
         order = torch.from_numpy(_spread_classes(labels))
         test, dev, train = torch.split(order, [TEST_SIZE, DEV_SIZE, len(order) - TEST_SIZE - DEV_SIZE])
-        spec = DataSpec(CLASSES, feature_size=view.feature_size, view=view.name, image_size=(8, 8))
+        spec = DataSpec(view.inputs, SequenceClasses(CLASSES))
         return Corpus(spec, {"train": split(train), "dev": split(dev), "test": split(test)})
 
 

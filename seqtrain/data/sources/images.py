@@ -19,7 +19,7 @@ from seqtrain.data.sources.mnist import Augment, image_dataset
 from seqtrain.data.sources.splits import take_from_train
 from seqtrain.data.view import View
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses
 
 Files = list[tuple[Path, str]]  # with the class of each
 
@@ -72,7 +72,7 @@ class Images:
             )
             for split in SPLITS
         }
-        spec = DataSpec(names, view.feature_size, view=view.name, image_size=(view.height, view.width))
+        spec = DataSpec(view.inputs, SequenceClasses(names))
         return Corpus(spec, splits, notes=tuple(notes))
 
 

@@ -16,7 +16,7 @@ from seqtrain.data.files.downloads import MNIST, fetch, read_content, verify
 from seqtrain.data.files.text import read_utf8
 from seqtrain.data.view import View
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses
 
 UNSIGNED_BYTE = 8  # the third byte of the magic number; the fourth is the number of dimensions
 LABEL_NAMES = "labels.txt"
@@ -99,7 +99,7 @@ class Mnist:
             )
         names = self._target_names(int(max(labels.max(), test_labels.max())) + 1)
         view = View(self._view, images.shape[1], images.shape[2])
-        spec = DataSpec(names, view.feature_size, view=view.name, image_size=(view.height, view.width))
+        spec = DataSpec(view.inputs, SequenceClasses(names))
         train = image_dataset(images[:train_size], labels[:train_size], view, self._augment)
         dev = image_dataset(images[train_size:], labels[train_size:], view)
         test = image_dataset(test_images, test_labels, view)

@@ -10,7 +10,7 @@ from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
 from seqtrain.data.files.two_column import TwoColumnReader
 from seqtrain.data.sources.splits import find_parts
 from seqtrain.data.sources.words import KnownWords, build_word_corpus
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, WordInputs
 
 CACHE_VERSION = 1  # increase it whenever a change makes the same file read differently
 
@@ -52,12 +52,12 @@ class Tagged:
         self._path, self._cache_dir = Path(path), cache_dir
         self._columns = (word_column, tag_column)
         self._known = KnownWords(min_count, vectors, max_vectors)
-        self._recalled: DataSpec | None = None
+        self._recalled: WordInputs | None = None
 
     def recall(self, spec: DataSpec) -> None:
         """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
-        if spec.words is not None and spec.vector_size is not None:
-            self._recalled = spec
+        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
+            self._recalled = spec.inputs
 
     def load(self) -> Corpus:
         files = {split: self._read(path) for split, path in find_parts(self._path).items()}

@@ -12,7 +12,7 @@ from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
 from seqtrain.data.sources.samples import sample_dir
 from seqtrain.data.sources.words import KnownWords, build_word_corpus
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, WordInputs
 
 CACHE_VERSION = 2  # increase it whenever a change makes the same file read differently
 GITHUB = "https://github.com/UniversalDependencies"
@@ -56,13 +56,13 @@ class Treebank:
         self._data_dir, self._treebank, self._path = Path(data_dir), treebank, path
         self._column, self._cache_dir, self._download = column, cache_dir, download
         self._known = KnownWords(min_count, vectors, max_vectors)
-        self._recalled: DataSpec | None = None
+        self._recalled: WordInputs | None = None
         TagColumn.parse(column)  # refuses a wrong name now rather than after reading
 
     def recall(self, spec: DataSpec) -> None:
         """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
-        if spec.words is not None and spec.vector_size is not None:
-            self._recalled = spec
+        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
+            self._recalled = spec.inputs
 
     def load(self) -> Corpus:
         files = {

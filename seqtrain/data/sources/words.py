@@ -19,7 +19,7 @@ from seqtrain.data.sources.splits import take_from_train
 from seqtrain.data.tag_scheme import find_orphans, tag_scheme
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
 from seqtrain.errors import DataError, printable_line
-from seqtrain.records import DataSpec, Vocabulary
+from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
 Files = dict[str, TaggedFile]
 
@@ -45,13 +45,13 @@ class KnownWords:
             raise ValueError(f"min_count must be at least 1, got {self.min_count}")
 
     def read(
-        self, train_words: Counter[str], recalled: DataSpec | None
+        self, train_words: Counter[str], recalled: WordInputs | None
     ) -> tuple[Vocabulary, int | None, Tensor | None]:
         """The vocabulary, the size of the word vectors, and their table; `recalled` replaces the file."""
         words = build_vocabulary(train_words, self.min_count)
         if self.vectors is None:
             return words, None, None
-        if recalled is not None and recalled.words is not None:
+        if recalled is not None:
             words = extend_vocabulary(words, recalled.words.entries[recalled.words.num_counted :])
             return words, recalled.vector_size, None
         found = read_word_vectors(self.vectors, train_words.keys(), self.max_vectors)
@@ -60,14 +60,14 @@ class KnownWords:
 
 
 def build_word_corpus(
-    files: Files, known: KnownWords, recalled: DataSpec | None = None, column: str | None = None
+    files: Files, known: KnownWords, recalled: WordInputs | None = None, column: str | None = None
 ) -> Corpus:
     """The corpus of the files of train, dev and test; a missing part is taken from train.
 
     Args:
         files: at least train.
         known: which words the model knows.
-        recalled: the spec of a checkpoint, which replaces the file of word vectors.
+        recalled: those of a checkpoint, which replace the file of word vectors.
         column: of CoNLL-U, where the tags were read from.
 
     Raises:
@@ -82,16 +82,11 @@ def build_word_corpus(
     notes += _note_orphans(files) if scheme == "bio" else []
     counts = count_words(train.form_counts())
     words, vector_size, vectors = known.read(counts, recalled)
-    spec = DataSpec(
-        target_names=_target_names(files),
-        words=words,
-        characters=build_vocabulary(count_characters(train.form_counts())),
-        vector_size=vector_size,
-        column=column,
-        tag_scheme=scheme,
-    )
-    splits: dict[str, Dataset] = {split: _encode(files[split], spec, counts) for split in SPLITS}
-    return Corpus(spec, splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
+    characters = build_vocabulary(count_characters(train.form_counts()))
+    inputs = WordInputs(words=words, characters=characters, vector_size=vector_size)
+    targets = StepClasses(_target_names(files), column, scheme)
+    splits: dict[str, Dataset] = {split: _encode(files[split], inputs, targets, counts) for split in SPLITS}
+    return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
 
 
 def _target_names(files: Files) -> tuple[str, ...]:
@@ -147,8 +142,10 @@ def _note_orphans(files: Files) -> list[str]:
     ]
 
 
-def _encode(file: TaggedFile, spec: DataSpec, train_words: Mapping[str, int]) -> WordDataset:
-    numbers = {name: number for number, name in enumerate(spec.target_names)}
+def _encode(
+    file: TaggedFile, inputs: WordInputs, known: StepClasses, train_words: Mapping[str, int]
+) -> WordDataset:
+    numbers = {name: number for number, name in enumerate(known.names)}
     targets = torch.tensor([numbers.get(tag, -1) for tag in file.tags], dtype=torch.int32)
-    spellings = Spellings.encode(file.forms, spec, seen=train_words.keys())
+    spellings = Spellings.encode(file.forms, inputs, seen=train_words.keys())
     return WordDataset(file.lengths, file.form, spellings, targets[file.tag])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqtrain.records import IGNORED
 from seqtrain.recurrence.trace import DirectionTrace, Trace
+from seqtrain.spec import ImageInputs, SequenceClasses
 from seqtrain.telemetry.sample import Sample
 
 
@@ -49,12 +50,13 @@ def read_example(sample: Sample, traced: Trace, place: int) -> Example:
 
 def _name_sequence(sample: Sample, place: int) -> str:
     """An image or a sequence of numbers, with its class if it has one; a target per step is no name."""
-    targets = sample.batch.targets
-    target = IGNORED if targets is None or targets.ndim == 2 else int(targets[place])
-    name = "" if target == IGNORED else f" ({sample.spec.target_names[target]})"
-    if sample.spec.view is None:
+    targets, known, inputs = sample.batch.targets, sample.spec.targets, sample.spec.inputs
+    name = ""
+    if isinstance(known, SequenceClasses) and targets is not None and targets[place] != IGNORED:
+        name = f" ({known.names[int(targets[place])]})"
+    if not isinstance(inputs, ImageInputs):
         return f"sequence {place + 1} of the sample{name}"
-    return f"image {place + 1} of the sample{name}, read by {sample.spec.view}"
+    return f"image {place + 1} of the sample{name}, read by {inputs.view}"
 
 
 def _cut(part: DirectionTrace, place: int, length: int) -> DirectionTrace:

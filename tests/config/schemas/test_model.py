@@ -35,12 +35,15 @@ def test_an_encoder_with_word_vectors_has_a_size_that_the_file_decides() -> None
 
 def test_parameters_of_an_encoder_are_those_without_a_vocabulary() -> None:
     from seqtrain.model import WordEncoder
-    from seqtrain.records import DataSpec, Vocabulary
+    from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
     empty = Vocabulary((), ())
     node = {"word_size": 3, "character_size": 4, "character_hidden_size": 5}
     encoder = WordEncoder(
-        DataSpec(("A",), words=empty, characters=empty), **node, unknown_rate=0.5, dropout=0.0
+        DataSpec(WordInputs(words=empty, characters=empty), StepClasses(("A",))),
+        **node,
+        unknown_rate=0.5,
+        dropout=0.0,
     )
     matrices = [weight for name, weight in encoder.named_parameters() if "bias" not in name]
     assert model.WordEncoder.num_parameters(node, 0) == sum(map(torch.numel, matrices))

@@ -2,14 +2,15 @@ import numpy as np
 import torch
 
 from seqtrain.data import encode_images
-from seqtrain.records import DataSpec
+from seqtrain.data.view import View
+from seqtrain.spec import DataSpec, SequenceClasses
 
 PIXELS = np.arange(6, dtype=np.float32).reshape(1, 2, 3) / 6
 
 
 def test_images_become_sequences_of_the_view_that_the_model_was_trained_on() -> None:
     rows, columns, pixels = (
-        encode_images(DataSpec(("a",), view=view, image_size=(2, 3)), PIXELS).batch([0])
+        encode_images(DataSpec(View(view, 2, 3).inputs, SequenceClasses(("a",))), PIXELS).batch([0])
         for view in ("rows", "columns", "pixels")
     )
     assert torch.equal(rows.inputs, torch.from_numpy(PIXELS))

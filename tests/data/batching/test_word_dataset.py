@@ -1,23 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from seqtrain.data import WordDataset, encode_sentences
 from seqtrain.data.batching.word_dataset import Spellings
 from seqtrain.errors import DataError
-from seqtrain.records import IGNORED, DataSpec, Vocabulary, Words
+from seqtrain.records import IGNORED, Words
+from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
-SPEC = DataSpec(
-    ("ADV", "VERB"),
+INPUTS = WordInputs(
     words=Vocabulary(("run", "back", "x"), (3, 2, 1)),  # ids 2, 3, 4
     characters=Vocabulary(("r", "u", "n", "b"), (4, 3, 2, 1)),  # ids 2, 3, 4, 5
 )
+SPEC = DataSpec(INPUTS, StepClasses(("ADV", "VERB")))
 
 
 def tagged() -> WordDataset:
     forms = ["run", "Run", "be", "back"]
-    spellings = Spellings.encode(forms, SPEC, seen={"run", "be"})
+    spellings = Spellings.encode(forms, INPUTS, seen={"run", "be"})
     return WordDataset(
         lengths=torch.tensor([2, 3, 1]),
         form=torch.tensor([0, 3, 1, 2, 1, 0]),  # run back | Run be Run | run
@@ -64,10 +67,8 @@ def test_text_is_encoded_as_in_training() -> None:
 
 
 def test_words_known_for_their_vectors_alone_are_not_seen() -> None:
-    spec = DataSpec(
-        ("A",), words=Vocabulary(("run", "back"), (3, 0)), characters=SPEC.characters, vector_size=1
-    )
-    spellings = Spellings.encode(["Run", "back", "be"], spec)
+    inputs = replace(INPUTS, words=Vocabulary(("run", "back"), (3, 0)), vector_size=1)
+    spellings = Spellings.encode(["Run", "back", "be"], inputs)
     assert spellings.word.tolist() == [2, 3, 1]
     assert spellings.unseen.tolist() == [False, True, True]
 

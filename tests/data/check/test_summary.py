@@ -13,13 +13,12 @@ def test_sequences_of_numbers() -> None:
     assert [split.name for split in summary.splits] == ["train", "dev", "test"]
     assert summary.shared == {"dev": 1, "test": 2}
     assert summary.missing_targets == {"dev": {"c": 1}, "test": {"c": 2}}
-    assert (summary.is_words, summary.unknown, summary.ambiguous) == (False, {}, None)
+    assert (summary.unknown, summary.ambiguous) == ({}, None)
     assert summary.padding.num_batches == 2
 
 
 def test_words() -> None:
     summary = summarize(WORDS, BATCHING)
-    assert summary.is_words
     assert summary.unknown["dev"].num_unseen == 1
     assert summary.ambiguous is not None
     assert summary.ambiguous.num_ambiguous == 1

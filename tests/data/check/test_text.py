@@ -7,17 +7,18 @@ from made_up_corpus import VECTORS, WORDS
 from seqtrain.data import Batching
 from seqtrain.data.check.summary import summarize
 from seqtrain.data.check.text import render_summary
+from seqtrain.spec import SequenceClasses
 
 BATCHING = Batching(2, None, 2)
 
 
 def test_sequences_of_numbers() -> None:
     assert render_summary(summarize(VECTORS, BATCHING)).split("\n\n") == [
-        "       sequences  steps  shortest  median  95 %  longest\n"
-        "train          3      6         2       2     2        2\n"
-        "dev            2      4         2       2     2        2\n"
-        "test           3      6         2       2     2        2",
-        "all sequences of train have 2 steps",
+        "       sequences  time steps  shortest  median  95 %  longest\n"
+        "train          3           6         2       2     2        2\n"
+        "dev            2           4         2       2     2        2\n"
+        "test           3           6         2       2     2        2",
+        "all sequences of train have 2 time steps",
         "target  train, %  dev, %  test, %\n"
         f"a          66.67    0.00    33.33  {'#' * 40}\n"
         f"b          33.33   50.00     0.00  {'#' * 20}\n"
@@ -42,5 +43,6 @@ def test_words() -> None:
 
 
 def test_a_name_of_several_lines_stays_in_its_row() -> None:
-    summary = replace(summarize(VECTORS, BATCHING), target_names=("a\nb", "b", "c"))
+    summary = summarize(VECTORS, BATCHING)
+    summary = replace(summary, spec=replace(summary.spec, targets=SequenceClasses(("a\nb", "b", "c"))))
     assert "a\\nb" in render_summary(summary)

@@ -11,10 +11,12 @@ from PIL import Image
 
 from seqtrain.data import View, encode_images, read_images
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, ImageInputs, SequenceClasses
 
 SIZE = (4, 3)
-SPEC = DataSpec(tuple("0123456789"), feature_size=3, view="permuted", image_size=(4, 3))
+SPEC = DataSpec(
+    ImageInputs(feature_size=1, view="permuted", size=(4, 3)), SequenceClasses(tuple("0123456789"))
+)
 PIXELS = np.zeros((4, 3), dtype=np.uint8)
 PIXELS[1:3, 1] = [255, 51]
 

@@ -11,7 +11,7 @@ import pytest
 
 from seqtrain.data import read_word_vectors
 from seqtrain.errors import DataError
-from seqtrain.records import Vocabulary
+from seqtrain.spec import Vocabulary
 
 Write = Callable[..., Path]
 REMEDY = "give data.vectors a text file of GloVe, word2vec or fastText, plain or gzip, or null"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from seqtrain.data import Arrays, encode_sequences, read_sequences, save_sequences
+from seqtrain.data.view import View
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec
 
 
 def load(path: Path) -> Any:
@@ -32,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def test_features_are_standardized_by_train(folder: Path) -> None:
     corpus = load(folder)
     deviation = np.std([1, 3, 5])
-    assert corpus.spec.standardization == ((3.0, 5.0), (pytest.approx(deviation), 1.0))
+    assert corpus.spec.inputs.standardization == ((3.0, 5.0), (pytest.approx(deviation), 1.0))
     assert corpus.splits["dev"].batch([0]).inputs.tolist() == [[[0, 1]]]
     assert corpus.splits["test"].batch([0]).inputs[0, 0].tolist() == pytest.approx([-2 / deviation, -1])
     assert DataSpec.from_dict(corpus.spec.to_dict()) == corpus.spec
@@ -40,7 +41,7 @@ def test_features_are_standardized_by_train(folder: Path) -> None:
 
 def test_a_class_that_train_lacks_counts_as_an_error(folder: Path) -> None:
     corpus = load(folder)
-    assert corpus.spec.target_names == ("a", "b", "c")
+    assert corpus.spec.targets.names == ("a", "b", "c")
     assert corpus.splits["train"].batch([0, 1]).targets.tolist() == [1, 0]
     assert corpus.splits["test"].batch([0]).targets.tolist() == [2]
     assert corpus.target_notes == (
@@ -52,7 +53,7 @@ def test_a_single_file_with_targets_of_time_steps(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     save_sequences(path, [[1, 2, 3], [4], [5, 6]], [[10, 2, 2], [2], [2, 10]])
     corpus = load(path)
-    assert corpus.spec.target_names == ("2", "10")
+    assert corpus.spec.targets.names == ("2", "10")
     assert [split.batch([0]).targets.tolist() for split in corpus.splits.values()] == [
         [[1, 0, 0]],
         [[0, 1]],
@@ -67,7 +68,7 @@ def test_a_single_file_with_targets_of_time_steps(tmp_path: Path) -> None:
 def test_names_of_classes(folder: Path) -> None:
     for part in ("train", "dev", "test"):
         save_sequences(folder / f"{part}.npz", [[1], [2]], [2, 0], names=["x", "y", "z"])
-    assert load(folder).spec.target_names == ("x", "y", "z")
+    assert load(folder).spec.targets.names == ("x", "y", "z")
     save_sequences(folder / "dev.npz", [[1], [2]], [2, 0], names=["y", "x", "z"])
     assert refusal(folder) == "dev and train have different names of classes"
     save_sequences(folder / "dev.npz", [[1], [2]], [3, 0], names=["x", "y", "z"])
@@ -96,4 +97,6 @@ def test_sequences_to_predict_on(folder: Path) -> None:
     with pytest.raises(DataError, match=r"^1 features; the model was trained on 2$"):
         encode_sequences(spec, read_sequences(folder / "new.npz"))
     with pytest.raises(DataError, match=r"^this model was not trained on arrays$"):
-        encode_sequences(DataSpec(("a", "b"), feature_size=2), read_sequences(folder / "new.npz"))
+        encode_sequences(
+            DataSpec(View("rows", 2, 2).inputs, spec.targets), read_sequences(folder / "new.npz")
+        )

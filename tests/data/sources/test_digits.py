@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from seqtrain.data import Corpus, Digits
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec
 
 CLASS_SIZES = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
@@ -49,10 +49,10 @@ def test_the_split_never_changes() -> None:
 
 def test_what_the_model_may_know() -> None:
     spec = load().spec
-    assert (spec.target_names, spec.feature_size) == (tuple("0123456789"), 8)
-    assert (spec.view, spec.image_size) == ("rows", (8, 8))
+    assert (spec.targets.names, spec.inputs.feature_size) == (tuple("0123456789"), 8)
+    assert (spec.inputs.view, spec.inputs.size) == ("rows", (8, 8))
     assert DataSpec.from_dict(spec.to_dict()) == spec
     assert load().describe() == (
-        "train 1,257 sequences (10,056 steps); dev 180 sequences (1,440 steps);"
-        " test 360 sequences (2,880 steps); 10 classes"
+        "train 1,257 sequences (10,056 time steps); dev 180 sequences (1,440 time steps);"
+        " test 360 sequences (2,880 time steps); 10 classes"
     )

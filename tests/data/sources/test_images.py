@@ -32,8 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_for_each_class(folder: Path) -> None:
     corpus = load(folder)
-    assert corpus.spec.target_names == ("cat", "dog")
-    assert (corpus.spec.image_size, corpus.spec.feature_size, corpus.spec.view) == ((4, 3), 3, "rows")
+    assert corpus.spec.targets.names == ("cat", "dog")
+    assert (corpus.spec.inputs.size, corpus.spec.inputs.feature_size, corpus.spec.inputs.view) == (
+        (4, 3),
+        3,
+        "rows",
+    )
     batches = {name: split.batch([0]) for name, split in corpus.splits.items()}
     assert {name: batch.targets.tolist() for name, batch in batches.items()} == {
         "train": [0],
@@ -64,7 +68,7 @@ def test_images_of_another_size(folder: Path) -> None:
         " resize all images"
     )
     corpus = load(folder, size=[2, 2])
-    assert corpus.spec.image_size == (2, 2)
+    assert corpus.spec.inputs.size == (2, 2)
     torch.testing.assert_close(corpus.splits["dev"].batch([0]).inputs, torch.full((1, 2, 2), 150 / 255))
 
 

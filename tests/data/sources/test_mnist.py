@@ -13,7 +13,7 @@ import torch
 from seqtrain.data import Mnist, View
 from seqtrain.data.sources.mnist import parse_idx
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -64,9 +64,7 @@ def test_views(folder: Path, view: str) -> None:
     expected = View(view, 2, 3)
     assert torch.equal(batch.inputs, expected(torch.from_numpy(IMAGES[[2, 0]]) / 255))
     assert batch.lengths.tolist() == [expected.num_steps] * 2
-    assert corpus.spec == DataSpec(
-        tuple("012345"), feature_size=expected.feature_size, view=view, image_size=(2, 3)
-    )
+    assert corpus.spec == DataSpec(expected.inputs, SequenceClasses(tuple("012345")))
     assert DataSpec.from_dict(corpus.spec.to_dict()) == corpus.spec
 
 
@@ -142,12 +140,12 @@ def test_classes_are_as_many_as_the_labels_say(folder: Path) -> None:
     labels = np.array([3, 1, 46, 1, 12], dtype=np.uint8)
     (folder / TEST_LABELS).write_bytes(gzip.compress(idx(labels)))
     spec = source(folder).load().spec
-    assert spec.target_names == tuple(str(number) for number in range(47))
+    assert spec.targets.names == tuple(str(number) for number in range(47))
 
 
 def test_classes_are_named_by_a_file(folder: Path) -> None:
     (folder / "labels.txt").write_text("zero\none\ntwo\nthree\nfour\nfive\n\n")
-    assert source(folder).load().spec.target_names == ("zero", "one", "two", "three", "four", "five")
+    assert source(folder).load().spec.targets.names == ("zero", "one", "two", "three", "four", "five")
     assert refusal(folder, "labels.txt", b"zero\none\n") == (
         "FOLDER/labels.txt: 2 names of classes, but there are labels up to 5"
     )
@@ -224,7 +222,7 @@ def test_the_real_one(data_dir: Path) -> None:
     corpus = source(data_dir, path=None, dev_size=5000).load()  # the checksums are compared on the way
     sizes = {name: len(split.lengths) for name, split in corpus.splits.items()}
     assert sizes == {"train": 55_000, "dev": 5_000, "test": 10_000}
-    assert (corpus.spec.feature_size, corpus.spec.image_size) == (28, (28, 28))
+    assert (corpus.spec.inputs.feature_size, corpus.spec.inputs.size) == (28, (28, 28))
     assert corpus.splits["train"].batch(range(10)).targets.tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert corpus.splits["test"].batch(range(10)).targets.tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_without_a_test_file(folder: Path) -> None:
     corpus = source(folder).load()
-    assert corpus.spec.target_names == ("B-NP", "I-NP", "O")
-    assert (corpus.spec.tag_scheme, corpus.spec.column) == ("bio", None)
+    assert corpus.spec.targets.names == ("B-NP", "I-NP", "O")
+    assert (corpus.spec.targets.tag_scheme, corpus.spec.targets.column) == ("bio", None)
     assert {name: split.lengths.tolist() for name, split in corpus.splits.items()} == {
         "train": [3, 1],
         "dev": [1],
@@ -53,7 +53,7 @@ def test_columns_are_chosen_by_number_and_cached_apart(folder: Path) -> None:
     (folder / "chunks.train.txt").write_text(text)
     for column, words in ((2, {"the", "dog", "runs"}), (1, {"x0", "x1", "x2"})):
         spec = source(folder / "chunks.train.txt", word_column=column).load().spec
-        assert set(spec.words.entries) == words
+        assert set(spec.inputs.words.entries) == words
     with pytest.raises(ValueError, match=r"^tag_column must be 1 or more, or -1 for the last column, got 0$"):
         source(folder, tag_column=0)
 
@@ -89,7 +89,7 @@ def test_a_wrong_tag_is_counted_and_leaves_the_scheme_as_it_is(folder: Path) -> 
     (folder / "chunks.train.txt").write_text(TRAIN + "\nruns I-NP\nit O\n\nthe O\ndog I-NP\n")
     (folder / "chunks.valid.txt").write_text("fox I-NP\n")
     corpus = source(folder).load()
-    assert corpus.spec.tag_scheme == "bio"
+    assert corpus.spec.targets.tag_scheme == "bio"
     note = (
         "I- tags that continue no span of their type, which BIO does not allow: 1 in train, 1 in dev, 1 in "
         "test (the first is I-NP of the word runs); they count as they are, and head=crf predicts none there"

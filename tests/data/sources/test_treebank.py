@@ -11,7 +11,8 @@ from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.sources import treebank
 from seqtrain.data.sources.treebank import read_treebank_file, repository_of
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec, Words
+from seqtrain.records import Words
+from seqtrain.spec import DataSpec
 
 
 def refusal(source: Treebank, folder: Path) -> str:
@@ -22,17 +23,17 @@ def refusal(source: Treebank, folder: Path) -> str:
 
 def test_vocabularies_come_from_train_alone(source) -> None:
     spec = source().load().spec
-    assert spec.target_names == ("DET", "NOUN", "VERB")
-    assert spec.words.entries == ("runs", "the", "dog", "end", "run")
-    assert spec.words.counts == (2, 2, 1, 1, 1)
-    assert "c" not in spec.characters.entries
-    assert {"T", "R"} < set(spec.characters.entries)
+    assert spec.targets.names == ("DET", "NOUN", "VERB")
+    assert spec.inputs.words.entries == ("runs", "the", "dog", "end", "run")
+    assert spec.inputs.words.counts == (2, 2, 1, 1, 1)
+    assert "c" not in spec.inputs.characters.entries
+    assert {"T", "R"} < set(spec.inputs.characters.entries)
     assert DataSpec.from_dict(spec.to_dict()) == spec
 
 
 def test_rare_words_are_unknown_but_not_unseen(source) -> None:
     corpus = source(min_count=2).load()
-    assert corpus.spec.words.entries == ("runs", "the")
+    assert corpus.spec.inputs.words.entries == ("runs", "the")
     batch = corpus.splits["test"].batch([1])
     assert batch.inputs.word.tolist() == [[1, 2]]
     assert batch.unseen.tolist() == [[False, False]]
@@ -77,8 +78,8 @@ def test_the_tags_of_any_column(source, folder: Path) -> None:
     for path in folder.iterdir():
         path.write_text(re.sub("(?m)_$", "Entity=Person|Tone=High", path.read_text(), count=1))
     corpus = source(column="MISC:Tone").load()
-    assert corpus.spec.target_names == ("High", "_")
-    assert corpus.spec.column == "MISC:Tone"
+    assert corpus.spec.targets.names == ("High", "_")
+    assert corpus.spec.targets.column == "MISC:Tone"
     assert corpus.splits["train"].batch([0]).targets.tolist() == [[0, 1, 1]]
     with pytest.raises(
         ValueError, match=r"^column must be one of UPOS, XPOS, FEATS, DEPREL or MISC:Key, got"
@@ -141,7 +142,7 @@ def test_a_treebank_without_a_dev_file(source, folder: Path) -> None:
     corpus = source().load()
     assert corpus.splits["train"].lengths.tolist() == [3, 3]
     assert corpus.splits["dev"].lengths.tolist() == [1]
-    assert corpus.spec.words.entries == ("runs", "the", "dog", "end")
+    assert corpus.spec.inputs.words.entries == ("runs", "the", "dog", "end")
     assert corpus.notes == (
         "no dev part: every tenth sentence of xx_small-ud-train.conllu, 1 in all, is used as dev and not for"
         " training",
@@ -189,8 +190,8 @@ def test_english_ewt(data_dir: Path, tmp_path: Path) -> None:
     corpus = source.load()  # the checksums are compared on the way
     sizes = {name: (len(split.lengths), int(split.lengths.sum())) for name, split in corpus.splits.items()}
     assert sizes == {"train": (12_544, 204_577), "dev": (2_001, 25_147), "test": (2_077, 25_094)}
-    assert corpus.spec.num_targets == 17
-    assert sum(corpus.spec.words.counts) == 204_577
+    assert corpus.spec.targets.num_targets == 17
+    assert sum(corpus.spec.inputs.words.counts) == 204_577
     batch = corpus.splits["dev"].batch([0])  # From the AP comes this story :
-    names = [corpus.spec.target_names[target] for target in batch.targets[0].tolist()]
+    names = [corpus.spec.targets.names[target] for target in batch.targets[0].tolist()]
     assert names == ["ADP", "DET", "PROPN", "VERB", "DET", "NOUN", "PUNCT"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seqtrain.errors import DataError
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec
 
 
 class TestVectors:
@@ -19,10 +19,10 @@ class TestVectors:
 
     def test_words_of_the_file_stand_behind_those_of_train(self, source, file: Path) -> None:
         corpus = source(vectors=file, max_vectors=2).load()
-        words = corpus.spec.words
+        words = corpus.spec.inputs.words
         assert words.entries == ("runs", "the", "dog", "end", "run", "cat", "wug")
         assert words.counts == (2, 2, 1, 1, 1, 0, 0)
-        assert corpus.spec.vector_size == 2
+        assert corpus.spec.inputs.vector_size == 2
         assert corpus.vectors.tolist() == [
             *[[0, 0]] * 3,  # padding, unknown, runs
             [7, 8],
@@ -33,7 +33,7 @@ class TestVectors:
             [3, 4],
         ]
         without = source().load().spec
-        assert corpus.spec.characters == without.characters
+        assert corpus.spec.inputs.characters == without.inputs.characters
         assert DataSpec.from_dict(corpus.spec.to_dict()) == corpus.spec != without
 
     def test_a_word_that_train_lacks_is_known_and_unseen(self, source, file: Path) -> None:
@@ -43,8 +43,8 @@ class TestVectors:
 
     def test_a_word_that_train_has_too_rarely_is_known_and_seen(self, source, file: Path) -> None:
         corpus = source(vectors=file, max_vectors=0, min_count=2).load()
-        assert corpus.spec.words.entries == ("runs", "the", "end")
-        assert corpus.spec.words.counts == (2, 2, 0)
+        assert corpus.spec.inputs.words.entries == ("runs", "the", "end")
+        assert corpus.spec.inputs.words.counts == (2, 2, 0)
         batch = corpus.splits["train"].batch([1])
         assert batch.inputs.word.tolist() == [[3, 2, 4]]
         assert batch.unseen.tolist() == [[False] * 3]

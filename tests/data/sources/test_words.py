@@ -26,7 +26,7 @@ TRAIN = tagged_file("the/D dog/N", "a/D cat/N", "run/V")
 
 def test_a_tag_that_train_lacks_counts_as_an_error() -> None:
     corpus = build(train=TRAIN, dev=tagged_file("oh/I dog/N ./P"), test=tagged_file("oh/I", "oh/I"))
-    assert corpus.spec.target_names == ("D", "I", "N", "P", "V")
+    assert corpus.spec.targets.names == ("D", "I", "N", "P", "V")
     assert corpus.splits["dev"].batch([0]).targets.tolist() == [[1, 2, 3]]
     assert corpus.target_notes == (
         "dev has 2 words with tags that train lacks (I 1, P 1); they count as errors",
@@ -42,7 +42,7 @@ def test_parts_without_a_file_are_taken_from_train() -> None:
         "test": [2],
     }
     assert list(corpus.splits) == ["train", "dev", "test"]
-    assert corpus.spec.words.entries == ("dog", "the")
+    assert corpus.spec.inputs.words.entries == ("dog", "the")
     assert corpus.notes[1] == (
         "no test part: every tenth sentence of train.txt, 1 in all, is used as test and not for training"
     )

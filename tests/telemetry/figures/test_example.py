@@ -4,8 +4,9 @@ import torch
 from made_up_example import example
 from torch import nn
 
-from seqtrain.records import IGNORED, DataSpec, SequenceBatch
+from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.recurrence.trace import trace
+from seqtrain.spec import Classes, DataSpec, SequenceClasses, StepClasses, VectorInputs
 from seqtrain.telemetry.figures.example import choose_examples, read_example
 from seqtrain.telemetry.sample import Sample
 
@@ -13,13 +14,14 @@ from seqtrain.telemetry.sample import Sample
 def test_a_sequence_of_numbers_is_named_by_its_class_if_it_has_one() -> None:
     features, lengths = torch.rand(1, 3, 2), torch.tensor([3])
     traced = trace(nn.GRU(2, 4), features, lengths)
-    titles = [
-        read_example(
-            Sample(SequenceBatch(features, lengths, targets), DataSpec(("zero", "one"), 2), None), traced, 0
-        ).title
-        for targets in (torch.tensor([1]), torch.tensor([[1, 0, 1]]), torch.tensor([IGNORED]))
-    ]
-    assert titles == ["sequence 1 of the sample (one)", *["sequence 1 of the sample"] * 2]
+
+    def title(targets: torch.Tensor, kind: type[Classes]) -> str:
+        spec = DataSpec(VectorInputs(feature_size=2), kind(("zero", "one")))
+        return read_example(Sample(SequenceBatch(features, lengths, targets), spec, None), traced, 0).title
+
+    assert title(torch.tensor([1]), SequenceClasses) == "sequence 1 of the sample (one)"
+    assert title(torch.tensor([IGNORED]), SequenceClasses) == "sequence 1 of the sample"
+    assert title(torch.tensor([[1, 0, 1]]), StepClasses) == "sequence 1 of the sample"
     assert example().title == "image 1 of the sample (one), read by rows"
 
 
