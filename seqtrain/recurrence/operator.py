@@ -12,6 +12,7 @@ from torch import Tensor
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
 from seqtrain.recurrence.engines.eager import HAND_WRITTEN
 from seqtrain.recurrence.engines.handwritten_layer import HandWrittenLayer, Inputs
+from seqtrain.recurrence.engines.native import differentiate_native, explain_native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.selection import choose_engine
 from seqtrain.recurrence.precision import without_autocast
@@ -51,9 +52,9 @@ def _layer(
     backend: str,
 ) -> list[Tensor]:
     rows, walk = _flatten(x, batch_sizes)
-    engine = choose_engine(backend, CELLS[cell], rows, tuple(state), walk)
+    arguments = CELLS[cell], rows, _by_direction(cell, state, weights), tuple(state), walk
     with torch.no_grad(), without_autocast(x.device.type):
-        output, final = engine(CELLS[cell], rows, _by_direction(cell, state, weights), tuple(state), walk)
+        output, final = choose_engine(backend, *arguments)(*arguments)
     return [output.view(*x.shape[:-1], output.size(-1)), *final]
 
 
@@ -86,7 +87,10 @@ def _layer_backward(
     d_output, *d_final = gradients
     d_rows = [d_output.reshape(len(rows), d_output.size(-1)), *d_final]
     with torch.no_grad(), without_autocast(x.device.type):
-        if cell in HAND_WRITTEN:
+        given = CELLS[cell], rows, by_direction, tuple(state)
+        if explain_native_layer(*given) is None and len(rows):
+            found = differentiate_native(*given, walk, d_rows)
+        elif cell in HAND_WRITTEN:
             inputs = Inputs(rows, tuple(state), by_direction)
             layer = HandWrittenLayer.on(HAND_WRITTEN[cell], inputs, walk)
             d_x, d_state, d_weights = layer.backward(inputs, None, d_rows)

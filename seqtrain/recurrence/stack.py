@@ -35,7 +35,7 @@ def run_layers(
     """
 
     def run_layer(x: Tensor, directions: Sequence[Weights], start: State) -> tuple[Tensor, State]:
-        return choose_engine(backend, cell, x, start, walk)(cell, x, directions, start, walk)
+        return choose_engine(backend, cell, x, directions, start, walk)(cell, x, directions, start, walk)
 
     return _run_layers(run_layer, x, weights, state, dropout)
 

@@ -102,7 +102,7 @@ class GRU(Recurrent):
 @describes("model", "seqtrain.model.BiLSTM")
 class BiLSTM(Recurrent):
     cell: Literal["lstm", "lstm_layernorm", "lstm_peephole", "lstm_coupled", "gru"] = OPTIONAL
-    backend: Literal["auto", "reference", "eager", "triton"] = OPTIONAL
+    backend: Literal["auto", "reference", "native", "eager", "triton"] = OPTIONAL
 
     @classmethod
     def num_gates(cls, node: Tree) -> int:

@@ -59,3 +59,32 @@ def stack_weights(weights: Sequence[Weights]) -> dict[str, Tensor]:
         name: torch.stack([each[name].flatten() for each in weights]).view(len(weights), *weight.shape)
         for name, weight in weights[0].items()
     }
+
+
+def differentiate_reference(
+    cell: Cell,
+    x: Tensor,
+    weights: Sequence[Weights],
+    state: State,
+    walk: PackedWalk,
+    gradients: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """Gradients of x, of the states and of all weights, which autograd and vmap can transform, too.
+
+    `gradients` are those of the output and of the final states. Called in the backward pass of another engine.
+    """
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
+        given = [tensor.view_as(tensor) for tensor in (x, *state, *(w for each in weights for w in each.values()))]
+        num_states, names = len(state), tuple(weights[0])
+        flat = iter(given[1 + num_states :])
+        own = [{name: next(flat) for name in names} for _ in weights]
+        output, final = reference_layer(cell, given[0], own, tuple(given[1 : 1 + num_states]), walk)
+    pairs = [(value, d) for value, d in zip((output, *final), gradients, strict=True) if d is not None]
+    if not pairs:
+        return [None] * len(given)
+    values, d_values = zip(*pairs, strict=True)
+    wanted = [tensor for tensor in given if tensor.requires_grad]
+    found = iter(torch.autograd.grad(values, wanted, d_values, create_graph=create_graph, allow_unused=True))
+    return [next(found) if tensor.requires_grad else None for tensor in given]

@@ -8,6 +8,8 @@ from torch import Tensor
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.any_cell import any_cell_layer
 from seqtrain.recurrence.engines.eager import HAND_WRITTEN, eager_layer
+from seqtrain.recurrence.engines.kernel import explain_kernel
+from seqtrain.recurrence.engines.native import NATIVE_CELLS, explain_native_layer, native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.transforms import is_transformed
 from seqtrain.recurrence.engines.triton.support import explain_triton, explain_triton_layer, is_trusted
@@ -15,7 +17,7 @@ from seqtrain.recurrence.walk import PackedWalk
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk], tuple[Tensor, State]]
 
-BACKENDS = ("auto", "reference", "eager", "triton")
+BACKENDS = ("auto", "reference", "native", "eager", "triton")
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
@@ -27,19 +29,28 @@ def explain_backend(backend: str, cell: str) -> str | None:
             f"backend='triton' runs cell='lstm' only, got: cell={cell!r}. "
             "Use backend='auto', which runs any cell."
         )
+    if backend == "native" and cell not in NATIVE_CELLS:
+        return (
+            f"backend='native' runs cell='lstm' or 'gru', got: cell={cell!r}. "
+            "Use backend='auto', which runs any cell."
+        )
+    if backend == "native" and (problem := explain_kernel()):
+        return f"backend='native' cannot run: {problem}. backend='auto' runs without it, more slowly."
     return explain_triton() if backend == "triton" else None
 
 
-def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: PackedWalk) -> Engine:  # noqa: ARG001
+def choose_engine(
+    backend: str, cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
+) -> Engine:
     """The engine that `backend` names; for "auto", the fastest one that is exact for these arguments.
 
     Inside torch.func transforms it is the reference engine, whatever the backend: those differentiate and
-    batch plain operations only.
+    batch plain operations only. It also runs a batch without a row.
 
     Raises:
-        ValueError: backend="triton" cannot run these arguments.
+        ValueError: "native" or "triton" cannot run these arguments.
     """
-    if is_transformed():
+    if is_transformed() or walk.num_rows == 0:
         return reference_layer
     if backend == "triton" and (problem := explain_triton_layer(x)):
         raise ValueError(problem)
@@ -49,4 +60,10 @@ def choose_engine(backend: str, cell: Cell, x: Tensor, state: State, walk: Packe
         return triton_layer
     if backend == "reference":
         return reference_layer
+    if backend in ("auto", "native"):
+        problem = explain_native_layer(cell, x, weights, state)
+        if problem is None:
+            return native_layer
+        if backend == "native":
+            raise ValueError(f"backend='native' cannot run this layer: {problem}. Use backend='auto'.")
     return eager_layer if cell.name in HAND_WRITTEN else any_cell_layer

@@ -16,6 +16,11 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
+def is_dispatched() -> bool:
+    """Whether a mode of torch, such as a flop counter or a tracer, is to see every operation."""
+    return torch._C._len_torch_dispatch_stack() > 0
+
+
 def current_backward_pass() -> int:
     """A number of its own for each backward pass of autograd, read inside one."""
     return torch._C._current_graph_task_id()
