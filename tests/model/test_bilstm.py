@@ -5,13 +5,11 @@ import pickle
 
 import pytest
 import torch
+from cpu_backends import ANY_DTYPE, CPU_BACKENDS
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 
 from seqtrain.model import BiLSTM
-from seqtrain.recurrence import BACKENDS
-
-CPU_BACKENDS = [backend for backend in BACKENDS if backend != "triton"]
 
 
 def test_same_seed_same_weights_and_state_dict_loads_both_ways() -> None:
@@ -109,7 +107,7 @@ def test_an_empty_batch_gives_empty_results(backend: str) -> None:
     assert h_n.shape == c_n.shape == (2, 0, 4)
 
 
-@pytest.mark.parametrize("backend", CPU_BACKENDS)
+@pytest.mark.parametrize("backend", ANY_DTYPE)
 @pytest.mark.parametrize("packed", [False, True])
 def test_bfloat16_under_autocast_keeps_the_cell_state_in_float32(backend: str, packed: bool) -> None:
     torch.manual_seed(0)

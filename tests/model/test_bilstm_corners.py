@@ -2,14 +2,13 @@
 
 import pytest
 import torch
+from cpu_backends import CPU_BACKENDS
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, parametrizations, prune
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from seqtrain.model import BiLSTM
-from seqtrain.recurrence import BACKENDS, CELLS
-
-CPU_BACKENDS = [backend for backend in BACKENDS if backend != "triton"]
+from seqtrain.recurrence import CELLS
 
 
 def twins(num_layers: int = 2, dtype: torch.dtype = torch.float64) -> tuple[BiLSTM, nn.LSTM]:

@@ -45,6 +45,7 @@
 #include <functional>
 #include <mutex>
 #include <new>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 #ifdef __x86_64__
@@ -64,7 +65,11 @@ enum { DEPTH = 256, TILE = 48, MANY = 24, AHEAD = 48 };
 struct Walk {
   std::vector<Size> offsets, lengths;
   Walk(const Size *batch_sizes, Size T, Size B) : offsets(T + 1), lengths(B, T) {
-    for (Size t = 0; t < T; t++) offsets[t + 1] = offsets[t] + (batch_sizes ? batch_sizes[t] : B);
+    for (Size t = 0, live = B; t < T; t++) {
+      if (batch_sizes && (batch_sizes[t] < 1 || batch_sizes[t] > live)) throw std::domain_error("batch sizes");
+      if (batch_sizes) live = batch_sizes[t];
+      offsets[t + 1] = offsets[t] + live;
+    }
     for (Size t = T - 1, q = 0; batch_sizes && q < B; q++) {
       while (batch_sizes[t] <= q) t--;
       lengths[q] = t + 1;
@@ -277,7 +282,7 @@ std::vector<Range> split_evenly(Size num_directions, Size size, Size num_parts, 
 // Waking a thread takes as long as a million products.
 Size useful_threads(Size num_threads, Size products) { return std::min(num_threads, 1 + products / 1000000); }
 
-// 0, or 1 if there is not enough memory.
+// 0; 1 if there is not enough memory; 2 if batch sizes grow from step to step, or fall to 0.
 template <class F>
 int report_failure(F run) {
   try {
@@ -285,6 +290,8 @@ int report_failure(F run) {
     return 0;
   } catch (const std::bad_alloc &) {
     return 1;
+  } catch (const std::domain_error &) {
+    return 2;
   }
 }
 
@@ -292,7 +299,7 @@ int report_failure(F run) {
 
 // ------------------------------------------------------------------------------------------- the C interface
 // cell: 0 LSTM, 1 GRU. weights: for each direction weight_ih, weight_hh, bias_ih, bias_hh, the biases null if there
-// are none. batch_sizes: null for T steps of B sequences. Functions that return int: 0, or 1 without memory for it.
+// are none. batch_sizes: null for T steps of B sequences. What an int means is said at `report_failure`.
 
 extern "C" {
 

@@ -1,7 +1,7 @@
 """The engine in native code: all time steps of an LSTM or a GRU in one call of kernel.cpp."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,7 +20,6 @@ NATIVE_CELLS = {"lstm": 0, "gru": 1}
 """The cells that kernel.cpp has, by its numbers for them."""
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 _NUM_CONSTANTS = 4  # arguments of `_Layer.apply` before the first tensor
-_FAILURES = {1: MemoryError("not enough memory for the recurrent layer's time loop")}
 
 
 def explain_native_layer(cell: Cell, x: Tensor, weights: Sequence[Weights], state: State) -> str | None:
@@ -58,13 +57,14 @@ def differentiate_native(
     state: State,
     walk: PackedWalk,
     gradients: Sequence[Tensor | None],
-) -> list[Tensor | None]:
+) -> list[Tensor]:
     """Gradients of x, of the states and of all weights from those of the output and the final states."""
     batch = _Batch.read(cell, x, weights, state, walk)
     kept = batch.new_kept()
     output, _ = batch.run(_pack, kept)
     wanted = [True] * (1 + len(state) + len(weights) * len(weights[0]))
-    return batch.differentiate(output, kept, gradients, wanted)
+    found = batch.differentiate(output, kept, gradients, wanted)
+    return [gradient for gradient in found if gradient is not None]
 
 
 class _Layer(torch.autograd.Function):
@@ -106,7 +106,7 @@ def _read_batch(ctx: Any, tensors: Sequence[Tensor]) -> "_Batch":
     return _Batch.read(ctx.cell, *_regroup(ctx, tensors), ctx.walk)
 
 
-def _regroup(ctx: Any, tensors: Sequence[Tensor]) -> tuple[Tensor, list[Weights], State]:
+def _regroup(ctx: Any, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Weights], State]:
     x, *rest = tensors
     names, flat = ctx.names, rest[ctx.num_states :]
     starts = range(0, len(flat), len(names))
@@ -169,15 +169,17 @@ class _Batch:
     def differentiate(
         self, output: Tensor, kept: Tensor, gradients: Sequence[Tensor | None], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
-        """Gradients of x, the states and the weights, None where not wanted; `kept` is written over."""
+        """Gradients of x, the states and the weights, which are None where none is wanted.
+
+        `kept` is written over.
+        """
         d_output, *d_final = gradients
         d_output = torch.zeros_like(output) if d_output is None else _check(d_output, output.shape)
         d_state = tuple(_copy(d, like) for d, like in zip(d_final, self.state, strict=True))
-        wants_x, *wants_weights = wanted[:1] + wanted[1 + len(d_state) :]
-        d_x = torch.empty_like(self.x) if wants_x else None
-        wants = iter(wants_weights)
+        d_x = torch.empty_like(self.x) if wanted[0] else None
+        wants_weights = any(wanted[1 + len(d_state) :])
         d_weights = [
-            torch.empty_like(weight) if weight is not None and next(wants) else None
+            torch.empty_like(weight) if wants_weights and weight is not None else None
             for weight in self.weights
         ]
         pointers = [self.x, *_two(self.state), output, kept, d_output, *_two(d_state), d_x]
@@ -192,8 +194,14 @@ class _Batch:
         return [d_x, *d_state, *(d for weight, d in there if weight is not None)]
 
     def _call(self, function: Callable[..., int], *pointers: object) -> None:
-        if failure := function(self.cell, *self.sizes, torch.get_num_threads(), *pointers):
-            raise _FAILURES[failure]
+        _raise_failure(function(self.cell, *self.sizes, torch.get_num_threads(), *pointers))
+
+
+def _raise_failure(code: int) -> None:
+    if code == 1:
+        raise MemoryError("not enough memory for the time loop of a recurrent layer")
+    if code == 2:
+        raise ValueError("batch_sizes must be positive and must not grow from step to step")
 
 
 _PackBatch: TypeAlias = Callable[[_Batch], Tensor]
@@ -206,12 +214,11 @@ def _pack(batch: _Batch) -> Tensor:
     size = kernel.seqtrain_packed_size(batch.cell, input_size, hidden_size)
     packed = batch.x.new_empty(num_directions, size)
     sizes = (input_size, hidden_size, num_directions, torch.get_num_threads())
-    if failure := kernel.seqtrain_pack(batch.cell, *sizes, _pointers(batch.weights), packed.data_ptr()):
-        raise _FAILURES[failure]
+    _raise_failure(kernel.seqtrain_pack(batch.cell, *sizes, _pointers(batch.weights), packed.data_ptr()))
     return packed
 
 
-_kept_packed = WeakIdKeyDictionary()  # type: ignore[no-untyped-call]
+_kept_packed: MutableMapping[Tensor, tuple[Tensor, Tensor]] = WeakIdKeyDictionary()
 """Packed weights of a layer's last pass without gradients, and a copy of the weights, by its first weight."""
 
 
@@ -223,11 +230,11 @@ def _find_packed(batch: _Batch) -> Tensor:
     weights = [weight for weight in batch.weights if weight is not None]
     if not isinstance(weights[0], nn.Parameter):
         return _pack(batch)
-    packed, copy = _kept_packed.get(weights[0], (None, None))
-    if packed is None or not _equals(weights, copy):
-        copy = torch.cat([weight.flatten() for weight in weights])
-        packed = _pack(batch)
-        _kept_packed[weights[0]] = packed, copy
+    found = _kept_packed.get(weights[0])
+    if found is not None and _equals(weights, found[1]):
+        return found[0]
+    copy, packed = torch.cat([weight.flatten() for weight in weights]), _pack(batch)
+    _kept_packed[weights[0]] = packed, copy
     return packed
 
 

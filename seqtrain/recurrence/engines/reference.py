@@ -71,12 +71,14 @@ def differentiate_reference(
 ) -> list[Tensor | None]:
     """Gradients of x, of the states and of all weights, which autograd and vmap can transform, too.
 
-    `gradients` are those of the output and of the final states. Called in the backward pass of another engine.
+    `gradients` are those of the output and of the final states. For the backward pass of another engine.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
-        given = [tensor.view_as(tensor) for tensor in (x, *state, *(w for each in weights for w in each.values()))]
+        given = [
+            tensor.view_as(tensor) for tensor in (x, *state, *(w for each in weights for w in each.values()))
+        ]
         num_states, names = len(state), tuple(weights[0])
         flat = iter(given[1 + num_states :])
         own = [{name: next(flat) for name in names} for _ in weights]
