@@ -78,7 +78,8 @@ def gpu(interpreter: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  
 
 def choose(x: Tensor, cell: str = "lstm") -> str:
     state = tuple(torch.zeros(1, 1, 4) for _ in CELLS[cell].state_names)
-    return choose_engine("auto", CELLS[cell], x, state, PackedWalk([1, 1], CPU)).__name__
+    weights = [{name: torch.zeros(shape) for name, shape in CELLS[cell].shapes(3, 4, bias=True).items()}]
+    return choose_engine("auto", CELLS[cell], x, weights, state, PackedWalk([1, 1], CPU)).__name__
 
 
 @pytest.mark.usefixtures("gpu")
