@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -78,11 +78,24 @@ class FinalState(NamedTuple):
     """The state after each sequence's true last step; in torch's order: layer 0 forward, then backward, ...
 
     `h_n` and `c_n` are (num_layers * num_directions, batch, hidden_size); `c_n` is None where the
-    recurrence has no cell state.
+    recurrence has one state only. `others` are the states of a cell that has more than two; the states
+    other than h may have another size than hidden_size.
     """
 
     h_n: Tensor
     c_n: Tensor | None = None
+    others: tuple[Tensor, ...] = ()
+
+    @classmethod
+    def of(cls, states: Sequence[Tensor]) -> FinalState:
+        """The states in a cell's order, h first."""
+        h_n, *memory = states
+        return cls(h_n, memory[0] if memory else None, tuple(memory[1:]))
+
+    @property
+    def states(self) -> tuple[Tensor, ...]:
+        """All of them, in the cell's order."""
+        return (self.h_n, *(() if self.c_n is None else (self.c_n,)), *self.others)
 
     def summarize(self, num_directions: int) -> Tensor:
         """(batch, num_directions * hidden_size): h_n of the last layer's directions beside each other."""

@@ -11,6 +11,7 @@ from seqtrain.model import BiLSTM
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"cell": "gru"},
+    {"cell": "rnn_relu"},
     {"bias": False, "bidirectional": False},
     {"batch_first": True, "num_layers": 2},
 ]

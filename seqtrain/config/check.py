@@ -13,8 +13,8 @@ from seqtrain.config.problems import ConfigError, nearest, not_among, show
 from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
 from seqtrain.config.schemas.schema import Schema
 from seqtrain.config.schemas.seqtrain import ROOT
-from seqtrain.config.schemas.values import accepts, coerce, describe, words_of
-from seqtrain.config.targets import NESTED, ROLES, TargetError, schema_of
+from seqtrain.config.schemas.values import accepts, coerce, describe, remedy_of, words_of
+from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of
 
 NULLABLE_ROLES = ("callbacks", "logger")
 ROOT_ELSEWHERE = {"search": "needs -m: a search starts one run for each trial"}
@@ -58,13 +58,14 @@ def find_problems(
 
     Args:
         resolved: the configuration.
-        plugins: packages that `_target_` may name besides the built-in ones.
+        plugins: packages that `_target_` may name besides the built-in ones; they are imported, since they
+            may make cells known.
         choices: the file chosen in each group, if known, for use in messages.
         given: schemas by path for mappings without `_target_`; must include that of the root ("").
     """
     tree = resolved.tree
     schemas = dict(given or {"": ROOT})
-    problems = [*resolved.problems, *_special_keys(tree, "")]
+    problems = [*resolved.problems, *import_plugins(plugins), *_special_keys(tree, "")]
     places = [Place("", "root", tree), *_places(tree)]
     for place in places:
         try:
@@ -146,7 +147,8 @@ def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
 def _explain_value(value: Any, kind: Any) -> str:
     words = words_of(kind)
     if words and isinstance(value, str):
-        return not_among(value, words)
+        remedy = remedy_of(kind)
+        return not_among(value, words) + (f"; {remedy}" if remedy else "")
     return f"got {show(value)}, expected {describe(kind)}"
 
 

@@ -143,6 +143,16 @@ def _find_known(cls: type) -> Schema | None:
     return next((SCHEMAS[name] for name in names if find_class(name) is cls), None)
 
 
+def import_plugins(plugins: Collection[str]) -> Iterator[str]:
+    """Import the user's own packages, with what they register; yields what is wrong, as "path: problem"."""
+    for name in plugins:
+        try:
+            import_module(name)
+        except Exception as error:  # it is the user's code, which may raise anything
+            reason = str(error) or type(error).__name__
+            yield f"plugins: {name} cannot be imported: {reason}"
+
+
 def _refuse_outsiders(target: str, plugins: Collection[str]) -> None:
     package, *rest = target.split(".")
     if package not in PACKAGES and package not in plugins:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import type_before_parametrizations
 
 from seqtrain.config import ConfigError
 from seqtrain.export.graph import Graph
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence.cells import CELLS, OnnxNode
+from seqtrain.recurrence.trace import find_cell
 
 Recurrent: TypeAlias = "nn.RNNBase | BiLSTM"
-
-# The order of the gates in ONNX, as places in torch's order.
-GATES = {
-    "RNN": (0,),
-    "LSTM": (0, 3, 1, 2),  # input, output, forget, cell; torch has input, forget, cell, output
-    "GRU": (1, 0, 2),  # update, reset, new; torch has reset, update, new
-}
-# How torch's GRU applies the reset gate: after the recurrent product.
-ATTRIBUTES: dict[str, dict[str, Any]] = {"RNN": {}, "LSTM": {}, "GRU": {"linear_before_reset": 1}}
 
 
 class States(NamedTuple):
@@ -43,20 +35,19 @@ def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> 
     Raises:
         ConfigError: ONNX has no operator for the module.
     """
-    operator = operator_of(rnn)
+    node = find_node(rnn)
     directions = 2 if rnn.bidirectional else 1
     every, final = features, ""
     for layer in range(rnn.num_layers):
-        weights = [graph.weight(each) for each in _layer_weights(rnn, operator, layer)]
+        weights = [graph.weight(each) for each in _layer_weights(rnn, node.blocks, layer)]
         inputs = [every, *weights, *([] if rnn.bias else [""]), lengths]
         outputs, final = graph.add_many(
-            operator,
+            node.operator,
             inputs,
             2,
             hidden_size=rnn.hidden_size,
             direction="bidirectional" if rnn.bidirectional else "forward",
-            **ATTRIBUTES[operator],
-            **({"activations": [_activation(rnn)] * directions} if operator == "RNN" else {}),
+            **node.all_attributes(directions),
         )
         # (time, directions, batch, hidden) to (time, batch, directions * hidden); 0 keeps a size
         every = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
@@ -64,44 +55,36 @@ def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> 
     return States(every, final)
 
 
-def operator_of(rnn: Any) -> str:
+def find_node(rnn: nn.Module) -> OnnxNode:
     """The ONNX operator that computes a recurrent module.
 
     Raises:
         ConfigError: there is none.
     """
-    # A subclass may compute something else.
-    kind = type_before_parametrizations(rnn)
-    operators = {nn.LSTM: "LSTM", nn.GRU: "GRU", nn.RNN: "RNN"}
-    if kind in operators and not rnn.proj_size:
-        return operators[kind]
-    if kind is BiLSTM and rnn.cell in ("lstm", "gru"):
-        return str(rnn.cell).upper()
-    what = f"model.cell: {rnn.cell}" if kind is BiLSTM else f"model: {kind.__name__}"
-    raise ConfigError(
-        [
-            f"{what} has no ONNX operator; rnn, lstm, gru, and bilstm with cell=lstm or cell=gru have one, "
-            "without projections, but not their subclasses"
-        ]
-    )
+    try:
+        cell = find_cell(rnn)
+    except (TypeError, ValueError) as error:
+        raise ConfigError([f"model: {error}"]) from None
+    if cell.onnx is None:
+        known = ", ".join(name for name, each in CELLS.items() if each.onnx is not None)
+        raise ConfigError(
+            [f"model.cell: {cell.name} has no ONNX operator; {known} have one. format=torch exports any cell"]
+        )
+    return cell.onnx
 
 
-def _activation(rnn: Recurrent) -> str:
-    return {"tanh": "Tanh", "relu": "Relu"}[str(rnn.nonlinearity)]
-
-
-def _layer_weights(rnn: Recurrent, operator: str, layer: int) -> list[Tensor]:
+def _layer_weights(rnn: Recurrent, blocks: tuple[int, ...], layer: int) -> list[Tensor]:
     """W (directions, gates * hidden, input), R (directions, gates * hidden, hidden) and, if there is one,
     B (directions, 2 * gates * hidden): the input biases, then the recurrent ones."""
     suffixes = [f"l{layer}", f"l{layer}_reverse"][: 2 if rnn.bidirectional else 1]
 
     def stack(name: str) -> Tensor:
-        return torch.stack([_reorder(getattr(rnn, f"{name}_{each}"), operator) for each in suffixes])
+        return torch.stack([_reorder(getattr(rnn, f"{name}_{each}"), blocks) for each in suffixes])
 
     weights = [stack("weight_ih"), stack("weight_hh")]
     return [*weights, torch.cat([stack("bias_ih"), stack("bias_hh")], dim=1)] if rnn.bias else weights
 
 
-def _reorder(weight: Tensor, operator: str) -> Tensor:
-    gates = weight.chunk(len(GATES[operator]))
-    return torch.cat([gates[place] for place in GATES[operator]])
+def _reorder(weight: Tensor, blocks: tuple[int, ...]) -> Tensor:
+    gates = weight.chunk(len(blocks))
+    return torch.cat([gates[place] for place in blocks])

@@ -45,7 +45,7 @@ class ScannedRecurrence(nn.Module):
         final: State = ()
         for weights in collect_weights(self.rnn, self._cell):
             features, final = self._scan_layer(features, weights, inside, mirrored)
-        last = FinalState(*final)
+        last = FinalState.of(final)
         return BackboneOutput(features, last.summarize(len(last.h_n)), last)
 
     def _scan_layer(
@@ -66,8 +66,8 @@ class ScannedRecurrence(nn.Module):
             state = tuple(torch.where(is_inside[:, None], new, old) for new, old in kept)
             return state, state[0].clone()  # a result of scan must not share memory with the state
 
-        zeros = features.new_zeros(len(weights), features.shape[0], self.rnn.hidden_size)
-        start = tuple(zeros.clone() for _ in self._cell.state_names)
+        sizes = self._cell.state_sizes(self.rnn.hidden_size).values()
+        start = tuple(features.new_zeros(len(weights), features.shape[0], size) for size in sizes)
         final, every = scan(step, start, (projected, inside.transpose(0, 1)))
         forward, *backward = every.permute(1, 2, 0, 3).unbind(0)
         joined = torch.cat([forward, *(_take_steps(each, mirrored) for each in backward)], dim=-1)

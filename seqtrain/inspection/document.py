@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def run_document(report: Report) -> Document:
         "directions": list(DIRECTIONS[:num_directions]),
         "units": num_units,
         "parts": list(report.parts),
+        "gates": [asdict(gate) for gate in report.examples[0].gates],
         "view": _view(report),
         "selectivity": plain(report.selectivity, digits=3),
         "gradientThroughTime": plain(report.gradient_through_time, digits=None),

@@ -17,6 +17,7 @@ from seqtrain.model import Network
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
 from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.recurrence.cells import Gate
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
 from seqtrain.spec import DataSpec, ImageInputs
 from seqtrain.telemetry.gradients import walk_norms
@@ -30,9 +31,10 @@ BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 class Example:
     """One sequence.
 
-    `parts` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h", "c" where
-    there is one, the gates, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions where
-    the targets are unknown. `targets`, `predictions` and `confidences` have an entry for each step, or a
+    `parts` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h" and the
+    other states, the `gates`, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions
+    where the targets are unknown. States and gates of another size than h have no place: the page shows
+    units. `targets`, `predictions` and `confidences` have an entry for each step, or a
     single one for the whole sequence. `reach` (layers, directions, time, time) is given for a target per
     step, unless the sequence is very long; see `seqtrain.inspection.reach`. `by_distance[layer][direction]`
     has the norms of dL/dh by the distance from the loss L of one step; see `seqtrain.telemetry.reach`.
@@ -47,6 +49,7 @@ class Example:
     parts: dict[str, Array]
     by_distance: tuple[tuple[Array, ...], ...]
     reach: Array | None = None
+    gates: tuple[Gate, ...] = ()
 
     @property
     def num_steps(self) -> int:
@@ -102,6 +105,7 @@ def examine(
                 *_answers(batch, observation, row),
                 parts={name: values[:, :, row, :steps] for name, values in parts.items()},
                 by_distance=_read_distances(observation, row),
+                gates=tuple(gate for gate in observation.traced.cell.gates if gate.name in parts),
                 reach=None if observation.reach is None else observation.reach[row, :, :, :steps, :steps],
             )
     return [examples[index] for index in indices]
@@ -132,12 +136,10 @@ def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:
 
 def _stack_parts(observation: _Observation) -> dict[str, Array]:
     """(layers, directions, batch, time, hidden) each."""
-    layers = observation.traced.layers
-    parts = {"h": [[each.h for each in layer] for layer in layers]}
-    if layers[0][0].c is not None:
-        parts["c"] = [[each.c for each in layer if each.c is not None] for layer in layers]
-    for gate in layers[0][0].gates:
-        parts[gate] = [[each.gates[gate] for each in layer] for layer in layers]
+    layers = [[each.states | each.gates for each in layer] for layer in observation.traced.layers]
+    shape = observation.traced.layers[0][0].h.shape
+    names = [name for name, values in layers[0][0].items() if values.shape == shape]
+    parts = {name: [[each[name] for each in layer] for layer in layers] for name in names}
     parts["gradient"] = [[each.h for each in layer] for layer in observation.gradients]
     return {
         name: torch.stack([torch.stack(layer) for layer in values]).detach().float().numpy()

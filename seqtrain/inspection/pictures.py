@@ -119,13 +119,14 @@ def draw_states(example: Example, unit: Unit) -> Figure:
 
 
 def draw_gates(example: Example, unit: Unit) -> Figure:
-    """State, cell, gates and gradient of one unit over the steps of one example."""
+    """States, gates and gradient of one unit over the steps of one example."""
     layer, direction, number = unit
     own = {name: part[layer, direction, :, number] for name, part in example.parts.items()}
     figure = Figure(figsize=(max(5.0, 0.3 * example.num_steps), 6), layout="constrained")
     states, gates, gradient = figure.subplots(3, 1, sharex=True)
-    _draw_lines(states, {name: own[name] for name in ("h", "c") if name in own})
-    _draw_lines(gates, {name: own[name] for name in own if name not in ("h", "c", "gradient")})
+    names = [gate.name for gate in example.gates]
+    _draw_lines(states, {name: own[name] for name in own if name not in (*names, "gradient")})
+    _draw_lines(gates, {name: own[name] for name in names})
     _draw_lines(gradient, {"dL/dh": own["gradient"]})
     states.set_title(f"unit {number} of layer {layer}, {DIRECTIONS[direction]}: {example.name}")
     _label_steps(gradient, example)

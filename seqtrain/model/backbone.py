@@ -84,7 +84,7 @@ class RecurrentBackbone(nn.Module):
         batch_first = self.rnn.batch_first
         if not batch_first:
             features = features.transpose(0, 1)
-        initial = None if state is None else state.h_n if state.c_n is None else tuple(state)
+        initial = None if state is None else state.h_n if state.c_n is None else state.states
         if int(lengths.min()) == time:
             states, final = self.rnn(features, initial)
         else:
@@ -93,7 +93,7 @@ class RecurrentBackbone(nn.Module):
             states, _ = pad_packed_sequence(states, batch_first, total_length=time)
         if not batch_first:
             states = states.transpose(0, 1)
-        final = FinalState(*final) if isinstance(final, tuple) else FinalState(final)
+        final = FinalState.of(final if isinstance(final, tuple) else (final,))
         return BackboneOutput(states, final.summarize(self.num_directions), final)
 
 

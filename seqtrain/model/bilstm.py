@@ -1,6 +1,7 @@
 """A hand-written bidirectional LSTM with the interface, the parameters and the results of torch.nn.LSTM."""
 
 import math
+import re
 import warnings
 from typing import Any, TypeAlias, overload
 
@@ -21,7 +22,7 @@ from seqtrain.recurrence import (
 )
 from seqtrain.recurrence.trace import register_traced
 
-Final: TypeAlias = tuple[Tensor, Tensor] | Tensor
+Final: TypeAlias = tuple[Tensor, ...] | Tensor
 
 
 class BiLSTM(nn.Module):
@@ -34,10 +35,8 @@ class BiLSTM(nn.Module):
         dropout: probability of zeroing each output of every layer except the last, during training.
         proj_size: only 0, torch.nn.LSTM's default, is supported.
         backend: the engine that runs the time loop; "auto" selects the fastest exact one.
-        cell: "lstm", or one of the variants in `seqtrain.recurrence.cells`.
+        cell: "lstm", or another one of `seqtrain.recurrence.CELLS`.
     """
-
-    weight_ih_l0: nn.Parameter
 
     def __init__(
         self,
@@ -69,7 +68,7 @@ class BiLSTM(nn.Module):
                 "Set num_layers to 2 or more, or dropout to 0.",
                 stacklevel=2,
             )
-        self.mode = "GRU" if cell == "gru" else "LSTM"
+        self.mode = cell.upper()  # as torch's layers name their equations
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = float(dropout)
@@ -100,18 +99,19 @@ class BiLSTM(nn.Module):
         return names
 
     def reset_parameters(self) -> None:
-        """Draw the weights from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), except the cell's constants.
+        """Draw the weights from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), unless the cell says otherwise.
 
         Parametrized and pruned weights have their underlying parameters drawn, as in torch.nn.LSTM.
         """
         bound = 1 / math.sqrt(self.hidden_size)
-        constants = CELLS[self.cell].constants
+        cell = CELLS[self.cell]
         for path, parameter in self.named_parameters():
-            name = path.removeprefix("parametrizations.").split("_l", 1)[0]
-            if name in constants:
-                nn.init.constant_(parameter, constants[name])
+            own = re.match(r"(?:parametrizations\.)?(.+)_l\d+", path)
+            name = path if own is None else own[1]
+            if name in cell.constants:
+                nn.init.constant_(parameter, cell.constants[name])
             else:
-                nn.init.uniform_(parameter, -bound, bound)
+                nn.init.uniform_(parameter, *cell.ranges.get(name, (-bound, bound)))
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
@@ -152,14 +152,15 @@ class BiLSTM(nn.Module):
             input: (L, B, input_size); with batch_first, (B, L, input_size); unbatched, (L, input_size); or a
                 PackedSequence, sorted or not, which is never padded.
             hx: (h_0, c_0), each (num_layers * D, B, H), or (num_layers * D, H) for unbatched input; zeros if
-                None. For cell="gru", which has no c, h_0 alone, as for torch.nn.GRU.
+                None. For a cell with other states those, in its own order and sizes; where h is the only
+                one, h_0 alone, as for torch.nn.GRU.
 
         Returns:
             output: the last layer's h at every time step, in the same form as the input, with D * H features:
                 forward h, then backward h of the same time step.
             (h_n, c_n): the states after the last step of each sequence in each direction, shaped like hx:
-                h_n[0] is layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... For
-                cell="gru", h_n alone.
+                h_n[0] is layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... Other
+                states, and h_n alone, as in hx.
 
         Under autocast, products run in its dtype and c stays in float32 between steps. As with torch.nn.LSTM
         on a CPU, the results for packed input then have the input's dtype.
@@ -169,7 +170,7 @@ class BiLSTM(nn.Module):
         if isinstance(input, PackedSequence):
             return self._run_packed(input, hx)
         if not is_jit_traced():
-            checks.check_padded(input, self.input_size, self.batch_first, self.weight_ih_l0)
+            checks.check_padded(input, self.input_size, self.batch_first, next(self.parameters()))
         if input.dim() == 2:
             state = self._read_state(hx, input, 1, unbatched=True)
             output, final = self._run(input.unsqueeze(1), None, state)
@@ -182,7 +183,7 @@ class BiLSTM(nn.Module):
     def _run_packed(self, input: PackedSequence, hx: Final | None) -> tuple[PackedSequence, Final]:
         data, batch_sizes, order, restore = input
         if not is_jit_traced():
-            checks.check_packed(data, self.input_size, self.weight_ih_l0)
+            checks.check_packed(data, self.input_size, next(self.parameters()))
         batch_size = int(batch_sizes[0]) if order is None else order.size(0)
         state = self._read_state(hx, data, batch_size)
         rows, final = self._run(data, batch_sizes, _permute(state, order))
@@ -209,14 +210,15 @@ class BiLSTM(nn.Module):
         return rows.view(length, batch_size, rows.size(1)), final
 
     def _read_state(self, hx: Final | None, like: Tensor, batch_size: int, unbatched: bool = False) -> State:
-        """Check hx and return each state as (num_layers * D, B, H); zeros where hx is None."""
-        names = CELLS[self.cell].state_names
+        """Check hx and return each state as (num_layers * D, B, size); zeros where hx is None."""
+        sizes = CELLS[self.cell].state_sizes(self.hidden_size)
         rows = self.num_layers * self.num_directions
         if hx is None:
-            return (like.new_zeros(rows, batch_size, self.hidden_size),) * len(names)
+            return tuple(like.new_zeros(rows, batch_size, size) for size in sizes.values())
         if not is_jit_traced():
-            shape = (rows, self.hidden_size) if unbatched else (rows, batch_size, self.hidden_size)
-            checks.check_state(hx, names, shape, self.weight_ih_l0)
+            leading = (rows,) if unbatched else (rows, batch_size)
+            shapes = {name: (*leading, size) for name, size in sizes.items()}
+            checks.check_state(hx, shapes, next(self.parameters()))
         state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         return tuple(s.unsqueeze(1) for s in state) if unbatched else state
 
@@ -226,7 +228,7 @@ class BiLSTM(nn.Module):
         return input.tracer.create_proxy("call_module", path, (input, hx), {})
 
     def _return_state(self, state: State) -> Final:
-        return (state[0], state[1]) if len(state) == 2 else state[0]
+        return state if len(state) > 1 else state[0]
 
 
 register_traced(BiLSTM, lambda layer: CELLS[layer.cell])

@@ -5,6 +5,7 @@ The exception types are those that torch.nn.LSTM raises for the same mistake.
 """
 
 import numbers
+from collections.abc import Mapping
 from typing import SupportsIndex
 
 from torch import Tensor
@@ -55,7 +56,10 @@ def check_proj_size(proj_size: int) -> None:
 
 def check_cell_and_backend(cell: str, backend: str) -> None:
     if cell not in CELLS:
-        raise ValueError(f"cell must be one of {', '.join(CELLS)}, got: {cell!r}")
+        raise ValueError(
+            f"cell must be one of {', '.join(CELLS)}, got: {cell!r}. "
+            "A cell of your own is known once its module has been imported."
+        )
     problem = explain_backend(backend, cell)
     if problem is not None:
         raise ValueError(problem)
@@ -106,19 +110,20 @@ def _check_features(name: str, input: Tensor, input_size: int, weight: Tensor) -
         )
 
 
-def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weight: Tensor) -> None:
-    """Check that hx is one tensor per state, of this shape, dtype and device."""
-    starts = [f"{name}_0" for name in names]
-    given = (hx,) if len(names) == 1 else hx
-    if not isinstance(given, (tuple, list)) or len(given) != len(names) or not _all_tensors(given):
-        pair = f"the pair ({', '.join(starts)}), each {shape}"
-        expected = pair if len(names) > 1 else f"the tensor {starts[0]}, {shape}"
-        raise RuntimeError(f"hx must be {expected}, got: {_describe(hx)}")
+def check_state(hx: object, shapes: Mapping[str, tuple[int, ...]], weight: Tensor) -> None:
+    """Check that hx is one tensor for each state, of this shape and of the weights' dtype and device."""
+    given = (hx,) if len(shapes) == 1 else hx
+    if not isinstance(given, (tuple, list)) or len(given) != len(shapes) or not _all_tensors(given):
+        raise RuntimeError(f"hx must be {_describe_states(shapes)}, got: {_describe(hx)}")
 
-    legend = "(num_layers * num_directions, batch, hidden_size)"
-    if len(shape) == 2:
-        legend = "(num_layers * num_directions, hidden_size), as the input is unbatched"
-    for name, tensor in zip(starts, given, strict=True):
+    for (state, shape), tensor in zip(shapes.items(), given, strict=True):
+        name, size = (
+            f"{state}_0",
+            "hidden_size" if shape[-1] == next(iter(shapes.values()))[-1] else shape[-1],
+        )
+        legend = f"(num_layers * num_directions, batch, {size})"
+        if len(shape) == 2:
+            legend = f"(num_layers * num_directions, {size}), as the input is unbatched"
         if tensor.shape != shape:
             raise RuntimeError(f"{name} must be {shape}: {legend}, got: {tuple(tensor.shape)}")
         if tensor.device != weight.device:
@@ -130,6 +135,17 @@ def check_state(hx: object, names: tuple[str, ...], shape: tuple[int, ...], weig
                 f"{name} has dtype {tensor.dtype}, but the weights have {weight.dtype}. "
                 f"Convert it: {name}.to({weight.dtype})."
             )
+
+
+def _describe_states(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    starts = [f"{name}_0" for name in shapes]
+    if len(shapes) == 1:
+        return f"the tensor {starts[0]}, {shapes[next(iter(shapes))]}"
+    what = "pair" if len(shapes) == 2 else "tuple"
+    if len(set(shapes.values())) == 1:
+        return f"the {what} ({', '.join(starts)}), each {next(iter(shapes.values()))}"
+    each = (f"{start} {shape}" for start, shape in zip(starts, shapes.values(), strict=True))
+    return f"the {what} ({', '.join(each)})"
 
 
 def _all_tensors(given: tuple[object, ...] | list[object]) -> bool:

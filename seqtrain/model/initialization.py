@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqtrain.model.bilstm import BiLSTM
-
-FORGETFUL = ("lstm", "lstm_layernorm", "lstm_peephole")  # cells of the BiLSTM with a forget gate of their own
+from seqtrain.recurrence.cells import Cell, Weights
+from seqtrain.recurrence.trace import collect_weights, find_cell
 
 
 class Initialization:
@@ -16,11 +15,12 @@ class Initialization:
     Args:
         orthogonal: whether the recurrent matrix of every gate starts orthogonal (Saxe et al., 2014), so that
             what it carries neither grows nor shrinks.
-        forget_bias: an LSTM's bias of the forget gate, b_ih + b_hh (Gers et al., 2000; Jozefowicz et al.,
-            2015, advise 1): above 0 it remembers before it has learnt what to forget.
-        chrono_steps: the longest span, in steps, that an LSTM should start able to remember; forget biases
-            are drawn as log U(1, chrono_steps - 1) and input biases are their negatives (Tallec and
-            Ollivier, 2018).
+        forget_bias: the bias of the gate that keeps the memory, an LSTM's forget gate, b_ih + b_hh (Gers et
+            al., 2000; Jozefowicz et al., 2015, advise 1): above 0 it remembers before it has learnt what to
+            forget. A gate that replaces the memory gets the negative.
+        chrono_steps: the longest span, in steps, that the recurrence should start able to remember; forget
+            biases are drawn as log U(1, chrono_steps - 1), and those of a gate that writes, an LSTM's input
+            gate, are their negatives (Tallec and Ollivier, 2018).
     """
 
     def __init__(self, orthogonal: bool, forget_bias: float | None, chrono_steps: int | None) -> None:
@@ -41,32 +41,62 @@ class Initialization:
         if self.orthogonal:
             recurrent = [weight for name, weight in weights.items() if name.startswith("weight_hh")]
             if not recurrent:
-                raise ValueError(f"orthogonal: {type(rnn).__name__} has no weight_hh to set")
+                raise ValueError(f"orthogonal: {_name(rnn)} has no weight_hh to set")
             for weight in recurrent:
                 for gate in weight.chunk(weight.shape[0] // weight.shape[1]):
                     nn.init.orthogonal_(gate)
         if self.forget_bias is None and self.chrono_steps is None:
             return
         name = "forget_bias" if self.chrono_steps is None else "chrono_steps"
-        if not _has_forget_gate(rnn) or "bias_ih_l0" not in weights:
+        cell = _find_cell_with_forget_bias(rnn)
+        if cell is None:
             raise ValueError(
-                f"{name}: {type(rnn).__name__} here has no bias of a forget gate; LSTMs with bias have"
+                f"{name}: {_name(rnn)} here has no bias of a gate that keeps the memory; "
+                "an LSTM or a GRU with bias has one"
             )
-        for suffix in (key.removeprefix("bias_ih") for key in weights if key.startswith("bias_ih")):
-            self._set_forget_gate(weights[f"bias_ih{suffix}"], weights[f"bias_hh{suffix}"])
+        for layer in collect_weights(rnn, cell):
+            for direction in layer:
+                self._set_forget_bias(cell, direction)
 
-    def _set_forget_gate(self, bias_ih: Tensor, bias_hh: Tensor) -> None:
-        # torch's order of gates: input, forget, cell, output. The biases are added: one carries all.
-        (input_ih, forget_ih, *_), (input_hh, forget_hh, *_) = bias_ih.chunk(4), bias_hh.chunk(4)
-        forget_hh.zero_()
+    def _set_forget_bias(self, cell: Cell, weights: Weights) -> None:
+        name = next(name for name in cell.biases if name in weights)
+        bias = torch.empty_like(weights[name].chunk(len(cell.find_blocks(name)))[0])
         if self.chrono_steps is None:
             assert self.forget_bias is not None
-            forget_ih.fill_(self.forget_bias)
+            bias.fill_(self.forget_bias)
         else:
-            forget_ih.copy_(torch.empty_like(forget_ih).uniform_(1, max(self.chrono_steps - 1, 1)).log_())
-            input_hh.zero_()
-            input_ih.copy_(-forget_ih)
+            bias.uniform_(1, max(self.chrono_steps - 1, 1)).log_()
+            _set_bias(cell, weights, "writes", -bias)
+        _set_bias(cell, weights, "keeps", bias)
+        _set_bias(cell, weights, "replaces", -bias)
 
 
-def _has_forget_gate(rnn: nn.Module) -> bool:
-    return isinstance(rnn, nn.LSTM) or (isinstance(rnn, BiLSTM) and rnn.cell in FORGETFUL)
+def _name(rnn: nn.Module) -> str:
+    return str(getattr(rnn, "cell", type(rnn).__name__))
+
+
+def _find_cell_with_forget_bias(rnn: nn.Module) -> Cell | None:
+    try:
+        cell = find_cell(rnn)
+    except (TypeError, ValueError):
+        return None
+    gate = cell.find_gate("keeps") or cell.find_gate("replaces")
+    if gate is None or not getattr(rnn, "bias", True) or not _find_biases(cell, gate.name):
+        return None
+    return cell
+
+
+def _find_biases(cell: Cell, gate: str) -> list[str]:
+    """The parameters with rows for this gate whose sum is its bias."""
+    return [name for name in cell.biases if gate in cell.find_blocks(name)]
+
+
+def _set_bias(cell: Cell, weights: Weights, memory: str, value: Tensor) -> None:
+    """Set the bias of the gate that does this to the memory, if there is one."""
+    gate = cell.find_gate(memory)
+    if gate is None:
+        return
+    for number, name in enumerate(_find_biases(cell, gate.name)):
+        blocks = cell.find_blocks(name)
+        rows = weights[name].chunk(len(blocks))[blocks.index(gate.name)]
+        rows.copy_(value if number == 0 else torch.zeros_like(value))  # they are added: the first carries all

@@ -11,8 +11,8 @@ An engine runs one layer, all its directions at once, on packed rows:
                               of `cell.shapes` (for an LSTM weight_ih (4H, I), weight_hh (4H, H),
                               bias_ih (4H,), bias_hh (4H,); no biases in a layer without them; gate rows in
                               torch's order i, f, g, o)
-    state     (D, B, H) each  states before the first step: (h_0, c_0), for a GRU (h_0,); sequences in the
-                              order of x
+    state     (D, B, H) each  states before the first step: (h_0, c_0), for a GRU (h_0,); of other sizes
+                              where `cell.state_sizes` says so; sequences in the order of x
     walk      PackedWalk      batch_sizes (ints), offsets, lengths, reversal, reverse(rows)
     output    (N, D * H)      rows aligned to x: forward h, then backward h of the same time step
     final     (D, B, H) each  states after the last step of each sequence in the direction's own walk (for
@@ -28,7 +28,7 @@ never changes its arguments.
 Each engine computes the input projection and its gradients itself, in the layout that suits it.
 
     walk.py        the walk of both directions over packed rows
-    cells/         the equations of each cell
+    cells/         the cells: equations, parameters, gates, states, all that anyone asks about them
     engines/       what runs one layer:
       reference.py   any cell, by autograd; what the other engines are tested against
       any_cell.py    the same with large products by the faster library
@@ -39,27 +39,11 @@ Each engine computes the input projection and its gradients itself, in the layou
     operator.py    a layer as one operator, for torch.compile, torch.export and torch.jit.trace
     onnx.py        a layer as one node, for torch.onnx.export; onnx_trace.py for its older, tracing exporter
     trace.py       every gate and state of every step of a recurrent module, torch's own or ours
+
+Public names are imported on first use: what a cell declares is asked before torch is imported.
 """
 
-from seqtrain.recurrence.cells import CELLS, Cell, Gates, State, Weights
-from seqtrain.recurrence.engines.selection import BACKENDS, Engine, choose_engine, explain_backend
-from seqtrain.recurrence.operator import is_jit_traced, is_traced
-from seqtrain.recurrence.stack import run_layers, trace_layers
-from seqtrain.recurrence.walk import PackedWalk
+import lazy_loader
 
-__all__ = [
-    "BACKENDS",
-    "CELLS",
-    "Cell",
-    "Engine",
-    "Gates",
-    "PackedWalk",
-    "State",
-    "Weights",
-    "choose_engine",
-    "explain_backend",
-    "is_jit_traced",
-    "is_traced",
-    "run_layers",
-    "trace_layers",
-]
+# The public names and their homes are in __init__.pyi.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""A layer as ONNX's own LSTM or GRU node, while torch.onnx.export records it."""
+"""A layer as one of ONNX's own nodes, while torch.onnx.export records it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.onnx import register_custom_op_symbolic  # type: ignore[attr-defined]
 
-from seqtrain.recurrence.cells import Cell, State, Weights
-from seqtrain.recurrence.onnx_trace import NODES, translate_layer
+from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
+from seqtrain.recurrence.onnx_trace import translate_layer
 from seqtrain.recurrence.operator import is_jit_traced, operator_layer
 
 
@@ -22,12 +22,13 @@ def onnx_layer(
     """
     if batch_sizes is not None:
         raise ValueError("ONNX has no packed sequences: export the layer on a padded tensor")
-    if cell.name not in NODES:
-        raise ValueError(f"ONNX has nodes for cell='lstm' and 'gru' only, got: cell={cell.name!r}")
+    if cell.onnx is None:
+        known = ", ".join(name for name, each in CELLS.items() if each.onnx is not None)
+        raise ValueError(f"ONNX has no node for cell={cell.name!r}; it has one for {known}")
     if is_jit_traced():  # dynamo=False: the older exporter traces first and translates the operator later
         register_custom_op_symbolic("seqtrain::recurrent_layer", translate_layer, opset_version=9)
         return operator_layer(cell, "auto", None, x, weights, state)
-    node, order = NODES[cell.name]
+    order = cell.onnx.blocks
     num_directions, batch_size, hidden_size = state[0].shape
     direction = "bidirectional" if num_directions == 2 else "forward"
     weight_ih, weight_hh = (_reorder(weights, name, order) for name in ("weight_ih", "weight_hh"))
@@ -38,9 +39,9 @@ def onnx_layer(
     shapes += [each.shape for each in state]
     attributes: dict[str, Any] = {"hidden_size": hidden_size, "direction": direction}
     steps, *final = torch.onnx.ops.symbolic_multi_out(
-        node,
+        cell.onnx.operator,
         [x, weight_ih, weight_hh, bias, None, *state],
-        attributes | ({"linear_before_reset": 1} if node == "GRU" else {}),
+        attributes | cell.onnx.all_attributes(num_directions),
         dtypes=[x.dtype] * len(shapes),
         shapes=shapes,
     )

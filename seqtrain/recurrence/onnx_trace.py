@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch.onnx import symbolic_helper
 
-NODES = {"lstm": ("LSTM", (0, 3, 1, 2)), "gru": ("GRU", (1, 0, 2))}
-"""The node of each cell, and the order in which it has torch's gates: i, o, f, g and z, r, n."""
+from seqtrain.recurrence.cells import CELLS
 
 
 def translate_layer(
@@ -18,24 +17,26 @@ def translate_layer(
     weights: Any,
     cell: Any,
     backend: Any,  # noqa: ARG001
+    names: Any,
 ) -> Any:
     """Write the node; all arguments are values of the traced graph, those of `operator.operator_layer`."""
-    node, order = NODES[symbolic_helper._maybe_get_const(cell, "s")]
+    node = CELLS[symbolic_helper._maybe_get_const(cell, "s")].onnx
+    assert node is not None  # checked before the layer was traced
     states, flat = symbolic_helper._unpack_list(state), symbolic_helper._unpack_list(weights)
-    has_bias = len(flat) > 2 and symbolic_helper._get_tensor_rank(flat[2]) == 1
-    num_names = 4 if has_bias else 2
+    num_names = len(symbolic_helper._maybe_get_const(names, "s").split(" "))
     hidden_size = symbolic_helper._get_tensor_sizes(flat[1])[1]
     weight_ih, weight_hh, *biases = (
-        _stack(g, flat[index::num_names], order, hidden_size) for index in range(num_names)
+        _stack(g, flat[index::num_names], node.blocks, hidden_size) for index in range(num_names)
     )
+    num_directions = len(flat) // num_names
     attributes: dict[str, Any] = {"hidden_size_i": hidden_size}
-    attributes["direction_s"] = "bidirectional" if len(flat) == 2 * num_names else "forward"
-    if node == "GRU":
-        attributes["linear_before_reset_i"] = 1
+    attributes["direction_s"] = "bidirectional" if num_directions == 2 else "forward"
+    for name, value in node.all_attributes(num_directions).items():
+        attributes[f"{name}_{'i' if isinstance(value, int) else 's'}"] = value
     missing = symbolic_helper._optional_input_placeholder_tensor(g)  # type: ignore[no-untyped-call]
-    bias = g.op("Concat", *biases, axis_i=1) if has_bias else missing
+    bias = g.op("Concat", *biases, axis_i=1) if biases else missing
     inputs = (x, weight_ih, weight_hh, bias, missing, *states)
-    steps, *final = g.op(node, *inputs, outputs=1 + len(states), **attributes)
+    steps, *final = g.op(node.operator, *inputs, outputs=1 + len(states), **attributes)
     by_row = g.op("Transpose", steps, perm_i=[0, 2, 1, 3])  # from (T, D, B, H)
     shape = g.op("Constant", value_t=torch.tensor([0, 0, -1]))
     return g.op("prim::ListConstruct", g.op("Reshape", by_row, shape), *final)

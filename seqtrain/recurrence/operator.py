@@ -38,7 +38,7 @@ def operator_layer(
     Weights and states are those of an engine.
     """
     flat = [parameter for direction in weights for parameter in direction.values()]
-    output, *final = _layer(x, batch_sizes, list(state), flat, cell.name, backend)
+    output, *final = _layer(x, batch_sizes, list(state), flat, cell.name, backend, " ".join(weights[0]))
     return output, tuple(final)
 
 
@@ -50,9 +50,11 @@ def _layer(
     weights: Sequence[Tensor],
     cell: str,
     backend: str,
+    names: str,
 ) -> list[Tensor]:
+    """`names` are those of the weights of a direction, with spaces between: an operator takes no texts."""
     rows, walk = _flatten(x, batch_sizes)
-    arguments = CELLS[cell], rows, _by_direction(cell, state, weights), tuple(state), walk
+    arguments = CELLS[cell], rows, _by_direction(names, weights), tuple(state), walk
     with torch.no_grad(), without_autocast(x.device.type):
         output, final = choose_engine(backend, *arguments)(*arguments)
     return [output.view(*x.shape[:-1], output.size(-1)), *final]
@@ -66,6 +68,7 @@ def _(
     weights: Sequence[Tensor],  # noqa: ARG001
     cell: str,  # noqa: ARG001
     backend: str,  # noqa: ARG001
+    names: str,  # noqa: ARG001
 ) -> list[Tensor]:
     num_directions, _, hidden_size = state[0].shape
     output = x.new_empty(*x.shape[:-1], num_directions * hidden_size)
@@ -80,10 +83,11 @@ def _layer_backward(
     state: Sequence[Tensor],
     weights: Sequence[Tensor],
     cell: str,
+    names: str,
 ) -> list[Tensor]:
     """Gradients of x, of the states and of the weights from those of the output and the final states."""
     rows, walk = _flatten(x, batch_sizes)
-    by_direction = _by_direction(cell, state, weights)
+    by_direction = _by_direction(names, weights)
     d_output, *d_final = gradients
     d_rows = [d_output.reshape(len(rows), d_output.size(-1)), *d_final]
     with torch.no_grad(), without_autocast(x.device.type):
@@ -97,7 +101,7 @@ def _layer_backward(
             assert d_x is not None
             found = [d_x, *d_state, *(d for direction in d_weights for d in direction.values())]
         else:
-            found = _differentiate_reference(d_rows, rows, state, weights, cell, walk)
+            found = _differentiate_reference(d_rows, rows, state, weights, cell, names, walk)
     return [found[0].view(x.shape), *found[1:]]
 
 
@@ -109,6 +113,7 @@ def _(
     state: Sequence[Tensor],
     weights: Sequence[Tensor],
     cell: str,  # noqa: ARG001
+    names: str,  # noqa: ARG001
 ) -> list[Tensor]:
     return [torch.empty_like(each, memory_format=torch.contiguous_format) for each in (x, *state, *weights)]
 
@@ -119,6 +124,7 @@ def _differentiate_reference(
     state: Sequence[Tensor],
     weights: Sequence[Tensor],
     cell: str,
+    names: str,
     walk: PackedWalk,
 ) -> list[Tensor]:
     """Gradients through the reference engine; autograd itself is switched off inside an operator."""
@@ -126,7 +132,7 @@ def _differentiate_reference(
 
     def run(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         state, flat = rest[:num_states], rest[num_states:]
-        output, final = reference_layer(CELLS[cell], x, _by_direction(cell, state, flat), state, walk)
+        output, final = reference_layer(CELLS[cell], x, _by_direction(names, flat), state, walk)
         return output, *final
 
     _, pull_back = torch.func.vjp(run, x, *state, *weights)  # type: ignore[misc]
@@ -135,7 +141,7 @@ def _differentiate_reference(
 
 
 def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def] # noqa: ARG001
-    x, batch_sizes, state, weights, ctx.cell, _ = inputs
+    x, batch_sizes, state, weights, ctx.cell, _, ctx.names = inputs
     ctx.num_states = len(state)
     ctx.save_for_backward(x, batch_sizes, *state, *weights)
 
@@ -143,8 +149,8 @@ def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
 def _differentiate(ctx, gradients):  # type: ignore[no-untyped-def]
     x, batch_sizes, *rest = ctx.saved_tensors
     state, weights = rest[: ctx.num_states], rest[ctx.num_states :]
-    d_x, *d_rest = _layer_backward(gradients, x, batch_sizes, state, weights, ctx.cell)
-    return d_x, None, d_rest[: ctx.num_states], d_rest[ctx.num_states :], None, None
+    d_x, *d_rest = _layer_backward(gradients, x, batch_sizes, state, weights, ctx.cell, ctx.names)
+    return d_x, None, d_rest[: ctx.num_states], d_rest[ctx.num_states :], None, None, None
 
 
 _layer.register_autograd(_differentiate, setup_context=_setup_context)
@@ -156,9 +162,7 @@ def _flatten(x: Tensor, batch_sizes: Tensor | None) -> tuple[Tensor, PackedWalk]
     return x.flatten(0, 1), PackedWalk([x.size(1)] * x.size(0), x.device)
 
 
-def _by_direction(cell: str, state: Sequence[Tensor], weights: Sequence[Tensor]) -> list[dict[str, Tensor]]:
-    """Weights by direction and name; the names follow from the cell and from how many there are."""
-    size = len(weights) // state[0].size(0)
-    names = [tuple(CELLS[cell].shapes(1, 1, bias)) for bias in (True, False)]
-    (own,) = [each for each in names if len(each) == size]
-    return [dict(zip(own, weights[k : k + size], strict=True)) for k in range(0, len(weights), size)]
+def _by_direction(names: str, weights: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+    own = names.split(" ")
+    starts = range(0, len(weights), len(own))
+    return [dict(zip(own, weights[start : start + len(own)], strict=True)) for start in starts]

@@ -6,7 +6,7 @@ Fused layers return only the last layer's h. Here the same weights run through t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,15 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from seqtrain.records import FinalState
-from seqtrain.recurrence.cells import CELLS, RNN, Cell, Gates, State, Weights
+from seqtrain.recurrence.cells import CELLS, Cell, GateValues, State, Weights
 from seqtrain.recurrence.engines.reference import join_directions, run_steps, stack_weights
 from seqtrain.recurrence.packed_rows import PackedRows
 from seqtrain.recurrence.precision import without_autocast
 
 # By exact class, since a subclass may compute something else: from an instance to its cell.
-_CELLS_OF: dict[type[nn.Module], Callable[[Any], Cell]] = {
-    nn.RNN: lambda rnn: RNN(rnn.nonlinearity),
-    nn.LSTM: lambda _: CELLS["lstm"],
-    nn.GRU: lambda _: CELLS["gru"],
-}
+_CELLS_OF: dict[type[nn.Module], Callable[[Any], Cell]] = dict.fromkeys(
+    (nn.RNN, nn.LSTM, nn.GRU), lambda rnn: CELLS[rnn.mode.lower()]
+)
 
 
 def register_traced(kind: type[nn.Module], cell_of: Callable[[Any], Cell]) -> None:
@@ -40,35 +38,52 @@ def register_traced(kind: type[nn.Module], cell_of: Callable[[Any], Cell]) -> No
 
 @dataclass(frozen=True)
 class DirectionTrace:
-    """One direction of one layer at every step: (batch, time, hidden) each.
+    """One direction of one layer at every step, (batch, time, hidden) each unless the cell gives other sizes.
 
     Time runs as in the sequence, for the backward direction too (its walk begins at `length - 1`); values
-    beyond a sequence's length are zero. `c` is None where the cell has none. `gates` holds the values after
-    their nonlinearity: "input", "forget", "cell" and "output" for an LSTM (no "input" where it is coupled to
-    1 - forget), "reset", "update" and "new" for a GRU, nothing for a plain RNN.
+    beyond a sequence's length are zero. `states` are those of the cell by name, "h" first; `gates` its gates
+    after their nonlinearity, in its own order.
     """
 
-    h: Tensor
-    c: Tensor | None
-    gates: Gates
+    states: dict[str, Tensor]
+    gates: GateValues
+
+    @property
+    def h(self) -> Tensor:
+        """The output: the first state."""
+        return next(iter(self.states.values()))
+
+    @property
+    def c(self) -> Tensor | None:
+        """The state of this name; None where the cell has none."""
+        return self.states.get("c")
 
 
 @dataclass(frozen=True)
 class StateGradients:
-    """dL/dh_t and dL/dc_t of one direction of one layer, laid out as the states of a DirectionTrace."""
+    """The gradient with respect to each state of one direction of one layer, as in DirectionTrace."""
 
-    h: Tensor
-    c: Tensor | None
+    states: dict[str, Tensor]
+
+    @property
+    def h(self) -> Tensor:
+        """With respect to the output."""
+        return next(iter(self.states.values()))
+
+    @property
+    def c(self) -> Tensor | None:
+        return self.states.get("c")
 
 
 @dataclass(frozen=True)
 class Trace:
     """What `trace` returns: `layers[layer][direction]`, forward before backward.
 
-    `output` (batch, time, D * H) and `final_state` are what the module itself returns; a head on top of them
-    gives a loss whose gradients `state_gradients` reads.
+    `cell` says what its gates and states are. `output` (batch, time, D * H) and `final_state` are what the
+    module itself returns; a head on top of them gives a loss whose gradients `state_gradients` reads.
     """
 
+    cell: Cell
     layers: tuple[tuple[DirectionTrace, ...], ...]
     output: Tensor
     final_state: FinalState
@@ -94,7 +109,10 @@ class Trace:
         flat = iter(torch.autograd.grad(loss, nodes, retain_graph=True, materialize_grads=True))
         by_layer = [[tuple(next(flat) for _ in state) for state in layer] for layer in self.steps]
         return tuple(
-            tuple(StateGradients(h, memory[0] if memory else None) for h, *memory in self.rows.lay_out(layer))
+            tuple(
+                StateGradients(dict(zip(self.cell.state_names, states, strict=True)))
+                for states in self.rows.lay_out(layer)
+            )
             for layer in by_layer
         )
 
@@ -106,7 +124,7 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
         rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells; no subclass.
         features: (batch, time, input_size), regardless of `rnn.batch_first`.
         lengths: (batch,) int64 on the CPU, each from 1 to time.
-        state: initial state in torch's order, (num_layers * D, batch, hidden) each; zeros by default.
+        state: initial state in torch's order, (num_layers * D, batch, size) each; zeros by default.
 
     Raises:
         TypeError: `rnn` is not one of these modules.
@@ -116,8 +134,8 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
     weights = collect_weights(rnn, cell)
     _check_features(features, rnn)
     rows = PackedRows.pack(features, lengths, num_directions=len(weights[0]))
-    starts = _start_states(rows, cell, weights, state)
-    x = rows.packed.data.to(weights[0][0]["weight_hh"].dtype)
+    starts = _start_states(rows, cell, rnn, state)
+    x = rows.packed.data.to(next(iter(weights[0][0].values())).dtype)
     layers, steps, finals = [], [], []
     with without_autocast(x.device.type):
         for directions, start in zip(weights, starts, strict=True):
@@ -125,11 +143,11 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
             states = tuple(states for states, _ in walked)
             joined = [torch.cat(parts, dim=1) for parts in zip(*states, strict=True)]
             x = join_directions(joined[0], rows.walk)
-            layers.append(_lay_out_layer(rows, walked))
+            layers.append(_lay_out_layer(rows, cell, walked))
             steps.append(states)
             finals.append([rows.walk.take_last(part) for part in joined])
     final = [rows.restore(torch.cat(parts)) for parts in zip(*finals, strict=True)]
-    return Trace(tuple(layers), rows.pad(x), FinalState(*final), lengths, tuple(steps), rows)
+    return Trace(cell, tuple(layers), rows.pad(x), FinalState.of(final), lengths, tuple(steps), rows)
 
 
 def find_cell(rnn: nn.Module) -> Cell:
@@ -168,24 +186,31 @@ def _check_features(features: Tensor, rnn: Any) -> None:
         )
 
 
-def _start_states(
-    rows: PackedRows, cell: Cell, weights: list[list[Weights]], state: FinalState | None
-) -> list[State]:
-    """The states before the first step by layer, (D, B, H) each, in the order of the packed rows."""
+def _start_states(rows: PackedRows, cell: Cell, rnn: Any, state: FinalState | None) -> list[State]:
+    """The states before the first step by layer, (D, B, size) each, in the order of the packed rows."""
     if state is None:
-        recurrent = weights[0][0]["weight_hh"]
-        num_rows = len(weights) * rows.num_directions
-        zeros = recurrent.new_zeros(num_rows, rows.walk.batch_sizes[0], recurrent.size(1))
-        state = FinalState(*[zeros] * len(cell.state_names))
-    given = [rows.sort(each) for each in state if each is not None]
+        like, batch_size = next(rnn.parameters()), rows.walk.batch_sizes[0]
+        starts = (rnn.num_layers * rows.num_directions, batch_size)
+        sizes = cell.state_sizes(rnn.hidden_size).values()
+        state = FinalState.of([like.new_zeros(*starts, size) for size in sizes])
+    given = [rows.sort(each) for each in _with_gradients(state)]
     return list(zip(*(torch.split(each, rows.num_directions) for each in given), strict=True))
 
 
-def _lay_out_layer(rows: PackedRows, walked: list[tuple[State, Gates]]) -> tuple[DirectionTrace, ...]:
-    names = walked[0][1]
+def _with_gradients(state: FinalState) -> Iterator[Tensor]:
+    """The initial states as the beginning of a graph, in which every state after them has its gradient."""
+    for each in state.states:
+        yield each if each.requires_grad else each.detach().requires_grad_(torch.is_grad_enabled())
+
+
+def _lay_out_layer(
+    rows: PackedRows, cell: Cell, walked: list[tuple[State, GateValues]]
+) -> tuple[DirectionTrace, ...]:
     states = rows.lay_out([states for states, _ in walked])
     gates = rows.lay_out([tuple(gates.values()) for _, gates in walked])
     return tuple(
-        DirectionTrace(h, memory[0] if memory else None, dict(zip(names, values, strict=True)))
-        for (h, *memory), values in zip(states, gates, strict=True)
+        DirectionTrace(
+            dict(zip(cell.state_names, each, strict=True)), dict(zip(walked[0][1], values, strict=True))
+        )
+        for each, values in zip(states, gates, strict=True)
     )

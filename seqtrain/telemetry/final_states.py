@@ -147,7 +147,11 @@ class FinalStateStatistics:
         """Count the final states of one batch."""
         members = name_members(len(output.final_states))
         for member, final_state in zip(members, output.final_states, strict=True):
-            named = final_state._asdict() if isinstance(final_state, FinalState) else {}
+            named = (
+                {"h_n": final_state.h_n, "c_n": final_state.c_n}
+                if isinstance(final_state, FinalState)
+                else {}
+            )
             for name, state in named.items():
                 if state is not None and state.is_floating_point():
                     self._of(f"{name}/{member}".rstrip("/"), output.num_directions).update(state)

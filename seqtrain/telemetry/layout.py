@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 
 import pytorch_lightning as pl
 
+from seqtrain.recurrence.cells import Cell
 from seqtrain.recurrence.trace import find_cell
-from seqtrain.telemetry.gates import KEEPING_GATES, TANH_GATES
 from seqtrain.telemetry.places import DIRECTIONS, name_place
 from seqtrain.telemetry.reach import has_loss_at_one_step
 from seqtrain.telemetry.sample import members_of, traced_module
-from seqtrain.telemetry.weights import GATES
+from seqtrain.telemetry.weights import tag_of
 
 Layout: TypeAlias = dict[str, dict[str, tuple[str, list[str]]]]  # charts by group: kind and tags
 
@@ -30,13 +30,12 @@ STATES = {
 }
 RATIO = {"gradient through time: first fifth to last": "gradients/{}/ratio"}
 REACH = {"gradient through time: reach, in steps": "gradients/{}/reach"}
-UPDATE = {"weights: update relative to norm": "weights/{}/W_hh(/[a-z]+)?/update"}
 
 
 def build_layout(
     num_layers: int,
     num_directions: int,
-    gates: Sequence[str] | None,
+    cell: Cell | None,
     members: Sequence[str] = ("",),
     has_reach: bool = True,
 ) -> Layout:
@@ -48,15 +47,15 @@ def build_layout(
     Args:
         num_layers: of the backbone.
         num_directions: 1 or 2.
-        gates: of a time step, none for a plain RNN; None for a backbone that cannot be traced.
+        cell: None for a backbone that cannot be traced.
         members: the prefix of the tags of each network.
         has_reach: whether the reach of the gradient is measured, see `seqtrain.telemetry.reach`.
     """
     layout = {"training": _draw_lines(TRAINING)}
     for layer in range(num_layers):
         charts = dict(STATES)
-        if gates is not None:
-            charts |= _name_gates(gates) | RATIO | (REACH if has_reach else {}) | UPDATE
+        if cell is not None:
+            charts |= _name_gates(cell) | RATIO | (REACH if has_reach else {}) | _name_update(cell)
         place = rf"(member\d+/)?layer{layer}/[a-z]+"
         layout[f"layer {layer}"] = {
             **_draw_lines({title: tag.format(place) for title, tag in charts.items()}),
@@ -65,12 +64,22 @@ def build_layout(
     return layout
 
 
-def _name_gates(gates: Sequence[str]) -> dict[str, str]:
+def _name_gates(cell: Cell) -> dict[str, str]:
     """A chart for each gate: all lines of a run have one colour, and of several gates none could be told."""
-    charts = {f"{gate} gate: mean": f"gates/{{}}/{gate}/mean" for gate in gates if gate not in TANH_GATES}
-    if any(gate in KEEPING_GATES for gate in gates):
+    names = [gate.name for gate in cell.gates if gate.kind == "sigmoid"]
+    charts = {f"{name} gate: mean": f"gates/{{}}/{name}/mean" for name in names}
+    if cell.find_gate("keeps") or cell.find_gate("replaces"):
         charts["memory length, in steps: median"] = "gates/{}/memory/median"
     return charts
+
+
+def _name_update(cell: Cell) -> dict[str, str]:
+    """That of the recurrent matrix, or, in a cell without one, of its first matrix."""
+    matrices = [name for name, shape in cell.shapes(1, 1, False).items() if len(shape) == 2]
+    if not matrices:
+        return {}
+    tag = tag_of("weight_hh" if "weight_hh" in matrices else matrices[0])
+    return {"weights: update relative to norm": f"weights/{{}}/{tag}(/[a-z_]+)?/update"}
 
 
 def _draw_lines(charts: dict[str, str]) -> dict[str, tuple[str, list[str]]]:
@@ -97,7 +106,7 @@ def layout_of(pl_module: pl.LightningModule) -> Layout:
     return build_layout(
         num_layers=getattr(getattr(backbone, "rnn", backbone), "num_layers", 1),
         num_directions=getattr(backbone, "num_directions", 1),
-        gates=None if rnn is None else GATES.get(find_cell(rnn).name, ()),
+        cell=None if rnn is None else find_cell(rnn),
         members=[member for member, _ in members],
         has_reach=has_loss_at_one_step(network),
     )

@@ -146,7 +146,7 @@ def _draw(
 ) -> None:
     # The library is imported when something is drawn, not when a training starts.
     from seqtrain.telemetry.figures.example import choose_examples, read_example
-    from seqtrain.telemetry.figures.gates import draw_gates
+    from seqtrain.telemetry.figures.gates import draw_gates, names_of_gates
     from seqtrain.telemetry.figures.gradients import draw_gradients
     from seqtrain.telemetry.figures.states import draw_states
 
@@ -155,7 +155,7 @@ def _draw(
     ]
     for number, example in enumerate(examples, start=1):
         sink.figure(f"states/{member}example{number}", draw_states(example), step, validation=True)
-    if examples[0].directions[0].gates:
+    if names_of_gates(examples[0]):
         sink.figure(f"gates/{member}example1", draw_gates(examples[0]), step, validation=True)
     if any(map(len, means.values())):
         figure = draw_gradients(means)

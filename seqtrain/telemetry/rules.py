@@ -75,17 +75,16 @@ RULES = (
         may_recover=True,  # with input gates almost closed (chrono initialization) all states start alike
     ),
     Rule(
-        r"gates/(.*)/(?:forget|update)/low",
+        r"gates/(.*)/memory/lost",
         lambda share: share > 0.95,
-        "the gate that keeps the memory is stuck near 0 in {place}: {value:.0%} of its values are"
-        " below 0.1 (above 95%), so that nothing is remembered",
+        "nothing is remembered in {place}: in {value:.0%} of all cases a step keeps less than a tenth of a "
+        "unit's memory (above 95%)",
         "Start with a larger forget bias (initialization=remember), or lower optimizer.lr",
     ),
     Rule(
-        r"gates/(.*)/(?:forget|update)/mean",
+        r"gates/(.*)/memory/kept",
         lambda mean: mean > 0.9999,
-        "the gate that keeps the memory is stuck at 1 in {place}: its mean is {value:.5f} (above "
-        "0.9999), so that nothing is forgotten",
+        "nothing is forgotten in {place}: a step keeps {value:.5f} of the memory on average (above 0.9999)",
         "Start with a smaller forget bias or chrono_steps, or lower optimizer.lr",
     ),
     Rule(

@@ -10,21 +10,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from seqtrain.recurrence.trace import find_cell
+from seqtrain.recurrence.trace import collect_weights, find_cell
 from seqtrain.telemetry.places import name_place
 from seqtrain.telemetry.sample import members_of, traced_module
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.telemetry.steps import has_stepped
-
-# The gates of each cell in the order of their rows in its matrices.
-GATES: dict[str, tuple[str, ...]] = {
-    "lstm": ("input", "forget", "cell", "output"),
-    "lstm_layernorm": ("input", "forget", "cell", "output"),
-    "lstm_peephole": ("input", "forget", "cell", "output"),
-    "lstm_coupled": ("forget", "cell", "output"),
-    "gru": ("reset", "update", "new"),
-}
-MATRICES = {"weight_ih": "W_ih", "weight_hh": "W_hh"}
 
 
 class WeightTelemetry(pl.Callback):
@@ -32,8 +22,8 @@ class WeightTelemetry(pl.Callback):
 
     `weights/layer0/forward/W_hh/forget/norm` is the Frobenius norm of the rows of one gate, `gradient_norm`
     that of their gradient before clipping, and `update` the norm of what the optimizer added to them in this
-    step, relative to `norm`; about 0.001 is a healthy size. The matrices of a plain RNN have no gates: their
-    tags end in `W_hh/norm`.
+    step, relative to `norm`; about 0.001 is a healthy size. The tags of a matrix that is not made of the rows
+    of gates, as in a plain RNN, end in `W_hh/norm`.
 
     Args:
         every_n_steps: optimizer steps between two measurements.
@@ -91,9 +81,14 @@ def _matrices(pl_module: pl.LightningModule) -> Iterator[tuple[str, tuple[str, .
         rnn = traced_module(network)
         if rnn is None:
             continue
-        gates = GATES.get(find_cell(rnn).name, ("",))
-        for layer in range(rnn.num_layers):
-            for direction, suffix in enumerate(("", "_reverse") if rnn.bidirectional else ("",)):
-                for matrix, short in MATRICES.items():
-                    place = f"weights/{member}{name_place(layer, direction)}/{short}"
-                    yield place, gates, getattr(rnn, f"{matrix}_l{layer}{suffix}")
+        cell = find_cell(rnn)
+        for layer, directions in enumerate(collect_weights(rnn, cell)):
+            for direction, weights in enumerate(directions):
+                for name in filter(lambda name: weights[name].ndim == 2, weights):
+                    place = f"weights/{member}{name_place(layer, direction)}/{tag_of(name)}"
+                    yield place, cell.find_blocks(name) or ("",), weights[name]
+
+
+def tag_of(matrix: str) -> str:
+    """weight_hh is W_hh in tags."""
+    return f"W_{matrix.removeprefix('weight_')}"

@@ -72,7 +72,7 @@ def test_a_sweep_trusts_the_packages_of_its_command_line_alone(tmp_path: Path) -
     )
     own = ["-m", f"--config-dir={tmp_path}", "search=theirs"]
     assert check_command_line(own).plugins == ()
-    assert check_command_line([*own, "plugins=[mine]"]).plugins == ("mine",)
+    assert check_command_line([*own, "plugins=[json]"]).plugins == ("json",)
 
 
 @pytest.mark.parametrize(

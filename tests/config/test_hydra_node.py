@@ -78,5 +78,5 @@ def test_a_sweeper_from_somebody_else(tmp_path: Path) -> None:
 
 def test_what_hydra_brings_and_the_users_own_plugins_are_built(tmp_path: Path) -> None:
     compose_config(["hydra/job_logging=default", "hydra/hydra_logging=default"])
-    override = write(tmp_path, "  callbacks:\n    x:\n      _target_: mine.Callback\n")
-    compose_config([override, "plugins=[mine]"], config_dirs=[tmp_path])
+    override = write(tmp_path, "  callbacks:\n    x:\n      _target_: json.JSONDecoder\n")
+    compose_config([override, "plugins=[json]"], config_dirs=[tmp_path])

@@ -127,7 +127,7 @@ def test_gates_cell_and_gradient_of_an_example(reader: Reader, tagger_page: Path
     reader.page.click('[data-key="open-2"]')
     reader.page.wait_for_selector("text=Norm of dL/dh over all units")
     assert "dev 3" in reader.text("main")
-    for name in ("State h and cell c", "Gates", "dL/dh of unit", "What each loss depends on"):
+    for name in ("States h and c", "Gates", "dL/dh of unit", "What each loss depends on"):
         assert reader.count(f'figure:has-text("{name}") :is(svg, canvas)') >= 1
     reader.page.locator("canvas.choosable").click(position={"x": 5, "y": 5})
     assert "view=example" in reader.page.url

@@ -41,7 +41,7 @@ def test_states_are_the_networks(tagger: Any, tagged: list[Example]) -> None:
 
 def test_every_part_of_an_lstm(tagged: list[Example]) -> None:
     example = tagged[0]
-    assert list(example.parts) == ["h", "c", "input", "forget", "cell", "output", "gradient"]
+    assert list(example.parts) == ["h", "c", "input", "forget", "candidate", "output", "gradient"]
     assert {part.shape for part in example.parts.values()} == {(1, 2, example.num_steps, 12)}
 
 

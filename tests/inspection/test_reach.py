@@ -6,7 +6,7 @@ from torch import nn
 
 from seqtrain.inspection import reach as module
 from seqtrain.inspection.reach import reach
-from seqtrain.records import IGNORED
+from seqtrain.records import IGNORED, FinalState
 from seqtrain.recurrence.trace import trace
 
 
@@ -16,7 +16,7 @@ def test_a_recurrence_that_halves_its_state() -> None:
     with torch.no_grad():
         rnn.weight_ih_l0.fill_(0.0)
         rnn.weight_hh_l0.fill_(0.5)
-    traced = trace(rnn, torch.ones(1, 3, 1), torch.tensor([3]), (torch.ones(1, 1, 1),))
+    traced = trace(rnn, torch.ones(1, 3, 1), torch.tensor([3]), FinalState(torch.ones(1, 1, 1)))
     scores = torch.cat([traced.output, -traced.output], dim=-1)
     found = reach(traced, scores, torch.zeros(1, 3, dtype=torch.long))
     assert found is not None

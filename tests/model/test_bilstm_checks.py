@@ -50,7 +50,9 @@ def test_wrong_arguments_of_our_own() -> None:
         BiLSTM(3, 4, proj_size=2)
     with pytest.raises(ValueError, match=r"^backend must be one of auto, reference.*, got: 'cudnn'$"):
         BiLSTM(3, 4, backend="cudnn")
-    with pytest.raises(ValueError, match=r"^cell must be one of lstm.*, got: 'lstn'$"):
+    with pytest.raises(
+        ValueError, match=r"^cell must be one of gru, .*, got: 'lstn'\. A cell of your own is"
+    ):
         BiLSTM(3, 4, cell="lstn")
 
 

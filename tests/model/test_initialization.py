@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,9 @@ from torch import nn
 
 from seqtrain.model import BiLSTM
 from seqtrain.model.initialization import Initialization
+from seqtrain.recurrence import CELLS
+from seqtrain.recurrence.trace import trace
+from seqtrain.telemetry.gates import gate_statistics
 
 HIDDEN = 4
 MODULES = {
@@ -73,20 +77,38 @@ def test_nothing_asked_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rnn", "text"),
+    ("rnn", "what"),
     [
-        (nn.RNN(3, 4), "forget_bias: RNN here has no bias of a forget gate; LSTMs with bias have"),
-        (nn.GRU(3, 4), "forget_bias: GRU here has no bias of a forget gate; LSTMs with bias have"),
-        (
-            nn.LSTM(3, 4, bias=False),
-            "forget_bias: LSTM here has no bias of a forget gate; LSTMs with bias have",
-        ),
+        (nn.RNN(3, 4), "RNN"),
+        (nn.Linear(3, 4), "Linear"),
+        (nn.LSTM(3, 4, bias=False), "LSTM"),
+        (BiLSTM(3, 4, cell="rnn_relu"), "rnn_relu"),
     ],
 )
-def test_forget_bias_is_refused_where_there_is_none(rnn: nn.Module, text: str) -> None:
+def test_forget_bias_is_refused_where_there_is_none(rnn: nn.Module, what: str) -> None:
     with pytest.raises(ValueError) as refused:
         Initialization(orthogonal=False, forget_bias=1.0, chrono_steps=None).apply(rnn)
-    assert str(refused.value) == text
+    assert str(refused.value) == (
+        f"forget_bias: {what} here has no bias of a gate that keeps the memory; "
+        "an LSTM or a GRU with bias has one"
+    )
+
+
+@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if cell.find_gate("keeps")])
+@pytest.mark.parametrize(
+    "options", [{"forget_bias": 3.0, "chrono_steps": None}, {"forget_bias": None, "chrono_steps": 40}]
+)
+def test_a_forget_bias_lengthens_the_memory_of_every_cell(cell: str, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    rnn, x, lengths = BiLSTM(3, 16, 2, cell=cell), torch.randn(2, 6, 3), torch.tensor([6, 4])
+    before = gate_statistics(trace(rnn, x, lengths))
+    Initialization(orthogonal=False, **options).apply(rnn)
+    after = gate_statistics(trace(rnn, x, lengths))
+    for layer in (0, 1):
+        for direction in ("forward", "backward"):
+            tag = f"layer{layer}/{direction}/memory/kept"
+            assert before[tag] < 0.7
+            assert after[tag] > 0.85
 
 
 def test_two_ways_to_set_one_bias_are_refused() -> None:

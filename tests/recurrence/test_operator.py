@@ -9,6 +9,7 @@ import torch._dynamo.testing
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from seqtrain import recurrence
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence.operator import _layer
 
@@ -53,7 +54,8 @@ def test_operator_is_well_formed(cell: str, packed: bool) -> None:
     x = torch.randn(*(8,) if packed else (4, 2), 3, dtype=torch.float64, requires_grad=True)
     sizes = torch.tensor([2, 2, 2, 1, 1]) if packed else None
     state = [torch.randn(2, 2, 4, dtype=torch.float64) for _ in range(1 if cell == "gru" else 2)]
-    torch.library.opcheck(_layer, (x, sizes, state, list(layer.parameters()), cell, "auto"))
+    names = " ".join(recurrence.CELLS[cell].shapes(3, 4, True))
+    torch.library.opcheck(_layer, (x, sizes, state, list(layer.parameters()), cell, "auto", names))
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -35,7 +35,7 @@ def run_module(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """What the module itself makes of packed sequences: output (batch, time, ...), and its final states."""
     packed = pack_padded_sequence(features, LENGTHS, batch_first=True, enforce_sorted=False)
-    initial = None if state is None else state.h_n if state.c_n is None else tuple(state)
+    initial = None if state is None else state.h_n if state.c_n is None else state.states
     output, final = rnn(packed, initial)
     padded, _ = pad_packed_sequence(output, batch_first=True)
     return padded, final if isinstance(final, tuple) else (final,)
@@ -57,8 +57,7 @@ def test_equals_the_module(name: str, options: dict[str, object]) -> None:
     output, final = run_module(rnn, features)
     traced = trace(rnn, features, LENGTHS)
     torch.testing.assert_close(traced.output, output, **EXACT)
-    states = [state for state in traced.final_state if state is not None]
-    for mine, theirs in zip(states, final, strict=True):
+    for mine, theirs in zip(traced.final_state.states, final, strict=True):
         torch.testing.assert_close(mine, theirs, **EXACT)
     last = torch.cat([direction.h for direction in traced.layers[-1]], dim=-1)
     torch.testing.assert_close(last, output, **EXACT)
@@ -69,7 +68,7 @@ def test_equals_the_module(name: str, options: dict[str, object]) -> None:
 def test_starts_from_the_initial_state(name: str) -> None:
     rnn, features = make(name, num_layers=2, bidirectional=True)
     h_0, c_0 = torch.randn(2, 4, 4, 5, dtype=torch.float64)
-    state = FinalState(h_0, c_0 if "lstm" in name and "gru" not in name else None)
+    state = FinalState(h_0, c_0 if "lstm" in name.removeprefix("bilstm") or name == "lstm" else None)
     output, final = run_module(rnn, features, state)
     traced = trace(rnn, features, LENGTHS, state)
     torch.testing.assert_close(traced.output, output, **EXACT)
@@ -106,15 +105,17 @@ def inside() -> Tensor:
 
 
 @pytest.mark.parametrize("direction", [0, 1])
-@pytest.mark.parametrize("name", ["lstm", *(f"bilstm_{cell}" for cell in CELLS if cell != "gru")])
+@pytest.mark.parametrize("name", ["lstm", *(f"bilstm_{cell}" for cell in CELLS if cell.startswith("lstm"))])
 def test_the_gates_of_an_lstm_explain_its_states(name: str, direction: int) -> None:
     rnn, features = make(name, bidirectional=True)
     traced = trace(rnn, features, LENGTHS).layers[0][direction]
     gates = traced.gates
-    wanted = ["forget", "cell", "output"] if "coupled" in name else ["input", "forget", "cell", "output"]
+    wanted = (
+        ["forget", "candidate", "output"] if "coupled" in name else ["input", "forget", "candidate", "output"]
+    )
     assert list(gates) == wanted
     enters = gates.get("input", (1 - gates["forget"]) * inside())
-    c = gates["forget"] * shift(traced.c, bool(direction)) + enters * gates["cell"]
+    c = gates["forget"] * shift(traced.c, bool(direction)) + enters * gates["candidate"]
     torch.testing.assert_close(traced.c, c, **EXACT)
     if "layernorm" not in name:
         torch.testing.assert_close(traced.h, gates["output"] * traced.c.tanh(), **EXACT)
@@ -126,8 +127,8 @@ def test_the_gates_of_a_gru_explain_its_states(name: str, direction: int) -> Non
     rnn, features = make(name, bidirectional=True)
     traced = trace(rnn, features, LENGTHS).layers[0][direction]
     assert traced.c is None
-    assert list(traced.gates) == ["reset", "update", "new"]
-    update, new = traced.gates["update"], traced.gates["new"]
+    assert list(traced.gates) == ["reset", "update", "candidate"]
+    update, new = traced.gates["update"], traced.gates["candidate"]
     h = (1 - update) * new + update * shift(traced.h, bool(direction))
     torch.testing.assert_close(traced.h, h, **EXACT)
 

@@ -28,7 +28,7 @@ def lstm_gates(rnn: nn.LSTM, sequence: torch.Tensor) -> dict[str, torch.Tensor]:
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         c = f * c + i * g
         h = o * c.tanh()
-        steps.append({"input": i, "forget": f, "cell": g, "output": o})
+        steps.append({"input": i, "forget": f, "candidate": g, "output": o})
     return {name: torch.stack([step[name] for step in steps]) for name in steps[0]}
 
 
@@ -38,14 +38,17 @@ def test_an_lstms_gates_sequence_by_sequence() -> None:
     rnn, x = nn.LSTM(4, 6), features()
     statistics = gate_statistics(trace(rnn, x, LENGTHS))
     each = [lstm_gates(rnn, sequence[:length]) for sequence, length in zip(x, LENGTHS, strict=True)]
-    for name in ("input", "forget", "cell", "output"):
+    for name in ("input", "forget", "candidate", "output"):
         values = torch.cat([gates[name] for gates in each])
-        low, high = (-0.8, 0.8) if name == "cell" else (0.1, 0.9)
+        low, high = (-0.8, 0.8) if name == "candidate" else (0.1, 0.9)
         place = f"layer0/forward/{name}"
         assert statistics[f"{place}/mean"] == pytest.approx(values.mean().item(), rel=1e-4, abs=1e-6)
         assert statistics[f"{place}/low"] == pytest.approx((values < low).float().mean().item())
         assert statistics[f"{place}/high"] == pytest.approx((values > high).float().mean().item())
     forget = torch.cat([gates["forget"] for gates in each])
+    assert statistics["layer0/forward/memory/kept"] == pytest.approx(forget.mean().item(), rel=1e-4)
+    lost = (forget < 0.1).float().mean().item()
+    assert statistics["layer0/forward/memory/lost"] == pytest.approx(lost)
     lengths = -1 / forget.log().mean(dim=0)
     assert statistics["layer0/forward/memory/median"] == pytest.approx(lengths.median().item(), rel=1e-4)
     assert statistics["layer0/forward/memory/longest"] == pytest.approx(lengths.max().item(), rel=1e-4)

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 from event_files import read_scalars
 
+from seqtrain.recurrence import CELLS
 from seqtrain.runs.folder import RunFolder
 from seqtrain.telemetry import layout, training_curves
 from seqtrain.telemetry.layout import build_layout
 from seqtrain.training.train import train
-
-LSTM = ("input", "forget", "cell", "output")
-
 
 OPTIONS = [["model=bilstm"], ["model=rnn", "head.pooling=mean"], ["model=gru", "members=2"]]
 
@@ -36,14 +34,14 @@ def test_every_chart_has_curves_in_a_run(compose, monkeypatch, options: list[str
 
 
 def test_a_group_for_each_layer() -> None:
-    charts = build_layout(num_layers=3, num_directions=1, gates=LSTM)
+    charts = build_layout(num_layers=3, num_directions=1, cell=CELLS["lstm"])
     assert list(charts) == ["training", "layer 0", "layer 1", "layer 2"]
     kind, tags = charts["layer 2"]["h_n: mean between minimum and maximum, forward"]
     assert (kind, tags) == ("Margin", [f"h_n/layer2/forward/{name}" for name in ("mean", "min", "max")])
 
 
 def test_a_chart_for_each_gate_between_0_and_1() -> None:
-    charts = build_layout(num_layers=1, num_directions=1, gates=LSTM)["layer 0"]
+    charts = build_layout(num_layers=1, num_directions=1, cell=CELLS["lstm"])["layer 0"]
     assert [title for title in charts if "gate:" in title] == [
         "input gate: mean",
         "forget gate: mean",
@@ -52,7 +50,9 @@ def test_a_chart_for_each_gate_between_0_and_1() -> None:
 
 
 def test_a_band_for_each_member() -> None:
-    charts = build_layout(1, num_directions=2, gates=(), members=("member0/", "member1/"))["layer 0"]
+    charts = build_layout(1, num_directions=2, cell=CELLS["rnn_tanh"], members=("member0/", "member1/"))[
+        "layer 0"
+    ]
     titles = [title.rpartition("maximum, ")[2] for title in charts if "maximum" in title]
     assert titles == [f"member{number}, {name}" for number in (0, 1) for name in ("forward", "backward")]
     _, tags = charts["h_n: mean between minimum and maximum, member1, backward"]
@@ -60,5 +60,5 @@ def test_a_band_for_each_member() -> None:
 
 
 def test_a_backbone_of_its_own_kind_has_states_alone() -> None:
-    charts = build_layout(num_layers=1, num_directions=1, gates=None)["layer 0"]
+    charts = build_layout(num_layers=1, num_directions=1, cell=None)["layer 0"]
     assert all(title.startswith("h_n: ") for title in charts)

@@ -23,8 +23,9 @@ def test_gates_and_gradients_come_after_validations_and_figures_at_the_end(compo
     scalars = {tag: v for tag, v in read_scalars(folder).items() if tag.startswith(("gates", "gradients"))}
     places = [f"layer0/{direction}" for direction in ("forward", "backward")]
     names = ("mean", "low", "high")
-    gates = [f"{gate}/{name}" for gate in ("input", "forget", "cell", "output") for name in names]
-    expected = {f"gates/{p}/{g}" for p in places for g in (*gates, "memory/median", "memory/longest")}
+    gates = [f"{gate}/{name}" for gate in ("input", "forget", "candidate", "output") for name in names]
+    memory = [f"memory/{name}" for name in ("kept", "lost", "median", "longest")]
+    expected = {f"gates/{p}/{g}" for p in places for g in (*gates, *memory)}
     expected |= {
         f"gradients/{p}/{g}"
         for p in places

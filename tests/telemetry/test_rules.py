@@ -9,8 +9,8 @@ SICK = {
     "gradients/layer1/backward/growth": (5e5, "gradients explode in layer1, backward", "5.0e+05"),
     "h_n/layer0/forward/saturation": (0.72, "units are saturated in layer0, forward", "72%"),
     "h_n/member1/layer0/forward/dead": (0.4, "units are dead in member1, layer0, forward", "40%"),
-    "gates/layer0/forward/forget/low": (0.97, "stuck near 0 in layer0, forward", "97%"),
-    "gates/layer0/forward/update/mean": (0.99999, "stuck at 1 in layer0, forward", "0.99999"),
+    "gates/layer0/forward/memory/lost": (0.97, "nothing is remembered in layer0, forward", "97%"),
+    "gates/layer0/forward/memory/kept": (0.99999, "nothing is forgotten in layer0, forward", "0.99999"),
 }
 HEALTHY = {
     "gradients/layer0/forward/ratio": 2e-4,
@@ -18,8 +18,9 @@ HEALTHY = {
     "gradients/layer1/backward/growth": 80.0,
     "h_n/layer0/forward/saturation": 0.3,
     "h_n/layer0/forward/dead": 0.1,
-    "gates/layer0/forward/forget/low": 0.5,
-    "gates/layer0/forward/forget/mean": 0.99,
+    "gates/layer0/forward/memory/lost": 0.5,
+    "gates/layer0/forward/memory/kept": 0.99,
+    "gates/layer0/forward/memory/longest": 1e6,
     "gates/layer0/forward/output/low": 1.0,  # no gate that keeps the memory
 }
 

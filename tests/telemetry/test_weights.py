@@ -7,21 +7,21 @@ import torch
 from event_files import read_scalars
 
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence import CELLS
 from seqtrain.recurrence.trace import trace
 from seqtrain.runs.folder import RunFolder
-from seqtrain.telemetry.weights import GATES
 from seqtrain.training.train import train
 
 # Gates that another gate changes within a step: through the normalisation of all of them, the cell state that
 # the output gate looks at, and the reset state.
 SIDE_EFFECTS = {
-    "lstm_layernorm": ("input", "forget", "cell", "output"),
+    "lstm_layernorm": ("input", "forget", "candidate", "output"),
     "lstm_peephole": ("output",),
-    "gru": ("new",),
+    "gru": ("candidate",),
 }
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if cell.gates])
 def test_the_rows_of_a_gate_move_that_gate_first(cell: str) -> None:
     """A bias added to one block of rows changes the gate of that name at the first step, and no other."""
     torch.manual_seed(0)
@@ -29,7 +29,7 @@ def test_the_rows_of_a_gate_move_that_gate_first(cell: str) -> None:
     x, length = torch.randn(1, 1, 3), torch.tensor([1])
     with torch.no_grad():
         before = trace(rnn, x, length).layers[0][0].gates
-        for number, name in enumerate(GATES[cell]):
+        for number, name in enumerate(CELLS[cell].find_blocks("weight_ih")):
             changed = BiLSTM(3, 4, bidirectional=False, cell=cell)
             changed.load_state_dict(rnn.state_dict())
             changed.weight_ih_l0[number * 4 : (number + 1) * 4] += 1.0
@@ -47,7 +47,7 @@ def test_norms_gradients_and_updates_of_a_run(compose) -> None:
     train(cfg, RunFolder(cfg.run_dir))
     scalars = {tag: values for tag, values in read_scalars(Path(cfg.run_dir)).items() if "weights/" in tag}
     matrices = [f"weights/layer0/forward/{matrix}" for matrix in ("W_ih", "W_hh")]
-    blocks = [f"{matrix}/{gate}" for matrix in matrices for gate in GATES["lstm"]]
+    blocks = [f"{matrix}/{gate}" for matrix in matrices for gate in CELLS["lstm"].find_blocks("weight_hh")]
     assert set(scalars) == {f"{b}/{name}" for b in blocks for name in ("norm", "gradient_norm", "update")}
     for block in blocks:
         assert list(scalars[f"{block}/norm"]) == [1, 7]

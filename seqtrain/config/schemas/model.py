@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Annotated, Literal
 
 from seqtrain.config.schemas.schema import OPTIONAL, Size, Tree, describes, schema_at
-from seqtrain.config.schemas.values import Count, Natural, NonNegative, Range, Share
+from seqtrain.config.schemas.values import Count, Natural, NonNegative, OneOf, Range, Share
+from seqtrain.recurrence.cells import CELLS
+
+CELL = OneOf(lambda: CELLS, "a cell of your own is known once plugins=[...] names its package")
 
 
 @describes("encoder", "seqtrain.model.VectorEncoder", inputs="vectors")
@@ -60,16 +64,19 @@ class Recurrent:
     bidirectional: bool = OPTIONAL
 
     @classmethod
-    def num_gates(cls, _: Tree) -> int:
-        return 1
+    def cell_of(cls, node: Tree) -> str:
+        return f"rnn_{node.get('nonlinearity', 'tanh')}"
 
     @classmethod
     def num_parameters(cls, node: Tree, input_size: int) -> int:
-        """Those of the weight matrices; biases are left out."""
+        """Those of the weights; biases are left out."""
         hidden, layers = node["hidden_size"], node.get("num_layers", 1)
         directions = 2 if node.get("bidirectional", cls is BiLSTM) else 1
-        inputs = input_size + (layers - 1) * directions * hidden
-        return int(directions * cls.num_gates(node) * hidden * (inputs + layers * hidden))
+
+        def count(size: int) -> int:
+            return sum(map(prod, CELLS[cls.cell_of(node)].shapes(size, hidden, bias=False).values()))
+
+        return int(directions * (count(input_size) + (layers - 1) * count(directions * hidden)))
 
     @staticmethod
     def idle(node: Tree) -> Iterator[str]:
@@ -88,25 +95,25 @@ class RNN(Recurrent):
 @describes("model", "torch.nn.LSTM")
 class LSTM(Recurrent):
     @classmethod
-    def num_gates(cls, _: Tree) -> int:
-        return 4
+    def cell_of(cls, _: Tree) -> str:
+        return "lstm"
 
 
 @describes("model", "torch.nn.GRU")
 class GRU(Recurrent):
     @classmethod
-    def num_gates(cls, _: Tree) -> int:
-        return 3
+    def cell_of(cls, _: Tree) -> str:
+        return "gru"
 
 
 @describes("model", "seqtrain.model.BiLSTM")
 class BiLSTM(Recurrent):
-    cell: Literal["lstm", "lstm_layernorm", "lstm_peephole", "lstm_coupled", "gru"] = OPTIONAL
+    cell: Annotated[str, CELL] = OPTIONAL
     backend: Literal["auto", "reference", "native", "eager", "triton"] = OPTIONAL
 
     @classmethod
-    def num_gates(cls, node: Tree) -> int:
-        return 3 if node.get("cell") in ("gru", "lstm_coupled") else 4
+    def cell_of(cls, node: Tree) -> str:
+        return str(node.get("cell", "lstm"))
 
 
 class Head:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -49,6 +50,20 @@ class Pattern:
 
     def __str__(self) -> str:
         return self.form if self.form.startswith("of ") else f"of the form {self.form}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The names of a registry, asked whenever a value is checked: plugins may have added some.
+
+    `remedy` is what to do about a name that is not among them.
+    """
+
+    names: Callable[[], Iterable[str]]
+    remedy: str
+
+    def __contains__(self, text: str) -> bool:
+        return text in self.names()
 
 
 class Node:
@@ -120,6 +135,8 @@ def describe(kind: Any) -> str:
     if isinstance(kind, type) and kind in SIMPLE:
         return SIMPLE[kind]
     origin, arguments = get_origin(kind), get_args(kind)
+    if words := _choices(kind):
+        return f"one of {', '.join(words)}"
     if origin is Annotated:
         return " ".join([describe(arguments[0]), *map(str, _limits(kind))])
     if origin in (Union, UnionType):
@@ -139,6 +156,8 @@ def describe(kind: Any) -> str:
 
 def words_of(kind: Any) -> list[str]:
     """The words that a value of this kind may be, where there are only some."""
+    if words := _choices(kind):
+        return words
     if get_origin(kind) is Literal:
         return [word for word in get_args(kind) if isinstance(word, str)]
     if get_origin(kind) in (Union, UnionType):
@@ -146,8 +165,20 @@ def words_of(kind: Any) -> list[str]:
     return []
 
 
-def _limits(kind: Any) -> list[Range | Pattern]:
-    return [note for note in get_args(kind)[1:] if isinstance(note, (Range, Pattern))]
+def remedy_of(kind: Any) -> str:
+    """What to do where a value of this kind is not among the names that are known; "" where nothing helps."""
+    remedies = [note.remedy for note in _limits(kind) if isinstance(note, OneOf)]
+    return "".join(remedies)
+
+
+def _choices(kind: Any) -> list[str]:
+    return [name for note in _limits(kind) if isinstance(note, OneOf) for name in note.names()]
+
+
+def _limits(kind: Any) -> list[Range | Pattern | OneOf]:
+    if get_origin(kind) is not Annotated:
+        return []
+    return [note for note in get_args(kind)[1:] if isinstance(note, (Range, Pattern, OneOf))]
 
 
 def _is_simple(kind: Any, value: Any) -> bool:

@@ -51,7 +51,7 @@ async function decodeStates() {
   }));
 }
 
-// Gates, cell and gradient of one example, decoded when they are first asked for; null where the file lacks them.
+// Other states, gates and gradient of one example, decoded when they are first asked for; null where the file lacks them.
 async function detailsOf(example) {
   if (example.details && !example.decoded) {
     example.decoded = new Parts(await inflate(example.details), detailNames, example.steps);

@@ -1,7 +1,10 @@
-// View: one sequence, with gates, cell and gradient over its steps.
+// View: one sequence, with states, gates and gradient over its steps.
 
-const GATE_COLOURS = { input: "#009e73", forget: "#0072b2", output: "#d55e00", cell: "#cc79a7", reset: "#009e73", update: "#0072b2", new: "#cc79a7" };
-const DASHED = new Set(["cell", "new"]);
+const MEMORY_COLOURS = { keeps: "#0072b2", replaces: "#0072b2", writes: "#009e73" };
+const OTHER_COLOURS = ["#d55e00", "#e69f00", "#56b4e9", "#444444"]; // of gates that do not act on the memory
+const CANDIDATE_COLOUR = "#cc79a7";
+const STATE_COLOURS = ["#000000", "#d55e00", "#009e73", "#0072b2"];
+const isCandidate = (gate) => gate.kind !== "sigmoid";
 
 function exampleView() {
   const place = unitPlace();
@@ -25,23 +28,40 @@ function exampleNote(sequence) {
 }
 
 function unitPanel(sequence, place, details) {
-  const states = [{ name: "h", colour: "#000000", values: sequence.states.series("h", place) }];
-  if (details?.names.includes("c")) states.push({ name: "c", colour: "#d55e00", dash: true, values: details.series("c", place) });
-  const gates = (details?.names ?? []).filter((name) => name !== "c" && name !== "gradient");
+  const gates = details ? run.gates : [];
+  const isState = (name) => name !== "gradient" && !run.gates.some((gate) => gate.name === name);
+  const names = ["h", ...(details?.names ?? []).filter(isState)];
+  const states = names.map((name, index) => ({
+    name, colour: STATE_COLOURS[index % STATE_COLOURS.length], dash: index > 0, values: (index ? details : sequence.states).series(name, place),
+  }));
   return panel(
     `Unit ${place.unit}, ${laneName(place)}`, place.direction === 1 ? "This direction reads from the end to the start." : null,
-    stepChart({ title: details?.names.includes("c") ? "State h and cell c" : "State h", sequence, series: states, marks: [Plot.ruleY([0], { stroke: "#999" })] }),
+    stepChart({ title: names.length > 1 ? `States ${names.join(" and ")}` : "State h", sequence, series: states, marks: [Plot.ruleY([0], { stroke: "#999" })] }),
     gates.length ? stepChart({
-      title: "Gates", note: gateNote(gates), sequence, y: { domain: gates.some((name) => DASHED.has(name)) ? [-1, 1] : [0, 1] },
-      series: gates.map((name) => ({ name, colour: GATE_COLOURS[name], dash: DASHED.has(name), values: details.series(name, place) })),
+      title: "Gates", note: gateNote(gates), sequence, y: gateScale(gates),
+      series: gates.map((gate) => ({ name: gate.name, colour: colourOfGate(gate, gates), dash: isCandidate(gate), values: details.series(gate.name, place) })),
       marks: [Plot.ruleY([0, 1], { stroke: "#bbb" })],
     }) : null,
   );
 }
 
+function colourOfGate(gate, gates) {
+  if (isCandidate(gate)) return CANDIDATE_COLOUR;
+  const others = gates.filter((each) => !isCandidate(each) && !each.memory);
+  return MEMORY_COLOURS[gate.memory] ?? OTHER_COLOURS[others.indexOf(gate) % OTHER_COLOURS.length];
+}
+
+function gateScale(gates) {
+  if (gates.some((gate) => gate.kind === "linear")) return {}; // a value without bounds
+  return { domain: gates.some(isCandidate) ? [-1, 1] : [0, 1] };
+}
+
+const MEMORY_NOTES = { keeps: "keeps the memory", replaces: "replaces the memory", writes: "writes the candidate to it" };
+
 function gateNote(gates) {
-  if (gates.includes("update")) return "An update gate near 1 keeps the old state; new is what would replace it.";
-  return "A forget gate near 1 keeps the cell; cell (dashed) is what the input gate lets in.";
+  const notes = gates.filter((gate) => gate.memory).map((gate) => `${gate.name} near 1 ${MEMORY_NOTES[gate.memory]}`);
+  if (gates.some(isCandidate)) notes.push("the candidate is dashed");
+  return notes.length ? `${notes.join("; ")}.` : null;
 }
 
 function gradientPanel(sequence, place, details) {
@@ -69,7 +89,7 @@ function reachFigure(sequence, place, reach) {
 
 function missing() {
   const number = examples.filter((each) => each.details).length;
-  return panel("Gates, cell and gradient", `To keep the file small, it holds these for the first ${number} examples only. Give text= or input= for others, or a smaller number of examples.`);
+  return panel("States, gates and gradient", `To keep the file small, it holds these for the first ${number} examples only. Give text= or input= for others, or a smaller number of examples.`);
 }
 
 function mapPanel(sequence, place) {

@@ -113,7 +113,7 @@ function sequencesPanel(place) {
   const list = sortedSequences(place);
   const rows = list.slice(0, shown).map((index) => el(
     "li", {},
-    el("button", { type: "button", class: "open", "data-key": `open-${index}`, title: "show gates, cell and gradient", onclick: () => choose({ example: index, view: "example" }) }, examples[index].name),
+    el("button", { type: "button", class: "open", "data-key": `open-${index}`, title: "show states, gates and gradient", onclick: () => choose({ example: index, view: "example" }) }, examples[index].name),
     sequenceElement(examples[index], (step) => h(examples[index], place, step), { limit }),
   ));
   return panel(

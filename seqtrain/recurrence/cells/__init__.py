@@ -1,18 +1,17 @@
-"""The cells, one file each: their equations, parameters and where they were published.
+"""The cells, one file each: all that anyone asks about them.
 
-To add one, write a class with the members of `Cell` and enter it in CELLS. The engines run it
-as it is: stacked, packed, in both directions, with gradients of any order.
+To add one, write a subclass of `Cell` with `@register_cell` above it: in a file of this folder, or in a
+plugin (docs/extending.md). Everything else asks the cell; the engines run it stacked, packed and in both
+directions, with gradients of any order.
 """
 
-from seqtrain.recurrence.cells.cell import Cell, Gates, Shapes, State, Weights
-from seqtrain.recurrence.cells.gru import GRU
-from seqtrain.recurrence.cells.lstm import LSTM
-from seqtrain.recurrence.cells.lstm_coupled import CoupledLSTM
-from seqtrain.recurrence.cells.lstm_layernorm import LayerNormLSTM
-from seqtrain.recurrence.cells.lstm_peephole import PeepholeLSTM
-from seqtrain.recurrence.cells.rnn import RNN
+from importlib import import_module
+from pkgutil import iter_modules
 
-_ALL: tuple[Cell, ...] = (LSTM(), LayerNormLSTM(), PeepholeLSTM(), CoupledLSTM(), GRU())
-CELLS = {cell.name: cell for cell in _ALL}
+from seqtrain.recurrence.cells.cell import Cell, Gate, GateValues, OnnxNode, Shapes, State, Weights
+from seqtrain.recurrence.cells.registry import CELLS, register_cell
 
-__all__ = ["CELLS", "RNN", "Cell", "Gates", "Shapes", "State", "Weights"]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["CELLS", "Cell", "Gate", "GateValues", "OnnxNode", "Shapes", "State", "Weights", "register_cell"]

@@ -1,18 +1,65 @@
-"""The interface of a cell."""
+"""What a cell declares.
 
+The modules of this package import torch for type checkers only: the configuration asks a cell for its name
+and its shapes before torch is imported.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Weights: TypeAlias = Mapping[str, Tensor]
-State: TypeAlias = tuple[Tensor, ...]
-Gates: TypeAlias = dict[str, Tensor]
+Weights: TypeAlias = "Mapping[str, Tensor]"
+State: TypeAlias = "tuple[Tensor, ...]"
+GateValues: TypeAlias = "dict[str, Tensor]"
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 
-class FastWeights(dict[str, Tensor]):
+@dataclass(frozen=True)
+class Gate:
+    """A value that a step computes for every unit on its way to the next state.
+
+    Args:
+        name: how tags, figures and pages call it; "candidate" is what would be written to the memory.
+        kind: "sigmoid" for values from 0 to 1, "tanh" for values from -1 to 1, "linear" for any.
+        memory: what its value is a share of: of the memory before, which this step "keeps" or "replaces"; or
+            of the candidate, which it "writes". None for a gate that does not act on the memory.
+    """
+
+    name: str
+    kind: Literal["sigmoid", "tanh", "linear"] = "sigmoid"
+    memory: Literal["keeps", "replaces", "writes"] | None = None
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """The ONNX operator that computes a cell with the parameters of torch's layers.
+
+    Args:
+        operator: its name.
+        blocks: for each block of H rows that ONNX expects, the place of that block in the cell's weights.
+        attributes: of the node, where they differ from the operator's defaults.
+        activations: of one direction, where they are not the operator's defaults.
+    """
+
+    operator: str
+    blocks: tuple[int, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    activations: tuple[str, ...] = ()
+
+    def all_attributes(self, num_directions: int) -> dict[str, Any]:
+        attributes = dict(self.attributes)
+        if self.activations:
+            attributes["activations"] = list(self.activations * num_directions)
+        return attributes
+
+
+class FastWeights(dict[str, "Tensor"]):
     """The weights of a layer, D in front of each, with products that an engine has for them."""
 
     def multiply_input(self, x: Tensor) -> Tensor:
@@ -24,35 +71,61 @@ class FastWeights(dict[str, Tensor]):
         raise NotImplementedError
 
 
-class Cell(Protocol):
-    """One step of a recurrence, for all directions at once.
+class Cell(ABC):
+    """One step of a recurrence, for all directions at once, and all that anyone asks about it.
 
     Letters: D directions, N rows of all steps, b rows alive at this step, I and H features in and out,
     G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`. Products by
     `multiply_input` and `multiply_state` are the fastest.
+
+    Only `name` and `step` have no default. The names weight_ih, weight_hh, bias_ih and bias_hh are kept for
+    what they are in torch's layers.
     """
 
-    name: str
-    state_names: tuple[str, ...]
-    """("h", "c") or ("h",); the first one is the output."""
-    constants: Mapping[str, float]
-    """Parameters that start at a constant. All others start uniformly in +-1/sqrt(H), as in torch."""
+    name: ClassVar[str]
+    """What selects the cell: `BiLSTM(cell=...)`, `model.cell=...`."""
+    gates: ClassVar[tuple[Gate, ...]] = ()
+    """Those that `step` returns, in its order, which is also that of their blocks of H rows in weights."""
+    constants: ClassVar[Mapping[str, float]] = {}
+    """Parameters that start at a constant."""
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Parameters that start uniformly between two numbers. All others do in +-1/sqrt(H), as in torch."""
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
+    """The parameters whose sum is added to every gate before its nonlinearity."""
+    onnx: ClassVar[OnnxNode | None] = None
+    """None where ONNX has no operator with these equations."""
+
+    def state_sizes(self, hidden_size: int) -> dict[str, int]:
+        """The size of each state by its name; the first one, of hidden_size, is the output."""
+        return {"h": hidden_size}
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
-        """Parameters of one direction of one layer, in torch's order and with its names."""
-        ...
+        """Parameters of one direction of one layer, in their order, by torch's names where it has them."""
+        return linear_shapes(max(1, len(self.gates)), input_size, hidden_size, bias)
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        """All that does not depend on the state, for the whole sequence: (D, N, I) to (D, N, G * H)."""
-        ...
+        """All that does not depend on the state, for the whole sequence: (D, N, I) to (D, N, any size)."""
+        return add_bias(multiply_input(x, weights), weights, *self.biases)
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
-        """One step: `projected` (D, b, G * H) and each state (D, b, H) to the next states (D, b, H).
+    @abstractmethod
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
+        """One step: rows (D, b, any size) of `project` and each state (D, b, size) to the next states.
 
-        Also returns the gates after their nonlinearity, (D, b, H) each: of "input", "forget", "cell" and
-        "output" or "reset", "update" and "new" those that the cell has.
+        Also returns the values of the `gates` by name, after their nonlinearity, (D, b, H) each.
         """
-        ...
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        return tuple(self.state_sizes(1))
+
+    def find_gate(self, memory: str) -> Gate | None:
+        """The gate that does this to the memory, see `Gate`; None where the cell has none."""
+        return next((gate for gate in self.gates if gate.memory == memory), None)
+
+    def find_blocks(self, parameter: str) -> tuple[str, ...]:
+        """The gates whose H rows each make up a parameter, from top to bottom; none where they do not."""
+        rows = self.shapes(1, 1, True).get(parameter, (0,))[0]
+        return tuple(gate.name for gate in self.gates) if rows == len(self.gates) else ()
 
 
 def linear_shapes(num_gates: int, input_size: int, hidden_size: int, bias: bool) -> Shapes:
@@ -76,7 +149,7 @@ def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) ->
     if isinstance(weights, FastWeights):
         return weights.multiply_state(h, addend)
     matrix = weights["weight_hh"].mT
-    return torch.bmm(h, matrix) if addend is None else torch.baddbmm(addend, h, matrix)
+    return h.bmm(matrix) if addend is None else addend.baddbmm(h, matrix)
 
 
 def add_bias(gates: Tensor, weights: Weights, *names: str) -> Tensor:

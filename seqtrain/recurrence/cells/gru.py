@@ -1,23 +1,28 @@
 """The gated recurrent unit of torch.nn.GRU (Cho et al. 2014, arXiv 1406.1078)."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from seqtrain.recurrence.cells.cell import (
-    Gates,
-    Shapes,
+    Cell,
+    Gate,
+    GateValues,
+    OnnxNode,
     State,
     Weights,
     add_bias,
-    linear_shapes,
     multiply_input,
     multiply_state,
 )
+from seqtrain.recurrence.cells.registry import register_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class GRU:
+@register_cell
+class GRU(Cell):
     """No cell state: h is all that is kept. As in torch, the reset gate acts after the product:
 
     r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
@@ -27,22 +32,20 @@ class GRU:
     """
 
     name = "gru"
-    state_names: tuple[str, ...] = ("h",)
-    constants: Mapping[str, float] = {}
-
-    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
-        return linear_shapes(3, input_size, hidden_size, bias)
+    gates = (Gate("reset"), Gate("update", memory="keeps"), Gate("candidate", "tanh"))
+    # update, reset, candidate; the reset gate acts after the product
+    onnx = OnnxNode("GRU", (1, 0, 2), {"linear_before_reset": 1})
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
         return add_bias(multiply_input(x, weights), weights, "bias_ih")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         (h,) = state
         recurrent = add_bias(multiply_state(h, weights), weights, "bias_hh")
         x_r, x_z, x_n = projected.chunk(3, -1)
         h_r, h_z, h_n = recurrent.chunk(3, -1)
         r = (x_r + h_r).sigmoid()
         z = (x_z + h_z).sigmoid()
-        n = torch.addcmul(x_n, r, h_n).tanh()
-        next_h = torch.lerp(n, h, z)  # (1 - z) n + z h
-        return (next_h,), {"reset": r, "update": z, "new": n}
+        n = x_n.addcmul(r, h_n).tanh()
+        next_h = n.lerp(h, z)  # (1 - z) n + z h
+        return (next_h,), {"reset": r, "update": z, "candidate": n}

@@ -1,22 +1,18 @@
 """The LSTM of torch.nn.LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from seqtrain.recurrence.cells.cell import (
-    Gates,
-    Shapes,
-    State,
-    Weights,
-    add_bias,
-    linear_shapes,
-    multiply_input,
-    multiply_state,
-)
+from seqtrain.recurrence.cells.cell import Cell, Gate, GateValues, OnnxNode, State, Weights, multiply_state
+from seqtrain.recurrence.cells.registry import register_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class LSTM:
+@register_cell
+class LSTM(Cell):
     """Long short-term memory:
 
     i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)
@@ -28,18 +24,20 @@ class LSTM:
     """
 
     name = "lstm"
-    state_names: tuple[str, ...] = ("h", "c")
-    constants: Mapping[str, float] = {}
+    gates = (
+        Gate("input", memory="writes"),
+        Gate("forget", memory="keeps"),
+        Gate("candidate", "tanh"),
+        Gate("output"),
+    )
+    onnx = OnnxNode("LSTM", (0, 3, 1, 2))  # input, output, forget, candidate
 
-    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
-        return linear_shapes(4, input_size, hidden_size, bias)
+    def state_sizes(self, hidden_size: int) -> dict[str, int]:
+        return {"h": hidden_size, "c": hidden_size}
 
-    def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
-
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state
         i, f, g, o = multiply_state(h, weights, projected).chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         c = f * c + i * g
-        return (o * c.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}
+        return (o * c.tanh(), c), {"input": i, "forget": f, "candidate": g, "output": o}

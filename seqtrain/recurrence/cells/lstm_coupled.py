@@ -1,23 +1,18 @@
 """The LSTM with coupled input and forget gates (CIFG in Greff et al. 2017, arXiv 1503.04069)."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from seqtrain.recurrence.cells.cell import (
-    Gates,
-    Shapes,
-    State,
-    Weights,
-    add_bias,
-    linear_shapes,
-    multiply_input,
-    multiply_state,
-)
+from seqtrain.recurrence.cells.cell import Cell, Gate, GateValues, State, Weights, multiply_state
+from seqtrain.recurrence.cells.registry import register_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class CoupledLSTM:
+@register_cell
+class CoupledLSTM(Cell):
     """What is forgotten makes room for what is written, i = 1 - f, so that a quarter of the weights goes:
 
     f = sigmoid(W_if x + b_if + W_hf h + b_hf)
@@ -28,18 +23,14 @@ class CoupledLSTM:
     """
 
     name = "lstm_coupled"
-    state_names: tuple[str, ...] = ("h", "c")
-    constants: Mapping[str, float] = {}
+    gates = (Gate("forget", memory="keeps"), Gate("candidate", "tanh"), Gate("output"))
 
-    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
-        return linear_shapes(3, input_size, hidden_size, bias)
+    def state_sizes(self, hidden_size: int) -> dict[str, int]:
+        return {"h": hidden_size, "c": hidden_size}
 
-    def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
-
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state
         f, g, o = multiply_state(h, weights, projected).chunk(3, -1)
         f, g, o = f.sigmoid(), g.tanh(), o.sigmoid()
-        c = torch.lerp(g.to(c.dtype), c, f.to(c.dtype))  # f c + (1 - f) g
-        return (o * c.tanh(), c), {"forget": f, "cell": g, "output": o}
+        c = g.to(c.dtype).lerp(c, f.to(c.dtype))  # f c + (1 - f) g
+        return (o * c.tanh(), c), {"forget": f, "candidate": g, "output": o}

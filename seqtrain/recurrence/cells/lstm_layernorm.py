@@ -1,13 +1,14 @@
 """The LSTM with layer normalisation (Ba, Kiros and Hinton 2016, arXiv 1607.06450, equations 20 to 22)."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from seqtrain.recurrence.cells.cell import (
-    Gates,
+    Cell,
+    Gate,
+    GateValues,
     Shapes,
     State,
     Weights,
@@ -16,9 +17,14 @@ from seqtrain.recurrence.cells.cell import (
     multiply_input,
     multiply_state,
 )
+from seqtrain.recurrence.cells.registry import register_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class LayerNormLSTM:
+@register_cell
+class LayerNormLSTM(Cell):
     """Both products and the cell state on its way out are normalised, each over its own features:
 
     i, f, g, o = split(LN(W_ih x) + LN(W_hh h))     with gains weight_norm_*, offsets bias_*
@@ -27,13 +33,21 @@ class LayerNormLSTM:
     """
 
     name = "lstm_layernorm"
-    state_names: tuple[str, ...] = ("h", "c")
-    constants: Mapping[str, float] = {
+    gates = (
+        Gate("input", memory="writes"),
+        Gate("forget", memory="keeps"),
+        Gate("candidate", "tanh"),
+        Gate("output"),
+    )
+    constants: ClassVar[Mapping[str, float]] = {
         "weight_norm_ih": 1.0,
         "weight_norm_hh": 1.0,
         "weight_norm_c": 1.0,
         "bias_norm_c": 0.0,
     }
+
+    def state_sizes(self, hidden_size: int) -> dict[str, int]:
+        return {"h": hidden_size, "c": hidden_size}
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
         shapes = linear_shapes(4, input_size, hidden_size, bias)
@@ -45,17 +59,19 @@ class LayerNormLSTM:
         normal = _normalise(multiply_input(x, weights))
         return add_bias(normal * weights["weight_norm_ih"].unsqueeze(1), weights, "bias_ih", "bias_hh")
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state
         recurrent = _normalise(multiply_state(h, weights))
-        gates = torch.addcmul(projected, recurrent, weights["weight_norm_hh"].unsqueeze(1))
+        gates = projected.addcmul(recurrent, weights["weight_norm_hh"].unsqueeze(1))
         i, f, g, o = gates.chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         c = f * c + i * g
         out = add_bias(_normalise(c) * weights["weight_norm_c"].unsqueeze(1), weights, "bias_norm_c")
-        return (o * out.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}
+        return (o * out.tanh(), c), {"input": i, "forget": f, "candidate": g, "output": o}
 
 
 def _normalise(x: Tensor) -> Tensor:
     """Mean zero and variance one over the features; gain and offset differ by direction and come after."""
-    return F.layer_norm(x, x.shape[-1:])
+    from torch.nn.functional import layer_norm
+
+    return layer_norm(x, x.shape[-1:])

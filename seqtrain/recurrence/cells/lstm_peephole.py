@@ -1,23 +1,27 @@
 """The LSTM whose gates look at the cell state (Gers, Schraudolph and Schmidhuber 2002, JMLR 3:115-143)."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from seqtrain.recurrence.cells.cell import (
-    Gates,
+    Cell,
+    Gate,
+    GateValues,
     Shapes,
     State,
     Weights,
-    add_bias,
     linear_shapes,
-    multiply_input,
     multiply_state,
 )
+from seqtrain.recurrence.cells.registry import register_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class PeepholeLSTM:
+@register_cell
+class PeepholeLSTM(Cell):
     """Peepholes P are diagonal, one number per unit; the output gate looks at the new state:
 
     i = sigmoid(W_ii x + W_hi h + P_i c + b_i)
@@ -31,22 +35,26 @@ class PeepholeLSTM:
     """
 
     name = "lstm_peephole"
-    state_names: tuple[str, ...] = ("h", "c")
-    constants: Mapping[str, float] = {}
+    gates = (
+        Gate("input", memory="writes"),
+        Gate("forget", memory="keeps"),
+        Gate("candidate", "tanh"),
+        Gate("output"),
+    )
+
+    def state_sizes(self, hidden_size: int) -> dict[str, int]:
+        return {"h": hidden_size, "c": hidden_size}
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
         return linear_shapes(4, input_size, hidden_size, bias) | {"weight_ch": (3 * hidden_size,)}
 
-    def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
-
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state
         peep_i, peep_f, peep_o = weights["weight_ch"].unsqueeze(1).chunk(3, -1)
         i, f, g, o = multiply_state(h, weights, projected).chunk(4, -1)
-        i = torch.addcmul(i, peep_i, c).sigmoid()
-        f = torch.addcmul(f, peep_f, c).sigmoid()
+        i = i.addcmul(peep_i, c).sigmoid()
+        f = f.addcmul(peep_f, c).sigmoid()
         g = g.tanh()
         c = f * c + i * g
-        o = torch.addcmul(o, peep_o, c).sigmoid()
-        return (o * c.tanh(), c), {"input": i, "forget": f, "cell": g, "output": o}
+        o = o.addcmul(peep_o, c).sigmoid()
+        return (o * c.tanh(), c), {"input": i, "forget": f, "candidate": g, "output": o}

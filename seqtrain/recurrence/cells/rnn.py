@@ -1,38 +1,33 @@
 """The simple recurrent network of torch.nn.RNN (Elman 1990, Cognitive Science 14:179-211)."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from seqtrain.recurrence.cells.cell import (
-    Gates,
-    Shapes,
-    State,
-    Weights,
-    add_bias,
-    linear_shapes,
-    multiply_input,
-    multiply_state,
-)
+from seqtrain.recurrence.cells.cell import Cell, GateValues, OnnxNode, State, Weights, multiply_state
+from seqtrain.recurrence.cells.registry import register_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class RNN:
-    """No gates: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh."""
+@register_cell
+class TanhRNN(Cell):
+    """No gates: h' = tanh(W_ih x + b_ih + W_hh h + b_hh)."""
 
-    state_names: tuple[str, ...] = ("h",)
-    constants: Mapping[str, float] = {}
+    name = "rnn_tanh"
+    onnx = OnnxNode("RNN", (0,))
 
-    def __init__(self, nonlinearity: str) -> None:
-        self.name = f"rnn_{nonlinearity}"
-        self.nonlinearity = {"tanh": torch.tanh, "relu": torch.relu}[nonlinearity]
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
+        return (multiply_state(state[0], weights, projected).tanh(),), {}
 
-    def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
-        return linear_shapes(1, input_size, hidden_size, bias)
 
-    def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return add_bias(multiply_input(x, weights), weights, "bias_ih", "bias_hh")
+@register_cell
+class ReluRNN(Cell):
+    """The same with relu in place of tanh."""
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, Gates]:
-        (h,) = state
-        return (self.nonlinearity(multiply_state(h, weights, projected)),), {}
+    name = "rnn_relu"
+    onnx = OnnxNode("RNN", (0,), activations=("Relu",))
+
+    def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
+        return (multiply_state(state[0], weights, projected).relu(),), {}

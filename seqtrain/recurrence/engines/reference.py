@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from seqtrain.recurrence.cells import Cell, Gates, State, Weights
+from seqtrain.recurrence.cells import Cell, GateValues, State, Weights
 from seqtrain.recurrence.walk import PackedWalk
 
 
@@ -21,15 +21,15 @@ def run_layer(
 ) -> tuple[Tensor, State]:
     """The same with `weights` of all directions together, from `stack_weights`."""
     steps = [step for step, _ in run_steps(cell, x, weights, state, walk)]
-    h, *memory = (torch.cat(states, dim=1) for states in zip(*steps, strict=True))
-    final = tuple(walk.take_last(states) for states in (h, *memory))
+    h, *memory = (torch.cat(rows, dim=1) for rows in zip(*steps, strict=True))
+    final = tuple(walk.take_last(rows) for rows in (h, *memory))
     return join_directions(h, walk), final
 
 
 def run_steps(
     cell: Cell, x: Tensor, weights: Weights, state: State, walk: PackedWalk
-) -> Iterator[tuple[State, Gates]]:
-    """Yield the states and gates after each step, (D, b, H) each.
+) -> Iterator[tuple[State, GateValues]]:
+    """Yield the states and the values of the gates after each step, (D, b, size) each.
 
     Each direction in the order in which it meets the rows; each state is the very tensor that the next step
     starts from, so that a gradient with respect to it includes all later steps.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.records import IGNORED
+from seqtrain.recurrence.cells import Gate
 from seqtrain.recurrence.trace import DirectionTrace, Trace
 from seqtrain.spec import ImageInputs, SequenceClasses
 from seqtrain.telemetry.sample import Sample
@@ -18,13 +19,14 @@ class Example:
     """One sequence of a sample: the names of its steps, its inputs, and what the recurrence made of them.
 
     `directions` are those of the last layer, with (time, hidden) tensors on the CPU. `inputs` (features,
-    time) is None for sentences.
+    time) is None for sentences. `gates` are those of the cell.
     """
 
     title: str
     labels: list[str]
     directions: list[DirectionTrace]
     inputs: Tensor | None
+    gates: tuple[Gate, ...]
 
 
 def choose_examples(lengths: Tensor, num: int, most: int = 24) -> list[int]:
@@ -43,9 +45,8 @@ def read_example(sample: Sample, traced: Trace, place: int) -> Example:
     else:
         labels, title = [str(step) for step in range(length)], _name_sequence(sample, place)
     directions = [_cut(part, place, length) for part in traced.layers[-1]]
-    return Example(
-        title, labels, directions, inputs[place, :length].T if isinstance(inputs, Tensor) else None
-    )
+    features = inputs[place, :length].T if isinstance(inputs, Tensor) else None
+    return Example(title, labels, directions, features, traced.cell.gates)
 
 
 def _name_sequence(sample: Sample, place: int) -> str:
@@ -63,5 +64,7 @@ def _cut(part: DirectionTrace, place: int, length: int) -> DirectionTrace:
     def cut(values: Tensor) -> Tensor:
         return values[place, :length].detach().to("cpu", torch.float32)
 
-    gates = {name: cut(gate) for name, gate in part.gates.items()}
-    return DirectionTrace(cut(part.h), None if part.c is None else cut(part.c), gates)
+    states, gates = (
+        {name: cut(values) for name, values in each.items()} for each in (part.states, part.gates)
+    )
+    return DirectionTrace(states, gates)

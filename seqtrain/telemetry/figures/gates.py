@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,7 +17,6 @@ from seqtrain.telemetry.figures.canvas import (
     space_below,
 )
 from seqtrain.telemetry.figures.example import Example
-from seqtrain.telemetry.gates import TANH_GATES
 from seqtrain.telemetry.places import DIRECTIONS
 
 PANEL, GAP, ABOVE = 0.6, 0.14, 0.5  # inches
@@ -24,25 +25,30 @@ PANEL, GAP, ABOVE = 0.6, 0.14, 0.5  # inches
 def draw_gates(example: Example) -> Figure:
     """The mean of each gate of the last layer at each step, with a band that holds 8 of 10 units.
 
-    A panel for each gate, since their bands would cover each other. Gates with tanh are left out: they are
-    candidate values, not gates between 0 and 1.
+    A panel for each gate, since their bands would cover each other. Candidates are left out: they are no
+    gates between 0 and 1.
     """
+    names = names_of_gates(example)
     gates = [
-        (DIRECTIONS[number] if name == next(iter(part.gates)) else "", name, gate)
+        (DIRECTIONS[number] if name == names[0] else "", name, part.gates[name])
         for number, part in enumerate(example.directions)
-        for name, gate in part.gates.items()
-        if name not in TANH_GATES
+        for name in names
     ]
     below, num_directions = space_below(example.labels), len(example.directions)
     bottom = below + (len(gates) - 1) * (PANEL + GAP) + (num_directions - 1) * ABOVE / 2
     figure = new_figure(WIDTH, bottom + PANEL + ABOVE, f"gates of the last layer, {example.title}")
-    colours = dict(zip(dict.fromkeys(name for _, name, _ in gates), COLOURS, strict=False))
+    colours = dict(zip(names, cycle(COLOURS), strict=False))
     for place, (direction, name, gate) in enumerate(gates):
         bottom -= ABOVE / 2 if direction and place else 0
         _draw_gate(figure, bottom, direction, name, gate, colours[name])
         bottom -= PANEL + GAP
     label_steps(figure.axes[-1], example.labels)
     return figure
+
+
+def names_of_gates(example: Example) -> list[str]:
+    """Those with values between 0 and 1, in the cell's order."""
+    return [gate.name for gate in example.gates if gate.kind == "sigmoid"]
 
 
 def _draw_gate(figure: Figure, bottom: float, direction: str, name: str, gate: Tensor, colour: str) -> None:

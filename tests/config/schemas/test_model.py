@@ -4,6 +4,7 @@ from torch import nn
 
 from seqtrain.config.schemas import model
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence import CELLS
 
 
 @pytest.mark.parametrize(
@@ -19,10 +20,11 @@ def test_parameters_are_those_of_the_weight_matrices(
     assert schema.num_parameters(node, 5) == sum(weight.numel() for weight in built.parameters())
 
 
-@pytest.mark.parametrize(("cell", "gates"), [("lstm", 4), ("gru", 3), ("lstm_coupled", 3)])
-def test_gates_of_the_cells_of_a_bilstm(cell: str, gates: int) -> None:
-    assert model.BiLSTM.num_gates({"cell": cell}) == gates
-    assert len(BiLSTM(3, 5, cell=cell).weight_hh_l0) == 5 * gates
+@pytest.mark.parametrize("cell", CELLS)
+def test_parameters_of_the_cells_of_a_bilstm(cell: str) -> None:
+    node = {"hidden_size": 7, "num_layers": 2, "cell": cell}
+    built = BiLSTM(5, bias=False, **node)
+    assert model.BiLSTM.num_parameters(node, 5) == sum(weight.numel() for weight in built.parameters())
 
 
 def test_an_encoder_with_word_vectors_has_a_size_that_the_file_decides() -> None:

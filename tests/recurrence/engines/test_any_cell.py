@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from seqtrain.recurrence import CELLS, PackedWalk, State, Weights
+from seqtrain.recurrence import CELLS, Cell, PackedWalk, State, Weights
 from seqtrain.recurrence.cells.cell import multiply_input
 from seqtrain.recurrence.engines import any_cell, products
 from seqtrain.recurrence.engines.any_cell import any_cell_layer
@@ -197,10 +197,10 @@ def test_small_steps_have_no_product_of_their_own(is_large: bool, monkeypatch: p
 
 
 def test_a_cell_without_a_recurrent_matrix() -> None:
-    class Sum:
+    class Sum(Cell):
         """h' = h + W_ih x."""
 
-        name, state_names, constants = "sum", ("h",), {}
+        name = "sum"
 
         def project(self, x: Tensor, weights: Weights) -> Tensor:
             return multiply_input(x, weights)
