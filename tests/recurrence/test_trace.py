@@ -68,7 +68,7 @@ def test_equals_the_module(name: str, options: dict[str, object]) -> None:
 def test_starts_from_the_initial_state(name: str) -> None:
     rnn, features = make(name, num_layers=2, bidirectional=True)
     h_0, c_0 = torch.randn(2, 4, 4, 5, dtype=torch.float64)
-    state = FinalState(h_0, c_0 if "lstm" in name.removeprefix("bilstm") or name == "lstm" else None)
+    state = FinalState(h_0, c_0 if "c" in CELLS[name.removeprefix("bilstm_")].state_names else None)
     output, final = run_module(rnn, features, state)
     traced = trace(rnn, features, LENGTHS, state)
     torch.testing.assert_close(traced.output, output, **EXACT)

@@ -13,10 +13,11 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.training.train import train
 
 # Gates that another gate changes within a step: through the normalisation of all of them, the cell state that
-# the output gate looks at, and the reset state.
+# the output gate looks at, the reset state, and the share that two gates have of the memory.
 SIDE_EFFECTS = {
     "lstm_layernorm": ("input", "forget", "candidate", "output"),
     "lstm_peephole": ("output",),
+    "minlstm": ("forget", "input"),
     "gru": ("candidate",),
 }
 
