@@ -1,166 +1,115 @@
-"""The first thing to run on a machine with a GPU: are the Triton kernels right there, and what do they cost?
+"""The first thing to run on a GPU: does all that seqtrain does there work?
 
-    python scripts/gpu_check.py              all of it: about ten minutes, most of them in the compiler
-    python scripts/gpu_check.py --part times only one part: errors, or times
-    python scripts/gpu_check.py --dry-run    what can be checked without a GPU, interpreted, on small sizes
+    python scripts/gpu_check.py             # on a GPU; some ten minutes
+    python scripts/gpu_check.py --dry-run   # on a CPU: kernels interpreted, small models
 
-1. Every kernel against float64, over hidden sizes, dtypes, TF32 or not, and ragged lengths; the same bits
-   twice; beside it the error of torch.nn.LSTM. Exit code 1 if a kernel errs more than twice as much and by
-   more than its dtype's resolution.
-2. Registers, spilled registers and shared memory of every kernel that ran.
-3. Median time of a forward pass and of a training step, against torch.nn.LSTM.
+Compiles the Triton kernels, compares them with float64 in every dtype (gpu_cases.py), then trains digits and
+the sample of tagged sentences with lstm and bilstm in bf16-mixed precision, interrupted and resumed
+(gpu_training.py). Each check has a process and a time limit of its own. Prints a table at the end; exit code
+1 where a check fails, 2 where there is no GPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import os
-import statistics
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
 
 import torch
-from gpu_cases import (
-    RESOLUTION,
-    TF32_RESOLUTION,
-    Case,
-    Inputs,
-    correctness_cases,
-    differentiate,
-    draw_input,
-    draw_layer,
-    run_ours,
-    run_torch,
-    timing_cases,
-    worst_error,
-)
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
-SECONDS_PER_CASE = 120
+SCRIPTS = Path(__file__).parent
+COMPILATION_SECONDS = 1800
+SECONDS = 1800  # each case and each run within a check has a limit of its own
 
 
-def set_tf32(allowed: bool) -> None:
-    torch.backends.cudnn.allow_tf32 = allowed
+@dataclass(frozen=True)
+class Result:
+    """How a check ended, and the last line that it printed."""
+
+    name: str
+    outcome: str
+    seconds: float
+    note: str
 
 
-def check(case: Case, device: str) -> bool:
-    faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)  # in case a kernel hangs
-    set_tf32(case.tf32)
-    layer, x = draw_layer(case, device), draw_input(case, device)
-    exact_layer = draw_layer(replace(case, dtype=torch.float32), device).double()
-    with torch.no_grad():
-        for exact, rounded in zip(exact_layer.parameters(), layer.parameters(), strict=True):
-            exact.copy_(rounded)
-    exact_x = PackedSequence(x.data.double(), *x[1:]) if isinstance(x, PackedSequence) else x.double()
-    truth = differentiate(exact_layer, exact_x, run_torch)
-    first = differentiate(layer, x, run_ours)
-    second = differentiate(layer, x, run_ours)
-    repeats = all(torch.equal(left, right) for left, right in zip(first, second, strict=True))
-    mine, theirs = worst_error(first, truth), worst_error(differentiate(layer, x, run_torch), truth)
-    resolution = TF32_RESOLUTION if case.tf32 else RESOLUTION[case.dtype]
-    passed = repeats and mine <= max(2 * theirs, resolution)
-    note = "ok" if passed else "WRONG" if repeats else "NOT REPEATABLE"
-    print(f"{case!s:46}{mine:10.1e}{theirs:10.1e}  {note}", flush=True)
-    return passed
+def list_checks(dry_run: bool) -> Iterator[tuple[str, list[str], int]]:
+    """Name, command and time limit. Compilation comes first: what it leaves on disk, the others only load."""
+    dry = ["--dry-run"] if dry_run else []
+    yield "kernels compile", ["gpu_compile.py", _capability(dry_run)], COMPILATION_SECONDS
+    for dtype in ("float32", "bfloat16", "float16"):
+        yield f"kernels in {dtype}", ["gpu_cases.py", dtype, *dry], SECONDS
+    for task in ("digits", "pos_sample"):
+        for model in ("lstm", "bilstm"):
+            yield f"training {task} {model}", ["gpu_training.py", task, model, *dry], SECONDS
 
 
-def check_all(cases: list[Case], device: str) -> bool:
-    print(f"\n{'largest error relative to float64':46}{'ours':>10}{'nn.LSTM':>10}")
-    results = [check(case, device) for case in cases]
-    print(f"{sum(results)} of {len(results)} right and repeatable")
-    return all(results)
+def _capability(dry_run: bool) -> str:
+    major, minor = (9, 0) if dry_run else torch.cuda.get_device_capability()
+    return f"{major}{minor}"
 
 
-def print_resources() -> None:
-    """What the compiler gave each kernel; a spilled register is a read and a write of memory in each step."""
-    from seqtrain.recurrence.engines.triton import kernels
-
-    print(f"\n{'kernel':16}{'registers':>10}{'spilled':>9}{'shared':>9}  compiled for")
-    for name in ("forward_step", "backward_step"):
-        kernel = getattr(kernels, name)
-        for cache, *_ in kernel.device_caches.values():
-            for key, compiled in cache.items():
-                constants = [str(part) for part in str(key).split("'constexpr', ")[1:]]
-                sizes = ",".join(part.split(")")[0] for part in constants)
-                numbers = (compiled.n_regs, compiled.n_spills, compiled.metadata.shared)
-                print(f"{name:16}{numbers[0]:>10}{numbers[1]:>9}{numbers[2]:>9}  {sizes}")
-
-
-def median_time(run: Callable[[], Any], repeats: int = 20) -> float:
-    """Milliseconds on the GPU, by events, after a warm-up."""
-    for _ in range(3):
-        run()
-    times = []
-    for _ in range(repeats):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        run()
-        end.record()
-        end.synchronize()
-        times.append(begin.elapsed_time(end))
-    return statistics.median(times)
+def run(name: str, arguments: Sequence[str], limit: float) -> Result:
+    """Run one check in a process group of its own, and show what it prints."""
+    print(f"\n== {name}", flush=True)
+    script, *rest = arguments
+    command = [sys.executable, str(SCRIPTS / script), *rest]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    began = time.monotonic()
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        reader = threading.Thread(target=echo, args=(process.stdout, lines))
+        reader.start()
+        outcome = wait(process, limit)
+        reader.join()
+    return Result(name, outcome, time.monotonic() - began, lines[-1] if lines else "")
 
 
-def time_case(case: Case) -> None:
-    faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)
-    set_tf32(case.tf32)
-    layer, x = draw_layer(case, "cuda"), draw_input(case, "cuda")
-
-    def step(run: Callable[[nn.LSTM, Inputs], tuple[Tensor, ...]]) -> None:
-        layer.zero_grad(set_to_none=True)
-        run(layer, x)[0].sum().backward()
-
-    times = []
-    for run in (run_ours, run_torch):
-        with torch.no_grad():
-            times.append(median_time(lambda run=run: run(layer, x)))  # type: ignore[misc]
-        times.append(median_time(lambda run=run: step(run)))  # type: ignore[misc]
-    forward, training, torch_forward, torch_training = times
-    print(
-        f"{case!s:46}{forward:9.3f}{torch_forward:9.3f}{forward / torch_forward:7.2f}"
-        f"{training:12.3f}{torch_training:9.3f}{training / torch_training:7.2f}"
-        f"{1000 * training / case.num_steps:12.2f}",
-        flush=True,
-    )
+def wait(process: subprocess.Popen[str], limit: float) -> str:
+    try:
+        code = process.wait(limit)
+    except BaseException as raised:  # Ctrl-C ends the check with us
+        os.killpg(process.pid, signal.SIGKILL)
+        if not isinstance(raised, subprocess.TimeoutExpired):
+            raise
+        return f"HANGS: no end after {limit:.0f} s"
+    return "ok" if code == 0 else f"FAILED: exit code {code}"
 
 
-def print_times(cases: list[Case]) -> None:
-    print(f"\nmilliseconds, median of 20{'':19}{'forward':>14}{'nn.LSTM':>9}{'ratio':>7}", end="")
-    print(f"{'training':>12}{'nn.LSTM':>9}{'ratio':>7}{'us a step':>12}")
-    for case in cases:
-        time_case(case)
+def echo(stream: IO[str], lines: list[str]) -> None:
+    for line in stream:
+        print(line, end="", flush=True)
+        lines.append(line.strip())
+
+
+def print_table(results: Sequence[Result]) -> None:
+    print(f"\n{'check':28}{'seconds':>8}  result")
+    for result in results:
+        note = result.note if result.outcome == "ok" else f"{result.outcome}; {result.note}"
+        print(f"{result.name:28}{result.seconds:8.0f}  {note}")
+    print(f"{sum(result.outcome == 'ok' for result in results)} of {len(results)} checks passed")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--dry-run", action="store_true", help="interpreted, on the CPU, on small sizes")
-    parser.add_argument("--part", choices=["errors", "times"], help="leave the other one out")
-    arguments = parser.parse_args()
-    dry_run: bool = arguments.dry_run
-    if dry_run:
-        os.environ["TRITON_INTERPRET"] = "1"
-    elif not torch.cuda.is_available():
-        print("There is no GPU here. Add --dry-run to check the kernels, interpreted.", file=sys.stderr)
+    parser.add_argument("--dry-run", action="store_true", help="on a CPU: kernels interpreted, small models")
+    parser.add_argument("--only", default="", metavar="TEXT", help="run the checks whose name holds TEXT")
+    options = parser.parse_args()
+    if not options.dry_run and not torch.cuda.is_available():
+        print("There is no GPU here. Add --dry-run to check what can be checked without.", file=sys.stderr)
         return 2
-    import triton
-
-    print(f"torch {torch.__version__}, triton {triton.__version__}", end="")
-    if not dry_run:
-        print(f", cuDNN {torch.backends.cudnn.version()}, {torch.cuda.get_device_properties(0)}", end="")
-    print()
-    passed = True
-    if arguments.part != "times":
-        passed = check_all(correctness_cases(dry_run), "cpu" if dry_run else "cuda")
-    if arguments.part != "errors" and not dry_run:
-        print_times(timing_cases())
-    faulthandler.cancel_dump_traceback_later()
-    if not dry_run:
-        print_resources()
-    return 0 if passed else 1
+    checks = [check for check in list_checks(options.dry_run) if options.only in check[0]]
+    results = [run(*check) for check in checks]
+    print_table(results)
+    return 0 if all(result.outcome == "ok" for result in results) else 1
 
 
 if __name__ == "__main__":

@@ -13,11 +13,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -108,10 +111,24 @@ def find_fault(kernel: Any, dtype: torch.dtype) -> str | None:
 
 def describe(kernel: Any, dtype: torch.dtype) -> str:
     metadata, number = kernel.metadata, str(dtype).removeprefix("torch.")
-    sizes = f"{len(kernel.asm['cubin']):7} bytes {metadata.shared:6} shared"
-    return (
-        f"sm_{metadata.target.arch} {metadata.name:14}{number:9}{sizes}  {find_fault(kernel, dtype) or 'ok'}"
-    )
+    target = f"sm_{metadata.target.arch}"
+    registers, stack = read_resources(kernel.asm["cubin"])
+    note = find_fault(kernel, dtype) or "ok"
+    return f"{target:8}{metadata.name:15}{number:9}{registers:10}{stack:8}{metadata.shared:8}  {note}"
+
+
+def read_resources(code: bytes) -> tuple[int, int]:
+    """Registers of a thread, and the bytes that it keeps in memory for want of registers."""
+    import triton
+
+    program = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(code)
+        file.flush()
+        output = subprocess.check_output([program, "-res-usage", file.name], text=True)
+    found = re.search(r"REG:(\d+) STACK:(\d+)", output)
+    assert found, output
+    return int(found[1]), int(found[2])
 
 
 def main() -> int:
@@ -123,6 +140,7 @@ def main() -> int:
     os.environ.pop("TRITON_INTERPRET", None)
     import triton
 
+    print(f"{'target':8}{'kernel':15}{'dtype':9}{'registers':>10}{'spilled':>8}{'shared':>8}")
     started_at, faults = time.monotonic(), []
     for capability in capabilities:
         for dtype in DTYPES:

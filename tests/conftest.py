@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import signal
@@ -28,6 +29,20 @@ def one_thread() -> None:
     """Small tensors are no faster with two, and runs are equal bit by bit only with equally many."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> None:
+    """Let Triton interpret our kernels, and no others: it looks at the variable when it meets a kernel."""
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("triton is not installed: no kernels to interpret")
+    if torch.cuda.is_available():
+        pytest.skip("on a GPU the kernels are checked as they are compiled: scripts/gpu_check.py")
+    import triton  # noqa: F401 - its own functions are not to be interpreted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_INTERPRET", "1")
+        import seqtrain.recurrence.engines.triton.kernels  # noqa: F401
 
 
 @pytest.fixture(scope="session")
