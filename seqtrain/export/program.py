@@ -104,6 +104,11 @@ class Scores(nn.Module):
         super().__init__()
         members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
         self._members = nn.ModuleList(Member(each) for each in members)
+        if isinstance(network.head, CRFHead) and type(network.head) is not CRFHead:
+            # What decodes its scores beside the program would take them for those of a CRFHead.
+            raise ConfigError(
+                [f"head: {type(network.head).__name__}, a subclass of CRFHead, cannot be exported"]
+            )
         self._head = network.head
 
     def forward(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:

@@ -193,6 +193,15 @@ class TestRefusals:
         ):
             build_program(network, FEATURES)
 
+    def test_a_subclass_of_the_crf(self) -> None:
+        class SkipCRF(CRFHead):
+            pass
+
+        head = SkipCRF(6, 3, dropout=0.0)
+        network = Network(VectorEncoder(FEATURES), RecurrentBackbone(nn.GRU(5, 6)), head)
+        with pytest.raises(ConfigError, match="head: SkipCRF, a subclass of CRFHead, cannot be exported"):
+            build_program(network, FEATURES)
+
     def test_an_encoder_of_others(self) -> None:
         class Encoder(nn.Module):
             output_size = 5
