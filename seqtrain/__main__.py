@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE.format(commands=_list_commands()), end="")
         return 0
     if given == ["--version"]:
-        print(import_module("seqtrain").__version__)
+        kernel = import_module("seqtrain.recurrence.engines.kernel").describe_kernel()
+        print(f"{import_module('seqtrain').__version__}\nkernel of the recurrence: {kernel}")
         return 0
     name = given.pop(0) if given and _is_word(given[0]) else "train"
     if name not in COMMANDS:

@@ -11,6 +11,7 @@ import pytest
 
 import seqtrain
 from seqtrain.__main__ import COMMANDS, main
+from seqtrain.recurrence.engines.kernel import describe_kernel
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,7 +61,9 @@ def test_without_a_command_it_trains(capsys) -> None:
 
 def test_version(capsys) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"{seqtrain.__version__}\n"
+    assert capsys.readouterr().out == (
+        f"{seqtrain.__version__}\nkernel of the recurrence: {describe_kernel()}\n"
+    )
 
 
 def test_the_version_is_the_one_that_the_changelog_heads() -> None:

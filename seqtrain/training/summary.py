@@ -17,6 +17,7 @@ from seqtrain import __version__
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import printable
 from seqtrain.model import Ensemble
+from seqtrain.recurrence.engines.kernel import describe_kernel
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.table import metrics_table
@@ -50,6 +51,7 @@ def environment(trainer: pl.Trainer) -> dict[str, str]:
         "date": datetime.now(timezone.utc).date().isoformat(),
         "device": _device_name(trainer),
         "processor": _processor_name(),
+        "kernel": describe_kernel(),
         "precision": str(trainer.precision),
         "python": platform.python_version(),
         "torch": torch.__version__,
