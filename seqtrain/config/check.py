@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqtrain.config.fit import find_conflicts, find_mismatches
+from seqtrain.config.fit import find_conflicts, find_mismatches, find_unused
 from seqtrain.config.problems import ConfigError, nearest, not_among, show
 from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
 from seqtrain.config.schemas.schema import Schema
@@ -17,6 +17,18 @@ from seqtrain.config.schemas.values import accepts, coerce, describe, remedy_of,
 from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of
 
 NULLABLE_ROLES = ("callbacks", "logger")
+# What other libraries call a key of ours, of which the spelling is no hint.
+MEANT = {
+    "epochs": "trainer.max_epochs",
+    "num_epochs": "trainer.max_epochs",
+    "n_epochs": "trainer.max_epochs",
+    "steps": "trainer.max_steps",
+    "learning_rate": "optimizer.lr",
+    "batch": "data.batch_size",
+    "layers": "model.num_layers",
+    "hidden": "model.hidden_size",
+    "device": "trainer.accelerator",
+}
 ROOT_ELSEWHERE = {"search": "needs -m: a search starts one run for each trial"}
 
 
@@ -53,6 +65,7 @@ def find_problems(
     plugins: Collection[str],
     choices: Mapping[str, Any] | None = None,
     given: Mapping[str, Schema] | None = None,
+    overridden: Collection[str] = (),
 ) -> list[str]:
     """All problems of a configuration, each as "path: problem".
 
@@ -62,6 +75,7 @@ def find_problems(
             may make cells known.
         choices: the file chosen in each group, if known, for use in messages.
         given: schemas by path for mappings without `_target_`; must include that of the root ("").
+        overridden: the dotted keys that the command line sets; these must have an effect.
     """
     tree = resolved.tree
     schemas = dict(given or {"": ROOT})
@@ -78,7 +92,10 @@ def find_problems(
         if place.path in schemas:
             problems += _check_keys(place, schemas)
     problems += find_mismatches(tree, choices or {})
-    return _without_echoes(problems, resolved.borrowed) or list(find_conflicts(tree))
+    return _without_echoes(problems, resolved.borrowed) or [
+        *find_conflicts(tree),
+        *find_unused(tree, overridden),
+    ]
 
 
 def _without_echoes(problems: list[str], borrowed: Collection[str]) -> list[str]:
@@ -123,7 +140,8 @@ def _schema(place: Place, plugins: Collection[str]) -> Schema:
 
 def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
     schema = schemas[place.path]
-    elsewhere = ROLES[place.role].elsewhere if place.role in ROLES else ROOT_ELSEWHERE
+    role = ROLES[place.role].elsewhere if place.role in ROLES else ROOT_ELSEWHERE
+    elsewhere = {**role, **schema.elsewhere}
     for key, value in list(place.keys.items()):
         path = place.child(key)
         if _is_special(key) or value is UNKNOWN:
@@ -157,7 +175,9 @@ def _explain_unknown(place: Place, key: str, schemas: Mapping[str, Schema]) -> s
     what = f"no such key in {schema.target}" if place.path else "no such key or group"
     meant = nearest(key, schema.kinds)
     owners = [path for path, other in schemas.items() if path and key in other.kinds]
-    if meant and (place.path or not owners):
+    if key in MEANT:
+        hint = f"did you mean {MEANT[key]}?"
+    elif meant and (place.path or not owners):
         hint = f"did you mean {place.child(meant)}?"
     elif len(owners) == 1:
         hint = f"did you mean {owners[0]}.{key}?"

@@ -23,6 +23,7 @@ from seqtrain.config.hydra_node import find_foreign_code, hydra_config_of, witho
 from seqtrain.config.overrides import (
     find_sweep_problems,
     find_value,
+    keys_set_by,
     lay_over,
     parse_overrides,
     without_sweeps,
@@ -83,6 +84,7 @@ class Composition:
         cfg: without Hydra's own node.
         base: what Hydra composed, its own node included; `${hydra:...}` refers to it.
         plugins: packages that classes may be built from besides the built-in ones.
+        overridden: the dotted keys of single values that the command line sets.
         problems: those found while composing.
         is_as_meant: False where an unknown choice left out a file, so that more problems would mislead.
     """
@@ -90,13 +92,16 @@ class Composition:
     cfg: DictConfig
     base: DictConfig
     plugins: Collection[str]
+    overridden: Collection[str] = ()
     problems: Sequence[str] = ()
     is_as_meant: bool = True
 
     @classmethod
     def of_job(cls, cfg: DictConfig, plugins: Collection[str]) -> Composition:
         """What Hydra composed for the job of a sweep that runs now."""
-        return cls(without_hydra(cfg), HydraConfig.instance().cfg, plugins)  # type: ignore[arg-type]
+        base: Any = HydraConfig.instance().cfg
+        overrides, _ = parse_overrides(list(base.hydra.overrides.task))
+        return cls(without_hydra(cfg), base, plugins, keys_set_by(overrides))
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -124,7 +129,7 @@ class Composition:
             resolved = resolve_tree(cfg)
         problems = [*self.problems, *find_foreign_code(self.base.hydra, self.plugins)]
         if self.is_as_meant:
-            problems += find_problems(resolved, self.plugins, self.choices)
+            problems += find_problems(resolved, self.plugins, self.choices, overridden=self.overridden)
         return Checked(resolved.tree, tuple(problems))
 
 
@@ -154,7 +159,7 @@ class Composer:
                 problems.append("hydra.searchpath: not set here; --config-dir=FOLDER adds files of your own")
             elif not override.is_hydra_override() and not self._is_group(override):
                 problems += lay_over(cfg, override)
-        return Composition(cfg, base, self.plugins, problems, is_as_meant)
+        return Composition(cfg, base, self.plugins, keys_set_by(overrides), problems, is_as_meant)
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
         """The composed configuration of a sweep as a whole, including Hydra's own node."""

@@ -6,7 +6,7 @@ What each class goes with stands beside its schema; see `seqtrain.config.schemas
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
@@ -44,7 +44,7 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
 
 def find_conflicts(tree: Tree) -> Iterator[str]:
     """Contradictions in a tree whose keys and values are right one by one, as "path: problem"."""
-    contradictions = [schema.answer("contradictions", node, tree) or () for node, schema in _nodes(tree)]
+    contradictions = [schema.answer("contradictions", node, tree) or () for _, node, schema in _nodes(tree)]
     yield from dict.fromkeys(itertools.chain.from_iterable(contradictions))
     size = _features(tree)
     given = tree["model"].get("input_size")
@@ -53,20 +53,29 @@ def find_conflicts(tree: Tree) -> Iterator[str]:
     yield from find_excess(tree, size.features if size else given)
 
 
+def find_unused(tree: Tree, overridden: Collection[str]) -> Iterator[str]:
+    """The keys among `overridden` that do nothing beside the other values, as "path: problem"."""
+    for path, node, schema in _nodes(tree):
+        for key, why in schema.answer("unused", node, tree) or ():
+            if f"{path}.{key}" in overridden:
+                yield f"{path}.{key}: {why}"
+
+
 def find_warnings(tree: Tree) -> Iterator[str]:
     """Settings of a checked configuration that are allowed and do nothing."""
-    for node, schema in _nodes(tree):
+    for _, node, schema in _nodes(tree):
         yield from schema.answer("idle", node) or ()
 
 
-def _nodes(tree: Tree) -> Iterator[tuple[Tree, Schema]]:
-    """Every built-in class of the configuration, with its node."""
-    for group, value in tree.items():
-        named = value.values() if group in ("callbacks", "logger") and isinstance(value, dict) else ()
-        for node in (value, *named):
-            target = node.get("_target_") if isinstance(node, dict) else None
-            if isinstance(target, str) and target in SCHEMAS:
-                yield node, SCHEMAS[target]
+def _nodes(node: Any, path: str = "") -> Iterator[tuple[str, Tree, Schema]]:
+    """Every built-in class of the configuration or below one of its nodes: path, keys and schema."""
+    if not isinstance(node, dict):
+        return
+    target = node.get("_target_")
+    if isinstance(target, str) and target in SCHEMAS:
+        yield path, node, SCHEMAS[target]
+    for key, child in node.items():
+        yield from _nodes(child, f"{path}.{key}" if path else str(key))
 
 
 def _features(tree: Tree) -> Any:

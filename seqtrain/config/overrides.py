@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -49,6 +49,19 @@ def find_sweep_problems(overrides: Sequence[Override]) -> list[str]:
 
 def without_sweeps(overrides: Sequence[Override]) -> list[Override]:
     return [each for each in overrides if not each.is_sweep_override()]
+
+
+def keys_set_by(overrides: Sequence[Override]) -> set[str]:
+    """The dotted keys of the values that these overrides set."""
+    values = {each.key_or_group: each.value() for each in overrides if not each.is_delete()}
+    return {path for key, value in values.items() for path in _paths_in(key, value)}
+
+
+def _paths_in(path: str, value: Any) -> Iterator[str]:
+    yield path
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _paths_in(f"{path}.{key}", child)
 
 
 def lay_over(cfg: DictConfig, override: Override) -> list[str]:

@@ -64,6 +64,11 @@ TRAINER_ELSEWHERE = {
     "enable_model_summary": "not set here; a summary is printed at the start of every run",
     "num_sanity_val_steps": "not set here; trainer=debug tries three batches of everything",
     "fast_dev_run": "not set here; trainer=debug tries three batches of everything",
+    "limit_predict_batches": "not set here; seqtrain predict reads what it is given, in lines or files",
+    "use_distributed_sampler": "not set here; the data divides its batches among the processes itself",
+    "reload_dataloaders_every_n_epochs": "not set here; the data draws its batches anew in every epoch",
+    "enable_autolog_hparams": "not set here; callbacks.run_page.hparams adds them to TensorBoard",
+    "model_registry": "not set here; runs write to run_dir alone",
     "barebones": "not set here; callbacks=minimal logger=none leaves out what costs time",
 }
 

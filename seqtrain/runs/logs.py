@@ -79,6 +79,8 @@ def quiet_lightning() -> logging.Logger:
     lightning = logging.getLogger("pytorch_lightning")
     lightning.setLevel(logging.WARNING)
     lightning.propagate = False
+    # Except for what trainer.profiler asks for.
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)
     # A resumed run writes to the folders of the interrupted one.
     warnings.filterwarnings("ignore", message=r"(Checkpoint|Experiment logs) directory .* is not empty")
     # A run that starts from another run's checkpoint keeps best checkpoints of its own.

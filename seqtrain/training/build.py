@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pytorch_lightning.loggers import Logger
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
+from seqtrain.config.targets import find_class
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.spec import DataSpec
 from seqtrain.telemetry import TrainingCurves
@@ -160,7 +162,12 @@ def _optimizer(cfg: DictConfig) -> OptimizerBuilder:
 def _schedule(cfg: DictConfig) -> ScheduleBuilder:
     def build(optimizer: torch.optim.Optimizer, num_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
         # torch has two names for the length of a schedule; null is the length of the training.
-        lengths = {key: num_steps for key in ("total_steps", "T_max") if cfg.schedule.get(key, 0) is None}
+        arguments = inspect.signature(find_class(cfg.schedule._target_)).parameters
+        lengths = {
+            key: num_steps
+            for key in ("total_steps", "T_max")
+            if key in arguments and cfg.schedule.get(key) is None
+        }
         if "total_steps" in lengths and cfg.schedule.get("pct_start", 0) * num_steps == 1:
             lengths["total_steps"] += 1  # OneCycleLR divides by the number of its rising steps minus one
         schedule: torch.optim.lr_scheduler.LRScheduler = construct(

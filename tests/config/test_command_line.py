@@ -210,5 +210,9 @@ def test_examples_of_the_help_pass(tmp_path: Path) -> None:
     for example in examples[1:]:
         check_command_line(example.split())
     check_command_line(
-        ["task=pos", "data=ud", *(key for key in dict.fromkeys(keys) if not re.search(",|view|^search", key))]
+        [
+            "task=pos",
+            "data=ud",
+            *(key for key in dict.fromkeys(keys) if not re.search(",|view|^search|path", key)),
+        ]
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
+from seqtrain.config.problems import show
 from seqtrain.config.schemas.schema import OPTIONAL, Size, Tree, describes
 from seqtrain.config.schemas.values import Count, LocalPath, Natural, Node, Pattern, Range, Share
 from seqtrain.names import ViewName
@@ -18,6 +20,18 @@ class Batching:
     batch_size: Count
     eval_batch_size: Count
     max_tokens: Count | None = OPTIONAL
+
+    @staticmethod
+    def unused(node: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        epochs = tree["trainer"].get("max_epochs")
+        if epochs != "auto":
+            for key in ("epochs", "min_steps"):
+                yield key, f"does nothing with trainer.max_epochs={show(epochs)}; set trainer.max_epochs=auto"
+        if node.get("path") is not None:
+            for key in ("data_dir", "treebank", "download"):
+                yield key, f"does nothing with data.path={show(node['path'])}; set data.path=null"
+        if node.get("vectors") is None:
+            yield "max_vectors", "does nothing without word vectors; set data.vectors to their file"
 
 
 @describes("data", "seqtrain.data.Digits", inputs="vectors", targets="sequence")
@@ -98,3 +112,8 @@ class RandomAffine:
 class RandomElastic(RandomAffine):
     max_displacement: Share = OPTIONAL
     points: Annotated[int, Range(2)] = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if "points" in node and node.get("max_displacement") == 0:
+            yield "data.augment.points: does nothing with max_displacement=0; set it above 0"

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
-from seqtrain.config.schemas.monitor import find_bad_monitor
-from seqtrain.config.schemas.schema import OPTIONAL, Tree, describes, read_schema
+from seqtrain.config.schemas.monitor import find_bad_monitor, path_of
+from seqtrain.config.schemas.schema import OPTIONAL, Elsewhere, Tree, describes, read_schema, schema_at
 from seqtrain.config.schemas.values import (
     Count,
     LocalPath,
@@ -80,19 +80,14 @@ class Trainer(Evaluator):
     check_val_every_n_epoch: Count | None = OPTIONAL
     val_check_interval: SomeBatches | Time = OPTIONAL
     limit_train_batches: SomeBatches = OPTIONAL
-    limit_predict_batches: Batches = OPTIONAL
     overfit_batches: Natural | Share = OPTIONAL
     profiler: Literal["simple", "advanced", "pytorch", "xla"] | Node | None = OPTIONAL
     plugins: Any = OPTIONAL
     sync_batchnorm: bool = OPTIONAL
-    use_distributed_sampler: bool = OPTIONAL
-    reload_dataloaders_every_n_epochs: Natural = OPTIONAL
-    enable_autolog_hparams: bool = OPTIONAL
     default_root_dir: LocalPath | None = OPTIONAL
-    model_registry: str | None = OPTIONAL
 
     @staticmethod
-    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
         epochs, steps = node.get("max_epochs", 1), node.get("max_steps", -1)
         if epochs is None and steps == -1:
             yield "trainer.max_epochs: null needs trainer.max_steps, or training has no end"
@@ -102,11 +97,41 @@ class Trainer(Evaluator):
                 f"trainer.check_val_every_n_epoch: got {every}, but training ends after {epochs} epochs; "
                 f"at most {epochs}, or there is no validation to choose a checkpoint by"
             )
+        yield from _find_unused(node, tree)
         if node.get("num_nodes", 1) > 1 and not any(name in os.environ for name in CLUSTER):
             yield (
                 f"trainer.num_nodes: got {node['num_nodes']}, but neither SLURM nor torchrun started this "
                 "process, and it would wait for the other machines forever; start it with one of them"
             )
+
+
+def _find_unused(node: Tree, tree: Tree) -> Iterator[str]:
+    """The trainer's keys that do nothing beside the others, as "path: problem"."""
+    if node.get("gradient_clip_algorithm") and node.get("gradient_clip_val") is None:
+        yield (
+            "trainer.gradient_clip_algorithm: does nothing without clipping; set trainer.gradient_clip_val, "
+            "or leave it out"
+        )
+    if node.get("benchmark") and node.get("deterministic"):
+        yield "trainer.benchmark: true undoes trainer.deterministic; set trainer.deterministic=false"
+    for key in ("limit_train_batches", "limit_val_batches"):
+        if node.get("overfit_batches") and node.get(key, 1.0) != 1.0:
+            yield f"trainer.{key}: does nothing beside trainer.overfit_batches; set one of the two"
+    for key in ("min_epochs", "min_steps"):
+        if node.get(key) and node.get("max_time") is None and not _may_stop_early(tree):
+            yield (
+                f"trainer.{key}: does nothing, since nothing stops this training early; leave it out, "
+                "or choose callbacks=early_stopping"
+            )
+    parts = [schema_at(tree, group) for group in ("encoder", "model", "head")]
+    if node.get("sync_batchnorm") and None not in parts:
+        yield "trainer.sync_batchnorm: does nothing in a network without batch normalization; leave it out"
+
+
+def _may_stop_early(tree: Tree) -> bool:
+    """Whether a callback is Lightning's or a user's own: this package's stop a training by an error alone."""
+    nodes = [node for node in (tree.get("callbacks") or {}).values() if isinstance(node, dict)]
+    return any(not str(node.get("_target_")).startswith("seqtrain.") for node in nodes)
 
 
 @describes("callbacks", "pytorch_lightning.callbacks.ModelCheckpoint")
@@ -125,11 +150,16 @@ class ModelCheckpoint:
     train_time_interval: Node | None = OPTIONAL
     auto_insert_metric_name: bool = OPTIONAL
     enable_version_counter: bool = OPTIONAL
-    verbose: bool = OPTIONAL
+    verbose: Elsewhere = "the line of each epoch marks the best value"
 
     @staticmethod
     def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
         yield from find_bad_monitor(node, tree)
+        path = path_of(node, tree)
+        if "mode" in node and node.get("monitor") is None:
+            yield f"{path}.mode: does nothing without a metric; set {path}.monitor"
+        if "auto_insert_metric_name" in node and node.get("filename") is None:
+            yield f"{path}.auto_insert_metric_name: does nothing without a name; set {path}.filename"
 
 
 @describes("callbacks", "pytorch_lightning.callbacks.EarlyStopping")
@@ -143,8 +173,8 @@ class EarlyStopping:
     check_finite: bool = OPTIONAL
     check_on_train_epoch_end: bool | None = OPTIONAL
     strict: bool = OPTIONAL
-    verbose: bool = OPTIONAL
-    log_rank_zero_only: bool = OPTIONAL
+    verbose: Elsewhere = "a run ends with a line on why training stopped"
+    log_rank_zero_only: Elsewhere = "a run ends with a line on why training stopped"
 
     @staticmethod
     def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
@@ -174,8 +204,8 @@ class CSVLogger(FolderLogger):
 @describes("logger", "pytorch_lightning.loggers.TensorBoardLogger")
 class TensorBoardLogger(FolderLogger):
     sub_dir: str | None = OPTIONAL
-    default_hp_metric: bool = OPTIONAL
-    log_graph: bool = OPTIONAL
     max_queue: Count = OPTIONAL
     flush_secs: Count = OPTIONAL
     filename_suffix: str = OPTIONAL
+    default_hp_metric: Elsewhere = "callbacks.run_page.hparams adds hyperparameters and final metrics"
+    log_graph: Elsewhere = "seqtrain inspect shows what the network does"

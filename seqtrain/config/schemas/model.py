@@ -45,6 +45,16 @@ class WordEncoder:
         return int(embeddings + 8 * hidden * (characters + hidden))
 
     @staticmethod
+    def unused(node: Tree, _: Tree) -> Iterator[tuple[str, str]]:
+        if node["character_hidden_size"] == 0:
+            yield (
+                "character_size",
+                "does nothing without spellings; set encoder.character_hidden_size above 0",
+            )
+        if node["word_size"] == 0:
+            yield "unknown_rate", "does nothing without trained embeddings; set encoder.word_size above 0"
+
+    @staticmethod
     def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
         sizes = (node["word_size"], node["character_hidden_size"], tree["data"].get("vectors"))
         if sizes == (0, 0, None):

@@ -40,4 +40,9 @@ def _path(node: Tree, tree: Tree) -> str:
     task = tree["task"]
     if (node.get("monitor"), node.get("mode")) == (task.get("monitor"), task.get("mode")):
         return "task"
+    return path_of(node, tree)
+
+
+def path_of(node: Tree, tree: Tree) -> str:
+    """Where a callback stands in the configuration."""
     return next(f"callbacks.{name}" for name, each in tree["callbacks"].items() if each is node)

@@ -11,18 +11,25 @@ answer for one node of it, where `tree` is the whole configuration:
     output_size(node, tree)       of an encoder: its features per time step, likewise
     num_parameters(node, size)    of a model or an encoder: a lower bound, for inputs of `size` numbers
     contradictions(node, tree)    values that are right one by one and wrong together, as "path: problem"
+    unused(node, tree)            keys that do nothing beside the other values, each with what to set instead;
+                                  they are refused where the command line gives them, since the shipped files
+                                  list them in any case
     idle(node)                    settings that are allowed and do nothing
+
+An argument of the class that never has an effect here is marked `Elsewhere`, and says what to set instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, get_type_hints
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 OPTIONAL: Any = object()
 
 Tree: TypeAlias = Mapping[Any, Any]
+
+Elsewhere: TypeAlias = Annotated[str, "no key: why it is not set here, and what is"]
 
 Declaration = TypeVar("Declaration", bound=type)
 
@@ -41,6 +48,7 @@ class Schema:
         targets: what has a target in the data, and what head and task predict one for: each "sequence" or
             each "step".
         declaration: the class whose static methods answer for one node.
+        elsewhere: arguments of the class that are set in another way, and how.
     """
 
     target: str
@@ -51,6 +59,7 @@ class Schema:
     inputs: str | None = None
     targets: str | None = None
     declaration: type = object
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def answer(self, question: str, *arguments: Any) -> Any:
         """What the declaration's static method of this name returns; None where it has none."""
@@ -72,9 +81,13 @@ SCHEMAS: dict[str, Schema] = {}
 def read_schema(
     declaration: type, target: str, role: str, inputs: str | None = None, targets: str | None = None
 ) -> Schema:
-    kinds = get_type_hints(declaration, include_extras=True)
+    hints = get_type_hints(declaration, include_extras=True)
+    elsewhere = {
+        key: f"not set here; {getattr(declaration, key)}" for key in hints if hints[key] == Elsewhere
+    }
+    kinds = {key: kind for key, kind in hints.items() if key not in elsewhere}
     required = frozenset(key for key in kinds if not hasattr(declaration, key))
-    return Schema(target, role, kinds, required, False, inputs, targets, declaration)
+    return Schema(target, role, kinds, required, False, inputs, targets, declaration, elsewhere)
 
 
 def describes(

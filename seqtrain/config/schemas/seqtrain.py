@@ -41,6 +41,16 @@ ROOT = read_schema(Root, "seqtrain", "root")
 SAVED = read_schema(Saved, "seqtrain", "root")
 
 
+NEEDS_BOARD = "does nothing without TensorBoard; set logger=tensorboard"
+
+
+def _has_board(tree: Tree) -> bool:
+    """Whether a logger is TensorBoard's, or a user's own, which may be one."""
+    logger = tree.get("logger") or {}
+    nodes = [logger] if "_target_" in logger else [node for node in logger.values() if node]
+    return any(not str(node.get("_target_")).endswith(".CSVLogger") for node in nodes)
+
+
 class Task:
     monitor: str
     mode: Literal["min", "max"]
@@ -91,6 +101,14 @@ class RecurrenceTelemetry:
     gradients: bool
     figures: bool
 
+    @staticmethod
+    def unused(node: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        if not _has_board(tree):
+            yield "figures", NEEDS_BOARD
+        if not (node["gates"] or node["gradients"] or node["figures"]):
+            for key in ("every_n_steps", "num_sequences"):
+                yield key, "does nothing without gates, gradients or figures; set one of these to true"
+
 
 @describes("callbacks", "seqtrain.training.StopOnNonfinite")
 class StopOnNonfinite:
@@ -104,6 +122,13 @@ class PredictionTelemetry:
     mistakes: bool
     projector: bool
 
+    @staticmethod
+    def unused(node: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        if not _has_board(tree):
+            yield from ((key, NEEDS_BOARD) for key in node)
+        elif not (node["mistakes"] or node["projector"]):
+            yield "num_sequences", "does nothing without mistakes or projector; set one of these to true"
+
 
 @describes("callbacks", "seqtrain.telemetry.HealthWarnings")
 class HealthWarnings:
@@ -114,6 +139,11 @@ class HealthWarnings:
 class RunPage:
     text: bool
     hparams: bool
+
+    @staticmethod
+    def unused(node: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        if not _has_board(tree):
+            yield from ((key, NEEDS_BOARD) for key in node)
 
 
 @describes("callbacks", "seqtrain.training.ProgressBar")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
-from seqtrain.config.schemas.schema import OPTIONAL, Tree, describes
+from seqtrain.config.schemas.schema import OPTIONAL, Elsewhere, Tree, describes
 from seqtrain.config.schemas.values import Count, Decay, Natural, NonNegative, Positive, Range, Share
 
 # With a larger one, the weights would leave the range of float32 within a few steps.
 LearningRate: TypeAlias = Annotated[float, Range(0, 1_000, above=True)]
+
+
+ONE_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 
 
 class Optimizer:
@@ -17,7 +20,7 @@ class Optimizer:
     weight_decay: NonNegative = OPTIONAL
     maximize: bool = OPTIONAL
     foreach: bool | None = OPTIONAL
-    differentiable: bool = OPTIONAL
+    differentiable: Elsewhere = "nothing differentiates through the steps of a training"
 
     @staticmethod
     def contradictions(node: Tree, _: Tree) -> Iterator[str]:
@@ -26,15 +29,32 @@ class Optimizer:
                 "optimizer.foreach: true and optimizer.fused=true are two ways of doing the same; "
                 "give optimizer.fused=false"
             )
-        if node.get("differentiable"):
+        if node.get("fused") and node.get("foreach") is False:
+            yield "optimizer.foreach: false does nothing beside optimizer.fused=true; leave it out"
+        if node.get("decoupled_weight_decay") and not node.get("weight_decay"):
             yield (
-                "optimizer.differentiable: true needs a training that differentiates through the optimizer's "
-                "steps, which this one does not; give optimizer.differentiable=false"
+                "optimizer.decoupled_weight_decay: does nothing without weight decay; "
+                "set optimizer.weight_decay above 0"
             )
+
+    @staticmethod
+    def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        schedule = tree["schedule"]
+        if schedule.get("_target_") != ONE_CYCLE:
+            return
+        if schedule["max_lr"] != tree["optimizer"].get("lr"):
+            yield "lr", f"does nothing with schedule.max_lr={schedule['max_lr']:g}; set one of the two"
+        if schedule.get("cycle_momentum", True):
+            for key in ("momentum", "betas"):
+                yield (
+                    key,
+                    "does nothing with schedule.cycle_momentum=true, which moves the momentum between "
+                    "schedule.base_momentum and schedule.max_momentum; set those",
+                )
 
 
 class Capturable(Optimizer):
-    capturable: bool = OPTIONAL
+    capturable: Elsewhere = "the steps of a training are not captured in CUDA graphs"
 
 
 class Adaptive(Capturable):
@@ -56,6 +76,8 @@ class SGD(Optimizer):
             yield "optimizer.nesterov: true needs optimizer.momentum above 0"
         if node.get("nesterov") and node.get("dampening"):
             yield "optimizer.nesterov: true needs optimizer.dampening=0"
+        if node.get("dampening") and not node.get("momentum"):
+            yield "optimizer.dampening: does nothing without momentum; set optimizer.momentum above 0"
 
 
 @describes("optimizer", "torch.optim.AdamW")
@@ -110,29 +132,45 @@ class Adadelta(Capturable):
 class ASGD(Capturable):
     lambd: NonNegative = OPTIONAL
     alpha: Positive = OPTIONAL
-    t0: NonNegative = OPTIONAL
+    t0: Elsewhere = "the average that it starts is not used; choose callbacks=average"
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        yield from Optimizer.contradictions(node, tree)
+        if "alpha" in node and node.get("lambd") == 0:
+            yield "optimizer.alpha: does nothing with optimizer.lambd=0; set lambd above 0"
 
 
 class Schedule:
-    last_epoch: int = OPTIONAL
+    last_epoch: Elsewhere = "a run that is resumed continues its schedule"
 
 
 @describes("schedule", "torch.optim.lr_scheduler.ConstantLR")
 class ConstantLR(Schedule):
-    factor: Share = OPTIONAL
+    factor: Annotated[float, Range(0, 1, above=True)] = OPTIONAL
     total_iters: Natural = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if node.get("factor") == 1 and node.get("total_iters", 0) > 0:
+            yield "schedule.total_iters: does nothing with schedule.factor=1; set factor below 1"
+        if node.get("factor", 1) != 1 and node.get("total_iters") == 0:  # torch would never end it
+            yield (
+                f"schedule.factor: got {node['factor']:g} for total_iters=0 optimizer steps; set "
+                "schedule.total_iters above 0, or optimizer.lr for another rate of the whole training"
+            )
 
 
 @describes("schedule", "torch.optim.lr_scheduler.LinearLR")
 class LinearLR(Schedule):
-    start_factor: Share = OPTIONAL
+    start_factor: Annotated[float, Range(0, 1, above=True)] = OPTIONAL
     end_factor: Share = OPTIONAL
-    total_iters: Natural = OPTIONAL
+    total_iters: Count = OPTIONAL
 
 
 @describes("schedule", "torch.optim.lr_scheduler.PolynomialLR")
 class PolynomialLR(Schedule):
-    total_iters: Natural = OPTIONAL
+    total_iters: Count = OPTIONAL
     power: Positive = OPTIONAL
 
 
@@ -146,6 +184,11 @@ class StepLR(Schedule):
 class MultiStepLR(Schedule):
     milestones: list[Count]
     gamma: Positive = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if not node["milestones"]:
+            yield "schedule.milestones: got [], expected optimizer steps; or choose schedule=constant"
 
 
 @describes("schedule", "torch.optim.lr_scheduler.ExponentialLR")
@@ -166,12 +209,10 @@ class CosineAnnealingWarmRestarts(Schedule):
     eta_min: NonNegative = OPTIONAL
 
 
-@describes("schedule", "torch.optim.lr_scheduler.OneCycleLR")
+@describes("schedule", ONE_CYCLE)
 class OneCycleLR(Schedule):
     max_lr: LearningRate
     total_steps: Count | None = OPTIONAL
-    epochs: Count | None = OPTIONAL
-    steps_per_epoch: Count | None = OPTIONAL
     pct_start: Decay = OPTIONAL
     anneal_strategy: Literal["cos", "linear"] = OPTIONAL
     cycle_momentum: bool = OPTIONAL
@@ -180,3 +221,11 @@ class OneCycleLR(Schedule):
     div_factor: Positive = OPTIONAL
     final_div_factor: Positive = OPTIONAL
     three_phase: bool = OPTIONAL
+    epochs: Elsewhere = "the schedule is as long as the training: set trainer.max_epochs"
+    steps_per_epoch: Elsewhere = "the schedule is as long as the training, or as schedule.total_steps"
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        for key in ("base_momentum", "max_momentum"):
+            if key in node and not node.get("cycle_momentum", True):
+                yield f"schedule.{key}: does nothing; set schedule.cycle_momentum=true"

@@ -37,7 +37,13 @@ def parameters_of(target: str) -> dict[str, inspect.Parameter]:
 def test_keys_are_the_arguments_of_the_class(target: str) -> None:
     schema, parameters = SCHEMAS[target], parameters_of(target)
     role = ROLES[schema.role]
-    given = set(role.elsewhere) | (set(role.added) - set(role.nullable)) | NOT_OFFERED.get(target, set())
+    given = (
+        set(schema.elsewhere)
+        | set(role.elsewhere)
+        | (set(role.added) - set(role.nullable))
+        | NOT_OFFERED.get(target, set())
+    )
+    assert set(schema.elsewhere) <= set(parameters)
     assert set(schema.kinds) - HANDED_ON.get(target, set()) == set(parameters) - given
 
     required = {name for name, each in parameters.items() if each.default is each.empty}

@@ -24,14 +24,6 @@ def test_torch_does_not_take_both_kinds_of_kernels() -> None:
     assert [*Optimizer.contradictions({"fused": False, "foreach": True}, {})] == []
 
 
-def test_no_step_is_differentiated() -> None:
-    (problem,) = Optimizer.contradictions({"differentiable": True}, {})
-    assert problem == (
-        "optimizer.differentiable: true needs a training that differentiates through the optimizer's steps, "
-        "which this one does not; give optimizer.differentiable=false"
-    )
-
-
 def test_nesterov_needs_momentum() -> None:
     tree = {"trainer": {}}
     assert [*SGD.contradictions({"nesterov": True, "momentum": 0.0}, tree)] == [
