@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ Compose = Callable[..., DictConfig]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests first: one that comes last keeps a single core busy while the others have nothing to do."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if not any(map(shutil.which, [os.environ.get("CXX") or "c++", "g++", "clang++"])):
+        skip = pytest.mark.skip(reason="no C++ compiler: neither $CXX nor c++, g++ or clang++ is on the path")
+        for item in items:
+            if item.get_closest_marker("compiler"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session", autouse=True)

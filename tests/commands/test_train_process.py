@@ -28,6 +28,7 @@ class TestProcess:
         command = [sys.executable, "-m", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
+    @pytest.mark.slow
     def test_a_pipe_stays_readable(self) -> None:
         finished = self.run("seqtrain", *SMALL)
         assert finished.returncode == 0
