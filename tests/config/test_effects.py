@@ -16,10 +16,10 @@ from seqtrain.config import ConfigError, check_command_line, check_config, compo
 from seqtrain.config.schemas.schema import SCHEMAS
 from seqtrain.config.schemas.values import accepts
 from seqtrain.config.targets import ROLES, find_class
-from seqtrain.records import DataSpec
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.build import build_learner
 
-SPEC = DataSpec(tuple("0123456789"), feature_size=8)
+SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 SPEED = {"foreach", "fused"}  # choose the implementation of the same step
 
 # A node of every built-in schedule in which each of its keys matters.
