@@ -15,6 +15,7 @@ from seqtrain.runs.report.collect import Run, collect_runs
 from seqtrain.runs.report.filters import filter_runs
 from seqtrain.runs.report.formats import FORMATS, render
 from seqtrain.runs.report.groups import compare_runs
+from seqtrain.runs.report.layout import find_imbalances
 
 USAGE = """\
 Compare runs: means and sample standard deviations over seeds, one table for each task and data set.
@@ -25,7 +26,8 @@ Compare runs: means and sample standard deviations over seeds, one table for eac
 
   FOLDER   folders in which to look for runs (default: runs)
   metric   metrics to show, as in metric=test/accuracy,val/loss; the first is tested and plotted
-  by       configuration keys to group by, as in by=model,hidden_size (default: all that differ)
+  by       configuration keys to show, as in by=model,hidden_size (default: all that differ); runs
+           that differ in others too keep rows of their own, so that ± is over seeds alone
   where    which runs, as in where=model=lstm,hidden_size>=64 (=, !=, <, <=, >, >=)
   sort     a metric or a key; with a minus in front the largest first (default: the best first)
   format   table (default), markdown, latex, csv or json
@@ -81,7 +83,12 @@ def _collect(folders: Sequence[Path], given: Arguments) -> list[Run]:
 
 def _write_table(runs: Sequence[Run], given: Arguments) -> None:
     sections = compare_runs(runs, _words(given, "metric"), _words(given, "by"), given.get("sort", ""))
-    text = render(sections, given.get("format", "table"))
+    form = given.get("format", "table")
+    text = render(sections, form)
+    if form in ("csv", "json"):  # the others have it below their tables
+        for section in sections:
+            for problem in find_imbalances(section):
+                print(printable_line(f"seqtrain: warning: {section.title}: {problem}"), file=sys.stderr)
     if "output" in given:
         write_text(given["output"], text)
     else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from seqtrain.inspection.arrays import Array
 from seqtrain.inspection.examine import Example
@@ -36,16 +37,8 @@ def selectivity(examples: Sequence[Example], num_targets: int) -> npt.NDArray[np
         targets[targets >= 0],
     )  # a tag that training lacked is below 0
     columns = states.transpose(0, 1, 3, 2).reshape(-1, len(targets))
-    areas = np.stack([_areas(average_ranks(column), targets, num_targets) for column in columns])
+    areas = np.stack([_areas(rankdata(column), targets, num_targets) for column in columns])
     return areas.reshape(*shape, num_targets)
-
-
-def average_ranks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Ranks from 1 in ascending order; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: npt.NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
-    return ranks
 
 
 def _read_states(example: Example) -> Array:

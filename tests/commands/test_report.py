@@ -31,6 +31,19 @@ def test_some_of_them_as_json_in_a_file() -> None:
     assert record["test/accuracy"] == 0.5
 
 
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_warnings_do_not_go_into_tables_for_programs(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("runs/b/metrics.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"epochs": 60}))
+    assert main([f"format={form}"]) == 0
+    out, err = capsys.readouterr()
+    assert "warning" not in out
+    assert err == (
+        "seqtrain: warning: SequenceClassification on Digits: epochs differ, from 2 to 60: a difference may "
+        "come from longer training alone\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from seqtrain.inspection.examine import Example
-from seqtrain.inspection.selectivity import average_ranks, selectivity
+from seqtrain.inspection.selectivity import selectivity
 
 
 def example(h: np.ndarray, targets: tuple[int, ...] | None) -> Example:
@@ -37,10 +37,6 @@ def test_a_class_is_read_where_each_direction_ends() -> None:
         states[0, 0, -1], states[0, 1, 0] = target, -target
     areas = selectivity([example(states, (target,)) for states, target in zip(h, classes, strict=True)], 2)
     assert areas[0, :, 0, 1].tolist() == [1, 0]
-
-
-def test_equal_values_share_their_rank() -> None:
-    assert average_ranks(np.array([3, 1, 1, 5, 1], dtype=np.float32)).tolist() == [4, 2, 2, 5, 2]
 
 
 def test_too_few_positions_say_nothing() -> None:

@@ -187,7 +187,7 @@ def test_the_table_is_the_one_computed_by_hand(sweep: Command, capfd) -> None:
             deviation = (sum((value - mean) ** 2 for value in values) / (3 - 1)) ** 0.5
             expected += [f"{mean:.4f}", "±", f"{deviation:.4f}"]
         seconds = sum(each["seconds"] for each in metrics) / 3
-        expected += ["3", f"{metrics[0]['parameters']:,}", f"{seconds:,.1f}"]
+        expected += ["3", f"{metrics[0]['parameters']:,}", "2", f"{seconds:,.1f}"]
         assert rows[name][: len(expected)] == expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,4 +94,5 @@ def _read_metrics(path: Path) -> dict[str, float]:
         value is None or type(value) in (int, float) for value in metrics.values()
     ):
         raise ValueError(f"{path.name} holds more than numbers by name")
-    return {name: value for name, value in metrics.items() if value is not None}  # null was not finite
+    # null was not finite, and other programs write NaN, which is not JSON.
+    return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}

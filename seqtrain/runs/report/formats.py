@@ -32,7 +32,7 @@ def _plain(table: Table) -> str:
     lines = [" ", *marks]
     for column in zip(table.head, *table.rows, strict=True):
         width = max(map(len, column))
-        is_number = all(cell[:1].isdigit() for cell in column[1:])
+        is_number = all(cell == "-" or cell[:1].isdigit() for cell in column[1:])
         cells = [cell.rjust(width) if is_number else cell.ljust(width) for cell in column]
         lines = [f"{line}  {cell}" for line, cell in zip(lines, cells, strict=True)]
     body = [line.rstrip() for line in lines] if table.rows else []
@@ -77,7 +77,11 @@ def _escape(text: str) -> str:
 
 
 def _csv(sections: Sequence[Section]) -> str:
-    records = [record for section in sections for record in as_records(section)]
+    records = [
+        {key: _cell(value) for key, value in record.items() if key != "runs"}
+        for section in sections
+        for record in as_records(section)
+    ]
     columns = list(dict.fromkeys(key for record in records for key in record))
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
@@ -86,9 +90,14 @@ def _csv(sections: Sequence[Section]) -> str:
     return text.getvalue()
 
 
+def _cell(value: object) -> object:
+    is_plain = value is None or (isinstance(value, (str, int, float)) and not isinstance(value, bool))
+    return value if is_plain else json.dumps(value)
+
+
 def _json(sections: Sequence[Section]) -> str:
     records = [record for section in sections for record in as_records(section)]
-    return json.dumps(records, indent=2) + "\n"
+    return json.dumps(records, indent=2, allow_nan=False) + "\n"
 
 
 FORMATS: dict[str, Callable[[Sequence[Section]], str]] = {

@@ -11,9 +11,10 @@ from seqtrain.config import ConfigError
 from seqtrain.config.problems import nearest
 from seqtrain.runs.report.axes import find_axes, find_key, group_key, show_value
 from seqtrain.runs.report.collect import Run
-from seqtrain.runs.report.significance import Difference, compare_pairs
+from seqtrain.runs.report.significance import Difference, compare_pairs, correct_for_many
 
-COSTS = ("parameters", "seconds")
+COSTS = ("parameters", "epochs", "seconds")
+STATES = ("done", "running", "unfinished", "failed")  # of runs with one seed the first state counts
 # What makes two runs comparable: the task, its metric, and the data.
 COMPARABLE = ("task._target_", "task.monitor", "data._target_", "data.treebank", "data.path")
 
@@ -33,10 +34,11 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Group:
-    """The finished runs of one configuration, and their metrics over seeds."""
+    """The runs of one configuration, and the metrics of those that are finished, over seeds."""
 
     config: Mapping[str, Any]
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...]  # finished
+    open_runs: tuple[Run, ...]  # failed, running or unfinished, whose seed no finished run has
     statistics: dict[str, Statistic]  # metrics that no run has are missing
     is_best: bool = False
     difference: Difference | None = None  # from the best, in the first metric
@@ -48,6 +50,7 @@ class Section:
 
     title: str
     axes: tuple[str, ...]
+    added_axes: tuple[str, ...]  # those of them that were not asked for, and differ all the same
     metrics: tuple[str, ...]
     monitor: str
     groups: tuple[Group, ...]
@@ -57,6 +60,11 @@ class Section:
     def num_repeated(self) -> int:
         """Finished runs that are not counted, since another one has their configuration and seed."""
         return sum(run.state == "done" for run in self.runs) - sum(len(group.runs) for group in self.groups)
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether finished runs of more than one configuration stand side by side."""
+        return sum(bool(group.runs) for group in self.groups) > 1
 
     @property
     def open_runs(self) -> list[Run]:
@@ -71,7 +79,8 @@ def compare_runs(
     Args:
         runs: finished or not.
         metrics: to report; by default the one that the task monitors on the dev and on the test part.
-        by: configuration keys to group by, instead of all in which the runs differ.
+        by: configuration keys to show, instead of all in which the runs differ. Runs that differ in anything
+            but their seed are never pooled: keys that tell apart what `by` does not are shown, too.
         sort: a metric or a key, with a minus in front for falling order; by default the best first.
 
     Raises:
@@ -95,14 +104,29 @@ def _refuse_unknown_metrics(runs: Sequence[Run], metrics: Sequence[str]) -> None
 
 def _section(runs: Sequence[Run], metrics: Sequence[str], by: Sequence[str], sort: str) -> Section:
     keys = dict.fromkeys(key for run in runs for key in run.config)
-    axes = [find_key(name, keys, "by") for name in by] or find_axes([run.config for run in runs])
+    axes = [find_key(name, keys, "by") for name in by]
+    added = _open_axes(runs, axes) if axes else []
+    axes = axes or find_axes([run.config for run in runs])
     monitor = str(runs[0].config.get("task.monitor", "val/accuracy"))
     shown = list(metrics) or [monitor.replace("val/", "test/"), monitor]
-    groups = [_group(members, [*shown, monitor, *COSTS]) for members in _members(runs, axes, bool(by))]
+    members = _members(runs, has_seed_axis="seed" in axes)
+    groups = [_group(each, [*shown, monitor, *COSTS]) for each in members]
     maximize = runs[0].config.get("task.mode", "max") == "max"
     groups = _compare_with_best(groups, shown[0], monitor, maximize)
     groups = _sorted(groups, sort, keys) if sort else _best_first(groups, monitor, maximize)
-    return Section(_title(runs[0]), tuple(axes), tuple(shown), monitor, tuple(groups), tuple(runs))
+    axes = [*axes, *added]
+    return Section(
+        _title(runs[0]), tuple(axes), tuple(added), tuple(shown), monitor, tuple(groups), tuple(runs)
+    )
+
+
+def _open_axes(runs: Sequence[Run], axes: Sequence[str]) -> list[str]:
+    """The keys in which runs differ that agree in `axes`."""
+    alike: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        alike.setdefault(tuple(show_value(run.config, axis) for axis in axes), []).append(run)
+    found = (axis for each in alike.values() for axis in find_axes([run.config for run in each]))
+    return [axis for axis in dict.fromkeys(found) if axis not in axes]
 
 
 def _title(run: Run) -> str:
@@ -111,26 +135,24 @@ def _title(run: Run) -> str:
     return f"{show_value(run.config, 'task._target_')} on {data} {path or treebank or ''}".strip()
 
 
-def _members(runs: Sequence[Run], axes: Sequence[str], is_given: bool) -> list[list[Run]]:
-    """The finished runs of each group: those that agree in the given axes, or in all but the seed.
+def _members(runs: Sequence[Run], has_seed_axis: bool) -> list[list[Run]]:
+    """The runs of each group: those that agree in all but the seed, or in the seed too where that is an axis.
 
-    Of runs with the same configuration and seed only the first counts: they are no further evidence.
+    Of runs with the same configuration and seed only one counts, a finished one if there is any: the others
+    are no further evidence.
     """
-    groups: dict[object, list[Run]] = {}
-    known: set[tuple[str, str]] = set()
-    for run in runs:
-        content = group_key(run.config)
-        key = tuple(show_value(run.config, axis) for axis in axes) if is_given else content
-        if run.state == "done" and (content, str(run.seed)) not in known:
-            known.add((content, str(run.seed)))
-            groups.setdefault(key, []).append(run)
-    return list(groups.values())
+    groups: dict[object, dict[str, Run]] = {}
+    for run in sorted(runs, key=lambda run: STATES.index(run.state)):  # stable: else in their order
+        key = (group_key(run.config), str(run.seed) if has_seed_axis else "")
+        groups.setdefault(key, {}).setdefault(str(run.seed), run)
+    return [list(each.values()) for each in groups.values()]
 
 
 def _group(runs: Sequence[Run], metrics: Sequence[str]) -> Group:
-    values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in metrics}
+    done = tuple(run for run in runs if run.state == "done")
+    values = {name: [run.metrics[name] for run in done if name in run.metrics] for name in metrics}
     statistics = {name: Statistic.of(each) for name, each in values.items() if each}
-    return Group(runs[0].config, tuple(runs), statistics)
+    return Group(runs[0].config, done, tuple(run for run in runs if run.state != "done"), statistics)
 
 
 def _compare_with_best(groups: Sequence[Group], metric: str, monitor: str, maximize: bool) -> list[Group]:
@@ -139,10 +161,24 @@ def _compare_with_best(groups: Sequence[Group], metric: str, monitor: str, maxim
         return list(groups)
     choose = max if maximize else min
     best = choose(candidates, key=lambda group: group.statistics[monitor].mean)
+    return _corrected(
+        [
+            replace(group, is_best=True)
+            if group is best
+            else replace(group, difference=compare_pairs(by_seed(group, metric), by_seed(best, metric)))
+            for group in groups
+        ]
+    )
+
+
+def _corrected(groups: Sequence[Group]) -> list[Group]:
+    """Correct the p-values of the differences for their number."""
+    p_values = [group.difference.p for group in groups if group.difference and group.difference.p is not None]
+    corrected = iter(correct_for_many(p_values))
     return [
-        replace(group, is_best=True)
-        if group is best
-        else replace(group, difference=compare_pairs(by_seed(group, metric), by_seed(best, metric)))
+        replace(group, difference=replace(group.difference, corrected=next(corrected)))
+        if group.difference and group.difference.p is not None
+        else group
         for group in groups
     ]
 
@@ -168,8 +204,10 @@ def _best_first(groups: Sequence[Group], monitor: str, maximize: bool) -> list[G
 def _sorted(groups: Sequence[Group], sort: str, keys: Mapping[str, None]) -> list[Group]:
     name, falls = sort.removeprefix("-"), sort.startswith("-")
     if any(name in run.metrics for group in groups for run in group.runs):
-        found = {id(group): Statistic.of(list(by_seed(group, name).values()) or [0.0]) for group in groups}
-        return sorted(groups, key=lambda group: found[id(group)].mean, reverse=falls)
+        values = [list(by_seed(group, name).values()) for group in groups]
+        found = [(mean(each), group) for each, group in zip(values, groups, strict=True) if each]
+        rest = [group for each, group in zip(values, groups, strict=True) if not each]  # always last
+        return [group for _, group in sorted(found, key=lambda pair: pair[0], reverse=falls)] + rest
     key = find_key(name, keys, "sort")
     return sorted(groups, key=lambda group: _order(group.config.get(key)), reverse=falls)
 

@@ -15,8 +15,10 @@ from seqtrain.runs.report.axes import find_axes, find_key, short_names, show_val
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.curves import read_curve
 from seqtrain.runs.report.groups import Group, Section, compare_runs
+from seqtrain.runs.report.layout import count_runs, find_imbalances
 
 MAX_TICKS = 10  # values of an axis that are all written below it
+MAX_CAVEATS = 4  # configurations that are named below a picture
 MAX_INSIDE = 5  # entries of a legend that do not hide the lines
 
 
@@ -47,6 +49,7 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
     elif len(values) <= MAX_TICKS:
         axis.set_xticks(values, [show_value({key: value}, key) for value in values])
     axis.set(xlabel=short_names([key])[key], ylabel=metric, title=section.title)
+    _explain(figure, _caveats(section))
     _save(figure, axis, path)
 
 
@@ -77,6 +80,8 @@ def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str, path: Path) 
         axis.text(across.index(column), down.index(row), f"{mean(values):.4f}", **text)
     names = short_names([columns, rows])
     axis.set(xlabel=names[columns], ylabel=names[rows], title=section.title)
+    averaged = short_names([each for each in section.axes if each not in (columns, rows)]).values()
+    _explain(figure, [f"mean over {', '.join(averaged)}" for _ in averaged][:1] + _caveats(section))
     _save(figure, axis, path)
 
 
@@ -130,6 +135,24 @@ def _lines(section: Section, key: str) -> dict[str, list[Group]]:
         if section.metrics[0] in group.statistics:
             lines.setdefault(_label(group.config, others), []).append(group)
     return lines
+
+
+def _caveats(section: Section) -> list[str]:
+    """Which points are means over fewer seeds than were run, and what is unequal."""
+    counts = [
+        f"{_label(group.config, section.axes)}: {count_runs(group)}"
+        for group in section.groups
+        if group.open_runs
+    ]
+    more = len(counts) - MAX_CAVEATS
+    shown = counts[:MAX_CAVEATS] + [f"and {more} more that are not complete"] * (more > 0)
+    return shown + find_imbalances(section)
+
+
+def _explain(figure: Any, lines: Sequence[str]) -> None:
+    """Write lines below the axes."""
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=7)
 
 
 def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -10,17 +9,20 @@ from statistics import mean
 import numpy as np
 
 LEVEL = 0.05
-MAX_EXACT = 12  # pairs up to which all sign flips are tried; beyond, NUM_DRAWS random ones
-NUM_DRAWS = 10_000
+NUM_DRAWS = 9_999  # of sign flips; all of them are tried where there are fewer, up to 13 pairs
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean difference over `num_pairs` shared seeds, and its p-value where any p-value could be small."""
+    """The mean difference over `num_pairs` shared seeds, and its p-value where any p-value could be small.
+
+    `corrected` is the p-value among those of all comparisons of a table, see `correct_for_many`.
+    """
 
     mean: float
     num_pairs: int
     p: float | None
+    corrected: float | None = None
 
 
 def compare_pairs(ours: Mapping[object, float], best: Mapping[object, float]) -> Difference | None:
@@ -45,11 +47,34 @@ def permutation_test(differences: Sequence[float]) -> float:
     had the other sign. The p-value is the share of sign assignments whose sum is at least as far from zero
     (Good, Permutation, Parametric, and Bootstrap Tests of Hypotheses, 2005, section 3.7).
     """
-    values = np.asarray(differences, dtype=float)
-    if len(values) <= MAX_EXACT:
-        signs = np.array(list(itertools.product([1.0, -1.0], repeat=len(values))))
-    else:
-        drawn = np.random.RandomState(0).choice([1.0, -1.0], size=(NUM_DRAWS, len(values)))
-        signs = np.vstack([np.ones(len(values)), drawn])  # what was seen counts as one of the draws
-    sums = np.abs(signs @ values)
-    return float((sums >= sums[0] * (1 - 1e-9)).mean())
+    from scipy import stats  # only now: it takes a second to import
+
+    test = stats.permutation_test(
+        (np.asarray(differences, dtype=float),),
+        np.sum,
+        permutation_type="samples",
+        n_resamples=NUM_DRAWS,
+        rng=np.random.default_rng(0),
+    )
+    return float(test.pvalue)
+
+
+def correct_for_many(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for their number, so that the chance of any false alarm stays below the level.
+
+    The smallest of n is multiplied by n, the next by n - 1, and so on; none is smaller than the one before
+    (Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979).
+    """
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
+def seeds_needed(num_comparisons: int) -> int:
+    """The fewest shared seeds with which a corrected p-value can reach the level."""
+    num_pairs = 1
+    while num_comparisons * smallest_p(num_pairs) > LEVEL:
+        num_pairs += 1
+    return num_pairs

@@ -68,11 +68,20 @@ def test_unfinished_runs_are_in_no_mean() -> None:
     assert [each.state for each in section.open_runs] == ["unfinished"]
 
 
-def test_by_averages_over_the_other_axes() -> None:
+def test_by_chooses_columns_and_keeps_configurations_apart() -> None:
     runs = [run(0.5, model__hidden_size=size, optimizer__lr=lr) for size in (10, 20) for lr in (1, 2)]
     section = only(compare_runs(runs, by=["hidden_size"]))
-    assert section.axes == ("model.hidden_size",)
-    assert {group.config["model.hidden_size"]: len(group.runs) for group in section.groups} == {10: 2, 20: 2}
+    assert (section.axes, section.added_axes) == (("model.hidden_size", "optimizer.lr"), ("optimizer.lr",))
+    assert [len(group.runs) for group in section.groups] == [1, 1, 1, 1]
+    alike = [run(0.5, model__hidden_size=size, optimizer__lr=size / 10) for size in (10, 20)]
+    assert only(compare_runs(alike, by=["hidden_size"])).axes == ("model.hidden_size",)
+
+
+def test_groups_without_the_metric_come_last_in_any_order() -> None:
+    runs = [run(0.5, model__hidden_size=1), run(None, model__hidden_size=2), run(0.6, model__hidden_size=3)]
+    for sort, sizes in (("test/accuracy", [1, 3, 2]), ("-test/accuracy", [3, 1, 2])):
+        groups = only(compare_runs(runs, sort=sort)).groups
+        assert [group.config["model.hidden_size"] for group in groups] == sizes
 
 
 def test_tasks_and_data_sets_are_kept_apart() -> None:

@@ -60,3 +60,18 @@ def test_learning_curves_have_one_entry_for_all_seeds(runs: list[Run], tmp_path:
 def test_nothing_logged_is_said(runs: list[Run], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="curves: none of 8 runs logged val/f1"):
         draw_curves(runs, "val/f1", tmp_path / "curves.svg")
+
+
+def test_a_picture_tells_what_its_points_leave_out(tmp_path: Path) -> None:
+    for seed in range(3):
+        for size in (1, 2):
+            for rate in (0.1, 0.2):
+                accuracy = None if size == 2 and seed else 0.5
+                name = tmp_path / f"{size} {rate} {seed}"
+                write_run(name, seed, accuracy, model__hidden_size=size, optimizer__lr=rate)
+    runs, picture = collect_runs([tmp_path]).runs, tmp_path / "a.svg"
+    draw_metric(runs, "", "hidden_size", picture)
+    for rate in (0.1, 0.2):
+        assert f"hidden_size=2, lr={rate}: 1 of 3, 2 unfinished" in picture.read_text()
+    draw_heat_map(runs, "", "hidden_size", "seed", picture)
+    assert "mean over lr" in picture.read_text()

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from seqtrain.runs.report.significance import compare_pairs, permutation_test, smallest_p
+from seqtrain.runs.report.significance import (
+    compare_pairs,
+    correct_for_many,
+    permutation_test,
+    seeds_needed,
+    smallest_p,
+)
 
 
 def test_all_sign_flips_of_three_pairs() -> None:
@@ -20,6 +26,19 @@ def test_many_pairs_are_drawn_and_the_result_is_always_the_same() -> None:
 
 def test_the_smallest_p_of_so_many_pairs() -> None:
     assert [smallest_p(number) for number in (1, 3, 6)] == [1, 0.25, 0.03125]
+
+
+def test_holms_correction() -> None:
+    # 4 x 0.01, 3 x 0.02, 2 x 0.03 = 0.06 and 1 x 0.04, which is not below the one before
+    assert correct_for_many([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert correct_for_many([0.5, 0.9]) == [1, 1]
+    assert correct_for_many([0.03]) == [0.03]
+    assert correct_for_many([]) == []
+
+
+def test_more_comparisons_need_more_seeds() -> None:
+    # 2 / 2^6 = 0.031 and 2 x that is above 0.05; 3 x 2 / 2^7 = 0.047; 10 x 2 / 2^9 = 0.039
+    assert [seeds_needed(number) for number in (1, 2, 3, 10)] == [6, 7, 7, 9]
 
 
 def test_pairs_are_those_of_shared_seeds() -> None:
