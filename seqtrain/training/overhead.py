@@ -28,11 +28,11 @@ class NoProfiler(PassThroughProfiler):
 
 
 def skip_unused_hooks(owner: pl.Callback | pl.LightningModule) -> None:
-    """Make the trainer skip the hooks that `owner` inherits unchanged.
+    """Make the trainer skip the hooks that `owner` inherits unchanged, and that were not set on it either.
 
     Lightning calls every hook of every callback at every step, unless the attribute is not callable.
     """
     base = pl.Callback if isinstance(owner, pl.Callback) else pl.LightningModule
     for hook in STEP_HOOKS:
-        if getattr(type(owner), hook) is getattr(base, hook):
+        if hook not in vars(owner) and getattr(type(owner), hook) is getattr(base, hook):
             setattr(owner, hook, None)
