@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
-from torchmetrics import SumMetric
-from torchmetrics.classification import MulticlassConfusionMatrix
+from torchmetrics import Metric, SumMetric
 
 from seqtrain.spec import TagScheme
+from seqtrain.telemetry.predictions import count_confusions
 from seqtrain.training.span_f1 import SpanF1
 
 
@@ -29,7 +30,7 @@ class Metrics(nn.Module):
         # SumMetric, because MeanMetric cannot let a nan through and weight the values at the same time.
         self.loss_sum = SumMetric(nan_strategy="disable")
         self.num_valid = SumMetric(nan_strategy="disable")
-        self.confusion = MulticlassConfusionMatrix(len(self.target_names), validate_args=False)
+        self.confusion = Confusions(len(self.target_names))
         self.num_unseen = SumMetric(nan_strategy="disable")
         self.num_unseen_correct = SumMetric(nan_strategy="disable")
         self.spans = SpanF1(self.target_names) if tag_scheme and SpanF1.is_available() else None
@@ -47,7 +48,7 @@ class Metrics(nn.Module):
         """
         self.loss_sum.update(loss_sum)
         self.num_valid.update(targets.numel())
-        self.confusion.update(predictions, targets)
+        self.confusion.update(targets, predictions)
         if unseen is not None:
             self.num_unseen.update(unseen.sum())
             self.num_unseen_correct.update((unseen & (predictions == targets)).sum())
@@ -87,3 +88,26 @@ class Metrics(nn.Module):
     def reset(self) -> None:
         for metric in self.children():
             metric.reset()  # type: ignore[operator]
+
+
+class Confusions(Metric):
+    """How often each target (row) was predicted as each target (column), summed over processes, too.
+
+    torchmetrics' own takes memory for positions times squared classes under deterministic algorithms.
+    """
+
+    full_state_update = False
+    counts: Tensor
+
+    def __init__(self, num_targets: int) -> None:
+        super().__init__()
+        counts = torch.zeros(num_targets, num_targets, dtype=torch.long)
+        self.add_state("counts", counts, dist_reduce_fx="sum")
+
+    def update(self, targets: Tensor, predictions: Tensor) -> None:
+        """Count positions: the ids of their targets and predictions, of one shape."""
+        self.counts = self.counts + count_confusions(targets, predictions, len(self.counts))
+
+    def compute(self) -> Tensor:
+        """(num_targets, num_targets) int64"""
+        return self.counts

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqtrain.training.metrics import Metrics
 
@@ -56,6 +58,38 @@ def test_confusions_by_eye() -> None:
     metrics = Metrics(("A", "B", "C"))
     metrics.update(torch.tensor([0, 0, 2, 1, 2]), torch.tensor([0, 1, 2, 2, 2]), torch.tensor(0.0))
     assert metrics.confusions() == [[1, 0, 0], [1, 0, 0], [0, 1, 2]]
+
+
+class Largest(TorchDispatchMode):
+    """The number of elements of the largest tensor that an operation returns."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        result = function(*arguments, **(options or {}))
+        for tensor in result if isinstance(result, (list, tuple)) else [result]:
+            if isinstance(tensor, torch.Tensor):
+                self.numel = max(self.numel, tensor.numel())
+        return result
+
+
+def test_many_classes_are_counted_in_little_memory_by_deterministic_algorithms() -> None:
+    num_classes, positions = 150, 8_000
+    draw = torch.Generator().manual_seed(0)
+    targets, predictions = torch.randint(num_classes, (2, positions), generator=draw)
+    metrics = Metrics([str(number) for number in range(num_classes)])
+    torch.use_deterministic_algorithms(True)
+    try:
+        with Largest() as largest:
+            metrics.update(predictions, targets, torch.tensor(0.0))
+            metrics.update(predictions, targets, torch.tensor(0.0))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert largest.numel <= num_classes**2 + 1
+    counts = Counter(zip(targets.tolist(), predictions.tolist(), strict=True))
+    classes = range(num_classes)
+    assert metrics.confusions() == [[2 * counts[row, column] for column in classes] for row in classes]
+    assert metrics.compute()["accuracy"] == float((targets == predictions).double().mean())
 
 
 def test_reset_forgets_everything() -> None:
