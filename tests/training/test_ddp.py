@@ -41,6 +41,23 @@ class FailsElsewhere(pl.Callback):
 """
 
 
+CLOCKS = """
+import os
+import time
+from types import SimpleNamespace
+
+import pytorch_lightning as pl
+
+from seqtrain.training.callbacks import last_checkpoint
+
+
+class FastClock(pl.Callback):
+    def __init__(self, rank: str) -> None:
+        if os.environ.get("LOCAL_RANK", "0") == rank:
+            last_checkpoint.time = SimpleNamespace(monotonic=lambda: 1e6 * time.monotonic())
+"""
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -57,9 +74,13 @@ def start(*overrides: str, program: tuple[str, ...] = ()) -> subprocess.Popen[st
     )
 
 
-def run(*overrides: str, program: tuple[str, ...] = ()) -> str:
+def run(*overrides: str, program: tuple[str, ...] = (), timeout: int = 400) -> str:
     process = start(*overrides, program=program)
-    _, err = process.communicate(timeout=400)
+    try:
+        _, err = process.communicate(timeout=timeout)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, err
     return err
 
@@ -142,8 +163,7 @@ def test_both_killed_and_resumed() -> None:
 def test_nobody_waits_for_a_process_that_died(victim: str) -> None:
     process = start(*DDP, "trainer.max_epochs=1000", "logger=none", "run_dir=run")
     wait_for(Path("run/checkpoints/last.ckpt"))
-    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1]
-    os.kill(process.pid if victim == "the one that writes" else int(child), signal.SIGKILL)
+    os.kill(process.pid if victim == "the one that writes" else child_of(process), signal.SIGKILL)
     process.communicate(timeout=120)  # returns when the other, too, has closed its output
     assert process.returncode != 0
     assert not Path("run/metrics.json").exists()
@@ -159,12 +179,47 @@ def test_an_error_in_one_process_ends_both() -> None:
     assert not Path("run/metrics.json").exists()
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_clocks_that_disagree_stop_nobody(rank: str) -> None:
+    """In one process a checkpoint is due after every step, in the other one at the end of an epoch only."""
+    Path("clocks.py").write_text(CLOCKS)
+    clock = [
+        "plugins=[clocks]",
+        "+callbacks.clock._target_=clocks.FastClock",
+        f"+callbacks.clock.rank='{rank}'",
+    ]
+    arguments = [*DDP, "trainer.max_epochs=3", "logger=none"]
+    run(*arguments, *clock, "run_dir=fast", timeout=120)
+    run(*arguments, "run_dir=plain")
+    assert metrics_of("fast") == metrics_of("plain")
+
+
+@pytest.mark.parametrize(
+    ("victim", "number"), [("the one that writes", signal.SIGINT), ("the other", signal.SIGTERM)]
+)
+def test_a_signal_to_one_stops_both_after_the_same_step(victim: str, number: signal.Signals) -> None:
+    arguments = [*DDP, "trainer.max_epochs=6", "logger=none"]
+    process = start(*arguments, "run_dir=parts")
+    wait_for(Path("parts/checkpoints/last.ckpt"))
+    os.kill(process.pid if victim == "the one that writes" else child_of(process), number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert not Path("parts/metrics.json").exists()
+    assert "resumed" in run(*arguments, "run_dir=parts")
+    run(*arguments, "run_dir=whole")
+    assert metrics_of("parts") == metrics_of("whole")
+
+
 def test_torchrun_starts_them() -> None:
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     run(*DDP, "trainer.max_epochs=2", program=torchrun)
     (folder,) = Path("runs/digits/lstm").iterdir()
     run(*DDP, "trainer.max_epochs=2", "run_dir=other")
     assert metrics_of(str(folder)) == metrics_of("other")
+
+
+def child_of(process: subprocess.Popen[str]) -> int:
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
 
 
 def wait_for(path: Path) -> None:

@@ -18,6 +18,8 @@ from seqtrain.telemetry.steps import has_stepped
 
 log = logging.getLogger("seqtrain")
 
+GO_ON, SAVE, STOP = range(3)  # what a process wishes to do after a step; to stop is to save first
+
 
 class LastCheckpoint(pl.callbacks.Checkpoint):
     """Writes `last.ckpt`, from which an interrupted run resumes with the numbers it would have had.
@@ -27,6 +29,10 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
 
     The trainer calls the hooks of a Checkpoint after those of all other callbacks, so that their sums, the
     best metric and the decision to stop early are up to date in the file.
+
+    Processes that train together write it after the same step: the first one's clock counts, and a signal to
+    any of them stops all. On the CPU they agree after every step; on GPUs, which this synchronizes, every
+    `log_every_n_steps` of the trainer.
 
     Args:
         path: of the file.
@@ -85,16 +91,23 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     ) -> None:
         if trainer.is_last_batch or not has_stepped(trainer, batch_idx):
             return  # saved at the end of the epoch; accumulated gradients are not checkpointed
-        if self._signal is not None:
+        wish = _largest(trainer, self._wish(trainer)) if _may_agree(trainer) else GO_ON
+        if wish >= SAVE:
             self._save(trainer)
+        if wish == STOP:
             raise KeyboardInterrupt
-        if time.monotonic() - self._saved_at > 60 * self.every_minutes:
-            self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer)
-        if self._signal is not None:
+        if _largest(trainer, self._wish(trainer)) == STOP:
             raise KeyboardInterrupt
+
+    def _wish(self, trainer: pl.Trainer) -> int:
+        """What this process would do after this step."""
+        if self._signal is not None:
+            return STOP
+        is_late = time.monotonic() - self._saved_at > 60 * self.every_minutes
+        return SAVE if is_late and trainer.is_global_zero else GO_ON
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._signal is not None:
@@ -105,6 +118,22 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         trainer.save_checkpoint(self.path)
         self._saved_at = time.monotonic()
+
+
+def _may_agree(trainer: pl.Trainer) -> bool:
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    is_cheap = trainer.world_size == 1 or trainer.strategy.root_device.type == "cpu"
+    return is_cheap or trainer.global_step % every == 0
+
+
+def _largest(trainer: pl.Trainer, wish: int) -> int:
+    """The largest wish of all processes: one that saved alone would wait for the others forever."""
+    if trainer.world_size == 1:
+        return wish
+    largest = trainer.strategy.reduce(
+        torch.tensor(wish, device=trainer.strategy.root_device), reduce_op="max"
+    )
+    return int(largest)
 
 
 def _of_each_process(trainer: pl.Trainer, state: Tensor) -> Tensor | list[Tensor]:
