@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -16,6 +15,13 @@ from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import BackboneOutput, SequenceBatch
 from seqtrain.spec import DataSpec
+from seqtrain.telemetry.steps import has_stepped
+from seqtrain.training.gradients import (
+    MeanOverPositions,
+    accumulation_schedulers,
+    count_steps,
+    unscale_for_fused,
+)
 from seqtrain.training.metrics import Metrics
 from seqtrain.training.overhead import skip_unused_hooks
 from seqtrain.training.task import Task
@@ -51,6 +57,8 @@ class SequenceLearner(pl.LightningModule):
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
         self._metrics = nn.ModuleDict({split: task.build_metrics(spec) for split in ("val", "test")})
+        self._mean = MeanOverPositions()
+        self._batch_idx = 0
         skip_unused_hooks(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -66,18 +74,12 @@ class SequenceLearner(pl.LightningModule):
         return scores, outputs
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
+        self._batch_idx = batch_idx
         loss, output = self.task.training_step(self.network, batch)
-        if self._trainer is not None and self._trainer.world_size > 1:
-            loss = loss * self._weight(output.num_valid)
-        # Lightning requires "loss", and divides it by the number of accumulated batches; callbacks read the
-        # output.
+        if self._trainer is not None:
+            loss = self._mean.weight(loss, output.num_valid, self._trainer, batch_idx)
+        # Lightning requires "loss" and differentiates it; callbacks read the output.
         return {"loss": loss, "output": output}
-
-    def _weight(self, num_valid: int) -> Tensor:
-        """Of this process's loss: DDP averages gradients over processes, not over valid positions."""
-        count = torch.tensor(float(num_valid), device=self.device)
-        mean = cast(Tensor, self.trainer.strategy.reduce(count.clone(), reduce_op="mean"))
-        return count / mean
 
     # These two return a StepOutput, which Lightning's annotation does not allow for.
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> Any:
@@ -109,16 +111,18 @@ class SequenceLearner(pl.LightningModule):
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
         self.log_dict(metrics, logger=False, sync_dist=True)
 
-    # Lightning's annotations of the optimizer and its closure are wider than what an automatic step passes.
-    def optimizer_step(
-        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
-    ) -> None:
-        def closure() -> Any:
-            loss = optimizer_closure()  # forward and backward
-            _unscale_fused(self.trainer)
-            return loss
+    def on_train_start(self) -> None:
+        # The callback itself waits for the start of an epoch, and this one may be resumed midway.
+        for scheduler in accumulation_schedulers(self.trainer):
+            self.trainer.accumulate_grad_batches = scheduler.get_accumulate_grad_batches(
+                self.trainer.current_epoch
+            )
 
-        super().optimizer_step(epoch, batch_idx, optimizer, closure)
+    def on_after_backward(self) -> None:
+        # Before the callbacks that look at the gradients of an optimizer step, and before clipping.
+        if has_stepped(self.trainer, self._batch_idx):
+            self._mean.correct_gradients(self.trainer)
+            unscale_for_fused(self.trainer)
 
     def configure_gradient_clipping(
         self,
@@ -136,7 +140,7 @@ class SequenceLearner(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.build_optimizer(p for p in self.parameters() if p.requires_grad)
-        schedule = self.build_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        schedule = self.build_schedule(optimizer, count_steps(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -148,15 +152,3 @@ class SequenceLearner(pl.LightningModule):
         for schedule in checkpoint.get("lr_schedulers", []):
             for key in ("total_steps", "_schedule_phases"):
                 schedule.pop(key, None)
-
-
-def _unscale_fused(trainer: pl.Trainer) -> None:
-    """Divide float16's scale out of the gradients of an optimizer that would do so in its own step.
-
-    That would be too late for clipping, and for callbacks that look at gradients. The scaler remembers that
-    they are unscaled, and the step takes them as they are. For all other optimizers the trainer does it.
-    """
-    (optimizer,) = trainer.optimizers
-    scaler = getattr(trainer.precision_plugin, "scaler", None)
-    if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
-        scaler.unscale_(optimizer)

@@ -39,7 +39,7 @@ def test_train_loss_is_the_mean_over_valid_positions(compose, monkeypatch, accum
 
     def noted(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
         outputs = step(self, batch, batch_idx)
-        seen.append((outputs["loss"].item(), outputs["output"].num_valid))
+        seen.append((outputs["output"].loss_sum.item(), outputs["output"].num_valid))
         return outputs
 
     monkeypatch.setattr(SequenceLearner, "training_step", noted)
@@ -54,7 +54,7 @@ def test_train_loss_is_the_mean_over_valid_positions(compose, monkeypatch, accum
     before = 0
     for step in sorted(points):
         part = seen[before * accumulated : step * accumulated]
-        mean = sum(loss * count for loss, count in part) / sum(count for _, count in part)
+        mean = sum(loss_sum for loss_sum, _ in part) / sum(count for _, count in part)
         assert points[step] == pytest.approx(mean, rel=1e-5)
         before = step
 

@@ -106,8 +106,12 @@ def weights_of(folder: str) -> dict[str, torch.Tensor]:
             ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"],
             ("data.batch_size=96", "data.batch_size=48"),
         ),
+        (
+            ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"],
+            ("data.batch_size=96", "data.batch_size=16 trainer.accumulate_grad_batches=4"),  # 3 batches each
+        ),
     ],
-    ids=["digits", "sentences of different lengths"],
+    ids=["digits", "sentences of different lengths", "accumulated sentences"],
 )
 def test_two_processes_step_as_one_with_the_doubled_batch(
     data: list[str], sizes: tuple[str, str], treebank: Path
@@ -115,7 +119,7 @@ def test_two_processes_step_as_one_with_the_doubled_batch(
     """The gradients of both are averaged over words, not over processes; SGD shows them in the weights."""
     data = [*data, f"data.path={treebank}"] if "task=pos" in data else data
     run(*data, *ONE_STEP, sizes[0], "run_dir=one")
-    run(*data, *ONE_STEP, sizes[1], *DDP, "run_dir=two")
+    run(*data, *ONE_STEP, *sizes[1].split(), *DDP, "run_dir=two")
     ours, theirs = weights_of("two"), weights_of("one")
     for name, weight in theirs.items():
         torch.testing.assert_close(ours[name], weight, rtol=1e-4, atol=1e-6, msg=name)
