@@ -31,8 +31,7 @@ Each engine computes the input projection and its gradients itself, in the layou
     cells/         the cells: equations, parameters, gates, states, all that anyone asks about them
     engines/       what runs one layer:
       reference.py   any cell, by autograd; what the other engines are tested against
-      any_cell.py    the same with large products by the faster library
-      eager.py       the LSTM and the GRU: gradients by hand, and a path without them; docs/recurrence.md
+      native.py      the LSTM and the GRU on a CPU: kernel.cpp, loaded by kernel.py; docs/recurrence.md
       triton/        the LSTM on a GPU, by Triton kernels
       selection.py   which engine runs a layer
     stack.py       layers on top of each other, with dropout and autocast's casts

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
-from seqtrain.recurrence.engines.eager import HAND_WRITTEN
-from seqtrain.recurrence.engines.handwritten_layer import HandWrittenLayer, Inputs
 from seqtrain.recurrence.engines.native import differentiate_native, explain_native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.selection import choose_engine
@@ -94,12 +92,6 @@ def _layer_backward(
         given = CELLS[cell], rows, by_direction, tuple(state)
         if explain_native_layer(*given) is None and len(rows):
             found = differentiate_native(*given, walk, d_rows)
-        elif cell in HAND_WRITTEN:
-            inputs = Inputs(rows, tuple(state), by_direction)
-            layer = HandWrittenLayer.on(HAND_WRITTEN[cell], inputs, walk)
-            d_x, d_state, d_weights = layer.backward(inputs, None, d_rows)
-            assert d_x is not None
-            found = [d_x, *d_state, *(d for direction in d_weights for d in direction.values())]
         else:
             found = _differentiate_reference(d_rows, rows, state, weights, cell, names, walk)
     return [found[0].view(x.shape), *found[1:]]

@@ -1,15 +1,11 @@
 """Which rows each time step owns, and the order in which the backward direction visits them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
 
 import torch
 from torch import Tensor
-
-MAX_VIEWED_STEPS = 64
-"""Steps whose views are held at once. A view costs three times as much when thousands are alive, because the
-garbage collector visits them again and again."""
 
 
 class PackedWalk:
@@ -29,11 +25,6 @@ class PackedWalk:
         self.device = device
         self.num_rows = sum(self.batch_sizes)
         self.is_dense = self.batch_sizes[0] == self.batch_sizes[-1]
-
-    @property
-    def mean_batch_size(self) -> int:
-        """Rows of a step on average."""
-        return self.num_rows // len(self.batch_sizes)
 
     @cached_property
     def offsets(self) -> list[int]:
@@ -71,20 +62,6 @@ class PackedWalk:
         steps, sequences = self._places
         starts = torch.tensor([0, *(self.batch_sizes[0] + offset for offset in self.offsets[:-2])])
         return (starts[steps] + sequences).to(self.device)
-
-    def split(self, rows: Tensor, first: int, last: int) -> Sequence[Tensor]:
-        """Cut (D, N, ...) into the rows (D, b, ...) of each step from `first` up to `last`."""
-        part = rows[:, self.offsets[first] : self.offsets[last]]
-        return torch.split(part, self.batch_sizes[first:last], dim=1)
-
-    def steps(self, *rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Yield for each step its rows (D, b, ...) of every tensor (D, N, ...).
-
-        Views are made for MAX_VIEWED_STEPS at a time.
-        """
-        for first in range(0, len(self.batch_sizes), MAX_VIEWED_STEPS):
-            last = min(first + MAX_VIEWED_STEPS, len(self.batch_sizes))
-            yield from zip(*(self.split(each, first, last) for each in rows), strict=True)
 
     def reverse(self, rows: Tensor) -> Tensor:
         """Reverse each sequence of (N, ...) in time; doing it twice gives the rows back."""

@@ -3,7 +3,6 @@
 import torch
 
 from seqtrain.recurrence import PackedWalk
-from seqtrain.recurrence.walk import MAX_VIEWED_STEPS
 
 CPU = torch.device("cpu")
 
@@ -33,17 +32,3 @@ def test_dense_and_general_rules_agree() -> None:
     for start, stop in ((0, 12), (3, 9)):
         expected = general.take_previous(with_initial, start, stop)
         assert torch.equal(dense.take_previous(with_initial, start, stop), expected)
-
-
-def test_steps_own_their_rows_of_every_tensor() -> None:
-    sizes = [2] * MAX_VIEWED_STEPS + [1] * 3
-    walk = PackedWalk(sizes, CPU)
-    rows = torch.arange(walk.num_rows).unsqueeze(0)
-    found = list(walk.steps(rows, -rows))
-    assert [left.size(1) for left, _ in found] == sizes
-    assert torch.equal(torch.cat([left for left, _ in found], dim=1), rows)
-    assert all(torch.equal(left, -right) for left, right in found)
-    assert [part.tolist() for part in walk.split(rows, MAX_VIEWED_STEPS - 1, MAX_VIEWED_STEPS + 1)] == [
-        [[2 * MAX_VIEWED_STEPS - 2, 2 * MAX_VIEWED_STEPS - 1]],
-        [[2 * MAX_VIEWED_STEPS]],
-    ]

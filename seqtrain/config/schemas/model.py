@@ -119,7 +119,7 @@ class GRU(Recurrent):
 @describes("model", "seqtrain.model.BiLSTM")
 class BiLSTM(Recurrent):
     cell: Annotated[str, CELL] = OPTIONAL
-    backend: Literal["auto", "reference", "native", "eager", "triton"] = OPTIONAL
+    backend: Literal["auto", "reference", "native", "triton", "eager"] = OPTIONAL
 
     @classmethod
     def cell_of(cls, node: Tree) -> str:

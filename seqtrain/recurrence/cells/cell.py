@@ -59,24 +59,11 @@ class OnnxNode:
         return attributes
 
 
-class FastWeights(dict[str, "Tensor"]):
-    """The weights of a layer, D in front of each, with products that an engine has for them."""
-
-    def multiply_input(self, x: Tensor) -> Tensor:
-        """x W_ih^T: (D, N, I) to (D, N, G * H)."""
-        raise NotImplementedError
-
-    def multiply_state(self, h: Tensor, addend: Tensor | None) -> Tensor:
-        """h W_hh^T of one step, plus `addend`, both (D, b, G * H): h is (D, b, H)."""
-        raise NotImplementedError
-
-
 class Cell(ABC):
     """One step of a recurrence, for all directions at once, and all that anyone asks about it.
 
     Letters: D directions, N rows of all steps, b rows alive at this step, I and H features in and out,
-    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`. Products by
-    `multiply_input` and `multiply_state` are the fastest.
+    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`.
 
     Only `name` and `step` have no default. The names weight_ih, weight_hh, bias_ih and bias_hh are kept for
     what they are in torch's layers.
@@ -139,15 +126,11 @@ def linear_shapes(num_gates: int, input_size: int, hidden_size: int, bias: bool)
 
 def multiply_input(x: Tensor, weights: Weights) -> Tensor:
     """x W_ih^T for the whole sequence: (D, N, I) to (D, N, G * H)."""
-    if isinstance(weights, FastWeights):
-        return weights.multiply_input(x)
     return x @ weights["weight_ih"].mT
 
 
 def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) -> Tensor:
     """h W_hh^T of one step, plus `addend` if there is one, both (D, b, G * H): h is (D, b, H)."""
-    if isinstance(weights, FastWeights):
-        return weights.multiply_state(h, addend)
     matrix = weights["weight_hh"].mT
     return h.bmm(matrix) if addend is None else addend.baddbmm(h, matrix)
 

@@ -6,8 +6,6 @@ from typing import TypeAlias
 from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
-from seqtrain.recurrence.engines.any_cell import any_cell_layer
-from seqtrain.recurrence.engines.eager import HAND_WRITTEN, eager_layer
 from seqtrain.recurrence.engines.kernel import explain_kernel
 from seqtrain.recurrence.engines.native import NATIVE_CELLS, explain_native_layer, native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
@@ -17,7 +15,8 @@ from seqtrain.recurrence.walk import PackedWalk
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk], tuple[Tensor, State]]
 
-BACKENDS = ("auto", "reference", "native", "eager", "triton")
+BACKENDS = ("auto", "reference", "native", "triton", "eager")
+"""The last one is what configurations of earlier versions call plain torch, which is now the reference."""
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
@@ -58,12 +57,10 @@ def choose_engine(
         from seqtrain.recurrence.engines.triton.engine import triton_layer  # imports Triton
 
         return triton_layer
-    if backend == "reference":
-        return reference_layer
     if backend in ("auto", "native"):
         problem = explain_native_layer(cell, x, weights, state)
         if problem is None:
             return native_layer
         if backend == "native":
             raise ValueError(f"backend='native' cannot run this layer: {problem}. Use backend='auto'.")
-    return eager_layer if cell.name in HAND_WRITTEN else any_cell_layer
+    return reference_layer

@@ -4,7 +4,6 @@ Torch has no public way to ask; torch.autograd.Function.apply makes the first of
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,16 +18,6 @@ def is_transformed() -> bool:
 def is_dispatched() -> bool:
     """Whether a mode of torch, such as a flop counter or a tracer, is to see every operation."""
     return torch._C._len_torch_dispatch_stack() > 0
-
-
-def current_backward_pass() -> int:
-    """A number of its own for each backward pass of autograd, read inside one."""
-    return torch._C._current_graph_task_id()
-
-
-def will_run(node: Any) -> bool:
-    """Whether this backward pass, inside which it is asked, will come to a node of the graph."""
-    return torch._C._will_engine_execute_node(node)
 
 
 def is_any_batched(tensors: Sequence[Tensor | None]) -> bool:

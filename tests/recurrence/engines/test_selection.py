@@ -6,8 +6,6 @@ from cpu_backends import CPU_BACKENDS, needs_kernel
 
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence import CELLS, choose_engine, explain_backend
-from seqtrain.recurrence.engines.any_cell import any_cell_layer
-from seqtrain.recurrence.engines.eager import eager_layer
 from seqtrain.recurrence.engines.native import native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.walk import PackedWalk
@@ -27,14 +25,14 @@ def arguments(cell: str, batch_sizes: tuple[int, ...] = (1, 1), dtype: torch.dty
 def test_auto_takes_the_native_engine_where_it_can_run(cell: str) -> None:
     assert choose_engine("auto", *arguments(cell)) is native_layer
     assert choose_engine("native", *arguments(cell)) is native_layer
-    assert choose_engine("auto", *arguments(cell, dtype=torch.float64)) is eager_layer
+    assert choose_engine("auto", *arguments(cell, dtype=torch.float64)) is reference_layer
     assert choose_engine("native", *arguments(cell, batch_sizes=(0, 0))) is reference_layer
 
 
-def test_auto_takes_plain_torch_for_other_cells() -> None:
+def test_plain_torch_runs_other_cells_and_what_earlier_versions_called_eager() -> None:
     assert choose_engine("reference", *arguments("lstm")) is reference_layer
-    assert choose_engine("auto", *arguments("lstm_peephole")) is any_cell_layer
-    assert choose_engine("eager", *arguments("lstm_peephole")) is any_cell_layer
+    assert choose_engine("eager", *arguments("lstm")) is reference_layer
+    assert choose_engine("auto", *arguments("lstm_peephole")) is reference_layer
 
 
 def test_a_backend_that_cannot_run_the_cell_is_explained() -> None:
