@@ -46,7 +46,7 @@ def base_config(path: Path) -> dict[str, Any]:
         "schedule": {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.001},
         "logger": {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": f"{path}/here"},
         "task": {
-            "_target_": "seqtrain.training.SequenceClassification",
+            "_target_": "seqtrain.tasks.SequenceClassification",
             "monitor": "val/accuracy",
             "mode": "max",
         },

@@ -24,6 +24,7 @@ ROOMS = [
     "runs",
     "data",
     "model",
+    "tasks",
     "telemetry",
     "training",
     "predictor",

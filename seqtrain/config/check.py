@@ -16,7 +16,7 @@ from seqtrain.config.schemas.seqtrain import ROOT
 from seqtrain.config.schemas.values import accepts, coerce, describe, remedy_of, words_of
 from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of
 
-NULLABLE_ROLES = ("callbacks", "logger")
+NULLABLE_ROLES = ("callbacks", "logger", "metrics")
 # What other libraries call a key of ours, of which the spelling is no hint.
 MEANT = {
     "epochs": "trainer.max_epochs",
@@ -111,7 +111,7 @@ def _places(tree: Tree) -> Iterator[Place]:
         node = tree.get(role)
         if not isinstance(node, dict) or (not node and role in NULLABLE_ROLES):
             continue  # a file that holds null composes to an empty mapping
-        if role == "callbacks" or (role == "logger" and _is_named(node)):
+        if role in ("callbacks", "metrics") or (role == "logger" and _is_named(node)):
             for name, child in node.items():
                 yield from _node_and_parts(child, f"{role}.{name}", role)
         else:

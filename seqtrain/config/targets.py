@@ -104,6 +104,11 @@ ROLES = {
         elsewhere=TRAINER_ELSEWHERE,
     ),
     "callbacks": Role("pytorch_lightning.Callback", CALLBACKS),
+    "metrics": Role(
+        "torchmetrics.Metric",
+        {"torchmetrics.Metric": ("torchmetrics.classification.", "torchmetrics.regression.")},
+        nullable=("num_classes",),
+    ),
     "logger": Role(
         "pytorch_lightning.loggers.Logger",
         {"pytorch_lightning.loggers.Logger": ("pytorch_lightning.",)},

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from seqtrain.config.aliases import MOVED
+
 RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # placeholders for folders that do not change a run
 
 
@@ -33,9 +35,12 @@ def content_key(config: Mapping[str, Any]) -> str:
 
 
 def flat(node: Any, path: str = "") -> dict[str, Any]:
-    """The leaves of a tree by dotted key; lists and empty mappings are leaves."""
+    """The leaves of a tree by dotted key; lists and empty mappings are leaves.
+
+    Classes that have moved since a run was written have their present names.
+    """
     if not isinstance(node, dict) or not node:
-        return {path: node}
+        return {path: MOVED.get(str(node), node) if path.endswith("_target_") else node}
     leaves: dict[str, Any] = {}
     for key, value in node.items():
         leaves |= flat(value, f"{path}.{key}" if path else str(key))

@@ -13,6 +13,8 @@ from seqtrain.data.view import View
 from seqtrain.model.network import Head
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.spec import Classes, ImageInputs, SequenceClasses
+from seqtrain.tasks.metrics import count_confusions
+from seqtrain.tasks.task import Task
 from seqtrain.telemetry.mistakes import Mistake, find_mistakes, list_sentences
 from seqtrain.telemetry.pace import Pace
 from seqtrain.telemetry.sample import (
@@ -106,19 +108,21 @@ class PredictionTelemetry(pl.Callback):
             if is_new and self._are_wrong:
                 indices = _indices_of(trainer, self._are_wrong)
                 _show_mistakes(trainer, pl_module, spread_evenly(indices, self.num_sequences))
+            if is_new:
+                _draw_task(sink, step, sample, pl_module)
             if projector:
                 _project(sink, sample, pl_module)
 
 
-def count_confusions(targets: Tensor, predictions: Tensor, num_targets: int) -> Tensor:
-    """(num_targets, num_targets): how often each target (row) was predicted as each target (column).
-
-    Nothing is read back from the device.
-    """
-    pairs = torch.where(targets == IGNORED, num_targets**2, targets * num_targets + predictions)
-    counts = pairs.new_zeros(num_targets**2 + 1)  # the last one counts what is ignored
-    counts.index_add_(0, pairs.flatten(), counts.new_ones(()).expand(pairs.numel()))
-    return counts[:-1].view(num_targets, num_targets)
+def _draw_task(sink: Sink, step: int, sample: Sample, pl_module: pl.LightningModule) -> None:
+    """The figures of the task itself."""
+    network, task = cast(Any, pl_module.network), cast(Task, pl_module.task)
+    batch = sample.batch.to(pl_module.device)
+    with looking_at(network):
+        scores, _ = network(batch)
+        predictions = network.head.decode(scores, batch.lengths)
+    for name, figure in task.draw(batch.to("cpu"), predictions.cpu(), sample.spec).items():
+        sink.figure(f"predictions/{name}", figure, step, validation=True)
 
 
 def are_wrong(targets: Tensor, predictions: Tensor) -> Tensor:

@@ -2,5 +2,3 @@ from .callbacks.best_checkpoint import BestCheckpoint as BestCheckpoint
 from .callbacks.last_checkpoint import LastCheckpoint as LastCheckpoint
 from .callbacks.progress import ProgressBar as ProgressBar
 from .callbacks.stop_on_nonfinite import StopOnNonfinite as StopOnNonfinite
-from .task import SequenceClassification as SequenceClassification
-from .task import SequenceTagging as SequenceTagging

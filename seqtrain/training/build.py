@@ -11,12 +11,13 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
+from torchmetrics import Metric
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.config.targets import find_class
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.spec import DataSpec
+from seqtrain.spec import Classes, DataSpec
 from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_weights
@@ -38,12 +39,31 @@ def build_learner(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
     """The network with its task, optimizer and learning-rate schedule.
 
     Raises:
-        ConfigError: see `build_network`.
+        ConfigError: the task does not learn such targets; see `build_network` and `SequenceLearner`.
     """
     task = construct(cfg.task)
     task.check_spec(spec)
     network = build_network(cfg, spec, vectors)
-    return SequenceLearner(network, task, spec, _optimizer(cfg), _schedule(cfg))
+    metrics = {
+        name: _build_metric(name, node, spec) for name, node in (cfg.get("metrics") or {}).items() if node
+    }
+    return SequenceLearner(network, task, spec, _optimizer(cfg), _schedule(cfg), metrics)
+
+
+def _build_metric(name: str, node: DictConfig, spec: DataSpec) -> Metric:
+    """A metric of the configuration; of classes it is told their number."""
+    kind = find_class(node["_target_"])
+    sizes = {"num_classes": spec.targets.num_targets} if isinstance(spec.targets, Classes) else {}
+    missing = {
+        key: value
+        for key, value in sizes.items()
+        if key in inspect.signature(kind).parameters and node.get(key) is None
+    }
+    try:
+        metric: Metric = construct(node, **missing)
+    except (TypeError, ValueError) as error:
+        raise ConfigError([f"metrics.{name}: {first_line(error)}"]) from None
+    return metric
 
 
 def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -10,11 +10,14 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import Metric
 
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import BackboneOutput, SequenceBatch
 from seqtrain.spec import DataSpec
+from seqtrain.tasks.metrics import Metrics, check_metrics
+from seqtrain.tasks.task import Task
 from seqtrain.telemetry.steps import has_stepped
 from seqtrain.training.gradients import (
     MeanOverPositions,
@@ -22,9 +25,7 @@ from seqtrain.training.gradients import (
     count_steps,
     unscale_for_fused,
 )
-from seqtrain.training.metrics import Metrics
 from seqtrain.training.overhead import skip_unused_hooks
-from seqtrain.training.task import Task
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
 ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]
@@ -40,6 +41,10 @@ class SequenceLearner(pl.LightningModule):
         build_optimizer: from parameters to an optimizer.
         build_schedule: from an optimizer and the number of optimizer steps to a learning-rate schedule, which
             is advanced at every step.
+        metrics: further ones than the task's, by name.
+
+    Raises:
+        ConfigError: one of `metrics` cannot be computed, see `seqtrain.tasks.metrics`.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class SequenceLearner(pl.LightningModule):
         spec: DataSpec,
         build_optimizer: OptimizerBuilder,
         build_schedule: ScheduleBuilder,
+        metrics: Mapping[str, Metric] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -56,7 +62,9 @@ class SequenceLearner(pl.LightningModule):
         self.spec = spec
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
-        self._metrics = nn.ModuleDict({split: task.build_metrics(spec) for split in ("val", "test")})
+        splits = {split: task.build_metrics(spec, metrics or {}) for split in ("val", "test")}
+        check_metrics(splits["val"])
+        self._metrics = nn.ModuleDict(splits)
         self._mean = MeanOverPositions()
         self._batch_idx = 0
         skip_unused_hooks(self)
@@ -145,8 +153,12 @@ class SequenceLearner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = self.spec.to_dict()
+        if state := self.task.state_dict():
+            checkpoint["task"] = state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if "task" in checkpoint:
+            self.task.load_state_dict(checkpoint["task"])
         # The position in a one-cycle schedule comes from the checkpoint, its length from this configuration,
         # which may ask for a longer training.
         for schedule in checkpoint.get("lr_schedulers", []):

@@ -22,8 +22,8 @@ from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.table import metrics_table
 from seqtrain.spec import StepClasses
+from seqtrain.tasks.span_f1 import SpanF1
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.span_f1 import SpanF1
 
 log = logging.getLogger("seqtrain")
 

@@ -18,6 +18,7 @@ from seqtrain.errors import RunError
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder, resolved
 from seqtrain.runs.logs import logged, quiet_lightning
+from seqtrain.spec import Classes
 from seqtrain.telemetry.run_page import RunPage
 from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
@@ -171,8 +172,9 @@ def _finish(
         page.write_end(trainer, resolved(cfg), metrics)
     sink.close()
     test = learner.metrics("test")
-    if not test.is_empty:  # as with limit_test_batches=0
-        folder.write_confusions(test.target_names, test.confusions())
+    confusions = None if test.is_empty else test.confusions()  # empty as with limit_test_batches=0
+    if confusions is not None and isinstance(learner.spec.targets, Classes):
+        folder.write_confusions(learner.spec.targets.names, confusions)
     folder.write_metrics(metrics)
     return metrics
 

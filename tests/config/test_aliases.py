@@ -14,11 +14,12 @@ def test_the_new_place_has_the_class(path: str) -> None:
 
 
 def test_a_moved_class_is_named_by_its_new_place() -> None:
-    cfg = OmegaConf.create({"task": {"_target_": "seqtrain.task.SequenceTagging", "monitor": "val/loss"}})
-    assert resolve_tree(cfg).tree["task"] == {
-        "_target_": "seqtrain.training.SequenceTagging",
-        "monitor": "val/loss",
-    }
+    for old in ("seqtrain.task", "seqtrain.training", "seqtrain.training.task"):
+        cfg = OmegaConf.create({"task": {"_target_": f"{old}.SequenceTagging", "monitor": "val/loss"}})
+        assert resolve_tree(cfg).tree["task"] == {
+            "_target_": "seqtrain.tasks.SequenceTagging",
+            "monitor": "val/loss",
+        }
 
 
 def test_only_targets_are_renamed() -> None:

@@ -13,7 +13,7 @@ LSTM_KEYS = "input_size, hidden_size, num_layers, bias, batch_first, dropout, bi
 def test_no_override_is_the_lstm_on_digits() -> None:
     cfg = compose_config()
     assert (cfg.task._target_, cfg.data._target_) == (
-        "seqtrain.training.SequenceClassification",
+        "seqtrain.tasks.SequenceClassification",
         "seqtrain.data.Digits",
     )
     assert cfg.model == {

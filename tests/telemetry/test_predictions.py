@@ -11,8 +11,9 @@ from seqtrain.data import Corpus
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs
+from seqtrain.tasks.metrics import count_confusions
 from seqtrain.telemetry import predictions as telemetry_of_predictions
-from seqtrain.telemetry.predictions import _name_sequences, are_wrong, count_confusions
+from seqtrain.telemetry.predictions import _name_sequences, are_wrong
 from seqtrain.telemetry.sample import Sample, take_sample
 from seqtrain.training.build import build_data
 from seqtrain.training.train import train

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from seqtrain.config import ConfigError
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.logs import quiet_lightning
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.build import build_data, build_learner
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.measure import measure
 
+SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 MODELS = ["rnn", "lstm", "gru", "bilstm"]
 Made = tuple[Any, SequenceLearner, SequenceDataModule]
 
@@ -140,3 +144,45 @@ def test_the_promise_of_the_data_is_in_every_checkpoint(make) -> None:
     learner.on_save_checkpoint(checkpoint)
     assert checkpoint == {"spec": data.spec.to_dict()}
     assert type(data.spec).from_dict(checkpoint["spec"]) == data.spec
+
+
+def test_metrics_of_the_configuration_reach_the_run_folder_and_can_be_monitored(compose, capsys) -> None:
+    from seqtrain.commands import evaluate
+    from seqtrain.runs.folder import RunFolder
+    from seqtrain.training.train import train
+
+    recall = "+metrics.recall={_target_: torchmetrics.classification.MulticlassRecall, average: none}"
+    cfg = compose("metrics=agreement", recall, "task.monitor=val/kappa", "callbacks.predictions=null")
+    folder = RunFolder(cfg.run_dir)
+    metrics = train(cfg, folder)
+    written = json.loads(folder.metrics_file.read_text())
+    assert {"val/kappa", "test/mcc", "test/recall/0", "test/recall/9"} < written.keys()
+    assert written == metrics
+    best = torch.load(folder.best_checkpoint, weights_only=True)
+    assert best["epoch"] in (0, 1)
+    capsys.readouterr()
+    assert evaluate.main([cfg.run_dir, "format=json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["test/kappa"] == pytest.approx(metrics["test/kappa"], abs=1e-6)
+
+
+def test_what_a_task_keeps_is_in_the_checkpoint(compose) -> None:
+    learner = build_learner(compose(), SPEC)
+    saved: dict[str, Any] = {}
+    learner.on_save_checkpoint(saved)
+    assert "task" not in saved
+    learner.task.state_dict = lambda: {"position": 3}
+    kept: dict[str, Any] = {}
+    learner.task.load_state_dict = kept.update
+    learner.on_save_checkpoint(saved)
+    assert saved["task"] == {"position": 3}
+    learner.on_load_checkpoint(saved)
+    assert kept == {"position": 3}
+
+
+def test_a_metric_that_is_none_is_refused_before_a_training(compose) -> None:
+    cfg = compose("+metrics.mine={_target_: torchmetrics.classification.MulticlassRecall, averge: none}")
+    with pytest.raises(ConfigError, match=r"metrics\.mine: Unexpected keyword arguments: `averge`"):
+        build_learner(cfg, SPEC)
+    with pytest.raises(ConfigError, match=r"mine\._target_: torch\.nn\.Linear is no torchmetrics"):
+        compose("+metrics.mine={_target_: torch.nn.Linear}")

@@ -34,14 +34,14 @@ class Batching:
             yield "max_vectors", "does nothing without word vectors; set data.vectors to their file"
 
 
-@describes("data", "seqtrain.data.Digits", inputs="vectors", targets="sequence")
+@describes("data", "seqtrain.data.Digits", inputs="VectorInputs", targets="SequenceClasses")
 class Digits(Batching):
     @staticmethod
     def feature_size(_: Tree) -> Size:
         return Size(8, "the data has 8 numbers per step")
 
 
-@describes("data", "seqtrain.data.Mnist", inputs="vectors", targets="sequence")
+@describes("data", "seqtrain.data.Mnist", inputs="VectorInputs", targets="SequenceClasses")
 class Mnist(Batching):
     data_dir: LocalPath
     view: ViewName
@@ -67,7 +67,7 @@ class WordSource(Batching):
     cache_dir: LocalPath | None = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Treebank", inputs="words", targets="step")
+@describes("data", "seqtrain.data.Treebank", inputs="WordInputs", targets="StepClasses")
 class Treebank(WordSource):
     data_dir: LocalPath
     treebank: str
@@ -76,21 +76,21 @@ class Treebank(WordSource):
     download: bool = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Tagged", inputs="words", targets="step")
+@describes("data", "seqtrain.data.Tagged", inputs="WordInputs", targets="StepClasses")
 class Tagged(WordSource):
     path: LocalPath
     word_column: ColumnNumber = OPTIONAL
     tag_column: ColumnNumber = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Arrays", inputs="vectors")
+@describes("data", "seqtrain.data.Arrays", inputs="VectorInputs")
 class Arrays(Batching):
     path: LocalPath
     epochs: Count = OPTIONAL
     min_steps: Natural = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Images", inputs="vectors", targets="sequence")
+@describes("data", "seqtrain.data.Images", inputs="VectorInputs", targets="SequenceClasses")
 class Images(Batching):
     path: LocalPath
     view: ViewName

@@ -13,7 +13,7 @@ from seqtrain.recurrence.cells import CELLS
 CELL = OneOf(lambda: CELLS, "a cell of your own is known once plugins=[...] names its package")
 
 
-@describes("encoder", "seqtrain.model.VectorEncoder", inputs="vectors")
+@describes("encoder", "seqtrain.model.VectorEncoder", inputs="VectorInputs")
 class VectorEncoder:
     @staticmethod
     def output_size(_: Tree, tree: Tree) -> Size | None:
@@ -22,7 +22,7 @@ class VectorEncoder:
         return size
 
 
-@describes("encoder", "seqtrain.model.WordEncoder", inputs="words")
+@describes("encoder", "seqtrain.model.WordEncoder", inputs="WordInputs")
 class WordEncoder:
     word_size: Natural
     character_size: Count
@@ -131,17 +131,17 @@ class Head:
     label_smoothing: Share
 
 
-@describes("head", "seqtrain.model.LabelHead", targets="sequence")
+@describes("head", "seqtrain.model.LabelHead", targets="SequenceClasses")
 class LabelHead(Head):
     pooling: Literal["last", "mean", "max"] = OPTIONAL
 
 
-@describes("head", "seqtrain.model.TagHead", targets="step")
+@describes("head", "seqtrain.model.TagHead", targets="StepClasses")
 class TagHead(Head):
     pass
 
 
-@describes("head", "seqtrain.model.CRFHead", targets="step")
+@describes("head", "seqtrain.model.CRFHead", targets="StepClasses")
 class CRFHead:
     dropout: Share
 

@@ -25,10 +25,13 @@ def find_bad_monitor(node: Tree, tree: Tree) -> Iterator[str]:
     monitor, path = node.get("monitor"), _path(node, tree)
     if task is None or monitor is None:
         return
-    modes = MODES | MODES_OF_TAGS if task.targets == "step" else MODES
+    modes = MODES | MODES_OF_TAGS if task.targets == "StepClasses" else MODES
     mode = node.get("mode", "min")  # Lightning's default
+    own = [f"val/{name}" for name in tree.get("metrics") or {}]
+    if any(monitor == name or monitor.startswith(f"{name}/") for name in own):
+        return
     if monitor not in modes:
-        yield f"{path}.monitor: {not_among(monitor, list(modes))}"
+        yield f"{path}.monitor: {not_among(monitor, [*modes, *own])}"
     elif mode != modes[monitor]:
         better = {"min": "lower", "max": "higher"}[modes[monitor]]
         yield (

@@ -44,9 +44,9 @@ class Schema:
         kinds: the type of each key.
         required: the keys that must be there.
         open: whether other keys are accepted too.
-        inputs: what a time step of the data is, and what an encoder reads: "vectors" or "words".
-        targets: what has a target in the data, and what head and task predict one for: each "sequence" or
-            each "step".
+        inputs: the kind of inputs (see `seqtrain.spec`) that the data has, or that an encoder reads; images
+            are read as `VectorInputs`.
+        targets: the kind of targets that the data has, or that a head or a task learns.
         declaration: the class whose static methods answer for one node.
         elsewhere: arguments of the class that are set in another way, and how.
     """

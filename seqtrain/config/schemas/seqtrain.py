@@ -18,6 +18,7 @@ class Saved:
     seed: Annotated[int, Range(0, 2**32 - 1)]
     members: Count = OPTIONAL  # run folders of the first version have no such key
     plugins: list[str] = OPTIONAL
+    metrics: Group | None = OPTIONAL
     task: Group
     data: Group
     encoder: Group
@@ -60,12 +61,12 @@ class Task:
         yield from find_bad_monitor(node, tree)
 
 
-@describes("task", "seqtrain.training.SequenceClassification", targets="sequence")
+@describes("task", "seqtrain.tasks.SequenceClassification", targets="SequenceClasses")
 class SequenceClassification(Task):
     pass
 
 
-@describes("task", "seqtrain.training.SequenceTagging", targets="step")
+@describes("task", "seqtrain.tasks.SequenceTagging", targets="StepClasses")
 class SequenceTagging(Task):
     pass
 

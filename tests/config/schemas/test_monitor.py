@@ -7,7 +7,7 @@ from seqtrain.config.schemas.schema import Tree
 def problems(task: str, **node: str) -> list[str]:
     checkpoint: Tree = dict(node)
     tree = {
-        "task": {"_target_": f"seqtrain.training.{task}", "monitor": "val/accuracy", "mode": "max"},
+        "task": {"_target_": f"seqtrain.tasks.{task}", "monitor": "val/accuracy", "mode": "max"},
         "callbacks": {"mine": checkpoint},
     }
     return list(find_bad_monitor(checkpoint, tree))
@@ -30,6 +30,15 @@ def test_a_mode_that_prefers_the_worse() -> None:
     assert problems("SequenceTagging", monitor="val/macro_f1", mode="min") == [
         "callbacks.mine.mode: got min, but a higher val/macro_f1 is better; give callbacks.mine.mode=max"
     ]
+
+
+def test_metrics_of_the_configuration() -> None:
+    task = {"_target_": "seqtrain.tasks.SequenceTagging", "monitor": "val/kappa", "mode": "max"}
+    tree = {"task": task, "metrics": {"kappa": {}}}
+    assert list(find_bad_monitor(task, tree)) == []
+    (problem,) = find_bad_monitor(task, {"task": task, "metrics": {"mcc": {}}})
+    assert problem.startswith("task.monitor: got 'val/kappa', expected one of ")
+    assert "val/mcc" in problem
 
 
 def test_the_metrics_of_a_users_own_task_are_not_judged() -> None:

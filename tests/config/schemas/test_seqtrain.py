@@ -18,7 +18,7 @@ def test_every_mapping_of_the_root_is_a_group_of_files() -> None:
 
 def test_tasks_say_what_they_predict_a_class_for() -> None:
     targets = {
-        name: SCHEMAS[f"seqtrain.training.{name}"].targets
+        name: SCHEMAS[f"seqtrain.tasks.{name}"].targets
         for name in ("SequenceTagging", "SequenceClassification")
     }
-    assert targets == {"SequenceTagging": "step", "SequenceClassification": "sequence"}
+    assert targets == {"SequenceTagging": "StepClasses", "SequenceClassification": "SequenceClasses"}

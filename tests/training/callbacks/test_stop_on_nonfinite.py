@@ -61,7 +61,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_a_checkpoint(compose, monke
 
 
 def test_a_metric_that_is_not_finite_fails_the_run(compose, monkeypatch) -> None:
-    from seqtrain.training.metrics import Metrics
+    from seqtrain.tasks.metrics import Metrics
 
     compute = Metrics.compute
     monkeypatch.setattr(Metrics, "compute", lambda self: compute(self) | {"loss": float("inf")})

@@ -8,8 +8,7 @@ from seqtrain.model import Network, VectorEncoder
 from seqtrain.model.heads.cross_entropy import cross_entropy_sum
 from seqtrain.records import IGNORED, FinalState, SequenceBatch
 from seqtrain.spec import DataSpec, StepClasses, VectorInputs, Vocabulary, WordInputs
-from seqtrain.training.metrics import Metrics
-from seqtrain.training.task import SequenceClassification, SequenceTagging, Task
+from seqtrain.tasks import SequenceClassification, SequenceTagging, Task
 
 TAGGING = SequenceTagging("val/accuracy", "max")
 CLASSIFICATION = SequenceClassification("val/accuracy", "max")
@@ -72,7 +71,7 @@ def test_what_has_no_target_does_not_count() -> None:
     torch.testing.assert_close(loss, torch.tensor(3.0).log())
     assert output.num_valid == 2
     assert CLASSIFICATION.num_valid(batch([0, IGNORED], [5, 1])) == 1
-    metrics = Metrics(("A", "B", "C"))
+    metrics = TAGGING.build_metrics(SPEC, {})
     TAGGING.evaluation_step(NETWORK, sentences, metrics)
     assert metrics.compute()["accuracy"] == 0.5
 
@@ -91,7 +90,7 @@ def test_a_training_step_is_the_mean_over_valid_positions() -> None:
 
 
 def test_an_evaluation_step_counts_no_padding() -> None:
-    metrics = Metrics(("A", "B", "C"))
+    metrics = TAGGING.build_metrics(SPEC, {})
     unseen = [[True, True, False], [False, True, True]]
     output = TAGGING.evaluation_step(NETWORK, batch(*SENTENCES, unseen), metrics)
     computed = metrics.compute()
@@ -105,7 +104,7 @@ def test_nothing_to_learn_from() -> None:
     unlabelled = SequenceBatch(torch.zeros(1, 1, 3), torch.tensor([1]))
     for step in (
         lambda: TAGGING.training_step(NETWORK, unlabelled),
-        lambda: TAGGING.evaluation_step(NETWORK, unlabelled, Metrics(("A", "B", "C"))),
+        lambda: TAGGING.evaluation_step(NETWORK, unlabelled, TAGGING.build_metrics(SPEC, {})),
     ):
         with pytest.raises(ValueError, match=r"^the batch has no targets to learn from$"):
             step()

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqtrain.training.metrics import Metrics
-from seqtrain.training.span_f1 import SpanF1
+from seqtrain.spec import StepClasses
+from seqtrain.tasks.span_f1 import SpanF1
+from seqtrain.tasks.tagging import TagMetrics
 
 NAMES = ("B-X", "B-Y", "I-X", "I-Y", "O")
 
@@ -38,8 +39,8 @@ def test_without_spans_all_is_zero() -> None:
 
 
 def test_only_tags_that_mark_spans_have_this_metric() -> None:
-    assert Metrics(NAMES).spans is None
-    metrics = Metrics(NAMES, "iob")
+    assert TagMetrics(StepClasses(NAMES), {}).spans is None
+    metrics = TagMetrics(StepClasses(NAMES, tag_scheme="iob"), {})
     metrics.update(torch.tensor([0]), torch.tensor([0]), torch.tensor(0.0))
     assert metrics.spans is not None
     metrics.spans.update(ids("B-X"), ids("B-X"), torch.tensor([1]))
@@ -49,8 +50,8 @@ def test_only_tags_that_mark_spans_have_this_metric() -> None:
 
 
 def test_without_seqeval_the_metric_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqtrain.training.span_f1.find_spec", lambda _: None)
-    assert Metrics(NAMES, "bio").spans is None
+    monkeypatch.setattr("seqtrain.tasks.span_f1.find_spec", lambda _: None)
+    assert TagMetrics(StepClasses(NAMES, tag_scheme="bio"), {}).spans is None
 
 
 def test_words_without_a_target_are_left_out() -> None:

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchmetrics import Metric
+from torchmetrics.classification import (
+    MulticlassAUROC,
+    MulticlassCohenKappa,
+    MulticlassConfusionMatrix,
+    MulticlassRecall,
+)
 
-from seqtrain.training.metrics import Metrics
+from seqtrain.config import ConfigError
+from seqtrain.spec import SequenceClasses
+from seqtrain.tasks.metrics import ClassMetrics, check_metrics
 
+CLASSES = SequenceClasses(("A", "B", "C"))
 Batch = tuple[list[int], list[int], float]  # predictions, targets, loss
 
 
 def computed(*batches: Batch) -> dict[str, float]:
-    metrics = Metrics(("A", "B", "C"))
+    metrics = ClassMetrics(CLASSES)
     for predictions, targets, loss_sum in batches:
         metrics.update(torch.tensor(predictions), torch.tensor(targets), torch.tensor(loss_sum))
     return metrics.compute()
@@ -41,7 +52,7 @@ def test_a_short_last_batch_shifts_nothing() -> None:
 
 
 def test_accuracy_on_unseen_words() -> None:
-    metrics = Metrics(("A", "B", "C"))
+    metrics = ClassMetrics(CLASSES)
     unseen = torch.tensor([True, False, True, False, True])
     metrics.update(torch.tensor([0, 0, 1, 0, 1]), torch.tensor([0, 1, 2, 2, 1]), torch.tensor(0.0), unseen)
     assert metrics.compute()["accuracy_unseen"] == pytest.approx(2 / 3)
@@ -49,13 +60,13 @@ def test_accuracy_on_unseen_words() -> None:
 
 
 def test_without_unseen_words_there_is_no_accuracy_on_them() -> None:
-    metrics = Metrics(("A", "B", "C"))
+    metrics = ClassMetrics(CLASSES)
     metrics.update(torch.tensor([0]), torch.tensor([0]), torch.tensor(0.0), torch.tensor([False]))
     assert "accuracy_unseen" not in metrics.compute()
 
 
 def test_confusions_by_eye() -> None:
-    metrics = Metrics(("A", "B", "C"))
+    metrics = ClassMetrics(CLASSES)
     metrics.update(torch.tensor([0, 0, 2, 1, 2]), torch.tensor([0, 1, 2, 2, 2]), torch.tensor(0.0))
     assert metrics.confusions() == [[1, 0, 0], [1, 0, 0], [0, 1, 2]]
 
@@ -77,7 +88,7 @@ def test_many_classes_are_counted_in_little_memory_by_deterministic_algorithms()
     num_classes, positions = 150, 8_000
     draw = torch.Generator().manual_seed(0)
     targets, predictions = torch.randint(num_classes, (2, positions), generator=draw)
-    metrics = Metrics([str(number) for number in range(num_classes)])
+    metrics = ClassMetrics(SequenceClasses(tuple(map(str, range(num_classes)))))
     torch.use_deterministic_algorithms(True)
     try:
         with Largest() as largest:
@@ -93,7 +104,7 @@ def test_many_classes_are_counted_in_little_memory_by_deterministic_algorithms()
 
 
 def test_reset_forgets_everything() -> None:
-    metrics = Metrics(("A", "B", "C"))
+    metrics = ClassMetrics(CLASSES)
     assert metrics.is_empty
     metrics.update(torch.tensor([1]), torch.tensor([0]), torch.tensor(1.0), torch.tensor([True]))
     assert not metrics.is_empty
@@ -107,3 +118,43 @@ def test_reset_forgets_everything() -> None:
 
 def test_a_loss_that_is_not_a_number_shows() -> None:
     assert math.isnan(computed(([0], [0], float("nan")))["loss"])
+
+
+class TestFurtherMetrics:
+    """Metrics of the configuration."""
+
+    def test_they_are_given_the_valid_positions(self) -> None:
+        metrics = ClassMetrics(
+            CLASSES, {"kappa": MulticlassCohenKappa(3), "recall": MulticlassRecall(3, average=None)}
+        )
+        check_metrics(metrics)
+        metrics.update(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), torch.tensor(0.0))
+        metrics.update(torch.tensor([2]), torch.tensor([2]), torch.tensor(0.0))
+        found = metrics.compute()
+        assert found["kappa"] == pytest.approx((3 / 4 - 5 / 16) / (1 - 5 / 16))
+        assert {name: found[f"recall/{name}"] for name in "ABC"} == {"A": 1.0, "B": 0.5, "C": 1.0}
+        metrics.reset()
+        metrics.update(torch.tensor([2]), torch.tensor([2]), torch.tensor(0.0))
+        assert metrics.compute()["recall/A"] == 0.0
+
+    def test_the_metrics_of_two_splits_are_apart(self) -> None:
+        metric = MulticlassCohenKappa(3)
+        first, second = ClassMetrics(CLASSES, {"kappa": metric}), ClassMetrics(CLASSES, {"kappa": metric})
+        first.update(torch.tensor([0]), torch.tensor([0]), torch.tensor(0.0))
+        assert second.is_empty
+        assert second.further["kappa"].update_count == 0
+
+    @pytest.mark.parametrize(
+        ("metric", "problem"),
+        [
+            (
+                MulticlassAUROC(3),
+                r"MulticlassAUROC: Expected `preds` to have one more .*; a metric is",
+            ),
+            (MulticlassConfusionMatrix(3), r"MulticlassConfusionMatrix: gives \(3, 3\), expected a number"),
+        ],
+    )
+    def test_what_cannot_be_computed_is_refused_before_a_training(self, metric: Metric, problem: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            check_metrics(ClassMetrics(CLASSES, {"mine": metric}))
+        assert re.match(rf"metrics\.mine: {problem}", caught.value.problems[0])

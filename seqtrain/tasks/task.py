@@ -1,34 +1,42 @@
-"""Tasks: which positions of a batch are valid, the loss over them, and what the metrics are computed from."""
+"""What every task has: the positions that count, the loss over them, metrics, and answers to show."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from torch import Tensor
+from torchmetrics import Metric
 
 from seqtrain.config import ConfigError
 from seqtrain.config.fit import files_of
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
 from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch, StepOutput
-from seqtrain.spec import Classes, DataSpec, SequenceClasses, StepClasses, Targets
-from seqtrain.training.metrics import Metrics
+from seqtrain.spec import DataSpec, Targets
+from seqtrain.tasks.metrics import Metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Task(ABC):
     """The only place that decides which positions count, in the loss and in the metrics.
 
     A task of your own defines `targets` and `name_unit`; by default the positions count whose target is not
-    IGNORED.
+    IGNORED, and the metrics are the loss and those of `metrics:` in the configuration.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
         mode: `max` if higher is better, else `min`.
+
+    Attributes:
+        targets: the kind of targets that it learns.
     """
 
-    targets: ClassVar[type[Targets]] = Targets  # what it learns
+    targets: ClassVar[type[Targets]] = Targets
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -41,20 +49,17 @@ class Task(ABC):
             ConfigError: it has others.
         """
         if not isinstance(spec.targets, self.targets):
-            kind = "step" if spec.targets.per_step else "sequence"
-            raise ConfigError(
-                [f"task: the data has {spec.targets.each}; choose task={files_of('task', 'targets', kind)}"]
-            )
-
-    def build_metrics(self, spec: DataSpec) -> Metrics:
-        """The metrics of a pass over a split."""
-        assert isinstance(spec.targets, Classes)
-        scheme = spec.targets.tag_scheme if isinstance(spec.targets, StepClasses) else None
-        return Metrics(spec.targets.names, scheme)
+            fitting = files_of("task", "targets", type(spec.targets).__name__)
+            remedy = f"choose task={fitting}" if fitting else f"{type(self).__name__} does not learn that"
+            raise ConfigError([f"task: the data has {spec.targets.each}; {remedy}"])
 
     @abstractmethod
     def name_unit(self, spec: DataSpec) -> str:
         """Plural noun for the positions that count, as in the metric `words_per_second`."""
+
+    def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
+        """The metrics of a pass over a split; `further` are those of the configuration, by name."""
+        return Metrics(spec.targets, further)
 
     def valid(self, batch: SequenceBatch) -> Tensor:
         """Bool, shaped like the batch's targets: the positions that count."""
@@ -85,12 +90,27 @@ class Task(ABC):
         scores, outputs = network(batch)
         loss_sum = network.loss_sum(scores, batch)
         predictions = cast(Head, network.head).decode(scores, batch.lengths)
-        valid = self.valid(batch)
-        unseen = None if batch.unseen is None else batch.unseen[valid]
-        metrics.update(predictions[valid], cast(Tensor, batch.targets)[valid], loss_sum, unseen)
-        if metrics.spans is not None:
-            metrics.spans.update(predictions, cast(Tensor, batch.targets), batch.lengths)
+        self.update_metrics(metrics, predictions, batch, loss_sum)
         return replace(self._output(network, batch, loss_sum, outputs), predictions=predictions)
+
+    def update_metrics(
+        self, metrics: Metrics, predictions: Tensor, batch: SequenceBatch, loss_sum: Tensor
+    ) -> None:
+        """Add a batch with targets: the predictions, shaped like the targets, and the loss."""
+        valid, targets = self.valid(batch), cast(Tensor, batch.targets)
+        unseen = None if batch.unseen is None else batch.unseen[valid]
+        metrics.update(predictions[valid], targets[valid], loss_sum, unseen)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the task, tensors and plain values: a state that is carried on, say."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Take over what `state_dict` gave; nothing of a checkpoint that has none."""
+
+    def draw(self, batch: SequenceBatch, predictions: Tensor, spec: DataSpec) -> dict[str, Figure]:
+        """Figures by name of the predictions for some validation sequences, for TensorBoard."""
+        return {}
 
     def _output(
         self,
@@ -102,21 +122,3 @@ class Task(ABC):
         final_states = tuple(output.final_state for output in outputs)
         num_directions = getattr(network.backbone, "num_directions", 1)
         return StepOutput(loss_sum.detach(), self.num_valid(batch), final_states, num_directions)
-
-
-class SequenceClassification(Task):
-    """One class per sequence."""
-
-    targets = SequenceClasses
-
-    def name_unit(self, spec: DataSpec) -> str:
-        return "sequences"
-
-
-class SequenceTagging(Task):
-    """One tag per time step."""
-
-    targets = StepClasses
-
-    def name_unit(self, spec: DataSpec) -> str:
-        return spec.inputs.steps.replace(" ", "_")
