@@ -206,7 +206,7 @@ def test_examples_of_the_help_pass(tmp_path: Path) -> None:
     lines = run(tmp_path, "--help").stdout.splitlines()
     examples = [line.split("seqtrain ")[1] for line in lines if line.startswith("  python -m seqtrain ")]
     keys = [word for line in lines for word in line.split() if re.match(r"[a-z]+\.[a-z_]+=", word)]
-    assert len(examples) == 7
+    assert len(examples) == 6
     for example in examples[1:]:
         check_command_line(example.split())
     check_command_line(
