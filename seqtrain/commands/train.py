@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -23,7 +24,6 @@ from seqtrain.config import (
     Sweep,
     check_command_line,
 )
-from seqtrain.config.hydra_node import hydra_config_of
 from seqtrain.errors import printable, printable_line
 from seqtrain.runs.choose import chosen_folder
 from seqtrain.runs.folder import RunFolder
@@ -65,24 +65,23 @@ def _run_search(search: Search, arguments: list[str]) -> None:
 
 
 def _run_single(run: SingleRun) -> None:
-    leader = leaders_folder(Path(run.composition.cfg.run_dir) if run.is_folder_given else None)
+    run_dir = Path(run.checked.tree["run_dir"])
+    leader = leaders_folder(run_dir if run.is_folder_given else None)
     try:
         with keep_interrupts(), ExitStack() as stack:
-            with hydra_config_of(run.composition.base):
-                choice = chosen_folder(run.composition.cfg, run.is_folder_given)
-                folder = leader or stack.enter_context(choice)
-            cfg = run.composition.config_in(folder.path)
+            choice = chosen_folder(run_dir, run.checked.config_in, run.is_folder_given)
+            folder = leader or stack.enter_context(choice)
+            cfg = run.checked.config_in(folder.path)
             if leader is None:
                 publish_run_dir(folder)
-                _announce(run.composition, folder)
+                _announce(run.choices, folder)
             _run(cfg, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
 
 
-def _announce(composition: Composition, folder: RunFolder) -> None:
+def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
     """Print what is about to happen, before the seconds that it takes to import torch."""
-    choices = composition.choices
     verb = "Resuming" if folder.is_begun else "Training"
     text = f"{verb} {choices['model']} on {choices['data']} in {folder.path}"
     print(printable_line(text), file=sys.stderr, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 MOVED = {
     "seqtrain.task.SequenceClassification": "seqtrain.tasks.SequenceClassification",
     "seqtrain.task.SequenceTagging": "seqtrain.tasks.SequenceTagging",
@@ -14,3 +16,16 @@ MOVED = {
     "seqtrain.callbacks.HiddenStateTelemetry": "seqtrain.telemetry.HiddenStateTelemetry",
     "seqtrain.callbacks.TrainingCurves": "seqtrain.telemetry.TrainingCurves",
 }
+
+
+def with_new_names(tree: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as an earlier version kept it, with the classes' names of today."""
+    return {key: _renamed(key, value) for key, value in tree.items()}
+
+
+def _renamed(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return with_new_names(value)
+    if isinstance(value, list):
+        return [_renamed(key, item) for item in value]
+    return MOVED.get(value, value) if key == "_target_" else value

@@ -7,14 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqtrain.config.compose import Composer, Composition, plugins_among
+from seqtrain.config.compose import Checked, Composer, plugins_among
 from seqtrain.config.files import ConfigFiles
 from seqtrain.config.fit import find_warnings
 from seqtrain.config.overrides import find_sweep_problems, parse_overrides, without_sweeps
@@ -32,11 +32,13 @@ class SingleRun:
     """One run, composed and found to be right.
 
     Args:
-        composition: to be resolved and checked once more for the folder that the run gets.
+        checked: the configuration, for whichever folder the run gets.
+        choices: the file chosen in each group.
         is_folder_given: whether the command line sets `run_dir`.
     """
 
-    composition: Composition
+    checked: Checked
+    choices: dict[str, Any]
     is_folder_given: bool
 
 
@@ -80,7 +82,7 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | Hydr
     if problems:
         raise ConfigError(problems)
     _warn(find_warnings(checked.tree))
-    return SingleRun(composition, any(each.key_or_group == "run_dir" for each in single))
+    return SingleRun(checked, composition.choices, any(each.key_or_group == "run_dir" for each in single))
 
 
 def _asks_for_a_sweep(overrides: Sequence[Override]) -> bool:

@@ -8,6 +8,7 @@ reported together.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from seqtrain.config.check import find_problems
 from seqtrain.config.files import ConfigFiles
@@ -30,6 +32,8 @@ from seqtrain.config.overrides import (
 )
 from seqtrain.config.problems import ConfigError, nearest, not_among
 from seqtrain.config.resolve import Tree, resolve_tree
+
+RUN_DIR = "\0run_dir\0"  # no path has such a part
 
 
 def compose_config(
@@ -70,10 +74,22 @@ def plugins_among(overrides: Sequence[Override]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Checked:
-    """A resolved configuration and everything that is wrong with it."""
+    """A resolved configuration and everything that is wrong with it.
+
+    Args:
+        tree: for the run folder that the configuration itself names.
+        problems: each as "path: problem".
+        template: the same tree as it was resolved, with `RUN_DIR` for the run folder.
+    """
 
     tree: Tree
     problems: tuple[str, ...]
+    template: Tree
+
+    def config_in(self, run_dir: str | Path) -> DictConfig:
+        """The configuration of this run in another folder; nothing is resolved or checked again."""
+        tree: Tree = _placed(self.tree, self.template, str(run_dir))
+        return OmegaConf.create(tree)
 
 
 @dataclass(frozen=True)
@@ -114,23 +130,38 @@ class Composition:
         Raises:
             ConfigError: with all problems.
         """
-        checked = self.check(run_dir)
+        checked = self.check()
         if checked.problems:
             raise ConfigError(checked.problems)
-        return OmegaConf.create(checked.tree)
+        return checked.config_in(run_dir)
 
-    def check(self, run_dir: str | Path | None = None) -> Checked:
-        """Resolve and check; without `run_dir`, in the folder that the configuration itself names."""
-        cfg = self.cfg
-        if run_dir is not None:
-            cfg = cfg.copy()
-            cfg.run_dir = str(run_dir)
+    def check(self) -> Checked:
+        """Resolve and check, in the folder that the configuration itself names."""
+        cfg, run_dir = self.cfg.copy(), None
         with hydra_config_of(self.base):
+            with suppress(OmegaConfBaseException):  # told below, as a problem
+                run_dir = cfg.run_dir
+            if isinstance(run_dir, str):
+                cfg.run_dir = RUN_DIR
             resolved = resolve_tree(cfg)
+        template = resolved.tree
+        if isinstance(run_dir, str):
+            resolved.tree = _placed(template, template, run_dir)
         problems = [*self.problems, *find_foreign_code(self.base.hydra, self.plugins)]
         if self.is_as_meant:
             problems += find_problems(resolved, self.plugins, self.choices, overridden=self.overridden)
-        return Checked(resolved.tree, tuple(problems))
+        return Checked(resolved.tree, tuple(problems), template)
+
+
+def _placed(value: Any, template: Any, run_dir: str) -> Any:
+    """`value`, with `run_dir` in every text in which `template` has `RUN_DIR`."""
+    if isinstance(template, str) and RUN_DIR in template:
+        return template.replace(RUN_DIR, run_dir)
+    if isinstance(value, dict):
+        return {key: _placed(child, template.get(key), run_dir) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_placed(child, part, run_dir) for child, part in zip(value, template, strict=True)]
+    return value
 
 
 class Composer:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 
+ConfigIn: TypeAlias = Callable[[Path], DictConfig]
+
 log = logging.getLogger("seqtrain")
 
 
 @contextmanager
-def chosen_folder(cfg: DictConfig, is_given: bool) -> Iterator[RunFolder]:
+def chosen_folder(run_dir: Path, config_in: ConfigIn, is_given: bool) -> Iterator[RunFolder]:
     """The folder of `choose_run_folder`, held from the moment that it is known to suit.
 
     Another process may choose the same unfinished run in the same instant, and hold or even finish it first.
@@ -26,37 +29,39 @@ def chosen_folder(cfg: DictConfig, is_given: bool) -> Iterator[RunFolder]:
     Raises:
         ConfigError: see `choose_run_folder` and `RunFolder.held`.
     """
-    folder = choose_run_folder(cfg, is_given)
+    folder = choose_run_folder(run_dir, config_in, is_given)
     with ExitStack() as stack:
         stack.callback(lambda: folder.discard_if_empty())  # the last choice
         while True:
             try:
-                stack.enter_context(folder.held(cfg))
+                stack.enter_context(folder.held(config_in(folder.path)))
                 break
             except ConfigError as error:
                 if is_given or not (isinstance(error, FolderInUseError) or folder.is_done):
                     raise
-            folder = choose_run_folder(cfg, is_given)
+            folder = choose_run_folder(run_dir, config_in, is_given)
         yield folder
 
 
-def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:
+def choose_run_folder(run_dir: Path, config_in: ConfigIn, is_given: bool) -> RunFolder:
     """The folder of this command's unfinished run, if there is one, else a new one.
 
     Args:
-        cfg: the composed configuration; its `run_dir` is the folder given, or the one for a new run.
+        run_dir: the folder given, or the one for a new run.
+        config_in: gives the configuration of the run in a folder.
         is_given: whether `run_dir` was given on the command line.
 
     Raises:
         ConfigError: the folder that was given holds another run, a finished one or something else.
     """
-    folder = RunFolder(cfg.run_dir)
+    folder = RunFolder(run_dir)
+    cfg = config_in(run_dir)
     if is_given:
         folder.refuse_other_run(cfg)
         return folder
     if cfg.checkpoint is None:
         for earlier in _unfinished_runs(folder.path.parent):
-            if _is_run_of(earlier, cfg) and not earlier.is_held_elsewhere():
+            if _is_run_of(earlier, config_in(earlier.path)) and not earlier.is_held_elsewhere():
                 return earlier
     return _make_new_folder(folder.path)
 

@@ -10,14 +10,15 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError
+from seqtrain.config.aliases import with_new_names
+from seqtrain.config.hydra_node import keys_of_run
 from seqtrain.config.plain_yaml import read_plain_yaml
-from seqtrain.config.resolve import resolve_tree
 from seqtrain.runs.files import exists, write_text
 from seqtrain.runs.identity import flat
 
@@ -91,14 +92,12 @@ class RunFolder:
         return OmegaConf.create(read_plain_yaml(self.config_file))
 
     def differences(self, cfg: DictConfig) -> list[str]:
-        """The dotted keys in which the configuration of this folder differs from `cfg` run here.
+        """The dotted keys in which the configuration of this folder differs from `cfg`, which is for it, too.
 
         Raises:
             ConfigError: see `load_config`.
         """
-        here = cfg.copy()
-        here.run_dir = str(self.path)
-        mine, theirs = flat(resolved(here)), flat(resolved(self.load_config()))
+        mine, theirs = flat(plain(cfg)), flat(with_new_names(plain(self.load_config())))
         return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
 
     def refuse_other_run(self, cfg: DictConfig) -> None:
@@ -133,7 +132,7 @@ class RunFolder:
 
     @contextmanager
     def held(self, cfg: DictConfig | None = None) -> Iterator[None]:
-        """Keep other processes from running in this folder; may be nested.
+        """Keep other processes from running in this folder; within it, another one does nothing.
 
         The operating system releases the lock when the process ends, however it ends. The lock file of an
         unfinished run stays: if it were removed, two processes could each lock a file of this name.
@@ -146,7 +145,7 @@ class RunFolder:
             FolderInUseError: another process holds the folder.
             ConfigError: it cannot be written, or it holds another run.
         """
-        if not self.leads:
+        if not self.leads or self._lock.is_locked:
             yield
             return
         self._acquire()
@@ -155,8 +154,7 @@ class RunFolder:
                 self.refuse_other_run(cfg)
             yield
         finally:
-            is_outermost = self._lock.lock_counter == 1
-            if is_outermost and (self.is_done or not self.is_begun):
+            if self.is_done or not self.is_begun:
                 Path(self._lock.lock_file).unlink(missing_ok=True)
             self._lock.release()
 
@@ -213,7 +211,7 @@ class RunFolder:
     def write_config(self, cfg: DictConfig) -> None:
         """Keep the configuration, resolved: enough to run it again; this begins an attempt."""
         self.failure_file.unlink(missing_ok=True)
-        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(resolved(cfg))))
+        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(plain(cfg))))
 
     def write_environment(self, environment: dict[str, str]) -> None:
         """Keep where and with what the run takes place."""
@@ -245,6 +243,7 @@ class RunFolder:
             write_text(self.failure_file, "".join(traceback.format_exception(error)))
 
 
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, without Hydra's own node."""
-    return {str(key): value for key, value in resolve_tree(cfg).tree.items()}
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as dicts, lists and values, without Hydra's own node."""
+    tree = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys_of_run(cfg)), resolve=True)
+    return {str(key): value for key, value in cast(dict[Any, Any], tree).items()}

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import RunError
 from seqtrain.runs.files import as_typed
-from seqtrain.runs.folder import RunFolder, resolved
+from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.spec import Classes
 from seqtrain.telemetry.run_page import RunPage
@@ -169,7 +169,7 @@ def _finish(
     test_metrics = {k: v for k, v in metrics.items() if k.startswith("test/") and "/f1/" not in k}
     sink.scalars(test_metrics, trainer.global_step)
     for page in _callbacks(trainer, RunPage):
-        page.write_end(trainer, resolved(cfg), metrics)
+        page.write_end(trainer, plain(cfg), metrics)
     sink.close()
     test = learner.metrics("test")
     confusions = None if test.is_empty else test.confusions()  # empty as with limit_test_batches=0

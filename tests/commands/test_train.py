@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,6 +171,36 @@ class TestOneComposition:
         monkeypatch.setattr("seqtrain.commands.train._run", run)
         assert command("model._target_='${oc.env:CHOSEN}'") == 0
         assert ran == [("torch.nn.GRU", "torch.nn.GRU")]
+
+    def test_a_run_is_composed_resolved_checked_and_locked_once(self, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        counts: Counter[str] = Counter()
+
+        def counted(owner: Any, name: str) -> None:
+            original = getattr(owner, name)
+
+            def call(*arguments: Any, **named: Any) -> Any:
+                counts[name] += 1
+                return original(*arguments, **named)
+
+            monkeypatch.setattr(owner, name, call)
+
+        from seqtrain.config import check, compose, files, saved
+        from seqtrain.runs import folder
+
+        counted(files.ConfigFiles, "load")
+        counted(compose.Composer, "compose")
+        for module in (compose, check, saved):
+            counted(module, "resolve_tree")
+            counted(module, "find_problems")
+        counted(folder.FileLock, "acquire")
+        once = {"load": 1, "compose": 1, "resolve_tree": 1, "find_problems": 1, "acquire": 1}
+        assert main(["trainer=debug", "model.hidden_size=4", "callbacks=minimal"]) == 0
+        assert counts == once
+        counts.clear()
+        GlobalHydra.instance().clear()
+        assert main(["trainer=debug", "model.hidden_size=4", "callbacks=minimal", "run_dir=here"]) == 0
+        assert counts == once
 
 
 class TestRefusal:

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from choosing import choose_run_folder, chosen_folder
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.runs import choose
-from seqtrain.runs.choose import choose_run_folder, chosen_folder
 from seqtrain.runs.folder import RunFolder
 
 Begin = Callable[..., RunFolder]

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from choosing import choose_run_folder
 from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.choose import choose_run_folder
-from seqtrain.runs.folder import RunFolder, resolved
+from seqtrain.runs.folder import RunFolder, plain
 
 Begin = Callable[..., RunFolder]
 
@@ -143,7 +143,7 @@ class TestFiles:
         folder.write_config(cfg)
         kept = OmegaConf.load(folder.config_file)
         assert "hydra" not in kept
-        assert kept == OmegaConf.create(resolved(cfg))
+        assert kept == OmegaConf.create(plain(cfg))
         assert kept.twice == "00"
 
     def test_metrics_say_that_the_run_is_done(self, cfg: DictConfig) -> None:

@@ -5,10 +5,10 @@ import re
 import warnings
 
 import pytest
+from choosing import choose_run_folder
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.choose import choose_run_folder
 from seqtrain.runs.logs import logged
 
 
