@@ -10,7 +10,7 @@ from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, RunFolder
 
 if TYPE_CHECKING:
-    from torch._C._distributed_c10d import Store
+    from torch.distributed import Store  # type: ignore[attr-defined]
 
 STORE_KEY = "seqtrain/run_dir"
 
@@ -50,6 +50,6 @@ def _is_torchrun() -> bool:
 
 
 def _store() -> Store:
-    from torch._C._distributed_c10d import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)

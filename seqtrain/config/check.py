@@ -14,7 +14,7 @@ from seqtrain.config.resolve import UNKNOWN, Resolved, Tree, resolve_tree
 from seqtrain.config.schemas.schema import Schema
 from seqtrain.config.schemas.seqtrain import ROOT
 from seqtrain.config.schemas.values import accepts, coerce, describe, remedy_of, words_of
-from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of
+from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of, takes_newer_key
 
 NULLABLE_ROLES = ("callbacks", "logger", "metrics")
 # What other libraries call a key of ours, of which the spelling is no hint.
@@ -153,7 +153,7 @@ def _check_keys(place: Place, schemas: Mapping[str, Schema]) -> Iterator[str]:
                 place.keys[key] = coerce(schema.kinds[key], value)
             else:
                 yield f"{path}: {_explain_value(value, schema.kinds[key])}"
-        elif not schema.open:
+        elif not schema.open and not takes_newer_key(schema.target, str(key)):
             yield _explain_unknown(place, str(key), schemas)
     for key in schema.kinds:
         if key in schema.required and key not in place.keys:

@@ -12,11 +12,14 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any, Union, get_type_hints
 
 from seqtrain.config.problems import nearest
 from seqtrain.config.schemas.schema import SCHEMAS, Schema
 
+# The releases that the schemas describe; what a later one adds is read off its signatures.
+DESCRIBED = {"torch": (2, 13), "pytorch_lightning": (2, 6)}
 PACKAGES = ("seqtrain", "torch", "pytorch_lightning", "torchmetrics")
 
 Kinds = Mapping[str, tuple[str, ...]]  # a base class, and the packages whose subclasses of it are built
@@ -173,6 +176,19 @@ def _refuse_outsiders(target: str, plugins: Collection[str]) -> None:
         )
     if any(part.startswith("_") for part in rest):
         raise TargetError(f"{target} is private to {package}, and not built")
+
+
+def takes_newer_key(target: str, key: str) -> bool:
+    """Whether a library has this argument in a later release than the one that the schema describes."""
+    package = target.partition(".")[0]
+    if package not in DESCRIBED or _release(package) <= DESCRIBED[package]:
+        return False  # without importing the library, so that a refusal is quick
+    parameter = dict(_parameters(find_class(target))).get(key)
+    return parameter is not None and parameter.kind is not parameter.VAR_KEYWORD
+
+
+def _release(package: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version(package).split(".")[:2])
 
 
 def find_class(target: str) -> type:

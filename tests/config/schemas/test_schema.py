@@ -1,12 +1,15 @@
 """Every schema against the class that it describes."""
 
 import inspect
+from dataclasses import replace
 
 import pytest
+from composing import problems_of
 
+from seqtrain.config import compose_config, targets
 from seqtrain.config.schemas.schema import SCHEMAS
 from seqtrain.config.schemas.values import words_of
-from seqtrain.config.targets import ROLES, find_class
+from seqtrain.config.targets import ROLES, find_class, takes_newer_key
 
 # Arguments that are no setting of a run. torch.nn.LSTM's projection changes the size of h_n alone.
 NOT_OFFERED = {
@@ -44,6 +47,11 @@ def test_keys_are_the_arguments_of_the_class(target: str) -> None:
         | NOT_OFFERED.get(target, set())
     )
     assert set(schema.elsewhere) <= set(parameters)
+    parameters = {
+        name: each
+        for name, each in parameters.items()
+        if name in schema.kinds or not takes_newer_key(target, name)
+    }
     assert set(schema.kinds) - HANDED_ON.get(target, set()) == set(parameters) - given
 
     required = {name for name, each in parameters.items() if each.default is each.empty}
@@ -67,3 +75,17 @@ def test_words_are_those_that_the_code_knows() -> None:
     assert words_of(model["cell"]) == list(CELLS)
     assert words_of(model["backend"]) == list(BACKENDS)
     assert words_of(SCHEMAS["seqtrain.data.Mnist"].kinds["view"]) == list(VIEWS)
+
+
+def test_a_key_that_a_later_release_adds_is_accepted(monkeypatch) -> None:
+    target = "torch.optim.AdamW"
+    kinds = {key: kind for key, kind in SCHEMAS[target].kinds.items() if key != "amsgrad"}
+    monkeypatch.setitem(SCHEMAS, target, replace(SCHEMAS[target], kinds=kinds))
+    assert problems_of("optimizer.amsgrad=true")[0].startswith(
+        "optimizer.amsgrad: no such key in torch.optim.AdamW"
+    )
+    monkeypatch.setitem(targets.DESCRIBED, "torch", (2, 0))
+    assert compose_config(["optimizer.amsgrad=true"]).optimizer.amsgrad is True
+    assert problems_of("optimizer.amsgrat=true")[0].startswith(
+        "optimizer.amsgrat: no such key in torch.optim.AdamW"
+    )

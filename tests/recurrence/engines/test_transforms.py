@@ -1,6 +1,7 @@
 """torch.func transforms, batches of gradients and forward-mode differentiation of a layer."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch.autograd import forward_ad
 from torch.func import functional_call, grad, hessian, jacrev, jvp, stack_module_state, vjp, vmap
 
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence.engines import transforms
 from seqtrain.recurrence.engines.transforms import is_transformed
 
 # torch's own forward-mode formulas are compiled by torch.jit.script
@@ -112,3 +114,16 @@ def test_a_transform_is_seen_inside_it_only() -> None:
     with forward_ad.dual_level():
         function(torch.zeros(2))
     assert seen == [True, False, True]
+
+
+def test_a_release_without_the_private_names_gets_the_careful_answer(monkeypatch, layer, x) -> None:
+    expected, _ = layer(x)
+    monkeypatch.setattr(transforms, "torch", SimpleNamespace(_C=SimpleNamespace()))
+    monkeypatch.setattr(transforms, "forward_ad", SimpleNamespace())
+    assert transforms.is_transformed()
+    assert transforms.is_dispatched()
+    assert transforms.is_any_batched([x])
+    output, _ = layer(x)
+    torch.testing.assert_close(output, expected)
+    output.sum().backward()
+    assert all(weight.grad is not None for weight in layer.parameters())
