@@ -8,10 +8,36 @@ directions, with gradients of any order.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from seqtrain.recurrence.cells.cell import Cell, Gate, GateValues, OnnxNode, Shapes, State, Weights
+from seqtrain.recurrence.cells.cell import (
+    Cell,
+    Gate,
+    GateValues,
+    OnnxNode,
+    Shapes,
+    State,
+    Weights,
+    add_bias,
+    linear_shapes,
+    multiply_input,
+    multiply_state,
+)
 from seqtrain.recurrence.cells.registry import CELLS, register_cell
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["CELLS", "Cell", "Gate", "GateValues", "OnnxNode", "Shapes", "State", "Weights", "register_cell"]
+__all__ = [
+    "CELLS",
+    "Cell",
+    "Gate",
+    "GateValues",
+    "OnnxNode",
+    "Shapes",
+    "State",
+    "Weights",
+    "add_bias",
+    "linear_shapes",
+    "multiply_input",
+    "multiply_state",
+    "register_cell",
+]
