@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqtrain.model.bilstm import BiLSTM
 from seqtrain.records import BackboneOutput, FinalState
@@ -90,11 +90,19 @@ class RecurrentBackbone(nn.Module):
         else:
             packed = pack_padded_sequence(features, lengths, batch_first, enforce_sorted=False)
             states, final = self.rnn(packed, initial)
-            states, _ = pad_packed_sequence(states, batch_first, total_length=time)
+            states = _pad(states, batch_first, time)
         if not batch_first:
             states = states.transpose(0, 1)
         final = FinalState.of(final if isinstance(final, tuple) else (final,))
         return BackboneOutput(states, final.summarize(self.num_directions), final)
+
+
+def _pad(packed: PackedSequence, batch_first: bool, time: int) -> Tensor:
+    """`pad_packed_sequence` without its copy of the order to the CPU, which would wait for the device."""
+    in_order = PackedSequence(packed.data, packed.batch_sizes)
+    padded, _ = pad_packed_sequence(in_order, batch_first, total_length=time)
+    order = packed.unsorted_indices
+    return padded if order is None else padded.index_select(0 if batch_first else 1, order)
 
 
 def recurrent_module(backbone: nn.Module) -> Any:

@@ -37,18 +37,21 @@ class Metrics(nn.Module):
     def update(
         self, predictions: Tensor, targets: Tensor, loss_sum: Tensor, unseen: Tensor | None = None
     ) -> None:
-        """Add the valid positions of a batch.
+        """Add the positions of a batch whose target is not IGNORED.
+
+        Nothing is read back from the device, unless there are further metrics: those are given no others.
 
         Args:
-            predictions: (positions,) what was predicted.
-            targets: (positions,) what was to be predicted.
+            predictions: what was predicted, of any shape.
+            targets: what was to be predicted, of the same shape.
             loss_sum: () the loss, summed over these positions.
-            unseen: (positions,) bool, true for words that do not occur in the training data.
+            unseen: bool, of the same shape, true for words that do not occur in the training data.
         """
+        valid = targets != IGNORED
         self.loss_sum.update(loss_sum)
-        self.num_valid.update(targets.numel())
+        self.num_valid.update(valid.sum())
         for metric in self._further():
-            metric.update(predictions, targets)
+            metric.update(predictions[valid], targets[valid])
 
     def compute(self) -> dict[str, float]:
         """`loss`, and the further metrics by their names."""
@@ -99,7 +102,7 @@ class ClassMetrics(Metrics):
         super().update(predictions, targets, loss_sum, unseen)
         self.confusion.update(targets, predictions)
         if unseen is not None:
-            self.num_unseen.update(unseen.sum())
+            self.num_unseen.update((unseen & (targets != IGNORED)).sum())
             self.num_unseen_correct.update((unseen & (predictions == targets)).sum())
 
     def compute(self) -> dict[str, float]:

@@ -97,9 +97,8 @@ class Task(ABC):
         self, metrics: Metrics, predictions: Tensor, batch: SequenceBatch, loss_sum: Tensor
     ) -> None:
         """Add a batch with targets: the predictions, shaped like the targets, and the loss."""
-        valid, targets = self.valid(batch), cast(Tensor, batch.targets)
-        unseen = None if batch.unseen is None else batch.unseen[valid]
-        metrics.update(predictions[valid], targets[valid], loss_sum, unseen)
+        targets = cast(Tensor, batch.targets).masked_fill(~self.valid(batch), IGNORED)
+        metrics.update(predictions, targets, loss_sum, batch.unseen)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of the task, tensors and plain values: a state that is carried on, say."""
