@@ -14,7 +14,9 @@ from seqtrain.model import BiLSTM
 from seqtrain.recurrence.operator import _layer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated"),
+    # opcheck looks at the gradients of what it made itself
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"),
     pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),  # from torch's own packing
 ]
 CELLS = ["lstm", "gru", "lstm_peephole"]

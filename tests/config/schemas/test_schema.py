@@ -80,6 +80,7 @@ def test_words_are_those_that_the_code_knows() -> None:
 def test_a_key_that_a_later_release_adds_is_accepted(monkeypatch) -> None:
     target = "torch.optim.AdamW"
     kinds = {key: kind for key, kind in SCHEMAS[target].kinds.items() if key != "amsgrad"}
+    monkeypatch.setitem(targets.DESCRIBED, "torch", (99, 0))
     monkeypatch.setitem(SCHEMAS, target, replace(SCHEMAS[target], kinds=kinds))
     assert problems_of("optimizer.amsgrad=true")[0].startswith(
         "optimizer.amsgrad: no such key in torch.optim.AdamW"

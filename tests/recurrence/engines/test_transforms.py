@@ -14,7 +14,7 @@ from seqtrain.recurrence.engines import transforms
 from seqtrain.recurrence.engines.transforms import is_transformed
 
 # torch's own forward-mode formulas are compiled by torch.jit.script
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 Loss = Callable[[dict[str, Tensor], Tensor], Tensor]
 
