@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from seqtrain.errors import RunError
+from seqtrain.spec import DataSpec
 
 
 class Answer(NamedTuple):
-    """The names and the probabilities that a network predicts for one sequence: one, or one for each step."""
+    """What a network predicts for one sequence: one name, or one for each step, and their probabilities.
+
+    Of targets that are no classes the names are the predicted values as texts, without probabilities.
+    """
 
     names: tuple[str, ...]
     confidences: tuple[float, ...]
@@ -69,29 +72,31 @@ class Classification:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Given:
+    """A sequence that a user gave to predict on: words, or numbers.
+
+    `name` is the text that a sentence comes from, or the file and the place in it. `values` are the pixels of
+    an image (height, width), or numbers (time, features). `source` is the `ConlluSentence` that it was read
+    from, if any.
+    """
+
+    name: str
+    tokens: tuple[str, ...] | None = None
+    spans: tuple[tuple[int, int], ...] | None = None
+    values: npt.NDArray[np.float32] | None = None
+    source: Any = None
+
+
 class Predicts(Protocol):
-    """What a trained model offers, whatever runs it: it tags words, or it classifies images."""
+    """What a trained model offers, whatever runs it."""
 
     @property
-    def column(self) -> str | None:
-        """The column of CoNLL-U where the tags are from; None if they are from another format."""
+    def spec(self) -> DataSpec:
+        """Of the data that it was trained on."""
 
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        """The height and the width of images; None for a model that does not classify them."""
+    def answer(self, given: Sequence[Given]) -> list[Answer]:
+        """What the model says of each sequence."""
 
-    @property
-    def reads_arrays(self) -> bool:
-        """Whether the model was trained on sequences of numbers from .npz files."""
-
-    def label(self, path: Path) -> list[Answer]:
-        """The classes of the sequences of an .npz file, or of their time steps."""
-
-    def tag(self, sentences: str | Sequence[Sequence[str]]) -> list[TaggedSentence]:
-        """Tag text, or the tokens of sentences."""
-
-    def classify(self, images: Any, resize: bool = False) -> list[Classification]:
-        """Classify arrays or files."""
-
-    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
-        """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
+    def show(self, given: Given, answer: Answer, form: str) -> str:
+        """An answer as a text: `form` is table, json, tsv or conllu."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.data.sources.arrays import encode_sequences
 from seqtrain.errors import DataError
 from seqtrain.model import Ensemble, Network
-from seqtrain.predictions import Answer, Classification, TaggedSentence
+from seqtrain.predictions import Answer, Classification, Given, TaggedSentence, check_probabilities
 from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
-from seqtrain.spec import Classes, DataSpec, ImageInputs, StepClasses, VectorInputs, WordInputs
+from seqtrain.spec import Classes, DataSpec, ImageInputs, VectorInputs, WordInputs
+from seqtrain.tasks.answers import name_value, show
+from seqtrain.tasks.task import Task
+from seqtrain.training.construct import construct
 from seqtrain.training.network import load_network
 
 BATCH_SIZE = 256  # sequences
@@ -47,8 +50,9 @@ def load(
     """
     folder = find_run_folder(str(run_dir))
     path = choose_checkpoint(folder, checkpoint)
-    network, spec = load_network(read_config(folder, plugins), path)
-    return Predictor(network, spec, device)
+    config = read_config(folder, plugins)
+    network, spec = load_network(config, path)
+    return Predictor(network, spec, device, construct(config.task))
 
 
 class Predictor:
@@ -58,24 +62,20 @@ class Predictor:
         network: as trained.
         spec: of the data that it was trained on.
         device: to predict on.
+        task: that it was trained for, which says how answers are shown; by default they are classes.
     """
 
     def __init__(
-        self, network: Network | Ensemble, spec: DataSpec, device: str | torch.device = "cpu"
+        self,
+        network: Network | Ensemble,
+        spec: DataSpec,
+        device: str | torch.device = "cpu",
+        task: Task | None = None,
     ) -> None:
         self.network = network.to(device).eval()
         self.spec = spec
         self.device = torch.device(device)
-
-    @property
-    def column(self) -> str | None:
-        """The column of CoNLL-U where the tags are from; None if they are from another format."""
-        return self.spec.targets.column if isinstance(self.spec.targets, StepClasses) else None
-
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        """The height and the width of images; None for a model that does not classify them."""
-        return self.spec.inputs.size if isinstance(self.spec.inputs, ImageInputs) else None
+        self.task = task
 
     def tag(self, sentences: Sentences) -> list[TaggedSentence]:
         """Tag sentences, in their order.
@@ -120,11 +120,6 @@ class Predictor:
         answers = self.predict(encode_images(self.spec, pixels))
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
 
-    @property
-    def reads_arrays(self) -> bool:
-        """Whether the model was trained on sequences of numbers from .npz files."""
-        return isinstance(self.spec.inputs, VectorInputs) and self.image_size is None
-
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
         """The class of each sequence of numbers, or of each of its time steps.
 
@@ -137,6 +132,28 @@ class Predictor:
                 sequences have another number of features.
         """
         return self.predict(encode_sequences(self.spec, as_sequences(sequences)))
+
+    def answer(self, given: Sequence[Given]) -> list[Answer]:
+        """What the network says of each sequence, in their order.
+
+        Raises:
+            seqtrain.errors.DataError: a sequence is not of the size that the model was trained on.
+        """
+        match self.spec.inputs:
+            case WordInputs():
+                return self.predict(encode_sentences(self.spec, [each.tokens or () for each in given]))
+            case ImageInputs():
+                return self.predict(encode_images(self.spec, np.stack([_values(each) for each in given])))
+            case VectorInputs():
+                lengths = np.array([len(_values(each)) for each in given])
+                sequences = Sequences(np.concatenate([_values(each) for each in given]), lengths)
+                return self.predict(encode_sequences(self.spec, sequences))
+        raise DataError(f"{type(self.spec.inputs).__name__} cannot be read here")
+
+    def show(self, given: Given, answer: Answer, form: str) -> str:
+        """An answer as a text: `form` is table, json, tsv or conllu."""
+        shows = show if self.task is None else self.task.show
+        return shows(given, answer, form, self.spec)
 
     def predict(self, dataset: Dataset) -> list[Answer]:
         """The network's answer to each sequence of a data set, in their order.
@@ -155,12 +172,21 @@ class Predictor:
         with torch.inference_mode():
             scores, _ = self.network(batch)
             predicted = head.decode(scores, batch.lengths)
-            confidences = head.confidences(scores, predicted, batch.lengths)
+            if isinstance(self.spec.targets, Classes):
+                confidences = head.confidences(scores, predicted, batch.lengths)
+            else:
+                confidences = predicted.new_empty(len(batch), 0)
+                check_probabilities(predicted.flatten().tolist())
         # One answer for a sequence, or one for each of its steps.
         counts = [1] * len(batch) if predicted.ndim == 1 else batch.lengths.tolist()
         rows = (each.reshape(len(batch), -1).tolist() for each in (predicted, confidences))
         return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
 
-    def _name(self, numbers: list[int], shares: list[float]) -> Answer:
-        assert isinstance(self.spec.targets, Classes)
-        return Answer.of([self.spec.targets.names[number] for number in numbers], shares)
+    def _name(self, values: list[float], shares: list[float]) -> Answer:
+        name = name_value if self.task is None else self.task.name_value
+        return Answer.of([name(value, self.spec.targets) for value in values], shares)
+
+
+def _values(given: Given) -> npt.NDArray[np.float32]:
+    assert given.values is not None
+    return given.values

@@ -14,7 +14,7 @@ from seqtrain.config import ConfigError
 from seqtrain.runs.files import atomic_write
 
 if TYPE_CHECKING:
-    from seqtrain.data.files.text import LineStream
+    from seqtrain.commands.reading import Reading
     from seqtrain.predictions import Predicts
 
 USAGE = """\
@@ -37,7 +37,7 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
               each line is a sentence)
   resize      true to stretch images to the size that the model was trained on (default: false)
   format      table (default); json: one object a line, with the start and end of each token in
-              the text, or in the line; or conllu
+              the text, or in the line; tsv: columns between tabs; or conllu
   output      a file, or - for standard output (the default)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
@@ -46,8 +46,7 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
 OPTIONS = (
     "run_dir", "model", "text", "input", "split", "resize", "format", "output", "checkpoint", "plugins",
 )  # fmt: skip
-FORMATS = ("table", "json", "conllu")
-TRUTH = {"true": True, "false": False}
+FORMATS = ("table", "json", "tsv", "conllu")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,21 +59,30 @@ def _predict(arguments: Sequence[str]) -> None:
     if given is None:
         return
     _check(given)
+
+    from seqtrain.commands.reading import read
+    from seqtrain.tasks.answers import check_form
+
     predictor = _load(given)
+    check_form(form := given.get("format", "table"), predictor.spec)
     with ExitStack() as stack:
-        if predictor.reads_arrays:
-            parts = _label(predictor, given)
-        elif predictor.image_size is None:
-            parts = _tag(predictor, given, stack)
-        else:
-            parts = _classify(predictor, given)
-        _write(given.get("output", "-"), parts)
+        reading = read(predictor.spec.inputs, given, stack)
+        _write(given.get("output", "-"), _show(predictor, reading, form))
+
+
+def _show(predictor: Predicts, reading: Reading, form: str) -> Iterator[str]:
+    """The parts of the answer."""
+    for chunk in reading.chunks:
+        for each, answer in zip(chunk, predictor.answer(chunk), strict=True):
+            yield predictor.show(each, answer, form)
+    if form == "conllu":
+        yield reading.tail()
 
 
 def _check(given: Arguments) -> None:
     given.check_choice("format", FORMATS)
-    given.check_choice("split", tuple(TRUTH))
-    given.check_choice("resize", tuple(TRUTH))
+    given.check_choice("split", ("true", "false"))
+    given.check_choice("resize", ("true", "false"))
     problems = []
     if "text" in given and "input" in given:
         problems.append("text, input: give one of the two")
@@ -110,61 +118,10 @@ def _load(given: Arguments) -> Predicts:
     run = load_run(given)
 
     from seqtrain.predictor import Predictor
+    from seqtrain.training.construct import construct
     from seqtrain.training.network import load_network
 
-    return Predictor(*load_network(run.config, run.checkpoint))
-
-
-def _tag(predictor: Predicts, given: Arguments, stack: ExitStack) -> Iterator[str]:
-    """The parts of the answer to text."""
-    from seqtrain.commands.tagging import tag_stream, tag_text
-
-    form = given.get("format", "table")
-    if "resize" in given:
-        raise ConfigError(["resize: is for images; this model tags words"])
-    if "text" in given:
-        return tag_text(predictor, given["text"], form, TRUTH[given.get("split", "true")])
-    sources = given.all_of("input") or ["-"]
-    if len(sources) > 1:
-        raise ConfigError(["input: given twice; this model tags words, and reads one input"])
-    return tag_stream(predictor, _open(sources[0], stack), form, TRUTH[given.get("split", "false")])
-
-
-def _open(source: str, stack: ExitStack) -> LineStream:
-    from seqtrain.data.files.text import LineStream, open_regular
-
-    if source == "-":
-        return LineStream(sys.stdin.buffer, "standard input")  # type: ignore[arg-type]
-    return LineStream(stack.enter_context(open_regular(Path(source))), source)
-
-
-def _classify(predictor: Predicts, given: Arguments) -> Iterator[str]:
-    """The parts of the answer to images."""
-    from seqtrain.commands.classifying import classify_files
-
-    form = given.get("format", "table")
-    sources = given.all_of("input")
-    if "text" in given or sources in ([], ["-"]):
-        raise ConfigError(["input: this model reads images; give input=FILE, a PNG or npy file"])
-    if form == "conllu":
-        raise ConfigError(["format: got 'conllu', which is for text; this model reads images: table or json"])
-    if "split" in given:
-        raise ConfigError(["split: is for text; this model reads images"])
-    return classify_files(predictor, sources, form, TRUTH[given.get("resize", "false")])
-
-
-def _label(predictor: Predicts, given: Arguments) -> Iterator[str]:
-    """The parts of the answer to sequences of numbers."""
-    from seqtrain.commands.labelling import label_files
-
-    sources = given.all_of("input")
-    if "text" in given or sources in ([], ["-"]):
-        raise ConfigError(["input: this model reads sequences of numbers; give input=FILE.npz"])
-    if given.get("format") == "conllu":
-        raise ConfigError(
-            ["format: got 'conllu', which is for text; this model reads numbers: table or json"]
-        )
-    return label_files(predictor, sources, given.get("format", "table"))
+    return Predictor(*load_network(run.config, run.checkpoint), task=construct(run.config.task))
 
 
 def _write(target: str, parts: Iterable[str]) -> None:

@@ -13,7 +13,17 @@ from seqtrain.data.files.conllu import TagColumn
 from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
 from seqtrain.runs.files import write_text
-from seqtrain.spec import Classes, DataSpec, ImageInputs, StepClasses, VectorInputs, WordInputs
+from seqtrain.spec import (
+    Classes,
+    DataSpec,
+    ImageInputs,
+    Inputs,
+    SequenceClasses,
+    StepClasses,
+    VectorInputs,
+    Vocabulary,
+    WordInputs,
+)
 
 VERSION = 1
 
@@ -37,6 +47,22 @@ class Description:
     unknown: int = 1
     lowercase: bool = True
     version: int = VERSION
+
+    def to_spec(self, per_step: bool) -> DataSpec:
+        """What is known of the data; of words, their spellings and no counts."""
+        targets = StepClasses(self.labels, self.column) if per_step else SequenceClasses(self.labels)
+        inputs: Inputs
+        if self.words is not None and self.characters is not None:
+            words, characters = (
+                Vocabulary(tuple(each), (1,) * len(each)) for each in (self.words, self.characters)
+            )
+            inputs = WordInputs(words=words, characters=characters)
+        elif self.image_size is not None:
+            # The view is in the model.
+            inputs = ImageInputs(feature_size=1, view="pixels", size=self.image_size)
+        else:
+            inputs = VectorInputs(feature_size=self.num_features or 1)
+        return DataSpec(inputs, targets)
 
     def write(self, path: Path) -> None:
         """Write the file, atomically."""

@@ -16,7 +16,9 @@ from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.errors import DataError, InputError
 from seqtrain.export.crf import CRF
 from seqtrain.export.description import read_description
-from seqtrain.predictions import Answer, Classification, TaggedSentence
+from seqtrain.predictions import Answer, Classification, Given, TaggedSentence
+from seqtrain.spec import DataSpec
+from seqtrain.tasks.answers import show
 
 Array = npt.NDArray[Any]
 
@@ -46,19 +48,25 @@ class OnnxPredictor:
         self._crf = self._read_crf()
 
     @property
-    def column(self) -> str | None:
-        """The column of CoNLL-U where the tags are from; None if they are from another format."""
-        return self.description.column
+    def spec(self) -> DataSpec:
+        """Of the data that the model was trained on, as far as the files tell."""
+        (scores,) = (each for each in self._session.get_outputs() if each.name == "scores")
+        return self.description.to_spec(per_step=len(scores.shape) == 3)
 
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        """The height and the width of images; None for a model that does not classify them."""
-        return self.description.image_size
+    def answer(self, given: Sequence[Given]) -> list[Answer]:
+        """See `seqtrain.predictor.Predictor.answer`."""
+        if self.description.words is not None:
+            tagged = self.tag([each.tokens or () for each in given])
+            return [Answer(each.tags, each.confidences) for each in tagged]
+        values = [each.values for each in given if each.values is not None]
+        if self.description.image_size is None:
+            lengths = np.array([len(each) for each in values])
+            return self.label(Sequences(np.concatenate(values), lengths))
+        return [Answer((each.label,), (each.confidence,)) for each in self.classify_pixels(np.stack(values))]
 
-    @property
-    def reads_arrays(self) -> bool:
-        """Whether the model was trained on sequences of numbers."""
-        return self.description.num_features is not None
+    def show(self, given: Given, answer: Answer, form: str) -> str:
+        """See `seqtrain.predictor.Predictor.show`."""
+        return show(given, answer, form, self.spec)
 
     def tag(self, sentences: Sentences) -> list[TaggedSentence]:
         """See `seqtrain.predictor.Predictor.tag`."""
@@ -90,7 +98,7 @@ class OnnxPredictor:
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
         """See `seqtrain.predictor.Predictor.label`."""
-        if not self.reads_arrays:
+        if self.description.num_features is None:
             raise DataError("this model was not trained on arrays")
         sequences = as_sequences(sequences)
         if sequences.x.shape[1] != self.description.num_features:

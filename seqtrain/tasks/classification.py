@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from torchmetrics import Metric
+from typing import TYPE_CHECKING
 
 from seqtrain.spec import DataSpec, SequenceClasses
-from seqtrain.tasks.metrics import ClassMetrics, Metrics
 from seqtrain.tasks.task import Task
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+    from seqtrain.tasks.metrics import Metrics
 
 
 class SequenceClassification(Task):
@@ -20,5 +23,7 @@ class SequenceClassification(Task):
         return spec.inputs.sequences
 
     def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
+        from seqtrain.tasks.metrics import ClassMetrics
+
         assert isinstance(spec.targets, SequenceClasses)
         return ClassMetrics(spec.targets, further)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 from torch import Tensor, nn
-from torchmetrics import SumMetric
+from torchmetrics import Metric, SumMetric
 
 from seqtrain.records import IGNORED, valid_steps
+from seqtrain.spec import StepClasses
+from seqtrain.tasks.metrics import ClassMetrics
 
 
 class SpanF1(nn.Module):
@@ -66,3 +68,15 @@ class SpanF1(nn.Module):
         rows = tags.masked_fill(~counted, IGNORED).tolist()
         named = ([self._names[tag] for tag in row if tag != IGNORED] for row in rows)
         return {(number, *span) for number, row in enumerate(named) for span in get_entities(row)}
+
+
+class TagMetrics(ClassMetrics):
+    """Those of classes, and of the spans that tags mark."""
+
+    def __init__(self, targets: StepClasses, further: Mapping[str, Metric]) -> None:
+        super().__init__(targets, further)
+        marks_spans = targets.tag_scheme is not None and SpanF1.is_available()
+        self.spans = SpanF1(targets.names) if marks_spans else None
+
+    def compute(self) -> dict[str, float]:
+        return super().compute() | ({} if self.spans is None else self.spans.compute())

@@ -8,18 +8,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from torch import Tensor
-from torchmetrics import Metric
 
 from seqtrain.config import ConfigError
 from seqtrain.config.fit import files_of
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
+from seqtrain.predictions import Answer, Given
 from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch, StepOutput
 from seqtrain.spec import DataSpec, Targets
-from seqtrain.tasks.metrics import Metrics
+from seqtrain.tasks import answers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torchmetrics import Metric
+
+    from seqtrain.tasks.metrics import Metrics
 
 
 class Task(ABC):
@@ -59,6 +62,8 @@ class Task(ABC):
 
     def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
         """The metrics of a pass over a split; `further` are those of the configuration, by name."""
+        from seqtrain.tasks.metrics import Metrics  # torchmetrics is not there to predict
+
         return Metrics(spec.targets, further)
 
     def valid(self, batch: SequenceBatch) -> Tensor:
@@ -106,6 +111,14 @@ class Task(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
         """Take over what `state_dict` gave; nothing of a checkpoint that has none."""
+
+    def name_value(self, value: float, targets: Targets) -> str:
+        """A predicted or a true value as a text: the name of a class, or a number."""
+        return answers.name_value(value, targets)
+
+    def show(self, given: Given, answer: Answer, form: str, spec: DataSpec) -> str:
+        """The answer to one sequence, with its line end: `form` is table, json, tsv or conllu."""
+        return answers.show(given, answer, form, spec)
 
     def draw(self, batch: SequenceBatch, predictions: Tensor, spec: DataSpec) -> dict[str, Figure]:
         """Figures by name of the predictions for some validation sequences, for TensorBoard."""

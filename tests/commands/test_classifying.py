@@ -48,7 +48,7 @@ class TestImages:
             ([], "input: this model reads images; give input=FILE, a PNG or npy file"),
             (
                 ["input=x.png", "format=conllu"],
-                "format: got 'conllu', which is for text; this model reads images: table or json",
+                "format: got 'conllu', which is for tags of words; give table, json or tsv",
             ),
         ],
     )

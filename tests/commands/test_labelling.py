@@ -47,7 +47,7 @@ def test_a_class_for_each_sequence(trained, tmp_path: Path, capsys) -> None:
     assert main([f"run_dir={run_dir}", f"input={file}", "format=json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["input"] for each in found] == [f"{file}[0]", f"{file}[1]"]
-    assert [each["labels"] for each in found] == [["True"], ["False"]]
+    assert [each["label"] for each in found] == ["True", "False"]
     assert [answer.names for answer in seqtrain.load(run_dir).label(file)] == [("True",), ("False",)]
     assert main([f"run_dir={run_dir}", "text=a word"]) == 2
     assert "input: this model reads sequences of numbers; give input=FILE.npz" in capsys.readouterr().err

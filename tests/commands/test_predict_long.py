@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seqtrain.commands import predict
-from seqtrain.commands.tagging import CHUNK
+from seqtrain.commands.reading import CHUNK
 
 ROOT = Path(__file__).parents[2]
 MEASURE = """\
@@ -55,8 +55,8 @@ def test_a_file_grows_as_the_answer_comes_and_is_renamed_at_its_end(
                 seen.append((output.exists(), (tmp_path / "out.json.partial").stat().st_size > 0))
             yield part
 
-    original = predict._tag
-    monkeypatch.setattr(predict, "_tag", watched)
+    original = predict._show
+    monkeypatch.setattr(predict, "_show", watched)
     assert predict.main([str(trained_pos), f"input={source}", f"output={output}", "format=json"]) == 0
     assert seen == [(False, True)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.json"]

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from seqtrain.spec import StepClasses
-from seqtrain.tasks.span_f1 import SpanF1
-from seqtrain.tasks.tagging import TagMetrics
+from seqtrain.tasks.span_f1 import SpanF1, TagMetrics
 
 NAMES = ("B-X", "B-Y", "I-X", "I-Y", "O")
 

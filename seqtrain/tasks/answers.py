@@ -1,0 +1,102 @@
+"""How answers are shown, in the terminal, as JSON, as TSV and as CoNLL-U. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from seqtrain.config import ConfigError
+from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, TagColumn
+from seqtrain.errors import printable_line
+from seqtrain.predictions import Answer, Given
+from seqtrain.spec import Classes, DataSpec, StepClasses, Targets, WordInputs
+
+DEFAULT_COLUMN = "MISC:Tag"  # of CoNLL-U, for tags that come from another format
+
+
+def name_value(value: float, targets: Targets) -> str:
+    """A predicted or a true value as a text: the name of a class, or a number."""
+    return targets.names[int(value)] if isinstance(targets, Classes) else f"{value:.4g}"
+
+
+def check_form(form: str, spec: DataSpec) -> None:
+    """Refuse a format that answers for such data do not have.
+
+    Raises:
+        ConfigError: it is CoNLL-U, and these are no tags of words.
+    """
+    is_tagger = isinstance(spec.inputs, WordInputs) and isinstance(spec.targets, StepClasses)
+    if form == "conllu" and not is_tagger:
+        raise ConfigError(["format: got 'conllu', which is for tags of words; give table, json or tsv"])
+
+
+def show(given: Given, answer: Answer, form: str, spec: DataSpec) -> str:
+    """The answer to one sequence, with its line end: `form` is table, json, tsv or conllu."""
+    if form == "conllu":
+        return _conllu(given, answer, spec)
+    if form == "json":
+        return json.dumps(_plain(given, answer, spec.targets), ensure_ascii=False) + "\n"
+    per_token = given.tokens is not None and spec.targets.per_step
+    rows = [tuple(map(printable_line, row)) for row in _rows(given, answer, per_token)]
+    if form == "tsv":
+        lines = ["\t".join(row) for row in rows]
+    else:
+        width = max(len(name) for name, *_ in rows)
+        lines = ["  ".join(_padded(row, width, per_token)) for row in rows]
+    return "".join(f"{line}\n" for line in lines) + ("\n" if per_token else "")
+
+
+def _rows(given: Given, answer: Answer, per_token: bool) -> Iterator[tuple[str, ...]]:
+    """What the answer is about, the answer, and its probability where there is one."""
+    names: Sequence[str] = given.tokens or () if per_token else [given.name] * len(answer.names)
+    shares = [f"{share:.4f}" for share in answer.confidences]
+    for place, (name, answered) in enumerate(zip(names, answer.names, strict=True)):
+        yield (name, answered, *shares[place : place + 1])
+
+
+def _padded(row: tuple[str, ...], width: int, per_token: bool) -> tuple[str, ...]:
+    name, answered, *share = row
+    return (name.ljust(width), answered.ljust(5) if per_token else answered, *share)
+
+
+def _plain(given: Given, answer: Answer, targets: Targets) -> dict[str, object]:
+    if given.tokens is not None and targets.per_step:
+        plain: dict[str, object] = {"tokens": given.tokens, "tags": answer.names}
+        plain["confidences"] = answer.confidences
+        if given.spans is not None:
+            plain["start"], plain["end"] = zip(*given.spans, strict=True)
+        return plain
+    if targets.per_step:
+        return {"input": given.name, "labels": answer.names, "confidences": answer.confidences}
+    plain = {"input": given.name, "label": answer.names[0]}
+    return plain | dict(zip(["confidence"], answer.confidences, strict=False))
+
+
+def _conllu(given: Given, answer: Answer, spec: DataSpec) -> str:
+    assert isinstance(spec.targets, StepClasses)
+    column = TagColumn.parse(spec.targets.column or DEFAULT_COLUMN)
+    if given.source is not None:
+        return str(given.source.with_tags(answer.names, column))
+    assert given.tokens is not None
+    assert given.spans is not None
+    return _conllu_sentence(given.name, given.tokens, given.spans, answer.names, column)
+
+
+def _conllu_sentence(
+    text: str,
+    tokens: Sequence[str],
+    spans: Sequence[tuple[int, int]],
+    tags: Sequence[str],
+    column: TagColumn,
+) -> str:
+    """A sentence of plain text in the columns of CoNLL-U; SpaceAfter=No where no space follows a token."""
+    next_starts = [*(start for start, _ in spans[1:]), len(text) + 1]  # as if a space followed the last one
+    lines = []
+    rows = zip(tokens, tags, spans, next_starts, strict=True)
+    for number, (token, tag, (_, end), next_start) in enumerate(rows, start=1):
+        columns = [str(number), token, *[EMPTY] * (NUM_COLUMNS - 2)]
+        columns[MISC] = "SpaceAfter=No" if end == next_start else EMPTY
+        column.write(columns, tag)
+        lines.append("\t".join(columns))
+    original = " ".join(text[spans[0][0] : spans[-1][1]].split())
+    return "\n".join((f"# text = {original}", *lines)) + "\n\n"
