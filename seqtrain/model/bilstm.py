@@ -114,6 +114,12 @@ class BiLSTM(nn.Module):
                 nn.init.uniform_(parameter, *cell.ranges.get(name, (-bound, bound)))
 
     @property
+    def _first_weight(self) -> Tensor:
+        """The one whose dtype and device inputs must have; faster than next(self.parameters())."""
+        weight: Tensor = getattr(self, next(iter(self._names[0][0].values())))
+        return weight
+
+    @property
     def all_weights(self) -> list[list[nn.Parameter]]:
         """Parameters by layer and direction, as torch.nn.LSTM.all_weights."""
         return [[getattr(self, n) for n in names.values()] for both in self._names for names in both]
@@ -170,7 +176,7 @@ class BiLSTM(nn.Module):
         if isinstance(input, PackedSequence):
             return self._run_packed(input, hx)
         if not is_jit_traced():
-            checks.check_padded(input, self.input_size, self.batch_first, next(self.parameters()))
+            checks.check_padded(input, self.input_size, self.batch_first, self._first_weight)
         if input.dim() == 2:
             state = self._read_state(hx, input, 1, unbatched=True)
             output, final = self._run(input.unsqueeze(1), None, state)
@@ -183,7 +189,7 @@ class BiLSTM(nn.Module):
     def _run_packed(self, input: PackedSequence, hx: Final | None) -> tuple[PackedSequence, Final]:
         data, batch_sizes, order, restore = input
         if not is_jit_traced():
-            checks.check_packed(data, self.input_size, next(self.parameters()))
+            checks.check_packed(data, self.input_size, self._first_weight)
         batch_size = int(batch_sizes[0]) if order is None else order.size(0)
         state = self._read_state(hx, data, batch_size)
         rows, final = self._run(data, batch_sizes, _permute(state, order))
@@ -218,7 +224,7 @@ class BiLSTM(nn.Module):
         if not is_jit_traced():
             leading = (rows,) if unbatched else (rows, batch_size)
             shapes = {name: (*leading, size) for name, size in sizes.items()}
-            checks.check_state(hx, shapes, next(self.parameters()))
+            checks.check_state(hx, shapes, self._first_weight)
         state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         return tuple(s.unsqueeze(1) for s in state) if unbatched else state
 

@@ -279,8 +279,11 @@ std::vector<Range> split_evenly(Size num_directions, Size size, Size num_parts, 
   return ranges;
 }
 
-// Waking a thread takes as long as a million products.
-Size useful_threads(Size num_threads, Size products) { return std::min(num_threads, 1 + products / 1000000); }
+// Waking a thread takes as long as this many products.
+Size products_of_a_thread = 1000000;
+Size useful_threads(Size num_threads, Size products) {
+  return std::min(num_threads, 1 + products / products_of_a_thread);
+}
 
 // 0; 1 if there is not enough memory; 2 if batch sizes grow from step to step, or fall to 0.
 template <class F>

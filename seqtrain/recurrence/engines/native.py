@@ -29,7 +29,7 @@ def explain_native_layer(cell: Cell, x: Tensor, weights: Sequence[Weights], stat
     if problem := explain_kernel():
         return problem
     for tensor in (x, *state, *(weight for direction in weights for weight in direction.values())):
-        if tensor.device.type != "cpu":
+        if not tensor.is_cpu:
             return f"it runs on the CPU only, got a tensor on: {tensor.device}"
         if tensor.dtype != torch.float32:
             return f"it computes in torch.float32 only, got: {tensor.dtype}"
@@ -248,12 +248,12 @@ def _equals(weights: list[Tensor], copy: Tensor) -> bool:
 
 def _check(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The tensor, or a contiguous copy; the kernel would read beyond the end of a smaller one."""
-    if tensor.shape != shape or tensor.dtype != torch.float32 or tensor.device.type != "cpu":
+    if tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
         raise ValueError(
             f"expected torch.float32 of shape {tuple(shape)} on the CPU, "
             f"got: {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}"
         )
-    return tensor.resolve_neg().contiguous()
+    return tensor if tensor.is_contiguous() and not tensor.is_neg() else tensor.resolve_neg().contiguous()
 
 
 def _copy(gradient: Tensor | None, like: Tensor) -> Tensor:
