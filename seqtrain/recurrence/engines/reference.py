@@ -13,14 +13,7 @@ def reference_layer(
     cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
 ) -> tuple[Tensor, State]:
     """Run any cell over one layer; see `seqtrain.recurrence` for shapes."""
-    return run_layer(cell, x, stack_weights(weights), state, walk)
-
-
-def run_layer(
-    cell: Cell, x: Tensor, weights: Weights, state: State, walk: PackedWalk
-) -> tuple[Tensor, State]:
-    """The same with `weights` of all directions together, from `stack_weights`."""
-    steps = [step for step, _ in run_steps(cell, x, weights, state, walk)]
+    steps = [step for step, _ in run_steps(cell, x, stack_weights(weights), state, walk)]
     h, *memory = (torch.cat(rows, dim=1) for rows in zip(*steps, strict=True))
     final = tuple(walk.take_last(rows) for rows in (h, *memory))
     return join_directions(h, walk), final
@@ -30,6 +23,8 @@ def run_steps(
     cell: Cell, x: Tensor, weights: Weights, state: State, walk: PackedWalk
 ) -> Iterator[tuple[State, GateValues]]:
     """Yield the states and the values of the gates after each step, (D, b, size) each.
+
+    `weights` are those of all directions, from `stack_weights`.
 
     Each direction in the order in which it meets the rows; each state is the very tensor that the next step
     starts from, so that a gradient with respect to it includes all later steps.
