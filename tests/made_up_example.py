@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from seqtrain.analysis.figures.example import Example, read_example
+from seqtrain.analysis.sample import Sample
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.trace import trace
 from seqtrain.spec import DataSpec, ImageInputs, SequenceClasses
-from seqtrain.telemetry.figures.example import Example, read_example
-from seqtrain.telemetry.sample import Sample
 
 
 def example(steps: int = 4, words: list[str] | None = None) -> Example:

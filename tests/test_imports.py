@@ -25,11 +25,10 @@ ROOMS = [
     "data",
     "model",
     "tasks",
-    "telemetry",
+    "analysis",
     "training",
     "predictor",
     "export",
-    "inspection",
     "sweeps",
     "commands",
     "__main__",
@@ -40,7 +39,7 @@ ROOMS = [
 
 HYDRA = {"config", "sweeps", "commands/train.py"}
 OMEGACONF = {*HYDRA, "runs", "training", "commands"}
-LIGHTNING = {"telemetry", "training", "data/datamodule.py"}
+LIGHTNING = {"training", "data/datamodule.py"}
 
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 

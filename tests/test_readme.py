@@ -23,7 +23,7 @@ COMMANDS = [
 NOT_RUN = {
     "scripts/train": "continuous integration begins with it",
     "scripts/test": "this is it",
-    "tensorboard --logdir runs": "a server; tests/telemetry looks at it in a browser",
+    "tensorboard --logdir runs": "a server; tests/training/telemetry looks at it in a browser",
     "seqtrain task=pos data=ud model=bilstm": "a download; tests/training trains on the real data",
     "seqtrain task=pos data=ud data.path=my_treebank model=bilstm": "tests/docs/test_data.py",
     "seqtrain task=tagging data.path=my_corpus model=bilstm": "tests/docs/test_data.py",

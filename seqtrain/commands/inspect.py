@@ -15,9 +15,9 @@ from seqtrain.config import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from seqtrain.analysis.examine import Example
+    from seqtrain.analysis.report import Report
     from seqtrain.data import Dataset
-    from seqtrain.inspection.examine import Example
-    from seqtrain.inspection.report import Report
     from seqtrain.model import Network
     from seqtrain.spec import DataSpec
 
@@ -63,8 +63,8 @@ def _inspect(arguments: Sequence[str]) -> None:
     output = given.get("output", str(run.folder.path / "inspect.html"))
     _check_output(output)
 
-    from seqtrain.inspection.facts import describe_run, first_member
-    from seqtrain.inspection.report import build_report
+    from seqtrain.analysis.facts import describe_run, first_member
+    from seqtrain.analysis.report import build_report
     from seqtrain.training.network import load_network
 
     network, spec = load_network(run.config, run.checkpoint)
@@ -102,8 +102,8 @@ def _examine(
     network: Network, spec: DataSpec, cfg: DictConfig, given: Arguments, num_examples: int
 ) -> list[Example]:
     """The sequences that were given, then those of the validation data."""
-    from seqtrain.inspection.examine import examine
-    from seqtrain.inspection.sample import load_dev, spread
+    from seqtrain.analysis.dev_split import load_dev, spread
+    from seqtrain.analysis.examine import examine
     from seqtrain.training.construct import construct
 
     own = _read_own(spec, given)
@@ -152,11 +152,11 @@ def _read_sentences(given: Arguments) -> list[Sequence[str]]:
 def _write(report: Report, output: str) -> str:
     """Write the page or the pictures; returns a line that describes the output."""
     if output.endswith("/"):
-        from seqtrain.inspection.pictures import write_pictures
+        from seqtrain.analysis.pictures import write_pictures
 
         return f"{output}  ({len(write_pictures(report, Path(output)))} files)"
 
-    from seqtrain.inspection.page import render_page
+    from seqtrain.analysis.page import render_page
     from seqtrain.runs.files import write_text
 
     page, num_shown = render_page(report)

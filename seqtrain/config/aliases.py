@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+_TELEMETRY = (
+    "HealthWarnings",
+    "HiddenStateTelemetry",
+    "PredictionTelemetry",
+    "RecurrenceTelemetry",
+    "RunPage",
+    "TensorBoard",
+    "TrainingCurves",
+    "WeightTelemetry",
+)
+
 MOVED = {
     "seqtrain.task.SequenceClassification": "seqtrain.tasks.SequenceClassification",
     "seqtrain.task.SequenceTagging": "seqtrain.tasks.SequenceTagging",
@@ -13,8 +24,9 @@ MOVED = {
     "seqtrain.training.task.SequenceTagging": "seqtrain.tasks.SequenceTagging",
     "seqtrain.callbacks.LastCheckpoint": "seqtrain.training.LastCheckpoint",
     "seqtrain.callbacks.ProgressBar": "seqtrain.training.ProgressBar",
-    "seqtrain.callbacks.HiddenStateTelemetry": "seqtrain.telemetry.HiddenStateTelemetry",
-    "seqtrain.callbacks.TrainingCurves": "seqtrain.telemetry.TrainingCurves",
+    "seqtrain.callbacks.HiddenStateTelemetry": "seqtrain.training.HiddenStateTelemetry",
+    "seqtrain.callbacks.TrainingCurves": "seqtrain.training.TrainingCurves",
+    **{f"seqtrain.telemetry.{name}": f"seqtrain.training.{name}" for name in _TELEMETRY},
 }
 
 

@@ -2,3 +2,11 @@ from .callbacks.best_checkpoint import BestCheckpoint as BestCheckpoint
 from .callbacks.last_checkpoint import LastCheckpoint as LastCheckpoint
 from .callbacks.progress import ProgressBar as ProgressBar
 from .callbacks.stop_on_nonfinite import StopOnNonfinite as StopOnNonfinite
+from .telemetry.health import HealthWarnings as HealthWarnings
+from .telemetry.hidden_states import HiddenStateTelemetry as HiddenStateTelemetry
+from .telemetry.predictions import PredictionTelemetry as PredictionTelemetry
+from .telemetry.recurrence import RecurrenceTelemetry as RecurrenceTelemetry
+from .telemetry.run_page import RunPage as RunPage
+from .telemetry.tensorboard import TensorBoard as TensorBoard
+from .telemetry.training_curves import TrainingCurves as TrainingCurves
+from .telemetry.weights import WeightTelemetry as WeightTelemetry

@@ -18,7 +18,6 @@ from seqtrain.config.problems import first_line
 from seqtrain.config.targets import find_class
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.spec import Classes, DataSpec
-from seqtrain.telemetry import TrainingCurves
 from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint import load_weights, read_weights
 from seqtrain.training.checkpoint_io import LocalCheckpointIO
@@ -28,6 +27,7 @@ from seqtrain.training.limits import check_devices
 from seqtrain.training.loggers import build_loggers
 from seqtrain.training.network import build_network, for_any_device
 from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
+from seqtrain.training.telemetry.training_curves import TrainingCurves
 
 
 def build_data(cfg: DictConfig) -> SequenceDataModule:

@@ -18,7 +18,6 @@ from seqtrain.records import BackboneOutput, SequenceBatch
 from seqtrain.spec import DataSpec
 from seqtrain.tasks.metrics import Metrics, check_metrics
 from seqtrain.tasks.task import Task
-from seqtrain.telemetry.steps import has_stepped
 from seqtrain.training.gradients import (
     MeanOverPositions,
     accumulation_schedulers,
@@ -26,6 +25,7 @@ from seqtrain.training.gradients import (
     unscale_for_fused,
 )
 from seqtrain.training.overhead import skip_unused_hooks
+from seqtrain.training.telemetry.steps import has_stepped
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
 ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]

@@ -19,8 +19,6 @@ from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.spec import Classes
-from seqtrain.telemetry.run_page import RunPage
-from seqtrain.telemetry.sink import sink_of
 from seqtrain.training import summary
 from seqtrain.training.build import build_data, build_learner, build_trainer, set_length
 from seqtrain.training.callbacks import EvaluationThroughput, StopOnNonfinite, Throughput
@@ -38,6 +36,8 @@ from seqtrain.training.limits import check_limits
 from seqtrain.training.loggers import keep_rows
 from seqtrain.training.measure import measure
 from seqtrain.training.outcome import describe_end
+from seqtrain.training.telemetry.run_page import RunPage
+from seqtrain.training.telemetry.sink import sink_of
 
 log = logging.getLogger("seqtrain")
 

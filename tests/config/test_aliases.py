@@ -3,7 +3,7 @@ from importlib import import_module
 import pytest
 from omegaconf import OmegaConf
 
-from seqtrain.config.aliases import MOVED
+from seqtrain.config.aliases import MOVED, with_new_names
 from seqtrain.config.resolve import resolve_tree
 
 
@@ -25,3 +25,17 @@ def test_a_moved_class_is_named_by_its_new_place() -> None:
 def test_only_targets_are_renamed() -> None:
     cfg = OmegaConf.create({"name": "seqtrain.task.SequenceTagging"})
     assert resolve_tree(cfg).tree == {"name": "seqtrain.task.SequenceTagging"}
+
+
+def test_a_plain_tree_is_renamed_at_any_depth() -> None:
+    old = {"callbacks": {"warnings": {"_target_": "seqtrain.telemetry.HealthWarnings", "patience": 3}}}
+    new = {"callbacks": {"warnings": {"_target_": "seqtrain.training.HealthWarnings", "patience": 3}}}
+    assert with_new_names(old) == with_new_names(new) == new
+
+
+def test_old_names_of_the_telemetry_build_the_same_callbacks(compose) -> None:
+    old = compose(
+        "callbacks.warnings._target_=seqtrain.telemetry.HealthWarnings",
+        "logger.tensorboard._target_=seqtrain.telemetry.TensorBoard",
+    )
+    assert old == compose()

@@ -14,10 +14,11 @@ from odd_cell import OddCell
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from seqtrain.analysis.examine import examine
+from seqtrain.analysis.gates import gate_statistics
 from seqtrain.config import ConfigError
 from seqtrain.data import VectorDataset
 from seqtrain.errors import InputError
-from seqtrain.inspection.examine import examine
 from seqtrain.model import BiLSTM, CRFHead, LabelHead, Network, RecurrentBackbone, TagHead, VectorEncoder
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.records import SequenceBatch
@@ -25,7 +26,6 @@ from seqtrain.recurrence import CELLS
 from seqtrain.recurrence.cells import Cell
 from seqtrain.recurrence.trace import trace
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs
-from seqtrain.telemetry.gates import gate_statistics
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from seqtrain.analysis.gates import gate_statistics
 from seqtrain.model import BiLSTM
 from seqtrain.model.initialization import Initialization
 from seqtrain.recurrence import CELLS
 from seqtrain.recurrence.trace import trace
-from seqtrain.telemetry.gates import gate_statistics
 
 HIDDEN = 4
 MODULES = {

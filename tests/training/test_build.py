@@ -11,7 +11,7 @@ from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
-from seqtrain.telemetry import TrainingCurves
+from seqtrain.training import TrainingCurves
 from seqtrain.training.build import build_data, build_learner, build_trainer, load_learner, set_length
 
 SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))

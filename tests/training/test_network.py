@@ -133,7 +133,7 @@ def test_a_network_is_built_and_loaded_without_lightning() -> None:
     """Importing Lightning takes seconds, which a prediction should not wait for."""
     heavy = ["pytorch_lightning", "lightning_fabric", "torchmetrics", "sklearn"]
     code = (
-        "import sys; import seqtrain.training, seqtrain.telemetry, seqtrain.training.network, "
+        "import sys; import seqtrain.training, seqtrain.analysis, seqtrain.training.network, "
         "seqtrain.training.checkpoint; from seqtrain.config import compose_config; "
         "from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs; "
         "cfg = compose_config(['model=bilstm', 'logger=none']); "

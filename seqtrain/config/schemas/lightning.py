@@ -200,7 +200,7 @@ class CSVLogger(FolderLogger):
     flush_logs_every_n_steps: Count = OPTIONAL
 
 
-@describes("logger", "seqtrain.telemetry.TensorBoard")
+@describes("logger", "seqtrain.training.TensorBoard")
 @describes("logger", "pytorch_lightning.loggers.TensorBoardLogger")
 class TensorBoardLogger(FolderLogger):
     sub_dir: str | None = OPTIONAL

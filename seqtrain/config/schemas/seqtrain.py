@@ -88,13 +88,13 @@ class LastCheckpoint:
     every_minutes: Positive
 
 
-@describes("callbacks", "seqtrain.telemetry.HiddenStateTelemetry")
-@describes("callbacks", "seqtrain.telemetry.WeightTelemetry")
+@describes("callbacks", "seqtrain.training.HiddenStateTelemetry")
+@describes("callbacks", "seqtrain.training.WeightTelemetry")
 class EveryNSteps:
     every_n_steps: Count
 
 
-@describes("callbacks", "seqtrain.telemetry.RecurrenceTelemetry")
+@describes("callbacks", "seqtrain.training.RecurrenceTelemetry")
 class RecurrenceTelemetry:
     every_n_steps: Count
     num_sequences: Count
@@ -116,7 +116,7 @@ class StopOnNonfinite:
     pass
 
 
-@describes("callbacks", "seqtrain.telemetry.PredictionTelemetry")
+@describes("callbacks", "seqtrain.training.PredictionTelemetry")
 class PredictionTelemetry:
     num_sequences: Count
     confusions: bool
@@ -131,12 +131,12 @@ class PredictionTelemetry:
             yield "num_sequences", "does nothing without mistakes or projector; set one of these to true"
 
 
-@describes("callbacks", "seqtrain.telemetry.HealthWarnings")
+@describes("callbacks", "seqtrain.training.HealthWarnings")
 class HealthWarnings:
     patience: Count
 
 
-@describes("callbacks", "seqtrain.telemetry.RunPage")
+@describes("callbacks", "seqtrain.training.RunPage")
 class RunPage:
     text: bool
     hparams: bool

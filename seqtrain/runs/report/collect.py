@@ -13,6 +13,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from seqtrain.config import ConfigError
+from seqtrain.config.aliases import with_new_names
 from seqtrain.config.plain_yaml import read_bounded_text
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import flat, without_paths
@@ -77,7 +78,7 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 def read_run(path: Path) -> Run:
     folder = RunFolder(path)
     text = read_bounded_text(folder.config_file, Loader)  # the folder may come from an untrusted source
-    config = flat(without_paths(yaml.load(text, Loader)))
+    config = flat(without_paths(with_new_names(yaml.load(text, Loader))))
     if folder.is_done:
         return Run(path, config, _read_metrics(folder.metrics_file), "done")
     if folder.is_held_elsewhere():

@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from seqtrain.telemetry.steps import has_stepped
+from seqtrain.training.telemetry.steps import has_stepped
 
 log = logging.getLogger("seqtrain")
 

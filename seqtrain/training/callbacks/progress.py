@@ -11,9 +11,9 @@ import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
-from seqtrain.telemetry.steps import step_output
 from seqtrain.training.callbacks.best_checkpoint import BestCheckpoint
 from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.telemetry.steps import step_output
 
 log = logging.getLogger("seqtrain")
 

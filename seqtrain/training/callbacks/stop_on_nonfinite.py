@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.errors import RunError
-from seqtrain.telemetry.steps import has_stepped, step_output
+from seqtrain.training.telemetry.steps import has_stepped, step_output
 
 ADVICE = (
     "Try a lower optimizer.lr, a lower trainer.gradient_clip_val, or trainer.precision=32-true; "

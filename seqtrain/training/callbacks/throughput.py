@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from seqtrain.telemetry.steps import step_output
+from seqtrain.training.telemetry.steps import step_output
 
 
 class Throughput(pl.Callback):

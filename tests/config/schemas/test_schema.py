@@ -21,7 +21,7 @@ NOT_OFFERED = {
 # Keys that the constructor hands on: to torch's SummaryWriter, to torch.nn.RNNBase.
 HANDED_ON = {
     "pytorch_lightning.loggers.TensorBoardLogger": {"max_queue", "flush_secs", "filename_suffix"},
-    "seqtrain.telemetry.TensorBoard": {"max_queue", "flush_secs", "filename_suffix"},
+    "seqtrain.training.TensorBoard": {"max_queue", "flush_secs", "filename_suffix"},
     "torch.nn.RNN": {"nonlinearity"},
 }
 # Without it Lightning would train for 1000 epochs.

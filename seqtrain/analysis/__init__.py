@@ -1,0 +1,1 @@
+"""What happens in a recurrence: from a trace to statistics to figures, for TensorBoard and `inspect`."""

@@ -1,0 +1,182 @@
+"""A trained network over a dataset: what it predicts, and what its recurrence does at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqtrain.analysis.arrays import Array
+from seqtrain.analysis.gradients import walk_norms
+from seqtrain.analysis.places import name_place
+from seqtrain.analysis.reach import Distances, norms_by_distance
+from seqtrain.analysis.step_reach import reach
+from seqtrain.data import Dataset, View, WordDataset, sorted_batches
+from seqtrain.errors import InputError
+from seqtrain.model import Network
+from seqtrain.model.backbone import recurrent_module
+from seqtrain.predictions import check_probabilities
+from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.recurrence.cells import Gate
+from seqtrain.recurrence.trace import StateGradients, Trace, trace
+from seqtrain.spec import DataSpec, ImageInputs
+
+BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sequence.
+
+    `parts` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h" and the
+    other states, the `gates`, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions
+    where the targets are unknown. States and gates of another size than h have no place: the page shows
+    units. `targets`, `predictions` and `confidences` have an entry for each step, or a
+    single one for the whole sequence. `reach` (layers, directions, time, time) is given for a target per
+    step, unless the sequence is very long; see `seqtrain.analysis.step_reach`.
+    `by_distance[layer][direction]` has the norms of dL/dh by the distance from the loss L of one step;
+    see `seqtrain.analysis.reach`.
+    """
+
+    name: str
+    words: tuple[str, ...] | None
+    image: Array | None  # (height, width), 0 to 1
+    targets: tuple[int, ...] | None
+    predictions: tuple[int, ...]
+    confidences: tuple[float, ...]
+    parts: dict[str, Array]
+    by_distance: tuple[tuple[Array, ...], ...]
+    reach: Array | None = None
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def num_steps(self) -> int:
+        return int(self.parts["h"].shape[2])
+
+
+@dataclass(frozen=True)
+class _Observation:
+    """A batch's trace, with predictions as the head gives them."""
+
+    traced: Trace
+    gradients: tuple[tuple[StateGradients, ...], ...]
+    predictions: Tensor
+    confidences: Tensor
+    distances: dict[str, Distances]
+    reach: Array | None
+
+
+def examine(
+    network: Network, spec: DataSpec, dataset: Dataset, indices: Sequence[int], origin: str
+) -> list[Example]:
+    """Run the network, in evaluation mode, over the sequences at `indices`.
+
+    Args:
+        network: its backbone is a recurrent module that can be traced.
+        spec: of the data that the network was trained on.
+        dataset: the sequences, with or without targets.
+        indices: which of them, in the order of the answer.
+        origin: what the dataset is called in the examples' names.
+
+    Raises:
+        RunError: a score is nan or infinite.
+        InputError: the backbone cannot be traced.
+    """
+    try:
+        rnn = recurrent_module(network.backbone)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model: {error}") from None
+    network.eval()
+    examples: dict[int, Example] = {}
+    for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
+        places = [indices[place] for place in chosen.tolist()]
+        batch = dataset.batch(places)
+        observation = _observe(network, rnn, batch)
+        parts = _stack_parts(observation)
+        for row, index in enumerate(places):
+            steps = int(batch.lengths[row])
+            words = tuple(dataset.words(index)) if isinstance(dataset, WordDataset) else None
+            examples[index] = Example(
+                f"{origin} {index + 1}",
+                words,
+                None if words else _image_of(spec, batch, row),
+                *_answers(batch, observation, row),
+                parts={name: values[:, :, row, :steps] for name, values in parts.items()},
+                by_distance=_read_distances(observation, row),
+                gates=tuple(gate for gate in observation.traced.cell.gates if gate.name in parts),
+                reach=None if observation.reach is None else observation.reach[row, :, :, :steps, :steps],
+            )
+    return [examples[index] for index in indices]
+
+
+def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observation:
+    head: Any = network.head
+    with torch.enable_grad():
+        features = network.encoder(batch.inputs)
+        traced = trace(rnn, features, batch.lengths)
+        scores = head(traced.output, traced.summary, batch.lengths)
+        predictions = head.decode(scores, batch.lengths)
+        targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
+        gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))
+        norms = walk_norms(gradients, batch.lengths)
+        distances = norms_by_distance(network, replace(batch, targets=targets), traced, norms)
+        reached = reach(traced, scores, targets) if targets.ndim == 2 else None
+    confidences = head.confidences(scores.detach(), predictions, batch.lengths)
+    return _Observation(traced, gradients, predictions, confidences, distances, reached)
+
+
+def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:
+    if predictions.ndim == 1:
+        return predictions
+    beyond = torch.arange(predictions.shape[1]) >= batch.lengths[:, None]
+    return predictions.masked_fill(beyond, IGNORED)
+
+
+def _stack_parts(observation: _Observation) -> dict[str, Array]:
+    """(layers, directions, batch, time, hidden) each."""
+    layers = [[each.states | each.gates for each in layer] for layer in observation.traced.layers]
+    shape = observation.traced.layers[0][0].h.shape
+    names = [name for name, values in layers[0][0].items() if values.shape == shape]
+    parts = {name: [[each[name] for each in layer] for layer in layers] for name in names}
+    parts["gradient"] = [[each.h for each in layer] for layer in observation.gradients]
+    return {
+        name: torch.stack([torch.stack(layer) for layer in values]).detach().float().numpy()
+        for name, values in parts.items()
+    }
+
+
+def _read_distances(observation: _Observation, row: int) -> tuple[tuple[Array, ...], ...]:
+    """By layer and direction."""
+
+    def read(place: str) -> Array:
+        norms, num_steps = observation.distances[place]
+        array: Array = norms[row, : int(num_steps[row])].float().numpy()
+        return array
+
+    layers = observation.traced.layers
+    return tuple(
+        tuple(read(name_place(layer, direction)) for direction in range(len(directions)))
+        for layer, directions in enumerate(layers)
+    )
+
+
+def _answers(
+    batch: SequenceBatch, observation: _Observation, row: int
+) -> tuple[tuple[int, ...] | None, tuple[int, ...], tuple[float, ...]]:
+    def read(values: Tensor) -> list[Any]:
+        return values[row].reshape(-1)[: int(batch.lengths[row])].tolist()
+
+    targets = None if batch.targets is None else tuple(read(batch.targets))
+    confidences = tuple(read(observation.confidences))
+    check_probabilities(confidences)
+    return targets, tuple(read(observation.predictions)), confidences
+
+
+def _image_of(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:
+    if not isinstance(spec.inputs, ImageInputs) or not isinstance(batch.inputs, Tensor):
+        return None
+    image: Array = View.of(spec.inputs).to_images(batch.inputs[row : row + 1])[0].numpy()
+    return image

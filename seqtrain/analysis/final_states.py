@@ -1,0 +1,172 @@
+"""Statistics of final states: what h_n and c_n look like in every layer and direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqtrain.analysis.histogram import HISTOGRAM_EDGES, Histogram, count_bins
+from seqtrain.analysis.places import name_members, name_place
+from seqtrain.analysis.units import UnitStatistics
+from seqtrain.records import FinalState, StepOutput
+
+SATURATION = 0.97  # a unit counts as saturated when |h|, or |tanh(c)|, is above this
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over the sequences and units of each row, (rows,) each but `counts` (rows, bins)."""
+
+    num_sequences: int
+    mean: Tensor
+    squares: Tensor  # about the mean
+    norms: Tensor
+    num_saturated: Tensor
+    minimum: Tensor
+    maximum: Tensor
+    counts: Tensor
+
+    @classmethod
+    def of(cls, state: Tensor, bounded: Tensor) -> _Sums:
+        """Of one batch: (rows, batch, hidden_size), and the same squashed to lie between -1 and 1."""
+        values = state.flatten(1)
+        mean = values.mean(dim=1)
+        return cls(
+            num_sequences=state.shape[1],
+            mean=mean,
+            squares=(values - mean[:, None]).square().sum(dim=1),
+            norms=state.norm(dim=2).sum(dim=1),
+            num_saturated=(bounded.abs() > SATURATION).flatten(1).sum(dim=1).float(),
+            minimum=values.amin(dim=1),
+            maximum=values.amax(dim=1),
+            counts=count_bins(values),
+        )
+
+    def merged(self, other: _Sums, hidden_size: int) -> _Sums:
+        """Of both together; squares about the mean are merged as in Chan, Golub and LeVeque (1979)."""
+        num = self.num_sequences + other.num_sequences
+        difference = other.mean - self.mean
+        between = difference.square() * (self.num_sequences * other.num_sequences / num * hidden_size)
+        return _Sums(
+            num_sequences=num,
+            mean=self.mean + difference * (other.num_sequences / num),
+            squares=self.squares + other.squares + between,
+            norms=self.norms + other.norms,
+            num_saturated=self.num_saturated + other.num_saturated,
+            minimum=torch.minimum(self.minimum, other.minimum),
+            maximum=torch.maximum(self.maximum, other.maximum),
+            counts=self.counts + other.counts,
+        )
+
+    def to_rows(self) -> list[list[float]]:
+        """By row: mean, squares, norms, num_saturated, minimum, maximum, counts; in one transfer."""
+        columns = (self.mean, self.squares, self.norms, self.num_saturated, self.minimum, self.maximum)
+        rows: list[list[float]] = torch.cat((torch.stack(columns, dim=1), self.counts), dim=1).tolist()
+        return rows
+
+
+class StateStatistics:
+    """Statistics of a final state over many batches, for each layer and direction.
+
+    Over all sequences and units: `mean`; `std`, which divides by the number of values; `min`; `max`; `norm`,
+    the mean over sequences of the Euclidean norm; `saturation`, the share of units with |h| (of c: |tanh(c)|)
+    above 0.97. Over a split also `dead` and `effective_rank`, see `UnitStatistics`. Nothing leaves the device
+    before `compute`.
+
+    Args:
+        name: `h_n` or `c_n`, optionally with the name of a member: the prefix of the tags.
+        num_directions: 1 or 2.
+        over_split: whether the updates cover a whole split; a single batch is too small to judge units.
+    """
+
+    def __init__(self, name: str, num_directions: int, over_split: bool = False) -> None:
+        self.name = name
+        self.num_directions = num_directions
+        self._is_cell = name.startswith("c_n")
+        self._hidden_size = 0
+        self._sums: _Sums | None = None
+        self._units = UnitStatistics() if over_split else None
+
+    @torch.no_grad()
+    def update(self, state: Tensor) -> None:
+        """Count the states of one batch, (num_layers * num_directions, batch, hidden_size)."""
+        state = state.detach().float()
+        self._hidden_size = state.shape[2]
+        sums = _Sums.of(state, state.tanh() if self._is_cell else state)
+        self._sums = sums if self._sums is None else self._sums.merged(sums, self._hidden_size)
+        if self._units is not None:
+            self._units.update(state)
+
+    def compute(self) -> tuple[dict[str, float], dict[str, Histogram]]:
+        """Scalars by tag (`h_n/layer0/forward/mean`) and histograms by tag (`h_n/layer0/forward`)."""
+        if self._sums is None:
+            return {}, {}
+        scalars: dict[str, float] = {}
+        histograms: dict[str, Histogram] = {}
+        for row, values in enumerate(self._sums.to_rows()):
+            tag = f"{self.name}/{name_place(*divmod(row, self.num_directions))}"
+            statistics, histograms[tag] = self._read_row(values, self._sums.num_sequences)
+            scalars |= {f"{tag}/{name}": value for name, value in statistics.items()}
+        for row, units in enumerate([] if self._units is None else self._units.compute()):
+            tag = f"{self.name}/{name_place(*divmod(row, self.num_directions))}"
+            scalars |= {f"{tag}/{name}": value for name, value in units.items()}
+        return scalars, histograms
+
+    def _read_row(self, values: list[float], num_sequences: int) -> tuple[dict[str, float], Histogram]:
+        mean, squares, norms, num_saturated, minimum, maximum = values[:6]
+        num = num_sequences * self._hidden_size
+        statistics = {
+            "mean": mean,
+            "std": (squares / num) ** 0.5,
+            "min": minimum,
+            "max": maximum,
+            "norm": norms / num_sequences,
+            "saturation": num_saturated / num,
+        }
+        counts, sum_squares = torch.tensor(values[6:]), squares + num * mean**2
+        histogram = Histogram(HISTOGRAM_EDGES, counts, minimum, maximum, num, num * mean, sum_squares)
+        return statistics, histogram.trimmed()
+
+
+class FinalStateStatistics:
+    """StateStatistics of h_n, and of c_n where there is one, for every member of an ensemble on its own.
+
+    A final state that is no FinalState of real numbers is left out.
+
+    Args:
+        over_split: whether the updates cover a whole split.
+    """
+
+    def __init__(self, over_split: bool = False) -> None:
+        self.over_split = over_split
+        self._statistics: dict[str, StateStatistics] = {}
+
+    def update(self, output: StepOutput) -> None:
+        """Count the final states of one batch."""
+        members = name_members(len(output.final_states))
+        for member, final_state in zip(members, output.final_states, strict=True):
+            named = (
+                {"h_n": final_state.h_n, "c_n": final_state.c_n}
+                if isinstance(final_state, FinalState)
+                else {}
+            )
+            for name, state in named.items():
+                if state is not None and state.is_floating_point():
+                    self._of(f"{name}/{member}".rstrip("/"), output.num_directions).update(state)
+
+    def compute(self) -> tuple[dict[str, float], dict[str, Histogram]]:
+        """Scalars and histograms by tag, of all updates."""
+        scalars: dict[str, float] = {}
+        histograms: dict[str, Histogram] = {}
+        for statistics in self._statistics.values():
+            more_scalars, more_histograms = statistics.compute()
+            scalars |= more_scalars
+            histograms |= more_histograms
+        return scalars, histograms
+
+    def _of(self, name: str, num_directions: int) -> StateStatistics:
+        if name not in self._statistics:
+            self._statistics[name] = StateStatistics(name, num_directions, self.over_split)
+        return self._statistics[name]

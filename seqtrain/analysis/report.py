@@ -1,0 +1,101 @@
+"""What the page and the pictures show, as one record."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from seqtrain.analysis.arrays import Array
+from seqtrain.analysis.curves import Curve, read_curves
+from seqtrain.analysis.examine import Example
+from seqtrain.analysis.reach import Distances, gradient_through_time
+from seqtrain.analysis.selectivity import selectivity
+from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import Classes, DataSpec
+
+DIRECTIONS = ("forward", "backward")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run and a sample of sequences that its network was run over; `facts` describe the run in words."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    spec: DataSpec
+    examples: tuple[Example, ...]
+    curves: tuple[Curve, ...]
+    metrics: dict[str, float]
+    confusions: tuple[tuple[int, ...], ...] | None  # on the test split: rows are targets, columns predictions
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of what is known of every step, "h" first and "gradient" last."""
+        return tuple(self.examples[0].parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the classes."""
+        targets = self.spec.targets
+        return targets.names if isinstance(targets, Classes) else ()
+
+    @cached_property
+    def selectivity(self) -> npt.NDArray[np.float64]:
+        """(layers, directions, hidden, targets); see `seqtrain.analysis.selectivity`."""
+        return selectivity(self.examples, len(self.names))
+
+    @cached_property
+    def gradient_through_time(self) -> Array:
+        """The mean norm of dL/dh by the number of steps to the loss, (layers, directions, steps).
+
+        It is that of TensorBoard, see `seqtrain.analysis.reach`; NaN where no sequence has as many steps.
+        """
+        longest = max(example.num_steps for example in self.examples)
+        means = np.full((*self.examples[0].parts["h"].shape[:2], longest), np.nan, dtype=np.float32)
+        for layer, direction in np.ndindex(means.shape[:2]):
+            rows = [torch.from_numpy(example.by_distance[layer][direction]) for example in self.examples]
+            distances = Distances(pad_sequence(rows, batch_first=True), torch.tensor([*map(len, rows)]))
+            mean = gradient_through_time(distances)
+            means[layer, direction, : len(mean)] = mean
+        return means
+
+
+def build_report(
+    folder: RunFolder, facts: Sequence[tuple[str, str]], spec: DataSpec, examples: Sequence[Example]
+) -> Report:
+    """Add what the run folder holds: its curves, metrics and confusions, as far as they were written."""
+    return Report(
+        name=_name_run(folder.path.resolve()),
+        facts=tuple(facts),
+        spec=spec,
+        examples=tuple(examples),
+        curves=tuple(read_curves(folder.path)),
+        metrics=json.loads(folder.metrics_file.read_text(encoding="utf-8")) if folder.is_done else {},
+        confusions=_read_confusions(folder.confusions_file),
+    )
+
+
+def _name_run(folder: Path) -> str:
+    """`pos/bilstm/2026-11-21_10-00-00`: the path below the folder `runs`, or just the folder's own name."""
+    parts = folder.parts
+    if "runs" not in parts[:-1]:
+        return folder.name
+    below = len(parts) - parts[::-1].index("runs")
+    return "/".join(parts[below:])
+
+
+def _read_confusions(path: Path) -> tuple[tuple[int, ...], ...] | None:
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    return tuple(tuple(int(count) for count in row[1:]) for row in rows)

@@ -1,0 +1,76 @@
+"""A fixed sample of validation sequences, and the networks that are run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqtrain.data.corpus import Corpus
+from seqtrain.model.backbone import recurrent_module
+from seqtrain.model.network import Network
+from seqtrain.records import SequenceBatch
+from seqtrain.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some validation sequences as one batch; `words` are those of each sentence, None for vectors."""
+
+    batch: SequenceBatch
+    spec: DataSpec
+    words: list[list[str]] | None
+
+
+def draw_sample(corpus: Corpus, num_sequences: int, max_steps: int | None = None) -> Sample:
+    """`num_sequences` of the dev split at even distances: always the same ones.
+
+    Args:
+        corpus: with a dev split.
+        num_sequences: the maximum number of sequences.
+        max_steps: of all sequences together, the padding included; the first sequence is always there.
+    """
+    lengths = corpus.splits["dev"].lengths
+    indices = spread_evenly(range(len(lengths)), num_sequences)
+    if max_steps is not None:
+        longest = int(lengths[indices].max())
+        indices = indices[: max(1, max_steps // longest)]
+    return take_sample(corpus, indices)
+
+
+def take_sample(corpus: Corpus, indices: list[int]) -> Sample:
+    """These sequences of the dev split."""
+    dev: Any = corpus.splits["dev"]
+    words = [dev.words(index) for index in indices] if hasattr(dev, "words") else None
+    return Sample(dev.batch(indices), corpus.spec, words)
+
+
+def spread_evenly(indices: Sequence[int], num: int) -> list[int]:
+    """`num` of them at even distances, or all if there are no more."""
+    num = min(num, len(indices))
+    return [indices[place * len(indices) // num] for place in range(num)]
+
+
+def traced_module(network: Network) -> Any:
+    """The module with the weights of the recurrence; None where it is none that can be traced."""
+    try:
+        return recurrent_module(network.backbone)
+    except (TypeError, ValueError):
+        return None
+
+
+@contextmanager
+def looking_at(network: nn.Module, with_gradients: bool = False) -> Iterator[None]:
+    """Without dropout, and with a graph only where gradients are asked for, also inside a validation."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        with torch.inference_mode(False), torch.set_grad_enabled(with_gradients):
+            yield
+    finally:
+        for module in training:
+            module.training = True

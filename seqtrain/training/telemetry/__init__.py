@@ -1,0 +1,1 @@
+"""Callbacks that measure a training while it runs, and the sink that writes to all loggers."""

@@ -1,0 +1,71 @@
+"""Examples of a small trained tagger and a small trained classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from seqtrain.analysis.dev_split import load_dev
+from seqtrain.analysis.examine import Example, examine
+from seqtrain.analysis.facts import describe_run
+from seqtrain.analysis.report import Report, build_report
+from seqtrain.model import Network
+from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import DataSpec
+from seqtrain.training.construct import construct
+from seqtrain.training.network import load_network
+
+Loaded = tuple[DictConfig, Network, DataSpec]
+
+
+def load(run_dir: Path) -> Loaded:
+    folder = RunFolder(run_dir)
+    cfg = OmegaConf.load(folder.config_file)
+    assert isinstance(cfg, DictConfig)
+    network, spec = load_network(cfg, folder.best_checkpoint)
+    assert isinstance(network, Network)
+    return cfg, network, spec
+
+
+def examples_of(loaded: Loaded, num: int) -> list[Example]:
+    cfg, network, spec = loaded
+    return examine(network, spec, load_dev(construct(cfg.data), spec), range(num), "dev")
+
+
+def report_of(run_dir: Path, loaded: Loaded, examples: list[Example]) -> Report:
+    _, network, spec = loaded
+    return build_report(RunFolder(run_dir), describe_run(network, "Data", len(examples)), spec, examples)
+
+
+@pytest.fixture(scope="session")
+def tagger(trained_pos: Path) -> Loaded:
+    return load(trained_pos)
+
+
+@pytest.fixture(scope="session")
+def classifier(trained_digits: Path) -> Loaded:
+    return load(trained_digits)
+
+
+@pytest.fixture(scope="session")
+def tagged(tagger: Loaded) -> list[Example]:
+    """The first sentences of the made-up treebank's dev part."""
+    return examples_of(tagger, 12)
+
+
+@pytest.fixture(scope="session")
+def classified(classifier: Loaded) -> list[Example]:
+    """The first digits of the dev part."""
+    return examples_of(classifier, 60)
+
+
+@pytest.fixture(scope="session")
+def tagger_report(trained_pos: Path, tagger: Loaded, tagged: list[Example]) -> Report:
+    return report_of(trained_pos, tagger, tagged)
+
+
+@pytest.fixture(scope="session")
+def classifier_report(trained_digits: Path, classifier: Loaded, classified: list[Example]) -> Report:
+    return report_of(trained_digits, classifier, classified)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from made_up_example import example
+
+from seqtrain.analysis.figures.canvas import MAX_LABELS, new_figure, render
+from seqtrain.analysis.figures.confusions import draw_confusions
+from seqtrain.analysis.figures.mistakes import draw_mistakes
+from seqtrain.analysis.figures.states import draw_states
+
+
+@pytest.mark.parametrize(("steps", "every"), [(28, 2), (100, 5), (784, 66)])
+def test_of_too_many_steps_every_n_th_is_named(steps: int, every: int) -> None:
+    figure = draw_states(example(steps=steps))
+    labels = [text.get_text() for text in figure.axes[2].texts]
+    assert labels == [str(step) for step in range(0, steps, every)]
+    assert len(labels) <= MAX_LABELS
+    assert figure.axes[2].get_xlabel() == "time step"
+
+
+def test_a_long_word_is_cut() -> None:
+    figure = draw_states(example(words=["a", "supercalifragilistic", "word", "."]))
+    assert [text.get_text() for text in figure.axes[-2].texts] == ["a", "supercalifrag\u2026", "word", "."]
+    assert figure.axes[-2].get_xlabel() == ""
+
+
+def test_a_figure_becomes_pixels() -> None:
+    image = render(draw_mistakes(torch.zeros(1, 8, 8), ["one"]))
+    assert image.dtype == np.uint8
+    assert image.shape[2] == 3
+    assert image.min() < 128 < image.max()
+
+
+def test_text_is_no_mathematics() -> None:
+    """Between dollar signs matplotlib would read TeX, and refuse these."""
+    words = ["$_$", r"$\word$", "$^$"]
+    render(draw_states(example(words=words)))
+    render(draw_confusions(torch.ones(3, 3, dtype=torch.long), words))
+    render(draw_mistakes(torch.zeros(1, 8, 8), words[:1]))
+    render(new_figure(3, 1, words[0]))
+
+
+def test_a_sentence_of_numbers_is_made_of_words() -> None:
+    figure = draw_states(example(words=["2005", "1"]))
+    assert [text.get_text() for text in figure.axes[-2].texts] == ["2005", "1"]
+    assert figure.axes[-2].get_xlabel() == ""
+
+
+def test_letters_that_the_font_lacks_are_no_warning(recwarn) -> None:
+    render(new_figure(3, 1, "\N{CJK UNIFIED IDEOGRAPH-72D7}"))
+    assert not recwarn.list

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from seqtrain.records import FinalState, StepOutput
+from seqtrain.training.telemetry.steps import is_due, step_output
+
+OUTPUT = StepOutput(torch.tensor(3.0), 2, (FinalState(torch.zeros(1, 2, 4)),), num_directions=1)
+
+
+def test_the_record_is_found_in_what_training_and_validation_return() -> None:
+    assert step_output({"loss": torch.tensor(1.5), "output": OUTPUT}) is OUTPUT
+    assert step_output(OUTPUT) is OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("last_step", "step", "epoch", "expected"),
+    [(None, 5, 0, True), (10, 59, 1, False), (10, 60, 1, True), (10, 11, 3, True)],
+)
+def test_the_first_the_last_and_every_so_many_steps_are_due(
+    last_step: int | None, step: int, epoch: int, expected: bool
+) -> None:
+    trainer: Any = SimpleNamespace(global_step=step, current_epoch=epoch, max_epochs=4)
+    assert is_due(trainer, last_step, every_n_steps=50) is expected
+
+
+def test_a_training_without_an_end_has_no_last_epoch() -> None:
+    trainer: Any = SimpleNamespace(global_step=11, current_epoch=3, max_epochs=None)
+    assert not is_due(trainer, 10, every_n_steps=50)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from disturbed_runs import EPOCHS, LIVELY, STEPS, events, run
+from event_files import read_scalars
+
+from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.telemetry.training_curves import (
+    GRADIENT_NORM,
+    LEARNING_RATE,
+    LOSS,
+    _total_gradient_norm,
+)
+
+
+def test_the_first_group_of_charts_has_loss_metric_learning_rate_and_gradient_norm(compose) -> None:
+    cfg = compose()
+    run(cfg)
+    training = read_scalars(Path(cfg.run_dir))
+    validation = read_scalars(Path(cfg.run_dir) / "validation")
+    assert training[LOSS] == training["train/loss"]
+    assert training[LEARNING_RATE] == training["train/learning_rate"]
+    assert training[GRADIENT_NORM] == training["train/gradient_norm"]
+    assert validation[LOSS] == training["val/loss"]
+    assert validation["at a glance/2 accuracy"] == training["val/accuracy"]
+    assert min(training) == LOSS  # TensorBoard sorts by name
+
+
+def test_gradient_norm_is_that_of_all_gradients_together() -> None:
+    parameters = [torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(1))]
+    optimizer = torch.optim.SGD(parameters, lr=0.1)
+    parameters[0].grad, parameters[1].grad = torch.tensor([3.0, 0.0]), torch.tensor([4.0])
+    assert _total_gradient_norm(optimizer).item() == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_train_loss_is_the_mean_over_valid_positions(compose, monkeypatch, accumulated: int) -> None:
+    seen: list[tuple[float, int]] = []
+    step = SequenceLearner.training_step
+
+    def noted(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
+        outputs = step(self, batch, batch_idx)
+        seen.append((outputs["output"].loss_sum.item(), outputs["output"].num_valid))
+        return outputs
+
+    monkeypatch.setattr(SequenceLearner, "training_step", noted)
+    cfg = compose(*LIVELY, f"trainer.accumulate_grad_batches={accumulated}", task="pos")
+    run(cfg)
+    scalars, _ = events(Path(cfg.run_dir))
+    points = {step: value for (tag, step), value in scalars.items() if tag == "train/loss"}
+    steps_per_epoch = STEPS // accumulated
+    expected = {step for step in range(1, EPOCHS * steps_per_epoch + 1) if step % 2 == 0}
+    expected |= {epoch * steps_per_epoch for epoch in range(1, EPOCHS + 1)}
+    assert set(points) == expected
+    before = 0
+    for step in sorted(points):
+        part = seen[before * accumulated : step * accumulated]
+        mean = sum(loss_sum for loss_sum, _ in part) / sum(count for _, count in part)
+        assert points[step] == pytest.approx(mean, rel=1e-5)
+        before = step
+
+
+def test_learning_rate_follows_the_schedule(compose) -> None:
+    cfg = compose(*LIVELY, "trainer.log_every_n_steps=1")
+    run(cfg)
+    rates = [
+        v for (tag, _), v in sorted(events(Path(cfg.run_dir))[0].items()) if tag == "train/learning_rate"
+    ]
+    peak = rates.index(max(rates))
+    assert len(rates) == EPOCHS * STEPS
+    assert max(rates) == pytest.approx(cfg.optimizer.lr, rel=0.02)
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] < cfg.optimizer.lr / 1e4
