@@ -38,7 +38,7 @@ def test_places_are_left_out_so_that_equal_runs_compare_equal(tmp_path: Path) ->
 def test_classes_have_their_names_of_today(tmp_path: Path) -> None:
     path = write_run(tmp_path / "a")
     text = (path / "config.yaml").read_text(encoding="utf-8")
-    old = "callbacks: {warnings: {_target_: seqtrain.training.HealthWarnings}}"
+    old = "callbacks: {warnings: {_target_: seqtrain.telemetry.HealthWarnings}}"
     (path / "config.yaml").write_text(f"{text}\n{old}\n", encoding="utf-8")
     (run,) = collect_runs([tmp_path]).runs
     assert run.config["callbacks.warnings._target_"] == "seqtrain.training.HealthWarnings"
