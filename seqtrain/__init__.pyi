@@ -1,3 +1,3 @@
-from .predictor import load as load
+from .serving.predictor import load as load
 
 __version__: str

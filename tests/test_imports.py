@@ -27,14 +27,16 @@ ROOMS = [
     "tasks",
     "analysis",
     "training",
-    "predictor",
-    "export",
+    "serving",
     "sweeps",
     "commands",
     "__main__",
     # `python -m seqtrain.evaluate` and `python -m seqtrain.predict`, from before there were commands
     "evaluate",
     "predict",
+    # what `serving` has now, for programs from before
+    "predictor",
+    "export",
 ]
 
 HYDRA = {"config", "sweeps", "commands/train.py"}

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-LAZY = ["seqtrain", "seqtrain.data", "seqtrain.training"]
+LAZY = ["seqtrain", "seqtrain.data", "seqtrain.serving", "seqtrain.training"]
 
 
 @pytest.mark.parametrize("name", LAZY)

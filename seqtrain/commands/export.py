@@ -10,7 +10,7 @@ from pathlib import Path
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
-from seqtrain.export.earlier import check_replaceable
+from seqtrain.serving.export.earlier import check_replaceable
 
 USAGE = """\
 Export a run's best checkpoint as one file, which runs without seqtrain.
@@ -51,7 +51,7 @@ def _export(arguments: Sequence[str]) -> None:
     output = Path(given.get("output", run.folder.path / FILES[form]))
     _check_output(output, form)
 
-    from seqtrain.export.files import export_onnx, export_torch
+    from seqtrain.serving.export.files import export_onnx, export_torch
     from seqtrain.training.network import load_network
 
     export = {"onnx": export_onnx, "torch": export_torch}[form]

@@ -112,12 +112,12 @@ def _is_valid(text: str) -> bool:
 
 def _load(given: Arguments) -> Predicts:
     if "model" in given:
-        from seqtrain.export.onnx_predictor import OnnxPredictor
+        from seqtrain.serving.onnx_predictor import OnnxPredictor
 
         return OnnxPredictor(given["model"])
     run = load_run(given)
 
-    from seqtrain.predictor import Predictor
+    from seqtrain.serving.predictor import Predictor
     from seqtrain.training.construct import construct
     from seqtrain.training.network import load_network
 

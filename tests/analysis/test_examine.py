@@ -11,8 +11,8 @@ from seqtrain.analysis.examine import Example, examine
 from seqtrain.data import Dataset, encode_sentences
 from seqtrain.errors import InputError
 from seqtrain.model import Network, RecurrentBackbone
-from seqtrain.predictor import Predictor
 from seqtrain.recurrence.trace import trace
+from seqtrain.serving.predictor import Predictor
 from seqtrain.training.construct import construct
 
 

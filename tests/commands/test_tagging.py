@@ -9,7 +9,7 @@ from command_output import json_lines
 from omegaconf import OmegaConf
 
 from seqtrain.commands.predict import main
-from seqtrain.predictor import load
+from seqtrain.serving.predictor import load
 from seqtrain.training.build import build_data
 
 

@@ -141,14 +141,14 @@ def try_inspect(network: Network, spec: DataSpec, batch: SequenceBatch) -> str:
 
 def try_onnx(network: Network, spec: DataSpec, _: SequenceBatch) -> str:
     pytest.importorskip("onnx")
-    from seqtrain.export.network import build_onnx
+    from seqtrain.serving.export.network import build_onnx
 
     assert build_onnx(network.eval(), spec)
     return "yes"
 
 
 def try_program(network: Network, spec: DataSpec, batch: SequenceBatch) -> str:
-    from seqtrain.export.program import build_program
+    from seqtrain.serving.export.program import build_program
 
     program = build_program(network.eval(), spec).module()
     scores, *_ = program(features=batch.inputs, lengths=batch.lengths)

@@ -16,7 +16,7 @@ from seqtrain.commands.predict import main
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from seqtrain.export.files import export_onnx
+from seqtrain.serving.export.files import export_onnx
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ import seqtrain
 from seqtrain.commands import evaluate, export, inspect, predict
 from seqtrain.data import save_sequences
 from seqtrain.errors import RunError
-from seqtrain.export.files import export_onnx, export_torch
-from seqtrain.export.onnx_predictor import OnnxPredictor
 from seqtrain.model import BiLSTM, CRFHead, LabelHead, Network, RecurrentBackbone, TagHead, VectorEncoder
-from seqtrain.predictor import Predictor
+from seqtrain.serving.export.files import export_onnx, export_torch
+from seqtrain.serving.onnx_predictor import OnnxPredictor
+from seqtrain.serving.predictor import Predictor
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 INPUTS = VectorInputs(feature_size=2, standardization=((0.0, 0.0), (1.0, 1.0)))

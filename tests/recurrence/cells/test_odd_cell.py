@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
-from seqtrain.export.scan import ScannedRecurrence
 from seqtrain.model import BiLSTM, Initialization, RecurrentBackbone
 from seqtrain.recurrence import CELLS
 from seqtrain.recurrence.operator import _layer
 from seqtrain.recurrence.trace import collect_weights, trace
+from seqtrain.serving.export.scan import ScannedRecurrence
 
 LENGTHS = torch.tensor([4, 6, 1])
 

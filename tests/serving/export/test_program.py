@@ -16,9 +16,6 @@ import seqtrain
 from seqtrain.config import ConfigError
 from seqtrain.data import encode_images, encode_sentences
 from seqtrain.data.view import View
-from seqtrain.export.crf import CRF_TENSORS
-from seqtrain.export.files import export_torch
-from seqtrain.export.program import build_program
 from seqtrain.model import (
     BiLSTM,
     CRFHead,
@@ -31,6 +28,9 @@ from seqtrain.model import (
     WordEncoder,
 )
 from seqtrain.records import SequenceBatch
+from seqtrain.serving.export.crf import CRF_TENSORS
+from seqtrain.serving.export.files import export_torch
+from seqtrain.serving.export.program import build_program
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from seqtrain.export.description import Description
+from seqtrain.serving.export.description import Description
 
 
 @dataclass(frozen=True)

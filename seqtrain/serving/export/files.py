@@ -6,11 +6,11 @@ import hashlib
 from io import BytesIO
 from pathlib import Path
 
-from seqtrain.export.description import beside, describe
-from seqtrain.export.earlier import check_replaceable, seal
-from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.model import CRFHead, Ensemble, Network
 from seqtrain.runs.files import atomic_write, write_text
+from seqtrain.serving.export.description import beside, describe
+from seqtrain.serving.export.earlier import check_replaceable, seal
+from seqtrain.serving.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.spec import DataSpec
 from seqtrain.training.checkpoint import check_finite
 
@@ -27,7 +27,7 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
         RunError: a weight is nan or infinite.
         OSError: a file cannot be written.
     """
-    from seqtrain.export.network import build_onnx  # needs the package onnx
+    from seqtrain.serving.export.network import build_onnx  # needs the package onnx
 
     check_replaceable(path)
     check_finite(network.state_dict(), "network")
@@ -38,7 +38,7 @@ def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> lis
     """The same for a program of torch.export; see `export_onnx`."""
     from torch.export import save
 
-    from seqtrain.export.program import build_program
+    from seqtrain.serving.export.program import build_program
 
     check_replaceable(path)
     check_finite(network.state_dict(), "network")

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.config import ConfigError
-from seqtrain.export.graph import Graph
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence.cells import CELLS, OnnxNode
 from seqtrain.recurrence.trace import find_cell
+from seqtrain.serving.export.graph import Graph
 
 Recurrent: TypeAlias = "nn.RNNBase | BiLSTM"
 

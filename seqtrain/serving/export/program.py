@@ -11,11 +11,11 @@ from torch.export import Dim, ExportedProgram
 
 from seqtrain.config import ConfigError
 from seqtrain.data import View
-from seqtrain.export.crf import CRF_TENSORS
-from seqtrain.export.scan import ScannedRecurrence, ScannedWordEncoder
 from seqtrain.model import CRFHead, Ensemble, Network, VectorEncoder, WordEncoder
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
+from seqtrain.serving.export.crf import CRF_TENSORS
+from seqtrain.serving.export.scan import ScannedRecurrence, ScannedWordEncoder
 from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 SIZES = (3, 4, 5)  # of the example inputs; no size is 0 or 1, which torch.export would take for fixed
@@ -31,7 +31,7 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
 
     The result is a tuple: scores (batch, time, num_targets), or (batch, num_targets) for one class per
     sequence; with a conditional random field also `transition`, `start`, `end`, `allowed_transition` and
-    `allowed_start`, see `seqtrain.export.network.build_onnx`.
+    `allowed_start`, see `seqtrain.serving.export.network.build_onnx`.
 
     Raises:
         ConfigError: a part of the network cannot be exported.

@@ -14,14 +14,14 @@ from torch import nn
 from seqtrain.data.files.arrays import save_sequences
 from seqtrain.errors import DataError
 from seqtrain.model import CRFHead, LabelHead, Network, RecurrentBackbone, VectorEncoder
-from seqtrain.predictor import Predictor
+from seqtrain.serving.predictor import Predictor
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from seqtrain.export.files import export_onnx
-from seqtrain.export.onnx_predictor import OnnxPredictor
+from seqtrain.serving.export.files import export_onnx
+from seqtrain.serving.onnx_predictor import OnnxPredictor
 
 INPUTS = VectorInputs(feature_size=2, standardization=((1.0, 2.0), (3.0, 4.0)))
 SPEC = DataSpec(INPUTS, SequenceClasses(("a", "b", "c")))

@@ -12,13 +12,13 @@ import pytest
 
 import seqtrain
 from seqtrain.errors import DataError, InputError
-from seqtrain.predictor import Predictor
+from seqtrain.serving.predictor import Predictor
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from seqtrain.export.files import export_onnx
-from seqtrain.export.onnx_predictor import OnnxPredictor
+from seqtrain.serving.export.files import export_onnx
+from seqtrain.serving.onnx_predictor import OnnxPredictor
 
 TEXT = "the Cat will run. a wug will light!"
 
@@ -109,7 +109,7 @@ def test_examples_are_short_and_import_nothing_else(folder: Path, name: str) -> 
 
 def test_no_torch_is_imported(folder: Path) -> None:
     program = (
-        "import sys; from seqtrain.export.onnx_predictor import OnnxPredictor;"
+        "import sys; from seqtrain.serving.onnx_predictor import OnnxPredictor;"
         f"OnnxPredictor({str(folder / 'tagger.onnx')!r}).tag('the dog'); print('torch' in sys.modules)"
     )
     command = [sys.executable, "-c", program]

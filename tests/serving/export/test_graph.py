@@ -7,7 +7,7 @@ import torch
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from seqtrain.export.graph import FLOAT, IR_VERSION, OPSET, Graph  # noqa: E402
+from seqtrain.serving.export.graph import FLOAT, IR_VERSION, OPSET, Graph  # noqa: E402
 
 
 def test_a_graph_computes_its_output() -> None:

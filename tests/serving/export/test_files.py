@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("onnx")
 
 import seqtrain
-from seqtrain.export.files import export_onnx
+from seqtrain.serving.export.files import export_onnx
 
 
 def test_a_model_its_description_and_an_example(trained_pos: Path, tmp_path: Path) -> None:

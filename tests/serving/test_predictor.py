@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 import seqtrain
 from seqtrain.errors import DataError, InputError
 from seqtrain.predictions import Classification, TaggedSentence
-from seqtrain.predictor import Predictor
+from seqtrain.serving.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +130,6 @@ class TestLoad:
             seqtrain.load(tmp_path)
 
     def test_needs_no_lightning(self, trained_pos: Path) -> None:
-        import subprocess
-        import sys
-
         program = (
             "import sys, json, seqtrain;"
             f"print(seqtrain.load({str(trained_pos)!r}).tag('the dog')[0].tags, file=sys.stderr);"
@@ -138,9 +137,21 @@ class TestLoad:
         )
         command = [sys.executable, "-c", program]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+            command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
         )
         assert done.stderr == "('DET', 'NOUN')\n"
         assert {"pytorch_lightning", "torchmetrics", "sklearn", "tensorboard", "PIL"}.isdisjoint(
             json.loads(done.stdout)
         )
+
+
+def test_names_from_before_are_the_same_classes() -> None:
+    program = (
+        "from seqtrain.export.files import export_onnx;"
+        "from seqtrain.export.onnx_predictor import OnnxPredictor;"
+        "import seqtrain.export.files, sys;"
+        "from seqtrain.predictor import Predictor, load; import seqtrain, seqtrain.serving as serving;"
+        "assert (OnnxPredictor, Predictor) == (serving.OnnxPredictor, serving.Predictor);"
+        "assert (export_onnx, load) == (serving.export_onnx, seqtrain.load)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -31,7 +31,7 @@ from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from seqtrain.export.network import build_onnx  # noqa: E402
+from seqtrain.serving.export.network import build_onnx  # noqa: E402
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 CLASSES = SequenceClasses(("a", "b", "c"))

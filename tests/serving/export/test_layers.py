@@ -6,10 +6,10 @@ from torch import nn
 pytest.importorskip("onnx")
 
 from seqtrain.config import ConfigError
-from seqtrain.export.graph import Graph
-from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
-from seqtrain.export.recurrent import States
 from seqtrain.model import WordEncoder
+from seqtrain.serving.export.graph import Graph
+from seqtrain.serving.export.layers import add_encoder, add_features, add_head, add_images, add_words
+from seqtrain.serving.export.recurrent import States
 from seqtrain.spec import DataSpec, ImageInputs, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 

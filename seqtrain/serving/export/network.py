@@ -8,11 +8,11 @@ from typing import cast
 from torch import Tensor
 
 from seqtrain.config import ConfigError
-from seqtrain.export.crf import CRF_TENSORS
-from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
-from seqtrain.export.layers import add_encoder, add_features, add_head, add_images, add_words
-from seqtrain.export.recurrent import add_recurrent
 from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
+from seqtrain.serving.export.crf import CRF_TENSORS
+from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph
+from seqtrain.serving.export.layers import add_encoder, add_features, add_head, add_images, add_words
+from seqtrain.serving.export.recurrent import add_recurrent
 from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 

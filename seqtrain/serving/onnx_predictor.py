@@ -14,9 +14,9 @@ from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
 from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.errors import DataError, InputError
-from seqtrain.export.crf import CRF
-from seqtrain.export.description import read_description
 from seqtrain.predictions import Answer, Classification, Given, TaggedSentence
+from seqtrain.serving.export.crf import CRF
+from seqtrain.serving.export.description import read_description
 from seqtrain.spec import DataSpec
 from seqtrain.tasks.answers import show
 
@@ -54,7 +54,7 @@ class OnnxPredictor:
         return self.description.to_spec(per_step=len(scores.shape) == 3)
 
     def answer(self, given: Sequence[Given]) -> list[Answer]:
-        """See `seqtrain.predictor.Predictor.answer`."""
+        """See `seqtrain.serving.predictor.Predictor.answer`."""
         if self.description.words is not None:
             tagged = self.tag([each.tokens or () for each in given])
             return [Answer(each.tags, each.confidences) for each in tagged]
@@ -65,11 +65,11 @@ class OnnxPredictor:
         return [Answer((each.label,), (each.confidence,)) for each in self.classify_pixels(np.stack(values))]
 
     def show(self, given: Given, answer: Answer, form: str) -> str:
-        """See `seqtrain.predictor.Predictor.show`."""
+        """See `seqtrain.serving.predictor.Predictor.show`."""
         return show(given, answer, form, self.spec)
 
     def tag(self, sentences: Sentences) -> list[TaggedSentence]:
-        """See `seqtrain.predictor.Predictor.tag`."""
+        """See `seqtrain.serving.predictor.Predictor.tag`."""
         if self.description.words is None:
             raise DataError("this model does not tag words; use classify(images)")
         found = as_sentences(sentences)
@@ -82,13 +82,13 @@ class OnnxPredictor:
         ]
 
     def classify(self, images: Images, resize: bool = False) -> list[Classification]:
-        """See `seqtrain.predictor.Predictor.classify`."""
+        """See `seqtrain.serving.predictor.Predictor.classify`."""
         if self.description.image_size is None:
             raise DataError("this model does not classify images; use tag(sentences)")
         return self.classify_pixels(as_pixels(images, self.description.image_size, resize))
 
     def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
-        """See `seqtrain.predictor.Predictor.classify_pixels`."""
+        """See `seqtrain.serving.predictor.Predictor.classify_pixels`."""
         found: list[Classification] = []
         for start in range(0, len(pixels), BATCH_SIZE):
             scores = self._run({"images": pixels[start : start + BATCH_SIZE]}, per_step=False)
@@ -97,7 +97,7 @@ class OnnxPredictor:
         return found
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
-        """See `seqtrain.predictor.Predictor.label`."""
+        """See `seqtrain.serving.predictor.Predictor.label`."""
         if self.description.num_features is None:
             raise DataError("this model was not trained on arrays")
         sequences = as_sequences(sequences)

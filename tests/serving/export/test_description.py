@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqtrain.errors import DataError
-from seqtrain.export.description import Description, beside, read_description
+from seqtrain.serving.export.description import Description, beside, read_description
 
 CONTENT = b"a model"
 DESCRIPTION = Description(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqtrain.export.crf import CRF
 from seqtrain.model import CRFHead
+from seqtrain.serving.export.crf import CRF
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from seqtrain.export.scan import ScannedRecurrence
 from seqtrain.model import BiLSTM, RecurrentBackbone
+from seqtrain.serving.export.scan import ScannedRecurrence
 
 LENGTHS = torch.tensor([4, 1, 3])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import DataError
-from seqtrain.export.description import beside, open_description, read_description
+from seqtrain.serving.export.description import beside, open_description, read_description
 
 SEAL = "# Written by seqtrain export; sha256 of the lines above: "
 SUFFIXES = (".onnx", ".pt2")  # of the formats, which write the same names beside their model

@@ -7,11 +7,11 @@ from torch import nn
 
 from seqtrain.config import ConfigError
 from seqtrain.data import View
-from seqtrain.export.graph import FLOAT, INT32, INT64, Graph
-from seqtrain.export.recurrent import States, add_recurrent
 from seqtrain.model import CRFHead, LabelHead, TagHead, VectorEncoder, WordEncoder
 from seqtrain.model.encoder import SpellingEncoder
 from seqtrain.records import UNKNOWN
+from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph
+from seqtrain.serving.export.recurrent import States, add_recurrent
 from seqtrain.spec import ImageInputs, VectorInputs
 
 

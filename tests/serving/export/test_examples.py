@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from seqtrain.export.description import Description
-from seqtrain.export.examples import ONNX, TORCH, Runtime, write_example
+from seqtrain.serving.export.description import Description
+from seqtrain.serving.export.examples import ONNX, TORCH, Runtime, write_example
 
 WORDS = Description(("A",), "", words={}, characters={})
 IMAGES = Description(("A",), "", image_size=(8, 8))
