@@ -37,6 +37,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -66,7 +67,8 @@ struct Walk {
   std::vector<Size> offsets, lengths;
   Walk(const Size *batch_sizes, Size T, Size B) : offsets(T + 1), lengths(B, T) {
     for (Size t = 0, live = B; t < T; t++) {
-      if (batch_sizes && (batch_sizes[t] < 1 || batch_sizes[t] > live)) throw std::domain_error("batch sizes");
+      const Size least = t ? 1 : B;
+      if (batch_sizes && (batch_sizes[t] < least || batch_sizes[t] > live)) throw std::domain_error("batch sizes");
       if (batch_sizes) live = batch_sizes[t];
       offsets[t + 1] = offsets[t] + live;
     }
@@ -211,6 +213,7 @@ class Pool {
     std::unique_lock<std::mutex> lock(mutex);
     grow(std::min(num_tasks, num_threads) - 1);
     current = &task, next = 0, total = left = num_tasks, places = num_threads - 1;
+    std::fegetenv(&environment);
     wake.notify_all();
     work(lock);
     done.wait(lock, [this] { return left == 0; });
@@ -228,6 +231,7 @@ class Pool {
     for (;;) {
       wake.wait(lock, [this] { return next < total && places > 0; });
       places--;
+      std::fesetenv(&environment);
       work(lock);
     }
   }
@@ -237,13 +241,14 @@ class Pool {
       lock.unlock();
       (*current)(k);
       lock.lock();
-      if (--left == 0) done.notify_all();
+      if (--left == 0) return done.notify_all();
     }
   }
 
   std::mutex busy, mutex;
   std::condition_variable wake, done;
   const std::function<void(Size)> *current = nullptr;
+  std::fenv_t environment;  // of whoever brought the tasks: small numbers flushed to zero, or not
   Size threads = 0, places = 0, next = 0, total = 0, left = 0;
 };
 
@@ -285,7 +290,8 @@ Size useful_threads(Size num_threads, Size products) {
   return std::min(num_threads, 1 + products / products_of_a_thread);
 }
 
-// 0; 1 if there is not enough memory; 2 if batch sizes grow from step to step, or fall to 0.
+// 0; 1 if there is not enough memory; 2 if batch sizes grow from step to step, fall to 0, or do not begin
+// with B.
 template <class F>
 int report_failure(F run) {
   try {

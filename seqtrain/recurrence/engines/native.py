@@ -135,7 +135,7 @@ class _Batch:
         num_steps, input_size = len(walk.batch_sizes), x.size(1)
         shapes = cell.shapes(input_size, hidden_size, bias=len(weights[0]) == len(_PARAMETERS))
         batch_sizes = None
-        if walk.num_rows != num_steps * batch_size:
+        if walk.batch_sizes.count(batch_size) != num_steps:
             batch_sizes = torch.tensor(walk.batch_sizes)
         return cls(
             NATIVE_CELLS[cell.name],
@@ -201,7 +201,9 @@ def _raise_failure(code: int) -> None:
     if code == 1:
         raise MemoryError("not enough memory for the time loop of a recurrent layer")
     if code == 2:
-        raise ValueError("batch_sizes must be positive and must not grow from step to step")
+        raise ValueError(
+            "batch_sizes must begin with the number of sequences, be positive, and not grow from step to step"
+        )
 
 
 _PackBatch: TypeAlias = Callable[[_Batch], Tensor]
@@ -218,8 +220,8 @@ def _pack(batch: _Batch) -> Tensor:
     return packed
 
 
-_kept_packed: MutableMapping[Tensor, tuple[Tensor, Tensor]] = WeakIdKeyDictionary()
-"""Packed weights of a layer's last pass without gradients, and a copy of the weights, by its first weight."""
+_kept_packed: MutableMapping[Tensor, tuple[Any, Tensor, Tensor]] = WeakIdKeyDictionary()
+"""Shapes, packed weights and a copy of the weights, of a layer's last pass without gradients."""
 
 
 def _find_packed(batch: _Batch) -> Tensor:
@@ -230,20 +232,18 @@ def _find_packed(batch: _Batch) -> Tensor:
     weights = [weight for weight in batch.weights if weight is not None]
     if not isinstance(weights[0], nn.Parameter):
         return _pack(batch)
+    shapes = batch.cell, batch.sizes[:3], len(weights)  # two layers may share their first weight only
     found = _kept_packed.get(weights[0])
-    if found is not None and _equals(weights, found[1]):
-        return found[0]
+    if found is not None and found[0] == shapes and _equals(weights, found[2]):
+        return found[1]
     copy, packed = torch.cat([weight.flatten() for weight in weights]), _pack(batch)
-    _kept_packed[weights[0]] = packed, copy
+    _kept_packed[weights[0]] = shapes, packed, copy
     return packed
 
 
 def _equals(weights: list[Tensor], copy: Tensor) -> bool:
-    sizes = [4 * weight.numel() for weight in weights]
-    if sum(sizes) != 4 * copy.numel():
-        return False
-    given = (ctypes.c_int64 * len(sizes))(*sizes)
-    return bool(load_kernel().seqtrain_equals_copy(len(weights), _pointers(weights), given, copy.data_ptr()))
+    sizes = (ctypes.c_int64 * len(weights))(*(4 * weight.numel() for weight in weights))
+    return bool(load_kernel().seqtrain_equals_copy(len(weights), _pointers(weights), sizes, copy.data_ptr()))
 
 
 def _check(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -253,6 +253,8 @@ def _check(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
             f"expected torch.float32 of shape {tuple(shape)} on the CPU, "
             f"got: {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}"
         )
+    if tensor._is_zerotensor():  # it has no memory
+        return torch.zeros(shape)
     return tensor if tensor.is_contiguous() and not tensor.is_neg() else tensor.resolve_neg().contiguous()
 
 

@@ -138,6 +138,20 @@ class TestWeightsThatChange:
             assert not torch.equal(before, after)
             torch.testing.assert_close(after, layer(x)[0].detach(), rtol=0, atol=0)
 
+    def test_layers_of_different_cells_may_share_a_weight(self) -> None:
+        """They have as many numbers, all zeros, behind it: their packed weights are not to be confused."""
+        layer = BiLSTM(9, 6, bidirectional=False)
+        other = BiLSTM(9, 8, bias=False, bidirectional=False, cell="gru")
+        other.weight_ih_l0 = layer.weight_ih_l0
+        x = torch.randn(5, 2, 9)
+        with torch.no_grad():
+            for parameter in (*list(layer.parameters())[1:], other.weight_hh_l0):
+                parameter.zero_()
+            results = [each(x)[0] for each in (layer, other, layer, other)]
+        assert torch.equal(results[0], results[2])
+        assert torch.equal(results[1], results[3])
+        torch.testing.assert_close(results[3], other(x)[0].detach(), rtol=0, atol=0)
+
     def test_packed_weights_go_with_their_layer(self) -> None:
         before = len(native._kept_packed)
         layer = BiLSTM(3, 4)
@@ -199,10 +213,22 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"expected torch.float32 of shape \(16, 4\) on the CPU"):
             layer(torch.randn(5, 2, 3))
 
-    def test_batch_sizes_that_grow(self) -> None:
-        packed = nn.utils.rnn.PackedSequence(torch.randn(9, 3), torch.tensor([2, 5, 2]))
-        with pytest.raises(ValueError, match="batch_sizes must be positive and must not grow"):
-            BiLSTM(3, 4)(packed)
+    @pytest.mark.parametrize("batch_sizes", [[2, 5, 2], [2, 3, 1], [2, 4, 0], [3, -1, 1], [2, 2, 2]])
+    def test_batch_sizes_that_no_sequences_have(self, batch_sizes: list[int]) -> None:
+        order = torch.arange(50) if batch_sizes == [2, 2, 2] else None  # of more sequences than there are
+        packed = nn.utils.rnn.PackedSequence(
+            torch.randn(sum(batch_sizes), 3), torch.tensor(batch_sizes), order, order
+        )
+        message = "batch_sizes must begin with the number of sequences, be positive, and not grow"
+        with pytest.raises(ValueError, match=message):
+            BiLSTM(3, 4, backend="native")(packed)
+
+    def test_a_tensor_without_memory_is_zeros(self) -> None:
+        layer, x = BiLSTM(3, 4, backend="native"), torch._efficientzerotensor((5, 2, 3))
+        output = layer(x)[0]
+        assert torch.equal(output, layer(torch.zeros(5, 2, 3))[0])
+        output.backward(torch._efficientzerotensor(output.shape))
+        assert not layer.weight_ih_l0.grad.any()
 
 
 def test_auto_runs_what_native_cannot() -> None:
@@ -248,6 +274,25 @@ class TestThreadsAndForks:
         for thread in threads:
             thread.join()
         assert right == [True] * 8
+
+    def test_all_threads_flush_small_numbers_to_zero_where_the_caller_does(self) -> None:
+        if not torch.set_flush_denormal(False):
+            pytest.skip("torch cannot flush on this processor")
+        layer, x, _ = self.expected()
+        results, threads = [], torch.get_num_threads()
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.mul_(1e-19 * (parameter.dim() > 1))
+            for flush in (True, False):
+                for num_threads in (1, 4):
+                    torch.set_num_threads(num_threads)
+                    torch.set_flush_denormal(flush)
+                    results.append(layer(1e-21 * x)[0])
+                    torch.set_flush_denormal(False)  # comparisons would take small numbers for zeros, too
+        torch.set_num_threads(threads)
+        assert torch.equal(results[0], results[1])
+        assert torch.equal(results[2], results[3])
+        assert (results[1] == 0).sum() > (results[3] == 0).sum()
 
     def test_a_forked_worker_of_a_loader_runs_the_layer(self) -> None:
         layer, x, expected = self.expected()
