@@ -1,11 +1,12 @@
-"""One sequence with the states of a small LSTM, for figures."""
+"""Sequences with the states of a small LSTM, or with given ones, for statistics and figures."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from seqtrain.analysis.figures.example import Example, read_example
+from seqtrain.analysis.examine import ExaminedExample
+from seqtrain.analysis.example import Array, Example, read_example
 from seqtrain.analysis.sample import Sample
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.trace import trace
@@ -21,3 +22,24 @@ def example(steps: int = 4, words: list[str] | None = None) -> Example:
     sample = Sample(batch, spec, None if words is None else [words, words[:2]])
     with torch.no_grad():
         return read_example(sample, trace(nn.LSTM(3, 5, bidirectional=True), features, lengths), 0)
+
+
+def examined_example(
+    parts: dict[str, Array],
+    targets: tuple[int, ...] | None,
+    by_distance: tuple[tuple[Array, ...], ...] = (),
+) -> ExaminedExample:
+    num_answers = 0 if targets is None else len(targets)
+    return ExaminedExample(
+        name="dev 1",
+        words=None,
+        inputs=None,
+        parts=parts,
+        gates=(),
+        image=None,
+        targets=targets,
+        predictions=(0,) * num_answers,
+        confidences=(1.0,) * num_answers,
+        by_distance=by_distance,
+        reach=None,
+    )

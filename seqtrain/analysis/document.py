@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqtrain.analysis.encode import encode_image, encode_parts
-from seqtrain.analysis.examine import Example
+from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.report import DIRECTIONS, Report
 from seqtrain.data import View
 from seqtrain.spec import ImageInputs
@@ -49,7 +49,7 @@ def run_document(report: Report) -> Document:
     }
 
 
-def example_document(example: Example) -> Document:
+def example_document(example: ExaminedExample) -> Document:
     """One example without what its recurrence does."""
     return {
         "name": example.name,
@@ -62,7 +62,7 @@ def example_document(example: Example) -> Document:
     }
 
 
-def example_documents(examples: Sequence[Example], max_size: int) -> list[Document]:
+def example_documents(examples: Sequence[ExaminedExample], max_size: int) -> list[Document]:
     """Examples with their states, and as many of the first as fit into `max_size` bytes with everything.
 
     States ("h") are what is searched across the sample, so every example that is kept has them. Examples that

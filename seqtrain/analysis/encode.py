@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqtrain.analysis.arrays import Array
+from seqtrain.analysis.example import Array
 
 
 def encode_parts(parts: Sequence[Array]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqtrain.analysis.arrays import Array
+from seqtrain.analysis.example import Array, Example, read_inputs, stack_parts, to_array
 from seqtrain.analysis.gradients import walk_norms
 from seqtrain.analysis.places import name_place
 from seqtrain.analysis.reach import Distances, norms_by_distance
@@ -20,41 +20,31 @@ from seqtrain.model import Network
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
 from seqtrain.records import IGNORED, SequenceBatch
-from seqtrain.recurrence.cells import Gate
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
 from seqtrain.spec import DataSpec, ImageInputs
 
 BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 
 
-@dataclass(frozen=True)
-class Example:
-    """One sequence.
+@dataclass(frozen=True, kw_only=True)
+class ExaminedExample(Example):
+    """One sequence with the network's answers, and with gradients.
 
-    `parts` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h" and the
-    other states, the `gates`, and "gradient": dL/dh_t of the sequence's own loss, that of the predictions
-    where the targets are unknown. States and gates of another size than h have no place: the page shows
-    units. `targets`, `predictions` and `confidences` have an entry for each step, or a
-    single one for the whole sequence. `reach` (layers, directions, time, time) is given for a target per
+    Of `parts`, "gradient" is dL/dh_t of the sequence's own loss, that of the predictions where the targets
+    are unknown. States and gates of another size than h are left out: the page shows units. `targets`,
+    `predictions` and `confidences` have an entry for each step, or a single one for the whole sequence.
+    `reach` (layers, directions, time, time) is given for a target per
     step, unless the sequence is very long; see `seqtrain.analysis.step_reach`.
     `by_distance[layer][direction]` has the norms of dL/dh by the distance from the loss L of one step;
     see `seqtrain.analysis.reach`.
     """
 
-    name: str
-    words: tuple[str, ...] | None
     image: Array | None  # (height, width), 0 to 1
     targets: tuple[int, ...] | None
     predictions: tuple[int, ...]
     confidences: tuple[float, ...]
-    parts: dict[str, Array]
     by_distance: tuple[tuple[Array, ...], ...]
-    reach: Array | None = None
-    gates: tuple[Gate, ...] = ()
-
-    @property
-    def num_steps(self) -> int:
-        return int(self.parts["h"].shape[2])
+    reach: Array | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ class _Observation:
 
 def examine(
     network: Network, spec: DataSpec, dataset: Dataset, indices: Sequence[int], origin: str
-) -> list[Example]:
+) -> list[ExaminedExample]:
     """Run the network, in evaluation mode, over the sequences at `indices`.
 
     Args:
@@ -90,7 +80,7 @@ def examine(
     except (TypeError, ValueError) as error:
         raise InputError(f"model: {error}") from None
     network.eval()
-    examples: dict[int, Example] = {}
+    examples: dict[int, ExaminedExample] = {}
     for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
         places = [indices[place] for place in chosen.tolist()]
         batch = dataset.batch(places)
@@ -99,11 +89,15 @@ def examine(
         for row, index in enumerate(places):
             steps = int(batch.lengths[row])
             words = tuple(dataset.words(index)) if isinstance(dataset, WordDataset) else None
-            examples[index] = Example(
-                f"{origin} {index + 1}",
-                words,
-                None if words else _image_of(spec, batch, row),
-                *_answers(batch, observation, row),
+            targets, predictions, confidences = _answers(batch, observation, row)
+            examples[index] = ExaminedExample(
+                name=f"{origin} {index + 1}",
+                words=words,
+                inputs=read_inputs(batch.inputs, row, steps),
+                image=None if words else _image_of(spec, batch, row),
+                targets=targets,
+                predictions=predictions,
+                confidences=confidences,
                 parts={name: values[:, :, row, :steps] for name, values in parts.items()},
                 by_distance=_read_distances(observation, row),
                 gates=tuple(gate for gate in observation.traced.cell.gates if gate.name in parts),
@@ -137,15 +131,9 @@ def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:
 
 def _stack_parts(observation: _Observation) -> dict[str, Array]:
     """(layers, directions, batch, time, hidden) each."""
-    layers = [[each.states | each.gates for each in layer] for layer in observation.traced.layers]
-    shape = observation.traced.layers[0][0].h.shape
-    names = [name for name, values in layers[0][0].items() if values.shape == shape]
-    parts = {name: [[each[name] for each in layer] for layer in layers] for name in names}
-    parts["gradient"] = [[each.h for each in layer] for layer in observation.gradients]
-    return {
-        name: torch.stack([torch.stack(layer) for layer in values]).detach().float().numpy()
-        for name, values in parts.items()
-    }
+    parts = stack_parts(observation.traced)
+    of_units = {name: values for name, values in parts.items() if values.shape == parts["h"].shape}
+    return of_units | {"gradient": to_array([[each.h for each in layer] for layer in observation.gradients])}
 
 
 def _read_distances(observation: _Observation, row: int) -> tuple[tuple[Array, ...], ...]:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from seqtrain.analysis.arrays import Array
 from seqtrain.analysis.curves import Curve, read_curves
-from seqtrain.analysis.examine import Example
+from seqtrain.analysis.examine import ExaminedExample
+from seqtrain.analysis.example import Array
 from seqtrain.analysis.reach import Distances, gradient_through_time
 from seqtrain.analysis.selectivity import selectivity
 from seqtrain.runs.folder import RunFolder
@@ -32,7 +32,7 @@ class Report:
     name: str
     facts: tuple[tuple[str, str], ...]
     spec: DataSpec
-    examples: tuple[Example, ...]
+    examples: tuple[ExaminedExample, ...]
     curves: tuple[Curve, ...]
     metrics: dict[str, float]
     confusions: tuple[tuple[int, ...], ...] | None  # on the test split: rows are targets, columns predictions
@@ -70,7 +70,7 @@ class Report:
 
 
 def build_report(
-    folder: RunFolder, facts: Sequence[tuple[str, str]], spec: DataSpec, examples: Sequence[Example]
+    folder: RunFolder, facts: Sequence[tuple[str, str]], spec: DataSpec, examples: Sequence[ExaminedExample]
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written."""
     return Report(

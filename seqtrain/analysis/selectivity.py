@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from seqtrain.analysis.arrays import Array
-from seqtrain.analysis.examine import Example
+from seqtrain.analysis.examine import ExaminedExample
+from seqtrain.analysis.example import Array
 
 MIN_COUNT = 5  # positions on each side; with fewer, the share of pairs is too noisy
 
 
-def selectivity(examples: Sequence[Example], num_targets: int) -> npt.NDArray[np.float64]:
+def selectivity(examples: Sequence[ExaminedExample], num_targets: int) -> npt.NDArray[np.float64]:
     """The area under the ROC curve of every unit for every target, over the examples with known targets.
 
     That is the probability that the unit is higher at a random position of the target than at a random other
@@ -41,7 +41,7 @@ def selectivity(examples: Sequence[Example], num_targets: int) -> npt.NDArray[np
     return areas.reshape(*shape, num_targets)
 
 
-def _read_states(example: Example) -> Array:
+def _read_states(example: ExaminedExample) -> Array:
     """(layers, directions, positions, hidden)"""
     h = example.parts["h"]
     assert example.targets is not None

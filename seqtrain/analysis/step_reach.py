@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqtrain.analysis.arrays import Array
+from seqtrain.analysis.example import Array
 from seqtrain.records import IGNORED
 from seqtrain.recurrence.trace import Trace
 

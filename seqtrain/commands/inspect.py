@@ -15,7 +15,7 @@ from seqtrain.config import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from seqtrain.analysis.examine import Example
+    from seqtrain.analysis.examine import ExaminedExample
     from seqtrain.analysis.report import Report
     from seqtrain.data import Dataset
     from seqtrain.model import Network
@@ -100,7 +100,7 @@ def _check_output(output: str) -> None:
 
 def _examine(
     network: Network, spec: DataSpec, cfg: DictConfig, given: Arguments, num_examples: int
-) -> list[Example]:
+) -> list[ExaminedExample]:
     """The sequences that were given, then those of the validation data."""
     from seqtrain.analysis.dev_split import load_dev, spread
     from seqtrain.analysis.examine import examine
@@ -108,7 +108,7 @@ def _examine(
 
     own = _read_own(spec, given)
     dev = load_dev(construct(cfg.data), spec) if num_examples else None
-    examples: list[Example] = []
+    examples: list[ExaminedExample] = []
     if own is not None:
         examples += examine(network, spec, own, range(len(own.lengths)), "yours")
     if dev is not None:

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.analysis.dev_split import load_dev
-from seqtrain.analysis.examine import Example, examine
+from seqtrain.analysis.examine import ExaminedExample, examine
 from seqtrain.analysis.facts import describe_run
 from seqtrain.analysis.report import Report, build_report
 from seqtrain.model import Network
@@ -29,12 +29,12 @@ def load(run_dir: Path) -> Loaded:
     return cfg, network, spec
 
 
-def examples_of(loaded: Loaded, num: int) -> list[Example]:
+def examples_of(loaded: Loaded, num: int) -> list[ExaminedExample]:
     cfg, network, spec = loaded
     return examine(network, spec, load_dev(construct(cfg.data), spec), range(num), "dev")
 
 
-def report_of(run_dir: Path, loaded: Loaded, examples: list[Example]) -> Report:
+def report_of(run_dir: Path, loaded: Loaded, examples: list[ExaminedExample]) -> Report:
     _, network, spec = loaded
     return build_report(RunFolder(run_dir), describe_run(network, "Data", len(examples)), spec, examples)
 
@@ -50,22 +50,22 @@ def classifier(trained_digits: Path) -> Loaded:
 
 
 @pytest.fixture(scope="session")
-def tagged(tagger: Loaded) -> list[Example]:
+def tagged(tagger: Loaded) -> list[ExaminedExample]:
     """The first sentences of the made-up treebank's dev part."""
     return examples_of(tagger, 12)
 
 
 @pytest.fixture(scope="session")
-def classified(classifier: Loaded) -> list[Example]:
+def classified(classifier: Loaded) -> list[ExaminedExample]:
     """The first digits of the dev part."""
     return examples_of(classifier, 60)
 
 
 @pytest.fixture(scope="session")
-def tagger_report(trained_pos: Path, tagger: Loaded, tagged: list[Example]) -> Report:
+def tagger_report(trained_pos: Path, tagger: Loaded, tagged: list[ExaminedExample]) -> Report:
     return report_of(trained_pos, tagger, tagged)
 
 
 @pytest.fixture(scope="session")
-def classifier_report(trained_digits: Path, classifier: Loaded, classified: list[Example]) -> Report:
+def classifier_report(trained_digits: Path, classifier: Loaded, classified: list[ExaminedExample]) -> Report:
     return report_of(trained_digits, classifier, classified)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqtrain.analysis.dev_split import load_dev
-from seqtrain.analysis.examine import Example, examine
+from seqtrain.analysis.examine import ExaminedExample, examine
 from seqtrain.data import Dataset, encode_sentences
 from seqtrain.errors import InputError
 from seqtrain.model import Network, RecurrentBackbone
@@ -20,7 +20,7 @@ def dev_of(loaded: Any) -> Dataset:
     return load_dev(construct(loaded[0].data), loaded[2])
 
 
-def test_predictions_are_the_predictors(tagger: Any, tagged: list[Example]) -> None:
+def test_predictions_are_the_predictors(tagger: Any, tagged: list[Any]) -> None:
     _, network, spec = tagger
     answers = Predictor(network, spec).predict(dev_of(tagger))
     for example, answer in zip(tagged, answers, strict=False):
@@ -28,7 +28,7 @@ def test_predictions_are_the_predictors(tagger: Any, tagged: list[Example]) -> N
         assert example.confidences == pytest.approx(answer.confidences, abs=1e-4)
 
 
-def test_states_are_the_networks(tagger: Any, tagged: list[Example]) -> None:
+def test_states_are_the_networks(tagger: Any, tagged: list[Any]) -> None:
     _, network, _ = tagger
     batch = dev_of(tagger).batch([3])
     with torch.no_grad():
@@ -39,13 +39,13 @@ def test_states_are_the_networks(tagger: Any, tagged: list[Example]) -> None:
     np.testing.assert_allclose(h[0, 1, 0], final_state.h_n[1, 0].numpy(), rtol=0, atol=1e-6)
 
 
-def test_every_part_of_an_lstm(tagged: list[Example]) -> None:
+def test_every_part_of_an_lstm(tagged: list[Any]) -> None:
     example = tagged[0]
     assert list(example.parts) == ["h", "c", "input", "forget", "candidate", "output", "gradient"]
     assert {part.shape for part in example.parts.values()} == {(1, 2, example.num_steps, 12)}
 
 
-def test_words_and_targets_of_the_data(tagger: Any, tagged: list[Example], treebank: Any) -> None:
+def test_words_and_targets_of_the_data(tagger: Any, tagged: list[ExaminedExample], treebank: Any) -> None:
     rows = [line.split("\t") for line in (treebank / "made_up-ud-dev.conllu").read_text().splitlines()]
     first = [row for row in rows if len(row) == 10][: tagged[0].num_steps]
     assert tagged[0].words == tuple(row[1] for row in first)
@@ -54,7 +54,9 @@ def test_words_and_targets_of_the_data(tagger: Any, tagged: list[Example], treeb
     assert tagged[0].name == "dev 1"
 
 
-def test_the_gradient_is_that_of_the_sequences_own_loss(classifier: Any, classified: list[Example]) -> None:
+def test_the_gradient_is_that_of_the_sequences_own_loss(
+    classifier: Any, classified: list[ExaminedExample]
+) -> None:
     """The last state of the only direction goes to the head alone."""
     _, network, _ = classifier
     example = classified[7]
@@ -66,7 +68,9 @@ def test_the_gradient_is_that_of_the_sequences_own_loss(classifier: Any, classif
     np.testing.assert_allclose(example.parts["gradient"][0, 0, -1], expected.numpy(), rtol=0, atol=1e-6)
 
 
-def test_the_reach_of_a_loss_is_the_gradient_of_that_loss_alone(tagger: Any, tagged: list[Example]) -> None:
+def test_the_reach_of_a_loss_is_the_gradient_of_that_loss_alone(
+    tagger: Any, tagged: list[ExaminedExample]
+) -> None:
     _, network, _ = tagger
     index = max(range(len(tagged)), key=lambda place: tagged[place].num_steps)
     batch = dev_of(tagger).batch([index])
@@ -82,11 +86,11 @@ def test_the_reach_of_a_loss_is_the_gradient_of_that_loss_alone(tagger: Any, tag
     assert (reach[0, 1, 2, :2] == 0).all()
 
 
-def test_no_reach_without_a_loss_at_each_step(classified: list[Example]) -> None:
+def test_no_reach_without_a_loss_at_each_step(classified: list[Any]) -> None:
     assert classified[0].reach is None
 
 
-def test_a_digit_keeps_its_image(classifier: Any, classified: list[Example]) -> None:
+def test_a_digit_keeps_its_image(classifier: Any, classified: list[Any]) -> None:
     inputs = dev_of(classifier).batch([5]).inputs
     assert isinstance(inputs, torch.Tensor)
     assert np.array_equal(classified[5].image, inputs[0].numpy())  # the view is rows
@@ -103,7 +107,7 @@ def test_text_without_targets(tagger: Any) -> None:
     assert np.abs(found[0].parts["gradient"]).max() > 0
 
 
-def test_a_sequence_does_not_depend_on_its_batch(tagger: Any, tagged: list[Example]) -> None:
+def test_a_sequence_does_not_depend_on_its_batch(tagger: Any, tagged: list[Any]) -> None:
     _, network, spec = tagger
     (alone,) = examine(network, spec, dev_of(tagger), [4], "dev")
     for name, part in alone.parts.items():

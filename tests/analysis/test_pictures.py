@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from seqtrain.analysis.curves import Curve
-from seqtrain.analysis.pictures import best_unit, draw_curves, write_pictures
+from seqtrain.analysis.pictures import best_unit, write_pictures
 from seqtrain.analysis.report import Report
 
 PICTURES = ["confusions", "curves", "gates", "gradient_through_time", "states", "units"]
@@ -37,13 +35,3 @@ def test_the_best_unit_tells_some_target_best(tagger_report: Report) -> None:
     strength = np.abs(tagger_report.selectivity - 0.5)
     layer, direction, unit = best_unit(tagger_report)
     assert np.nanmax(strength[layer, direction, unit]) == np.nanmax(strength)
-
-
-def test_loss_and_accuracy_have_a_panel_each(tagger_report: Report) -> None:
-    curves = [
-        Curve(tag, tag.split("/")[0], (1, 2), (0.5, 0.25))
-        for tag in ("train/loss", "val/loss", "val/accuracy", "final/val/accuracy", "weights/layer0/loss")
-    ]
-    loss, accuracy = draw_curves(replace(tagger_report, curves=tuple(curves))).axes
-    assert [line.get_label() for line in loss.lines] == ["train/loss", "val/loss"]
-    assert [line.get_label() for line in accuracy.lines] == ["val/accuracy"]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_example import examined_example
 
 from seqtrain.analysis.dev_split import load_dev
-from seqtrain.analysis.examine import Example, examine
+from seqtrain.analysis.examine import ExaminedExample, examine
 from seqtrain.analysis.gradients import gradient_norms, trace_network
 from seqtrain.analysis.places import name_place
 from seqtrain.analysis.reach import gradient_through_time, norms_by_distance
@@ -16,14 +17,14 @@ from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.construct import construct
 
 
-def example(by_distance: list[list[float]]) -> Example:
+def example(by_distance: list[list[float]]) -> ExaminedExample:
     """One layer with a unit in each direction, whose gradients by distance from the loss are given."""
     steps = np.zeros((1, len(by_distance), len(by_distance[0]), 1), np.float32)
     norms = tuple(np.array(norms, np.float32) for norms in by_distance)
-    return Example("dev 1", None, None, (0,), (0,), (1.0,), {"h": steps}, (norms,))
+    return examined_example({"h": steps}, (0,), (norms,))
 
 
-def report(*examples: Example) -> Report:
+def report(*examples: ExaminedExample) -> Report:
     return Report(
         "run", (), DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a", "b"))), examples, (), {}, None
     )

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_up_example import examined_example
 from sklearn.metrics import roc_auc_score
 
-from seqtrain.analysis.examine import Example
+from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.selectivity import selectivity
 
 
-def example(h: np.ndarray, targets: tuple[int, ...] | None) -> Example:
-    count = 0 if targets is None else len(targets)
-    parts = {"h": h.astype(np.float32)}
-    return Example("dev 1", None, None, targets, (0,) * count, (1.0,) * count, parts, ())
+def example(h: np.ndarray, targets: tuple[int, ...] | None) -> ExaminedExample:
+    return examined_example({"h": h.astype(np.float32)}, targets)
 
 
 def test_areas_of_tags_are_sklearns() -> None:

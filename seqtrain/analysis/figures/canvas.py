@@ -3,15 +3,17 @@
 pyplot is not used: it keeps figures alive and takes a while to import. Margins are given rather than found by
 a layout engine, which would draw everything twice. TensorBoard shrinks images to some 340 pixels: figures are
 little wider, so that their text can be read there. Mathematical text is off wherever words or names of
-classes are written: `$_$` would raise an error.
+classes are written (`write`, `add_legend`): `$_$` would raise an error.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,13 +21,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-DPI = 90
+DPI, PAPER_DPI = 90, 180
 WIDTH = 5.2  # inches, of figures over time
 FONT, TITLE_FONT = 8.5, 9.5  # points
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DIVERGING = "RdBu_r"  # blue below zero, red above
-MAX_LABELS = 24  # along an axis; more could not be read
+MAX_LABELS = 24  # along an axis of a figure of this width; more could not be read
 MAX_LONG_NUMBERS = 12  # of three digits or more
 LONGEST_WORD = 14  # letters
 MIN_DECADES = 4  # of a logarithmic axis: small waves look small
@@ -49,6 +51,18 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
     return panel
 
 
+def write(panel: Axes, x: float, y: float, text: str, **options: Any) -> None:
+    """Write a word or a name as it is: a dollar sign begins no formula."""
+    panel.text(x, y, text, **{"fontsize": FONT, "parse_math": False, **options})
+
+
+def add_legend(panel: Axes, **options: Any) -> None:
+    """What the lines are called."""
+    legend = panel.legend(fontsize=FONT, frameon=False, **options)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
 def space_below(labels: Sequence[str]) -> float:
     """Inches that `label_steps` needs below a panel."""
     longest = min(max(map(len, labels)), LONGEST_WORD)
@@ -59,7 +73,8 @@ def label_steps(panel: Axes, labels: Sequence[str]) -> None:
     """Label the steps below the x axis: words, or the numbers of every n-th step if there are many."""
     words = _are_words(labels)
     most = MAX_LONG_NUMBERS if not words and len(labels[-1]) > 2 else MAX_LABELS
-    every = -(-len(labels) // most)
+    wider = max(1.0, cast(Figure, panel.figure).get_figwidth() / WIDTH)
+    every = -(-len(labels) // int(most * wider))
     shown = {place: _shorten(labels[place]) for place in range(0, len(labels), every)}
     label_columns(panel, shown, turned=words)
     if not words:
@@ -71,17 +86,8 @@ def label_columns(panel: Axes, labels: Mapping[int, str], turned: bool) -> None:
     panel.set_xticks([])
     below = panel.get_xaxis_transform()
     for place, label in labels.items():
-        panel.text(
-            place,
-            -0.03,
-            label,
-            fontsize=FONT,
-            rotation=90 if turned else 0,
-            ha="center",
-            va="top",
-            transform=below,
-            parse_math=False,
-        )
+        rotation = 90 if turned else 0
+        write(panel, place, -0.03, label, rotation=rotation, ha="center", va="top", transform=below)
 
 
 def label_rows(panel: Axes, labels: Sequence[str]) -> None:
@@ -89,9 +95,7 @@ def label_rows(panel: Axes, labels: Sequence[str]) -> None:
     panel.set_yticks([])
     beside = panel.get_yaxis_transform()
     for place, label in enumerate(labels):
-        panel.text(
-            -0.02, place, label, fontsize=FONT, ha="right", va="center", transform=beside, parse_math=False
-        )
+        write(panel, -0.02, place, label, ha="right", va="center", transform=beside)
 
 
 def scale_decades(panel: Axes, values: Sequence[float]) -> None:
@@ -109,10 +113,24 @@ def scale_decades(panel: Axes, values: Sequence[float]) -> None:
 def render(figure: Figure) -> NDArray[np.uint8]:
     """(height, width, 3) bytes."""
     canvas: Any = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():  # one for each letter of a script that the font lacks
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
+    with _without_missing_letters():
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """As a PNG file for paper, finer than on TensorBoard's page."""
+    FigureCanvasAgg(figure)
+    with _without_missing_letters():
+        figure.savefig(path, dpi=PAPER_DPI)
+
+
+@contextmanager
+def _without_missing_letters() -> Iterator[None]:
+    """Without a warning for each letter of a script that the font lacks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        yield
 
 
 def _are_words(labels: Sequence[str]) -> bool:

@@ -145,7 +145,7 @@ def _names_of(sample: Sample) -> tuple[str, ...]:
 
 
 def _draw_confusions(sink: Sink, step: int, counts: Tensor, names: Sequence[str]) -> None:
-    from seqtrain.analysis.figures.confusions import draw_confusions
+    from seqtrain.analysis.figures.predictions import draw_confusions
 
     sink.figure("predictions/confusions", draw_confusions(counts.cpu(), names), step, validation=True)
 
@@ -162,7 +162,7 @@ def _show_mistakes(trainer: pl.Trainer, pl_module: pl.LightningModule, indices: 
     if sample.words is not None:
         sink.text("mistakes", list_sentences(mistakes, sample.words), step, validation=True)
     elif isinstance(sample.spec.inputs, ImageInputs):
-        from seqtrain.analysis.figures.mistakes import draw_mistakes
+        from seqtrain.analysis.figures.predictions import draw_mistakes
 
         inputs = cast(Tensor, sample.batch.inputs)[[mistake.sequence for mistake in mistakes]]
         titles = [f"{m.target} > {m.prediction} ({m.confidence:.0%})" for m in mistakes]

@@ -146,10 +146,9 @@ def _draw(
     sink: Sink, step: int, member: str, sample: Sample, traced: Trace, means: dict[str, Tensor]
 ) -> None:
     # The library is imported when something is drawn, not when a training starts.
-    from seqtrain.analysis.figures.example import choose_examples, read_example
-    from seqtrain.analysis.figures.gates import draw_gates, names_of_gates
-    from seqtrain.analysis.figures.gradients import draw_gradients
-    from seqtrain.analysis.figures.states import draw_states
+    from seqtrain.analysis.example import choose_examples, read_example
+    from seqtrain.analysis.figures.curves import draw_gradients
+    from seqtrain.analysis.figures.sequence import draw_gates, draw_states, names_of_gates
 
     examples = [
         read_example(sample, traced, place) for place in choose_examples(traced.lengths, NUM_EXAMPLES)

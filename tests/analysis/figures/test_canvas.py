@@ -6,9 +6,8 @@ import torch
 from made_up_example import example
 
 from seqtrain.analysis.figures.canvas import MAX_LABELS, new_figure, render
-from seqtrain.analysis.figures.confusions import draw_confusions
-from seqtrain.analysis.figures.mistakes import draw_mistakes
-from seqtrain.analysis.figures.states import draw_states
+from seqtrain.analysis.figures.predictions import draw_confusions, draw_mistakes
+from seqtrain.analysis.figures.sequence import draw_states
 
 
 @pytest.mark.parametrize(("steps", "every"), [(28, 2), (100, 5), (784, 66)])

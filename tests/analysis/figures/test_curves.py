@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqtrain.analysis.figures.gradients import draw_gradients
+from seqtrain.analysis.curves import Curve
+from seqtrain.analysis.figures.curves import draw_curves, draw_gradients
 
 
 def test_means_are_drawn_from_the_loss_backwards_in_time() -> None:
@@ -25,3 +26,13 @@ def test_the_axis_has_whole_decades_and_at_least_four() -> None:
     assert limits(3.0, 2e-9) == pytest.approx([1e-9, 1e1])
     assert limits(0.5, 0.0) == pytest.approx([1e-12, 1.0])
     assert limits(float("nan"), float("nan")) == pytest.approx([1e-4, 1.0])
+
+
+def test_loss_and_accuracy_have_a_panel_each() -> None:
+    curves = [
+        Curve(tag, tag.split("/")[0], (1, 2), (0.5, 0.25))
+        for tag in ("train/loss", "val/loss", "val/accuracy", "final/val/accuracy", "weights/layer0/loss")
+    ]
+    loss, accuracy = draw_curves(curves, "$_$").axes
+    assert [line.get_label() for line in loss.lines] == ["train/loss", "val/loss"]
+    assert [line.get_label() for line in accuracy.lines] == ["val/accuracy"]

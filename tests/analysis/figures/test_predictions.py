@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from seqtrain.analysis.figures.confusions import _shorten, draw_confusions
+from seqtrain.analysis.figures.predictions import _shorten, draw_confusions, draw_mistakes
 
 
 def test_confusions_are_coloured_by_the_share_of_a_row() -> None:
@@ -13,3 +13,9 @@ def test_confusions_are_coloured_by_the_share_of_a_row() -> None:
 
 def test_large_counts_are_shortened() -> None:
     assert [_shorten(number) for number in (7, 999, 1234, 12_345)] == ["7", "999", "1.2k", "12k"]
+
+
+def test_mistakes_have_their_titles() -> None:
+    figure = draw_mistakes(torch.rand(7, 8, 8), [f"title {number}" for number in range(7)])
+    assert len(figure.axes[0].images) == 7
+    assert [text.get_text() for text in figure.axes[0].texts][-1] == "title 6"

@@ -1,0 +1,151 @@
+"""One sequence over time: its states, its gates, and all that is known of one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import cycle
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqtrain.analysis.example import Array, Example
+from seqtrain.analysis.figures.canvas import (
+    COLOURS,
+    DIVERGING,
+    FONT,
+    WIDTH,
+    add_legend,
+    add_panel,
+    label_steps,
+    new_figure,
+    space_below,
+)
+from seqtrain.analysis.places import DIRECTIONS
+
+STATES, INPUTS = 1.9, 0.8  # inches: the heights of panels
+GATE, GAP, ABOVE = 0.6, 0.14, 0.5
+LINES = 1.5
+
+Unit = tuple[int, int, int]  # layer, direction, number
+
+
+def draw_states(example: Example, layer: int = -1, width: float = WIDTH) -> Figure:
+    """h of a layer: a row for each unit and a column for each step; a panel for each direction.
+
+    Units are sorted by the step at which they are largest, so that similar ones are neighbours. The colours
+    reach from -1 to 1, where states lie that have bounds, and further if the states do.
+    """
+    h = example.parts["h"][layer]
+    limit = max(1.0, float(np.abs(h).max()))
+    top, below = 0.1 + (0 if example.inputs is None else INPUTS + 0.1), space_below(example.labels)
+    height = top + len(h) * (STATES + 0.2) + below
+    figure = new_figure(width, height, f"h of {_name_layer(example, layer)}, {example.name}")
+    _draw_inputs(figure, example, height)
+    for direction, states in enumerate(h):
+        bottom = height - top - (direction + 1) * (STATES + 0.2)
+        panel = add_panel(figure, 0.35, bottom, width - 0.95, STATES)
+        units = states[:, states.argmax(axis=0).argsort(kind="stable")].T
+        panel.imshow(units, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+        panel.set_ylabel(f"{DIRECTIONS[direction]}: units", fontsize=FONT)
+        panel.set_xticks([])
+        panel.set_yticks([])  # numbers would mean nothing: units are sorted
+    label_steps(panel, example.labels)
+    _draw_scale(figure, limit, below, height - top - below - 0.2)
+    return figure
+
+
+def draw_gates(example: Example) -> Figure:
+    """The mean of each gate of the last layer at each step, with a band that holds 8 of 10 units.
+
+    A panel for each gate, since their bands would cover each other. Candidates are left out: they are no
+    gates between 0 and 1.
+    """
+    names = names_of_gates(example)
+    gates = [
+        (DIRECTIONS[direction] if name == names[0] else "", name, example.parts[name][-1, direction])
+        for direction in range(example.num_directions)
+        for name in names
+    ]
+    below = space_below(example.labels)
+    bottom = below + (len(gates) - 1) * (GATE + GAP) + (example.num_directions - 1) * ABOVE / 2
+    figure = new_figure(WIDTH, bottom + GATE + ABOVE, f"gates of the last layer, {example.name}")
+    colours = dict(zip(names, cycle(COLOURS), strict=False))
+    for place, (direction, name, gate) in enumerate(gates):
+        bottom -= ABOVE / 2 if direction and place else 0
+        _draw_gate(figure, bottom, direction, name, gate, colours[name])
+        bottom -= GATE + GAP
+    label_steps(figure.axes[-1], example.labels)
+    return figure
+
+
+def names_of_gates(example: Example) -> list[str]:
+    """Those with values between 0 and 1, in the cell's order."""
+    return [gate.name for gate in example.gates if gate.kind == "sigmoid"]
+
+
+def draw_unit(example: Example, unit: Unit, width: float = WIDTH) -> Figure:
+    """States, gates and gradient of one unit: a panel each, with a line for each of its numbers."""
+    layer, direction, number = unit
+    values = {name: part[layer, direction, :, number] for name, part in example.parts.items()}
+    gates = {gate.name: values.pop(gate.name) for gate in example.gates}
+    gradient = {"dL/dh": values.pop("gradient")} if "gradient" in values else {}
+    panels = [lines for lines in (values, gates, gradient) if lines]
+    below = space_below(example.labels)
+    height = below + len(panels) * (LINES + GAP) + 0.25
+    title = f"unit {number} of layer {layer}, {DIRECTIONS[direction]}: {example.name}"
+    figure = new_figure(width, height, title)
+    for row, lines in enumerate(panels, start=1):
+        bottom = height - 0.25 - row * (LINES + GAP) + GAP
+        _draw_lines(add_panel(figure, 0.55, bottom, width - 1.75, LINES), lines)
+    label_steps(figure.axes[-1], example.labels)
+    return figure
+
+
+def _name_layer(example: Example, layer: int) -> str:
+    num_layers = len(example.parts["h"])
+    return "the last layer" if layer % num_layers == num_layers - 1 else f"layer {layer}"
+
+
+def _draw_scale(figure: Figure, limit: float, bottom: float, height: float) -> None:
+    """What the colours mean; matplotlib's own scale takes ten times as long."""
+    panel = add_panel(figure, figure.get_figwidth() - 0.5, bottom, 0.15, height)
+    levels = np.linspace(limit, -limit, 64)[:, None]
+    panel.imshow(levels, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, extent=(0, 1, -limit, limit))
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for value in (-limit, 0, limit):
+        panel.text(1.3, value, f"{value:.3g}", fontsize=FONT, va="center")
+
+
+def _draw_inputs(figure: Figure, example: Example, height: float) -> None:
+    if example.inputs is None:
+        return
+    panel = add_panel(figure, 0.35, height - 0.3 - INPUTS, figure.get_figwidth() - 0.95, INPUTS)
+    panel.imshow(example.inputs, aspect="auto", cmap="gray_r", interpolation="nearest")
+    panel.set_ylabel("input", fontsize=FONT)
+    panel.set_xticks([])
+    panel.set_yticks([])
+
+
+def _draw_gate(figure: Figure, bottom: float, direction: str, name: str, gate: Array, colour: str) -> None:
+    panel = add_panel(figure, 0.85, bottom, WIDTH - 1.0, GATE)
+    low, high = np.quantile(gate, (0.1, 0.9), axis=1)
+    panel.fill_between(range(len(gate)), low, high, color=colour, alpha=0.2, linewidth=0)
+    marker = "o" if len(gate) == 1 else None  # a single step makes no line
+    panel.plot(gate.mean(axis=1), color=colour, label=name, linewidth=1.8, marker=marker)
+    panel.set_title(direction, fontsize=FONT, loc="left", pad=3)
+    panel.set_ylabel(name, fontsize=FONT, color=colour)
+    panel.set_xlim(-0.5, len(gate) - 0.5)
+    panel.set_ylim(-0.02, 1.02)
+    panel.set_xticks([])
+    panel.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+
+
+def _draw_lines(panel: Axes, lines: Mapping[str, Array]) -> None:
+    for colour, (name, values) in zip(cycle(COLOURS), lines.items(), strict=False):
+        panel.plot(values, color=colour, label=name, marker=".")
+        panel.set_xlim(-0.5, len(values) - 0.5)
+    panel.set_xticks([])
+    panel.axhline(0, color="#999", linewidth=0.8)
+    add_legend(panel, loc="upper left", bbox_to_anchor=(1, 1))
