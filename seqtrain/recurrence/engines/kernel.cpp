@@ -536,11 +536,11 @@ static void multiply(const float *const *a, Size step, const float *w, Size coun
     UNROLL for (int v = 0; v < vectors; v++) s[r][v] = load(sums + (4 * r + v) * V);
   }
   for (Size k = 0; k < count; k++, w += vectors * V) {
-    Vector b[vectors];
-    UNROLL for (int v = 0; v < vectors; v++) b[v] = load(w + v * V);
-    UNROLL for (int r = 0; r < rows; r++) {
-      const Vector factor = all(p[r][k * step]);
-      UNROLL for (int v = 0; v < vectors; v++) s[r][v] += factor * b[v];
+    Vector factors[rows];  // these in registers, and one vector of w at a time: more does not fit into 16
+    UNROLL for (int r = 0; r < rows; r++) factors[r] = all(p[r][k * step]);
+    UNROLL for (int v = 0; v < vectors; v++) {
+      const Vector b = load(w + v * V);
+      UNROLL for (int r = 0; r < rows; r++) s[r][v] += factors[r] * b;
     }
   }
   UNROLL for (int r = 0; r < rows; r++) {
@@ -567,19 +567,23 @@ static inline Size share(Size left, Size most) {
 static inline Size num_vectors(Size columns) { return (columns + V - 1) / V; }
 static Size panels_size(Size K, Size columns) { return K * num_vectors(columns) * V; }
 
-// Row k of the panels is row (k + rotate) % K of the matrix.
-static void pack_panels(const float *matrix, Size K, Size columns, Size rotate, float *out) {
+// row(k): where row k of the matrix is.
+template <class Row>
+static void pack_rows(Row row, Size K, Size columns, float *out) {
   for (Size v = 0, size; v < num_vectors(columns); v += size) {
     size = share(num_vectors(columns) - v, 4);
-    for (Size k = 0; k < K; k++) {
-      const float *row = matrix + (k + rotate) % K * columns;
-      for (Size u = v; u < v + size; u++, out += V) store(out, load(row + u * V, columns - u * V));
-    }
+    for (Size k = 0; k < K; k++)
+      for (Size u = v; u < v + size; u++, out += V) store(out, load(row(k) + u * V, columns - u * V));
   }
 }
 
-// out (rows, columns) += a (rows, K) times a matrix in panels.
-static void add_product(const float *const *a, Size K, const float *panels, float *const *out, Size rows,
+// Row k of the panels is row (k + rotate) % K of the matrix.
+static void pack_panels(const float *matrix, Size K, Size columns, Size rotate, float *out) {
+  pack_rows([&](Size k) { return matrix + (k + rotate) % K * columns; }, K, columns, out);
+}
+
+// out (rows, columns) += a (rows, K) times a matrix in panels; a is as in `multiply`.
+static void add_product(const float *const *a, Size step, Size K, const float *panels, float *const *out, Size rows,
                         Size columns) {
   for (Size v = 0, size; v < num_vectors(columns); v += size, panels += K * size * V) {
     size = share(num_vectors(columns) - v, 4);
@@ -589,29 +593,37 @@ static void add_product(const float *const *a, Size K, const float *panels, floa
       alignas(64) float sums[R * 4 * V];
       for (Size i = 0; i < n; i++)
         for (Size u = 0; u < width; u += V) store(sums + i * 4 * V + u, load(out[r + i] + c + u, width - u));
-      products[n - 1][size - 1](a + r, 1, panels, K, sums);
+      products[n - 1][size - 1](a + r, step, panels, K, sums);
       for (Size i = 0; i < n; i++)
         for (Size u = 0; u < width; u += V) store(out[r + i] + c + u, load(sums + i * 4 * V + u), width - u);
     }
   }
 }
 
-// ---- the cells: from a row's four sums to its h, and back. n <= V units; slots are H apart.
+// ---- the cells: from the four sums of a row's units to their h, and back. n <= V units; slots are H apart.
+
+// Where V units of a row are. h: before this step; c: in and out; kept: or null.
+struct Row {
+  const float *h;
+  float *c, *y, *kept;
+};
 
 struct Lstm {
   enum { gates = 4, slots = 5, first_h = 0 };  // first_h: the first slot that h has weights for
   static const bool has_c = true;
 
-  // c: in and out. previous: h before, of which an LSTM has no need.
-  __attribute__((noinline)) static void forward(const float *sums, const float *, float *c, float *y, float *kept,
-                                                Size H, Size n) {
-    const Vector i = sigmoid(load(sums)), f = sigmoid(load(sums + V));
-    const Vector g = tanh(load(sums + 2 * V)), o = sigmoid(load(sums + 3 * V));
-    const Vector next = f * load(c, n) + i * g;
-    store(c, next, n), store(y, o * tanh(next), n);
-    if (!kept) return;
-    store(kept, i, n), store(kept + H, f, n), store(kept + 2 * H, g, n), store(kept + 3 * H, o, n);
-    store(kept + 4 * H, next, n);
+  // Two loops: one row's exponentials wait for each other, those of several rows do not. Overwrites the sums.
+  __attribute__((noinline)) static void forward(float *sums, const Row *rows, Size num_rows, Size H, Size n) {
+    for (Size k = 0; k < num_rows; k++) {
+      float *s = sums + k * 4 * V, *kept = rows[k].kept;
+      const Vector i = sigmoid(load(s)), f = sigmoid(load(s + V)), g = tanh(load(s + 2 * V));
+      const Vector o = sigmoid(load(s + 3 * V)), c = f * load(rows[k].c, n) + i * g;
+      store(rows[k].c, c, n), store(s, c), store(s + V, o);
+      if (!kept) continue;
+      store(kept, i, n), store(kept + H, f, n), store(kept + 2 * H, g, n), store(kept + 3 * H, o, n);
+      store(kept + 4 * H, c, n);
+    }
+    for (Size k = 0; k < num_rows; k++, sums += 4 * V) store(rows[k].y, load(sums + V) * tanh(load(sums)), n);
   }
 
   // dh: in, its gradient by later steps; out, the gradient of h before as far as it does not come through weights.
@@ -632,12 +644,18 @@ struct Gru {
   enum { gates = 3, slots = 4, first_h = 1 };
   static const bool has_c = false;
 
-  __attribute__((noinline)) static void forward(const float *sums, const float *before, float *, float *y, float *kept,
-                                                Size H, Size k) {
-    const Vector m = load(sums + 3 * V), r = sigmoid(load(sums + V)), z = sigmoid(load(sums + 2 * V));
-    const Vector n = tanh(load(sums) + r * m);
-    store(y, n + z * (load(before, k) - n), k);
-    if (kept) store(kept, n, k), store(kept + H, r, k), store(kept + 2 * H, z, k), store(kept + 3 * H, m, k);
+  __attribute__((noinline)) static void forward(float *sums, const Row *rows, Size num_rows, Size H, Size k) {
+    for (Size i = 0; i < num_rows; i++) {
+      float *s = sums + i * 4 * V, *kept = rows[i].kept;
+      const Vector m = load(s + 3 * V), r = sigmoid(load(s + V)), z = sigmoid(load(s + 2 * V));
+      store(s, load(s) + r * m), store(s + V, z);
+      if (kept) store(kept + H, r, k), store(kept + 2 * H, z, k), store(kept + 3 * H, m, k);
+    }
+    for (Size i = 0; i < num_rows; i++, sums += 4 * V) {
+      const Vector n = tanh(load(sums)), z = load(sums + V);
+      store(rows[i].y, n + z * (load(rows[i].h, k) - n), k);
+      if (rows[i].kept) store(rows[i].kept, n, k);
+    }
   }
 
   __attribute__((noinline)) static void backward(float *kept, const float *before, const float *, const float *dy,
@@ -719,12 +737,13 @@ static void run_step(const Direction &d, const Step &step) {
       for (Size i = 0; step.projected && i < n; i++)
         __builtin_memcpy(sums + i * 4 * V, step.projected + ((s + i) * blocks + b) * 4 * V, 4 * 4 * V);
       products[n - 1][Cell::gates - 1](step.h + s, 1, w_h, H, sums + Cell::first_h * V);
+      Row rows[R];
       for (Size i = 0; i < n; i++) {
         const Size row = step.rows[s + i], q = step.first + s + i;
-        float *c = Cell::has_c ? d.c_n + q * H + u : nullptr, *y = d.y + row * d.stride + u;
-        float *kept = d.kept ? d.kept + row * Cell::slots * H + u : nullptr;
-        Cell::forward(sums + i * 4 * V, step.h[s + i] + u, c, y, kept, H, units);
+        rows[i] = {step.h[s + i] + u, at(d.c_n, q * H + u), d.y + row * d.stride + u,
+                   at(d.kept, row * Cell::slots * H + u)};
       }
+      Cell::forward(sums, rows, n, H, units);
     }
   }
 }
@@ -804,7 +823,7 @@ static void backward(const Direction &d, Size first, Size last, float *scratch) 
       for (Size u = 0; u < H; u += V)
         Cell::backward(kept + u, h + u, at(c, u), dy + u, d.dh + q * H + u, at(dc, u), H, std::min<Size>(V, H - u));
     }
-    add_product(sums, Cell::gates * H, d.packed_hh, dh, live - first, H);
+    add_product(sums, 1, Cell::gates * H, d.packed_hh, dh, live - first, H);
   }
 }
 
@@ -822,43 +841,37 @@ static void input_gradient(const Direction *directions, Size num_directions, flo
         sums[i] = directions[k].kept + (row + i) * Cell::slots * H;
         out[i] = dx + (row + i) * I;
       }
-      add_product(sums, Cell::gates * H, directions[k].packed_ih, out, n, I);
+      add_product(sums, 1, Cell::gates * H, directions[k].packed_ih, out, n, I);
     }
 }
 
-// One of the two matrices and its bias: out (G H, columns) = sums^T input, rows `first` to `last` of it.
+// One of the two matrices and its bias: out (rows, columns) = sums^T input.
 struct WeightGradient {
   const float *sums;  // (N, ...), `width` apart
   Size N, width, columns, rows, rotate;
   float *out, *bias;  // row r goes to row (r + rotate) % rows of them
 
-  float *out_row(Size r) const { return out + (r + rotate) % rows * columns; }
+  Size place(Size r) const { return (r + rotate) % rows; }
 
-  // input(n): row n of what the weight multiplies.
+  // Rows `first` to `last` of out. input(n): row n of what the weight multiplies.
   template <class Input>
   void run(Size first, Size last, Input input, float *scratch) const {
     float *const tile = scratch, *const panels = tile + DEPTH * TILE;
     for (Size r = first; r < last; r++) {
-      __builtin_memset(out_row(r), 0, 4 * columns);
-      if (bias) bias[(r + rotate) % rows] = 0.f;
+      __builtin_memset(out + place(r) * columns, 0, 4 * columns);
+      if (bias) bias[place(r)] = 0.f;
     }
     for (Size n = 0; n < N; n += DEPTH) {
       const Size depth = std::min<Size>(DEPTH, N - n);
-      pack_input(n, depth, input, panels);
+      pack_rows([&](Size k) { return input(n + k); }, depth, columns, panels);
       for (Size r = first; r < last; r += TILE) {
+        const float *a[TILE];
+        float *to[TILE];
         const Size height = std::min<Size>(TILE, last - r);
+        for (Size i = 0; i < height; i++) a[i] = tile + i, to[i] = out + place(r + i) * columns;
         pack_sums(n, depth, r, height, tile);
-        add(tile, panels, depth, r, height);
+        add_product(a, TILE, depth, panels, to, height, columns);
       }
-    }
-  }
-
-  template <class Input>
-  void pack_input(Size n, Size depth, Input input, float *out) const {
-    for (Size v = 0, size; v < num_vectors(columns); v += size) {
-      size = share(num_vectors(columns) - v, 4);
-      for (Size k = 0; k < depth; k++)
-        for (Size u = v; u < v + size; u++, out += V) store(out, load(input(n + k) + u * V, columns - u * V));
     }
   }
 
@@ -873,28 +886,7 @@ struct WeightGradient {
         store(tile + k * TILE + j * V, part);
       }
     }
-    for (Size i = 0; bias && i < height; i++) bias[(r + i + rotate) % rows] += total[i / V][i % V];
-  }
-
-  void add(const float *tile, const float *panels, Size depth, Size r, Size height) const {
-    for (Size v = 0, size; v < num_vectors(columns); v += size, panels += depth * size * V) {
-      size = share(num_vectors(columns) - v, 4);
-      const Size c = v * V, columns_here = std::min(size * V, columns - c);
-      for (Size i = 0, n; i < height; i += n) {
-        n = share(height - i, R);
-        const float *a[R];
-        alignas(64) float block[R * 4 * V];
-        for (Size j = 0; j < n; j++) {
-          a[j] = tile + i + j;
-          for (Size u = 0; u < columns_here; u += V)
-            store(block + j * 4 * V + u, load(out_row(r + i + j) + c + u, columns_here - u));
-        }
-        products[n - 1][size - 1](a, TILE, panels, depth, block);
-        for (Size j = 0; j < n; j++)
-          for (Size u = 0; u < columns_here; u += V)
-            store(out_row(r + i + j) + c + u, load(block + j * 4 * V + u), columns_here - u);
-      }
-    }
+    for (Size i = 0; bias && i < height; i++) bias[place(r + i)] += total[i / V][i % V];
   }
 };
 
