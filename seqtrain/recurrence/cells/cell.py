@@ -80,7 +80,11 @@ class Cell(ABC):
     biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
     """The parameters whose sum is added to every gate before its nonlinearity."""
     onnx: ClassVar[OnnxNode | None] = None
-    """None where ONNX has no operator with these equations."""
+    """None where ONNX has no operator with these equations. A subclass may have others, and inherits none."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.onnx = vars(cls).get("onnx")
 
     def state_sizes(self, hidden_size: int) -> dict[str, int]:
         """The size of each state by its name; the first one, of hidden_size, is the output."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seqtrain.recurrence.cells import CELLS, Cell, Gate, register_cell
+from seqtrain.recurrence.cells.lstm import LSTM
 
 
 def declare(**members: Any) -> type[Cell]:
@@ -53,6 +54,17 @@ def test_a_declaration_that_contradicts_itself_is_refused(members: dict[str, Any
         register_cell(declare(**members))
     assert str(refused.value) == f"cell {__name__}.Mine: {problem}"
     assert known == CELLS
+
+
+def test_the_operator_of_onnx_is_not_inherited() -> None:
+    """A subclass may compute something else, and would be exported as what it is not."""
+
+    class HalfLSTM(LSTM):
+        name = "lstm_half"
+
+    assert LSTM.onnx is not None
+    assert HalfLSTM.onnx is None
+    assert type("Same", (LSTM,), {"onnx": LSTM.onnx}).onnx is LSTM.onnx
 
 
 def test_what_cells_declare_is_known_without_torch() -> None:
