@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,8 @@ class Metrics(nn.Module):
         self.loss_sum.update(loss_sum)
         self.num_valid.update(valid.sum())
         for metric in self._further():
-            metric.update(predictions[valid], targets[valid])
+            with _counted_in_any_order(targets):
+                metric.update(predictions[valid], targets[valid])
 
     def compute(self) -> dict[str, float]:
         """`loss`, and the further metrics by their names."""
@@ -79,6 +81,21 @@ class Metrics(nn.Module):
         for metric in self.further.values():
             assert isinstance(metric, Metric)
             yield metric
+
+
+@contextmanager
+def _counted_in_any_order(targets: Tensor) -> Iterator[None]:
+    """Without deterministic algorithms for classes, whose counts are the same in any order.
+
+    With them torchmetrics' metrics take memory for positions times squared classes.
+    """
+    mode = torch.get_deterministic_debug_mode()
+    if not targets.is_floating_point():
+        torch.set_deterministic_debug_mode("default")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
 
 
 class ClassMetrics(Metrics):

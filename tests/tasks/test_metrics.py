@@ -103,6 +103,24 @@ def test_many_classes_are_counted_in_little_memory_by_deterministic_algorithms()
     assert metrics.compute()["accuracy"] == float((targets == predictions).double().mean())
 
 
+def test_so_are_those_of_the_metrics_of_the_configuration() -> None:
+    num_classes = 150
+    draw = torch.Generator().manual_seed(0)
+    targets, predictions = torch.randint(num_classes, (2, 2_000), generator=draw)
+    kappa = MulticlassCohenKappa(num_classes)
+    metrics = ClassMetrics(SequenceClasses(tuple(map(str, range(num_classes)))), {"kappa": kappa})
+    torch.use_deterministic_algorithms(True)
+    try:
+        with Largest() as largest:
+            metrics.update(predictions, targets, torch.tensor(0.0))
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert largest.numel <= num_classes**2 + 1
+    kappa.update(predictions, targets)
+    assert metrics.compute()["kappa"] == float(kappa.compute())
+
+
 def test_reset_forgets_everything() -> None:
     metrics = ClassMetrics(CLASSES)
     assert metrics.is_empty
