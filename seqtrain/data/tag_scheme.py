@@ -24,12 +24,17 @@ def tag_scheme(names: Collection[str], tag: Tensor, lengths: Tensor) -> TagSchem
         tag: (words,) of the words of all sentences, as rows of `names`.
         lengths: (sentences,).
     """
-    others = [name for name in names if name != "O"]
-    if not others or not all(map(SPAN_TAG.fullmatch, others)):
+    if not any(map(SPAN_TAG.fullmatch, names)) or find_strays(names):
         return None
     begun_by_i = len(find_orphans(names, tag, lengths))
     begun_by_b = len(_find_first(names, tag, lengths, "B-"))
     return "iob" if begun_by_i > begun_by_b else "bio"
+
+
+def find_strays(names: Collection[str]) -> list[str]:
+    """The tags that are neither O nor B-X or I-X, where others are; none among tags that mark no spans."""
+    spans = {name for name in names if SPAN_TAG.fullmatch(name)}
+    return [name for name in names if name not in spans and name != "O"] if spans else []
 
 
 def find_orphans(names: Collection[str], tag: Tensor, lengths: Tensor) -> Tensor:

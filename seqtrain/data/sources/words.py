@@ -16,12 +16,14 @@ from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.files.word_vectors import read_word_vectors
 from seqtrain.data.sources.splits import take_from_train
-from seqtrain.data.tag_scheme import find_orphans, tag_scheme
+from seqtrain.data.tag_scheme import find_orphans, find_strays, tag_scheme
 from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
 from seqtrain.errors import DataError, printable_line
 from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
 Files = dict[str, TaggedFile]
+
+MAX_LISTED = 5  # tags that a note names
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,11 @@ def build_word_corpus(
     """
     train = files["train"]
     masks, notes = take_from_train(len(train.lengths), files, "sentence", train.path)
-    files = files | {split: train.select(chosen) for split, chosen in masks.items()}
+    given, files = files, files | {split: train.select(chosen) for split, chosen in masks.items()}
     train = files["train"]
     notes += _note_hidden_forms(files)
     scheme = tag_scheme(train.tags, train.tag, train.lengths)
-    notes += _note_orphans(files) if scheme == "bio" else []
+    notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
     counts = count_words(train.form_counts())
     words, vector_size, vectors = known.read(counts, recalled)
     characters = build_vocabulary(count_characters(train.form_counts()))
@@ -124,21 +126,34 @@ def _note_hidden_forms(files: Files) -> list[str]:
     ]
 
 
+def _note_strays(train: TaggedFile) -> list[str]:
+    """Tags that are not BIO, where others are: a misspelt one, or those of another scheme."""
+    counts = train.tag_counts()
+    strays = find_strays(counts)
+    if not strays:
+        return []
+    listed = [f"{printable_line(tag)} {counts[tag]:,}" for tag in strays[:MAX_LISTED]]
+    listed += [f"{len(strays) - MAX_LISTED} more"] * (len(strays) > MAX_LISTED)
+    return [
+        f"tags of {train.path.name} that are neither O nor B-X or I-X: {', '.join(listed)}; because of them"
+        " no tag counts as the mark of a span: head=crf predicts any sequence, and spans are not scored"
+    ]
+
+
 def _note_orphans(files: Files) -> list[str]:
     """Tags that BIO does not allow where they are. They stay targets."""
-    orphans = {
-        split: find_orphans(file.tags, file.tag, file.lengths).tolist() for split, file in files.items()
-    }
-    found = {split: places for split, places in orphans.items() if places}
+    orphans = [(file, find_orphans(file.tags, file.tag, file.lengths).tolist()) for file in files.values()]
+    found = [(file, places) for file, places in orphans if places]
     if not found:
         return []
-    split, (place, *_) = next(iter(found.items()))
-    file = files[split]
+    file, (place, *_) = found[0]
     tag, word = file.tags[int(file.tag[place])], file.forms[int(file.form[place])]
-    counts = ", ".join(f"{len(places):,} in {split}" for split, places in found.items())
+    sentence = 1 + int((file.lengths.cumsum(0) <= place).sum())
+    counts = ", ".join(f"{len(places):,} in {file.path.name}" for file, places in found)
     return [
         f"I- tags that continue no span of their type, which BIO does not allow: {counts} (the first is {tag}"
-        f" of the word {printable_line(word)}); they count as they are, and head=crf predicts none there"
+        f" of the word {printable_line(word)} in sentence {sentence:,}); they count as they are, and head=crf"
+        " predicts none there"
     ]
 
 

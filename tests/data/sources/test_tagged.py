@@ -91,8 +91,22 @@ def test_a_wrong_tag_is_counted_and_leaves_the_scheme_as_it_is(folder: Path) -> 
     corpus = source(folder).load()
     assert corpus.spec.targets.tag_scheme == "bio"
     note = (
-        "I- tags that continue no span of their type, which BIO does not allow: 1 in train, 1 in dev, 1 in "
-        "test (the first is I-NP of the word runs); they count as they are, and head=crf predicts none there"
+        "I- tags that continue no span of their type, which BIO does not allow: 2 in chunks.train.txt, 1 in "
+        "chunks.valid.txt (the first is I-NP of the word runs in sentence 4); they count as they are, and "
+        "head=crf predicts none there"
     )
     assert corpus.notes[1:] == (note,)
     assert f"note: {note}" in render_summary(summarize(corpus, source(folder).batching))
+
+
+def test_a_tag_that_is_not_bio_is_told(folder: Path) -> None:
+    (folder / "chunks.train.txt").write_text(TRAIN + "\nit 0\nran 0\n\nit E-NP\n" + "so X-1\n")
+    corpus = source(folder).load()
+    assert corpus.spec.targets.tag_scheme is None
+    assert corpus.notes[1:] == (
+        "tags of chunks.train.txt that are neither O nor B-X or I-X: 0 2, E-NP 1, X-1 1; because of them no "
+        "tag counts as the mark of a span: head=crf predicts any sequence, and spans are not scored",
+    )
+    (folder / "chunks.train.txt").write_text("it PRON\nran VERB\n\nit PRON\n")
+    (folder / "chunks.valid.txt").write_text("it PRON\n")
+    assert len(source(folder).load().notes) == 1
