@@ -23,10 +23,10 @@ from omegaconf import OmegaConf
 from results_page import GOAL, Results, Run, page, result_line
 
 from seqtrain.config import compose_config
+from seqtrain.runs.curves import seconds_until
 from seqtrain.runs.folder import RunFolder, resolved
 from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_paths
 from seqtrain.runs.report.collect import find_run_folders
-from seqtrain.runs.report.curves import seconds_until
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "configs" / "experiment"

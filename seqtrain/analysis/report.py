@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from seqtrain.analysis.curves import Curve, read_curves
 from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.example import Array
 from seqtrain.analysis.reach import Distances, gradient_through_time
 from seqtrain.analysis.selectivity import selectivity
+from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import Classes, DataSpec
 

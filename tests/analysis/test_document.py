@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from seqtrain.analysis.curves import Curve
 from seqtrain.analysis.document import example_documents, plain, run_document
 from seqtrain.analysis.report import Report
+from seqtrain.runs.curves import Curve
 
 
 def test_the_run_in_plain_values(tagger_report: Report, classifier_report: Report) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seqtrain.analysis.curves import Curve
 from seqtrain.analysis.figures.canvas import (
     COLOURS,
     FONT,
@@ -17,6 +16,7 @@ from seqtrain.analysis.figures.canvas import (
     new_figure,
     scale_decades,
 )
+from seqtrain.runs.curves import Curve
 
 SMALLEST = 1e-12  # the lower end of the logarithmic axis
 

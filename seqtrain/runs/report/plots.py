@@ -11,9 +11,9 @@ from matplotlib import color_sequences
 from matplotlib.figure import Figure
 
 from seqtrain.config import ConfigError
+from seqtrain.runs.curves import read_curve
 from seqtrain.runs.report.axes import find_axes, find_key, short_names, show_value
 from seqtrain.runs.report.collect import Run
-from seqtrain.runs.report.curves import read_curve
 from seqtrain.runs.report.groups import Group, Section, compare_runs
 from seqtrain.runs.report.layout import count_runs, find_imbalances
 
@@ -97,7 +97,7 @@ def draw_curves(runs: Sequence[Run], metric: str, path: Path) -> None:
     figure, axis = _new_figure(len({_label(run.config, axes) for run in runs}))
     colours: dict[str, str] = {}
     for run in runs:
-        curve = read_curve(run, metric)
+        curve = read_curve(run.path, metric)
         if curve:
             label = _label(run.config, axes)
             style = {"color": colours[label]} if label in colours else {"label": label}

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqtrain.analysis.curves import Curve
 from seqtrain.analysis.figures.curves import draw_curves, draw_gradients
+from seqtrain.runs.curves import Curve
 
 
 def test_means_are_drawn_from_the_loss_backwards_in_time() -> None:
