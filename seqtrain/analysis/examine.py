@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -117,8 +118,11 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
         gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))
         norms = walk_norms(gradients, batch.lengths)
         distances = norms_by_distance(network, replace(batch, targets=targets), traced, norms)
-        reached = reach(traced, scores, targets) if targets.ndim == 2 else None
-    confidences = head.confidences(scores.detach(), predictions, batch.lengths)
+        is_per_step = targets.ndim == 2 and not targets.is_floating_point()
+        reached = reach(traced, scores, targets) if is_per_step else None
+    confidences = scores.new_empty(len(batch), 0)
+    if hasattr(head, "confidences"):  # of numbers there is none
+        confidences = head.confidences(scores.detach(), predictions, batch.lengths)
     return _Observation(traced, gradients, predictions, confidences, distances, reached)
 
 
@@ -140,6 +144,8 @@ def _read_distances(observation: _Observation, row: int) -> tuple[tuple[Array, .
     """By layer and direction."""
 
     def read(place: str) -> Array:
+        if place not in observation.distances:  # a number for each step
+            return np.empty(0, dtype=np.float32)
         norms, num_steps = observation.distances[place]
         array: Array = norms[row, : int(num_steps[row])].float().numpy()
         return array

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from seqtrain.analysis.reach import Distances, gradient_through_time
 from seqtrain.analysis.selectivity import selectivity
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
-from seqtrain.spec import Classes, DataSpec
+from seqtrain.spec import Classes, DataSpec, Targets
+from seqtrain.tasks.answers import name_value
 
 DIRECTIONS = ("forward", "backward")
 
@@ -36,6 +37,7 @@ class Report:
     curves: tuple[Curve, ...]
     metrics: dict[str, float]
     confusions: tuple[tuple[int, ...], ...] | None  # on the test split: rows are targets, columns predictions
+    values: tuple[str, ...] = ()  # of targets that are no classes: the different ones of the examples
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -44,9 +46,9 @@ class Report:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those of the classes."""
+        """What the numbers in `targets` and `predictions` of the examples stand for."""
         targets = self.spec.targets
-        return targets.names if isinstance(targets, Classes) else ()
+        return targets.names if isinstance(targets, Classes) else self.values
 
     @cached_property
     def selectivity(self) -> npt.NDArray[np.float64]:
@@ -70,9 +72,19 @@ class Report:
 
 
 def build_report(
-    folder: RunFolder, facts: Sequence[tuple[str, str]], spec: DataSpec, examples: Sequence[ExaminedExample]
+    folder: RunFolder,
+    facts: Sequence[tuple[str, str]],
+    spec: DataSpec,
+    examples: Sequence[ExaminedExample],
+    name_value: Callable[[float, Targets], str] = name_value,
 ) -> Report:
-    """Add what the run folder holds: its curves, metrics and confusions, as far as they were written."""
+    """Add what the run folder holds: its curves, metrics and confusions, as far as they were written.
+
+    Targets and predictions that are no classes become places in the list of their texts, `Report.values`.
+    """
+    values: tuple[str, ...] = ()
+    if not isinstance(spec.targets, Classes):
+        examples, values = _number_values(examples, lambda value: name_value(value, spec.targets))
     return Report(
         name=_name_run(folder.path.resolve()),
         facts=tuple(facts),
@@ -81,7 +93,29 @@ def build_report(
         curves=tuple(read_curves(folder.path)),
         metrics=json.loads(folder.metrics_file.read_text(encoding="utf-8")) if folder.is_done else {},
         confusions=_read_confusions(folder.confusions_file),
+        values=values,
     )
+
+
+def _number_values(
+    examples: Sequence[ExaminedExample], name: Callable[[float], str]
+) -> tuple[list[ExaminedExample], tuple[str, ...]]:
+    numbers: dict[str, int] = {}
+    for value in sorted({value for each in examples for value in (*(each.targets or ()), *each.predictions)}):
+        numbers.setdefault(name(value), len(numbers))
+
+    def number(values: Sequence[float]) -> tuple[int, ...]:
+        return tuple(numbers[name(value)] for value in values)
+
+    numbered = [
+        replace(
+            each,
+            targets=None if each.targets is None else number(each.targets),
+            predictions=number(each.predictions),
+        )
+        for each in examples
+    ]
+    return numbered, tuple(numbers)
 
 
 def _name_run(folder: Path) -> str:

@@ -65,12 +65,15 @@ def _inspect(arguments: Sequence[str]) -> None:
 
     from seqtrain.analysis.facts import describe_run, first_member
     from seqtrain.analysis.report import build_report
+    from seqtrain.training.construct import construct
     from seqtrain.training.network import load_network
 
     network, spec = load_network(run.config, run.checkpoint)
     examples = _examine(first_member(network), spec, run.config, given, num_examples)
     facts = describe_run(network, run.config.data._target_.rpartition(".")[2], len(examples))
-    print(_write(build_report(run.folder, facts, spec, examples), output))
+    print(
+        _write(build_report(run.folder, facts, spec, examples, construct(run.config.task).name_value), output)
+    )
 
 
 def _read_number(given: Arguments) -> int:

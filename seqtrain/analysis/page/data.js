@@ -71,6 +71,11 @@ const placeName = (place) => `${laneName(place)} ${place.unit}`;
 const targetName = (example, step) => run.targets[example.targets?.[run.perStep ? step : 0]] ?? null;
 const predictionName = (example, step) => run.targets[example.predictions[run.perStep ? step : 0]];
 const confidenceOf = (example, step) => example.confidences[run.perStep ? step : 0];
+// Of numbers there is no probability.
+const shareText = (example, step, digits) => {
+  const share = confidenceOf(example, step);
+  return share === undefined ? "" : `, ${(100 * share).toFixed(digits)}\u00a0%`;
+};
 const isWrong = (example, step) => {
   const target = targetName(example, step);
   return target !== null && target !== predictionName(example, step);

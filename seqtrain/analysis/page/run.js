@@ -104,7 +104,7 @@ function mistakesPanel() {
 
 function mistakeRow({ sequence, index, step }) {
   const open = el("button", { type: "button", class: "open", onclick: () => choose({ example: index, step, view: "example" }) }, sequence.name);
-  const text = `${targetName(sequence, step)} predicted as ${predictionName(sequence, step)}, ${(100 * confidenceOf(sequence, step)).toFixed(1)}\u00a0%`;
+  const text = `${targetName(sequence, step)} predicted as ${predictionName(sequence, step)}${shareText(sequence, step, 1)}`;
   if (sequence.image) return el("li", {}, open, digit(sequence), el("span", {}, text));
   const told = el("span", { class: "told" }, text);
   return el("li", {}, open, told, run.perStep ? context(sequence, { from: step, to: step }) : sequence.words?.join(" "));

@@ -40,14 +40,14 @@ function stepMap(sequence, valueAt, limit, on) {
 function stepTitle(sequence, step, value) {
   const parts = [`${stepName(sequence, step)}: ${value.toFixed(3)}`];
   if (run.perStep) {
-    parts.push(`predicted ${predictionName(sequence, step)} (${(100 * confidenceOf(sequence, step)).toFixed(0)} %)`);
+    parts.push(`predicted ${predictionName(sequence, step)}${shareText(sequence, step, 0)}`);
     if (isWrong(sequence, step)) parts.push(`but it is ${targetName(sequence, step)}`);
   }
   return parts.join(", ");
 }
 
 function verdict(sequence) {
-  const told = `${predictionName(sequence, 0)}, ${(100 * confidenceOf(sequence, 0)).toFixed(0)} %`;
+  const told = `${predictionName(sequence, 0)}${shareText(sequence, 0, 0)}`;
   if (!isWrong(sequence, 0)) return el("span", { class: "verdict" }, told);
   return el("span", { class: "verdict wrong" }, `${told} \u2717 is ${targetName(sequence, 0)}`);
 }

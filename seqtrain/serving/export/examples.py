@@ -98,6 +98,10 @@ features = np.load(sys.argv[1]).astype(np.float32)[None]
 inputs = {"features": features, "lengths": np.array([features.shape[1]])}
 """
 
+_NUMBERS = """\
+print(*np.ravel(outputs[0]), sep="\\n")
+"""
+
 _LABELS = """\
 print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
 """
@@ -113,6 +117,8 @@ def write_example(model: str, description: Description, has_crf: bool, runtime: 
     else:
         parts = (_WORDS, _ENCODE_WORDS, decode + _TAGS)
     title, encode, answer = parts
+    if not description.labels:
+        answer = _NUMBERS
     filled = (title + _OPEN).format(
         script=PurePath(model).with_suffix(".py"),
         needs=runtime.needs,

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from seqtrain.config import ConfigError
+from seqtrain.config.problems import first_line
 from seqtrain.data import View
-from seqtrain.model import CRFHead, Ensemble, Network, VectorEncoder, WordEncoder
+from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
 from seqtrain.serving.export.crf import CRF_TENSORS
@@ -41,7 +42,14 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
     # What this process has compiled before would be reused, and fix sizes that are to stay dynamic.
     torch.compiler.reset()
-    return torch.export.export(program, (), inputs, dynamic_shapes=sizes)
+    try:
+        return torch.export.export(program, (), inputs, dynamic_shapes=sizes)
+    except Exception as error:  # what torch.export refuses, it refuses by many types
+        kinds = [type(each) for each in (network.backbone, network.head)]
+        names = " and ".join(each.__name__ for each in kinds if not each.__module__.startswith("seqtrain."))
+        if not names:
+            raise
+        raise ConfigError([f"model, head: torch.export cannot record {names}: {first_line(error)}"]) from None
 
 
 def _prepare(scores: Scores, inputs: Inputs) -> nn.Module:
@@ -143,6 +151,9 @@ def _scanned_encoder(encoder: nn.Module) -> nn.Module:
 
 
 def _scanned_backbone(backbone: nn.Module) -> nn.Module:
+    """A backbone of the user's own is recorded as it is; time loops of ours become scans."""
+    if not isinstance(backbone, RecurrentBackbone):
+        return backbone
     try:
         return ScannedRecurrence(recurrent_module(backbone))
     except (TypeError, ValueError) as error:
