@@ -47,6 +47,13 @@ def compile_kernel(source: Path, library: Path, *flags: str) -> str | None:
     compiler = find_compiler()
     if compiler is None:
         return "no C++ compiler found (g++, clang++ or $CXX)"
+    try:
+        return _run_compiler(compiler, source, library, flags)
+    except OSError as error:  # a source tree that is read only
+        return f"{library} cannot be written: {error.strerror}"
+
+
+def _run_compiler(compiler: list[str], source: Path, library: Path, flags: tuple[str, ...]) -> str | None:
     source_hash = hashlib.sha256(source.read_bytes()).hexdigest()[:16]  # engines/kernel.py compares it
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         built = Path(folder) / library.name

@@ -109,3 +109,10 @@ def test_a_failure_is_told_by_its_first_error(hook: ModuleType, tmp_path: Path) 
     assert "nothing" in problem
     assert len(problem.splitlines()) == 1
     assert not (tmp_path / "libkernel.so").exists()
+
+
+def test_a_source_tree_that_is_read_only_costs_one_line(hook: ModuleType, tmp_path: Path) -> None:
+    if hook.find_compiler() is None:
+        pytest.skip("no C++ compiler here")
+    library = tmp_path / "missing" / "libkernel.so"  # a folder that nobody can write to, root included
+    assert hook.compile_kernel(SOURCE, library) == f"{library} cannot be written: No such file or directory"
