@@ -65,10 +65,11 @@ def _find_kernel() -> ctypes.CDLL | str:
     try:
         library = ctypes.CDLL(str(LIBRARY))
         source_hash = library.seqtrain_source_hash
+        wanted = hash_source()
     except (OSError, AttributeError) as error:
         return f"the compiled kernel cannot be loaded: {error}; {_REMEDY}"
     source_hash.restype = ctypes.c_char_p
-    if source_hash().decode() != hash_source():
+    if source_hash().decode() != wanted:
         return f"the kernel was compiled from another version of its source; {_REMEDY}"
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, f"seqtrain_{name}")

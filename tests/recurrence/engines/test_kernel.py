@@ -63,3 +63,11 @@ class TestNoKernel:
         source.write_bytes(kernel.SOURCE.read_bytes() + b"\n")
         monkeypatch.setattr(kernel, "SOURCE", source)
         assert self.explain().startswith("the kernel was compiled from another version of its source; ")
+
+    @needs_kernel
+    def test_its_source_is_missing(
+        self, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shutil.copy(Path(kernel.load_kernel()._name), library)
+        monkeypatch.setattr(kernel, "SOURCE", tmp_path / "kernel.cpp")
+        assert self.explain().startswith("the compiled kernel cannot be loaded: [Errno 2] ")
