@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
-from seqtrain.recurrence.engines.native import differentiate_native, explain_native_layer
+from seqtrain.recurrence.engines.native import differentiate_native, native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.selection import choose_engine
 from seqtrain.recurrence.precision import without_autocast
@@ -81,6 +81,7 @@ def _layer_backward(
     state: Sequence[Tensor],
     weights: Sequence[Tensor],
     cell: str,
+    backend: str,
     names: str,
 ) -> list[Tensor]:
     """Gradients of x, of the states and of the weights from those of the output and the final states."""
@@ -89,9 +90,9 @@ def _layer_backward(
     d_output, *d_final = gradients
     d_rows = [d_output.reshape(len(rows), d_output.size(-1)), *d_final]
     with torch.no_grad(), without_autocast(x.device.type):
-        given = CELLS[cell], rows, by_direction, tuple(state)
-        if explain_native_layer(*given) is None and len(rows):
-            found = differentiate_native(*given, walk, d_rows)
+        given = CELLS[cell], rows, by_direction, tuple(state), walk
+        if choose_engine(backend, *given) is native_layer:
+            found = differentiate_native(*given, d_rows)
         else:
             found = _differentiate_reference(d_rows, rows, state, weights, cell, names, walk)
     return [found[0].view(x.shape), *found[1:]]
@@ -105,6 +106,7 @@ def _(
     state: Sequence[Tensor],
     weights: Sequence[Tensor],
     cell: str,  # noqa: ARG001
+    backend: str,  # noqa: ARG001
     names: str,  # noqa: ARG001
 ) -> list[Tensor]:
     return [torch.empty_like(each, memory_format=torch.contiguous_format) for each in (x, *state, *weights)]
@@ -133,7 +135,7 @@ def _differentiate_reference(
 
 
 def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def] # noqa: ARG001
-    x, batch_sizes, state, weights, ctx.cell, _, ctx.names = inputs
+    x, batch_sizes, state, weights, ctx.cell, ctx.backend, ctx.names = inputs
     ctx.num_states = len(state)
     ctx.save_for_backward(x, batch_sizes, *state, *weights)
 
@@ -141,7 +143,9 @@ def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
 def _differentiate(ctx, gradients):  # type: ignore[no-untyped-def]
     x, batch_sizes, *rest = ctx.saved_tensors
     state, weights = rest[: ctx.num_states], rest[ctx.num_states :]
-    d_x, *d_rest = _layer_backward(gradients, x, batch_sizes, state, weights, ctx.cell, ctx.names)
+    d_x, *d_rest = _layer_backward(
+        gradients, x, batch_sizes, state, weights, ctx.cell, ctx.backend, ctx.names
+    )
     return d_x, None, d_rest[: ctx.num_states], d_rest[ctx.num_states :], None, None, None
 
 

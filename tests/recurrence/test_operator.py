@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 import torch
 import torch._dynamo.testing
+from cpu_backends import needs_kernel
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqtrain import recurrence
 from seqtrain.model import BiLSTM
+from seqtrain.recurrence import operator
 from seqtrain.recurrence.operator import _layer
 
 pytestmark = [
@@ -111,6 +113,18 @@ def test_compile_makes_no_graph_per_length(cell: str) -> None:
         for mine, plain in zip(gradients(tagger, output), gradients(tagger, expected), strict=True):
             torch.testing.assert_close(mine, plain)
     assert counter.frame_count == 2, "one for the first length, one for all others"
+
+
+@needs_kernel
+def test_the_backend_runs_the_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(operator, "differentiate_native", lambda *_: found.append(True))
+    x = torch.randn(5, 2, 3)
+    torch.compile(BiLSTM(3, 4, backend="reference"), backend="aot_eager")(x)[0].sum().backward()
+    assert not found
+    with pytest.raises(TypeError):  # the replaced one gives nothing
+        torch.compile(BiLSTM(3, 4, backend="native"), backend="aot_eager")(x)[0].sum().backward()
+    assert found
 
 
 def test_an_empty_batch_has_gradients_under_a_compiler() -> None:
