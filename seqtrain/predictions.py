@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seqtrain.errors import RunError
-from seqtrain.spec import DataSpec
 
 
 class Answer(NamedTuple):
@@ -86,17 +85,3 @@ class Given:
     spans: tuple[tuple[int, int], ...] | None = None
     values: npt.NDArray[np.float32] | None = None
     source: Any = None
-
-
-class Predicts(Protocol):
-    """What a trained model offers, whatever runs it."""
-
-    @property
-    def spec(self) -> DataSpec:
-        """Of the data that it was trained on."""
-
-    def answer(self, given: Sequence[Given]) -> list[Answer]:
-        """What the model says of each sequence."""
-
-    def show(self, given: Given, answer: Answer, form: str) -> str:
-        """An answer as a text: `form` is table, json, tsv or conllu."""

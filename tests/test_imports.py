@@ -40,7 +40,7 @@ ROOMS = [
 ]
 
 HYDRA = {"config", "sweeps", "commands/train.py"}
-OMEGACONF = {*HYDRA, "runs", "training", "commands"}
+OMEGACONF = {*HYDRA, "runs", "training", "serving", "commands"}
 LIGHTNING = {"training", "data/datamodule.py"}
 
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
@@ -15,7 +15,7 @@ from seqtrain.runs.files import atomic_write
 
 if TYPE_CHECKING:
     from seqtrain.commands.reading import Reading
-    from seqtrain.predictions import Predicts
+    from seqtrain.serving.base import BasePredictor
 
 USAGE = """\
 Tag text or classify images with a run's best checkpoint, or with an exported model.
@@ -70,7 +70,7 @@ def _predict(arguments: Sequence[str]) -> None:
         _write(given.get("output", "-"), _show(predictor, reading, form))
 
 
-def _show(predictor: Predicts, reading: Reading, form: str) -> Iterator[str]:
+def _show(predictor: BasePredictor[Any], reading: Reading, form: str) -> Iterator[str]:
     """The parts of the answer."""
     for chunk in reading.chunks:
         for each, answer in zip(chunk, predictor.answer(chunk), strict=True):
@@ -110,18 +110,16 @@ def _is_valid(text: str) -> bool:
     return True
 
 
-def _load(given: Arguments) -> Predicts:
+def _load(given: Arguments) -> BasePredictor[Any]:
     if "model" in given:
-        from seqtrain.serving.onnx_predictor import OnnxPredictor
+        from seqtrain.serving import OnnxPredictor
 
         return OnnxPredictor(given["model"])
     run = load_run(given)
 
-    from seqtrain.serving.predictor import Predictor
-    from seqtrain.training.construct import construct
-    from seqtrain.training.network import load_network
+    from seqtrain.serving.predictor import load_checkpoint
 
-    return Predictor(*load_network(run.config, run.checkpoint), task=construct(run.config.task))
+    return load_checkpoint(run.config, run.checkpoint)
 
 
 def _write(target: str, parts: Iterable[str]) -> None:

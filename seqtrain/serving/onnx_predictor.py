@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from seqtrain.data.files.arrays import Sequences, as_sequences
-from seqtrain.data.files.images import Images, as_pixels
-from seqtrain.data.sentences import Sentences, as_sentences
+from seqtrain.data.files.arrays import Sequences, check_features
+from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError, InputError
-from seqtrain.predictions import Answer, Classification, Given, TaggedSentence
+from seqtrain.predictions import Answer
+from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.export.crf import CRF
 from seqtrain.serving.export.description import read_description
-from seqtrain.spec import DataSpec
-from seqtrain.tasks.answers import show
 
-Array = npt.NDArray[Any]
-
-BATCH_SIZE = 256  # images
-MAX_TOKENS = 2048  # of a batch of sentences, padding included; a longer sentence is a batch of its own
+Array: TypeAlias = npt.NDArray[Any]
+Inputs: TypeAlias = dict[str, Array]
 
 
-class OnnxPredictor:
+@dataclass(frozen=True)
+class Arrays:
+    """Sequences that `batch` makes into a batch of the inputs of a graph, by name."""
+
+    lengths: Array
+    batch: Callable[[Sequence[int]], Inputs]
+
+
+class OnnxPredictor(BasePredictor[Inputs]):
     """Predicts with an ONNX file that `seqtrain export` wrote, and the JSON file beside it.
 
     Args:
@@ -35,6 +39,8 @@ class OnnxPredictor:
     Raises:
         seqtrain.errors.InputError: onnxruntime is not installed, or a file is missing or damaged.
     """
+
+    max_steps: ClassVar[int] = 2048  # few, because every word is padded to the letters of the longest one
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
@@ -45,95 +51,34 @@ class OnnxPredictor:
         self.description = read_description(path, content)
         self._session = _open_session(content, path)
         self._inputs = {each.name for each in self._session.get_inputs()}
+        self._outputs = {each.name: each for each in self._session.get_outputs()}
+        if "scores" not in self._outputs:
+            raise DataError("has no output scores; expected a model that `seqtrain export` wrote", path)
+        super().__init__(self.description.to_spec(per_step=len(self._outputs["scores"].shape) == 3))
         self._crf = self._read_crf()
 
-    @property
-    def spec(self) -> DataSpec:
-        """Of the data that the model was trained on, as far as the files tell."""
-        (scores,) = (each for each in self._session.get_outputs() if each.name == "scores")
-        return self.description.to_spec(per_step=len(scores.shape) == 3)
+    def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Arrays:
+        check_words(sentences)
+        lengths = np.array([len(tokens) for tokens in sentences])
+        return Arrays(lengths, lambda indices: self._pad_words([sentences[each] for each in indices]))
 
-    def answer(self, given: Sequence[Given]) -> list[Answer]:
-        """See `seqtrain.serving.predictor.Predictor.answer`."""
-        if self.description.words is not None:
-            tagged = self.tag([each.tokens or () for each in given])
-            return [Answer(each.tags, each.confidences) for each in tagged]
-        values = [each.values for each in given if each.values is not None]
-        if self.description.image_size is None:
-            lengths = np.array([len(each) for each in values])
-            return self.label(Sequences(np.concatenate(values), lengths))
-        return [Answer((each.label,), (each.confidence,)) for each in self.classify_pixels(np.stack(values))]
+    def encode_images(self, pixels: npt.NDArray[np.float32]) -> Arrays:
+        # The graph makes sequences of them, all of one length.
+        return Arrays(np.ones(len(pixels), dtype=np.int64), lambda indices: {"images": pixels[indices]})
 
-    def show(self, given: Given, answer: Answer, form: str) -> str:
-        """See `seqtrain.serving.predictor.Predictor.show`."""
-        return show(given, answer, form, self.spec)
-
-    def tag(self, sentences: Sentences) -> list[TaggedSentence]:
-        """See `seqtrain.serving.predictor.Predictor.tag`."""
-        if self.description.words is None:
-            raise DataError("this model does not tag words; use classify(images)")
-        found = as_sentences(sentences)
-        answers: dict[int, Answer] = {}
-        for places in _sorted_batches([len(each.tokens) for each in found]):
-            answers |= zip(places, self._tag_batch([found[each].tokens for each in places]), strict=True)
-        return [
-            TaggedSentence(tuple(sentence.tokens), *answers[place], sentence.spans)
-            for place, sentence in enumerate(found)
-        ]
-
-    def classify(self, images: Images, resize: bool = False) -> list[Classification]:
-        """See `seqtrain.serving.predictor.Predictor.classify`."""
-        if self.description.image_size is None:
-            raise DataError("this model does not classify images; use tag(sentences)")
-        return self.classify_pixels(as_pixels(images, self.description.image_size, resize))
-
-    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
-        """See `seqtrain.serving.predictor.Predictor.classify_pixels`."""
-        found: list[Classification] = []
-        for start in range(0, len(pixels), BATCH_SIZE):
-            scores = self._run({"images": pixels[start : start + BATCH_SIZE]}, per_step=False)
-            answer = self._name(scores.argmax(axis=-1), _softmax(scores))
-            found += map(Classification, *answer)
-        return found
-
-    def label(self, sequences: str | Path | Sequences) -> list[Answer]:
-        """See `seqtrain.serving.predictor.Predictor.label`."""
-        if self.description.num_features is None:
-            raise DataError("this model was not trained on arrays")
-        sequences = as_sequences(sequences)
-        if sequences.x.shape[1] != self.description.num_features:
-            raise DataError(
-                f"{sequences.x.shape[1]} features; the model was trained on {self.description.num_features}"
-            )
+    def encode_sequences(self, sequences: Sequences) -> Arrays:
+        check_features(sequences, self.spec.inputs)
         parts = np.split(sequences.x, sequences.lengths.cumsum()[:-1])
-        answers: dict[int, Answer] = {}
-        for places in _sorted_batches(sequences.lengths.tolist()):
-            answers |= zip(places, self._label_batch([parts[each] for each in places]), strict=True)
-        return [answers[place] for place in range(len(parts))]
+        return Arrays(sequences.lengths, lambda indices: _pad_vectors([parts[each] for each in indices]))
 
-    def _label_batch(self, sequences: Sequence[Array]) -> Iterator[Answer]:
-        lengths = np.array([len(each) for each in sequences])
-        features = np.zeros((len(sequences), lengths.max(), sequences[0].shape[1]), dtype=np.float32)
-        for row, values in enumerate(sequences):
-            features[row, : len(values)] = values
-        scores = self._run({"features": features, "lengths": lengths}, per_step=None)
-        if scores.ndim == 2:
-            scores, lengths = scores[:, None], np.ones_like(lengths)
-        for row, length in zip(scores, lengths, strict=True):
-            yield self._decode(row[:length])
+    def answer_batch(self, batch: Inputs) -> Iterator[Answer]:
+        for scores in self._score(batch):
+            if self._crf is None:
+                yield self._name(scores.argmax(axis=-1), _softmax(scores))
+            else:
+                yield self._name(self._crf.decode(scores), self._crf.marginals(scores))
 
-    def _tag_batch(self, sentences: Sequence[Sequence[str]]) -> Iterator[Answer]:
-        scores = self._run(self._encode(sentences), per_step=True)
-        for row, tokens in zip(scores, sentences, strict=True):
-            yield self._decode(row[: len(tokens)])
-
-    def _decode(self, scores: Array) -> Answer:
-        """The answer for the scores of one sequence, (time, labels)."""
-        if self._crf is None:
-            return self._name(scores.argmax(axis=-1), _softmax(scores))
-        return self._name(self._crf.decode(scores), self._crf.marginals(scores))
-
-    def _encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, Array]:
+    def _pad_words(self, sentences: Sequence[Sequence[str]]) -> Inputs:
         """The ids of words and letters, padded with 0."""
         words, characters = self.description.words, self.description.characters
         assert words is not None
@@ -149,20 +94,21 @@ class OnnxPredictor:
                 letter[row, place, : len(token)] = [characters.get(each, unknown) for each in token]
         return {"words": word, "letters": letter, "lengths": lengths}
 
-    def _run(self, inputs: dict[str, Array], per_step: bool | None) -> Array:
-        """The scores of a batch: (batch, time, labels), or (batch, labels) if they are not `per_step`.
+    def _score(self, batch: Inputs) -> Iterator[Array]:
+        """The scores of each sequence, (time, labels), with one time step if it has one label.
 
         Raises:
             DataError: the model, which may come from an untrusted source, gives anything else.
         """
-        given = {name: value for name, value in inputs.items() if name in self._inputs}
-        (scores,) = self._compute(["scores"], given)
-        batch, time, *_ = next(iter(inputs.values())).shape
-        num_labels = len(self.description.labels)
-        shapes = {False: (batch, num_labels), True: (batch, time, num_labels)}
-        if scores.shape not in (shapes.values() if per_step is None else [shapes[per_step]]):
+        (scores,) = self._compute(["scores"], {name: batch[name] for name in batch if name in self._inputs})
+        size, time, *_ = next(iter(batch.values())).shape
+        steps = [time] if self.spec.targets.per_step else []
+        if scores.shape != (size, *steps, len(self.description.labels)):
             raise DataError(f"gives scores of shape {scores.shape}, which do not fit its labels", self._path)
-        return scores
+        if not steps:
+            return iter(scores[:, None])
+        lengths = batch.get("lengths", np.full(size, time))
+        return (row[:length] for row, length in zip(scores, lengths, strict=True))
 
     def _compute(self, outputs: Sequence[str], inputs: dict[str, Array]) -> list[Array]:
         try:
@@ -176,7 +122,7 @@ class OnnxPredictor:
 
     def _read_crf(self) -> CRF | None:
         """The parameters of the conditional random field, which are outputs of the graph, if there is one."""
-        names = [each.name for each in self._session.get_outputs() if each.name != "scores"]
+        names = [name for name in self._outputs if name != "scores"]
         if not names:
             return None
         ones = {each.name: _one(each) for each in self._session.get_inputs()}
@@ -205,16 +151,12 @@ def _one(declared: Any) -> Array:
     return np.ones(shape, dtype=np.float32 if declared.type == "tensor(float)" else np.int64)
 
 
-def _sorted_batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of sentences, the longest first, in batches of at most MAX_TOKENS padded tokens."""
-    batch: list[int] = []
-    for place in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > MAX_TOKENS:
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
+def _pad_vectors(sequences: Sequence[Array]) -> Inputs:
+    lengths = np.array([len(each) for each in sequences])
+    features = np.zeros((len(sequences), lengths.max(), sequences[0].shape[1]), dtype=np.float32)
+    for row, values in enumerate(sequences):
+        features[row, : len(values)] = values
+    return {"features": features, "lengths": lengths}
 
 
 @np.errstate(invalid="ignore")  # `Answer.of` refuses what comes of scores that are not finite

@@ -1,4 +1,4 @@
-"""A trained model, ready to tag sentences or to classify images."""
+"""A trained model of a run folder, or any network, ready to tag sentences or to classify images."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from omegaconf import DictConfig
 
-from seqtrain.data import Dataset, encode_images, encode_sentences, sorted_batches
-from seqtrain.data.files.arrays import Sequences, as_sequences
-from seqtrain.data.files.images import Images, as_pixels
-from seqtrain.data.sentences import Sentences, as_sentences
-from seqtrain.data.sources.arrays import encode_sequences
-from seqtrain.errors import DataError
+from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences
+from seqtrain.data.files.arrays import Sequences
 from seqtrain.model import Ensemble, Network
-from seqtrain.predictions import Answer, Classification, Given, TaggedSentence, check_probabilities
+from seqtrain.predictions import Answer, check_probabilities
+from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
-from seqtrain.spec import Classes, DataSpec, ImageInputs, VectorInputs, WordInputs
-from seqtrain.tasks.answers import name_value, show
+from seqtrain.serving.base import BasePredictor
+from seqtrain.spec import Classes, DataSpec
+from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
 from seqtrain.training.construct import construct
 from seqtrain.training.network import load_network
-
-BATCH_SIZE = 256  # sequences
 
 
 def load(
@@ -50,12 +46,16 @@ def load(
     """
     folder = find_run_folder(str(run_dir))
     path = choose_checkpoint(folder, checkpoint)
-    config = read_config(folder, plugins)
+    return load_checkpoint(read_config(folder, plugins), path, device)
+
+
+def load_checkpoint(config: DictConfig, path: Path, device: str | torch.device = "cpu") -> Predictor:
+    """The trained model of a checkpoint, of a run with this checked configuration; see `load`."""
     network, spec = load_network(config, path)
     return Predictor(network, spec, device, construct(config.task))
 
 
-class Predictor:
+class Predictor(BasePredictor[SequenceBatch]):
     """Predicts with a trained network.
 
     Args:
@@ -72,102 +72,21 @@ class Predictor:
         device: str | torch.device = "cpu",
         task: Task | None = None,
     ) -> None:
+        super().__init__(spec, task)
         self.network = network.to(device).eval()
-        self.spec = spec
         self.device = torch.device(device)
-        self.task = task
 
-    def tag(self, sentences: Sentences) -> list[TaggedSentence]:
-        """Tag sentences, in their order.
+    def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Dataset:
+        return encode_sentences(self.spec, sentences)
 
-        Args:
-            sentences: text, which is split into sentences and tokens; a list of strings, each of which is
-                one sentence and is split into tokens; or the tokens of each sentence.
+    def encode_images(self, pixels: npt.NDArray[np.float32]) -> Dataset:
+        return encode_images(self.spec, pixels)
 
-        Raises:
-            seqtrain.errors.DataError: the model does not tag words, `sentences` is anything else, or a
-                sentence or a token is empty.
-        """
-        if not isinstance(self.spec.inputs, WordInputs):
-            raise DataError("this model does not tag words; use classify(images)")
-        found = as_sentences(sentences)
-        if not found:
-            return []
-        answers = self.predict(encode_sentences(self.spec, [each.tokens for each in found]))
-        return [
-            TaggedSentence(tuple(sentence.tokens), answer.names, answer.confidences, sentence.spans)
-            for sentence, answer in zip(found, answers, strict=True)
-        ]
+    def encode_sequences(self, sequences: Sequences) -> Dataset:
+        return encode_sequences(self.spec, sequences)
 
-    def classify(self, images: Images, resize: bool = False) -> list[Classification]:
-        """Classify images, in their order.
-
-        Args:
-            images: an array (images, height, width) or (height, width), uint8 or floats from 0 (background)
-                to 1 (stroke); or the path of a PNG or npy file, or several.
-            resize: whether to stretch images to the size that the model was trained on.
-
-        Raises:
-            seqtrain.errors.DataError: the model does not classify images, a file cannot be read, or an image
-                is not of the size that the model was trained on.
-        """
-        if not isinstance(self.spec.inputs, ImageInputs):
-            raise DataError("this model does not classify images; use tag(sentences)")
-        return self.classify_pixels(as_pixels(images, self.spec.inputs.size, resize))
-
-    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
-        """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
-        answers = self.predict(encode_images(self.spec, pixels))
-        return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
-
-    def label(self, sequences: str | Path | Sequences) -> list[Answer]:
-        """The class of each sequence of numbers, or of each of its time steps.
-
-        Args:
-            sequences: an .npz file, or what `seqtrain.data.read_sequences` gives; in the units of the data
-                that the model was trained on.
-
-        Raises:
-            seqtrain.errors.DataError: the model was not trained on arrays, the file cannot be read, or the
-                sequences have another number of features.
-        """
-        return self.predict(encode_sequences(self.spec, as_sequences(sequences)))
-
-    def answer(self, given: Sequence[Given]) -> list[Answer]:
-        """What the network says of each sequence, in their order.
-
-        Raises:
-            seqtrain.errors.DataError: a sequence is not of the size that the model was trained on.
-        """
-        match self.spec.inputs:
-            case WordInputs():
-                return self.predict(encode_sentences(self.spec, [each.tokens or () for each in given]))
-            case ImageInputs():
-                return self.predict(encode_images(self.spec, np.stack([_values(each) for each in given])))
-            case VectorInputs():
-                lengths = np.array([len(_values(each)) for each in given])
-                sequences = Sequences(np.concatenate([_values(each) for each in given]), lengths)
-                return self.predict(encode_sequences(self.spec, sequences))
-        raise DataError(f"{type(self.spec.inputs).__name__} cannot be read here")
-
-    def show(self, given: Given, answer: Answer, form: str) -> str:
-        """An answer as a text: `form` is table, json, tsv or conllu."""
-        shows = show if self.task is None else self.task.show
-        return shows(given, answer, form, self.spec)
-
-    def predict(self, dataset: Dataset) -> list[Answer]:
-        """The network's answer to each sequence of a data set, in their order.
-
-        Raises:
-            seqtrain.errors.RunError: a score is nan or infinite; so do `tag`, `classify` and `label`.
-        """
-        answers: dict[int, Answer] = {}
-        for indices in sorted_batches(dataset.lengths, BATCH_SIZE):
-            answers |= zip(indices.tolist(), self._predict_batch(dataset, indices), strict=True)
-        return [answers[index] for index in range(len(answers))]
-
-    def _predict_batch(self, dataset: Dataset, indices: Tensor) -> list[Answer]:
-        batch = dataset.batch(indices).to(self.device)
+    def answer_batch(self, batch: SequenceBatch) -> list[Answer]:
+        batch = batch.to(self.device)
         head: Any = self.network.head
         with torch.inference_mode():
             scores, _ = self.network(batch)
@@ -185,8 +104,3 @@ class Predictor:
     def _name(self, values: list[float], shares: list[float]) -> Answer:
         name = name_value if self.task is None else self.task.name_value
         return Answer.of([name(value, self.spec.targets) for value in values], shares)
-
-
-def _values(given: Given) -> npt.NDArray[np.float32]:
-    assert given.values is not None
-    return given.values

@@ -136,6 +136,21 @@ class TestRefusals:
         with pytest.raises(DataError, match=r"a\.onnx: no such file"):
             OnnxPredictor(tmp_path / "a.onnx")
 
+    def test_a_model_without_scores(self, tmp_path: Path) -> None:
+        from hashlib import sha256
+
+        from seqtrain.serving.export.description import Description, beside
+        from seqtrain.serving.export.graph import FLOAT, Graph
+
+        graph = Graph()
+        graph.add_output(graph.add_input("features", FLOAT, ["batch", "time", 1]), "other", FLOAT, [1, 1, 1])
+        path = tmp_path / "a.onnx"
+        path.write_bytes(graph.build())
+        described = Description(("a",), sha256(path.read_bytes()).hexdigest(), num_features=1)
+        described.write(beside(path))
+        with pytest.raises(DataError, match=r"a\.onnx: has no output scores; expected a model that"):
+            OnnxPredictor(path)
+
     def test_files_that_do_not_belong_together(self, folder: Path, tmp_path: Path) -> None:
         model = tmp_path / "a.onnx"
         model.write_bytes((folder / "tagger.onnx").read_bytes())

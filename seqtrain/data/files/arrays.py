@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
+from seqtrain.spec import ImageInputs, Inputs, VectorInputs
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -153,6 +154,19 @@ def _check_lengths(x: Array, given: Array | None, path: Path) -> tuple[npt.NDArr
             path,
         )
     return lengths, is_flat
+
+
+def check_features(sequences: Sequences, inputs: Inputs) -> None:
+    """Refuse sequences that a model of these inputs does not read.
+
+    Raises:
+        DataError: it was not trained on arrays, or on another number of features.
+    """
+    if not isinstance(inputs, VectorInputs) or isinstance(inputs, ImageInputs):
+        raise DataError("this model was not trained on arrays")
+    num_features = sequences.x.shape[1]
+    if num_features != inputs.feature_size:
+        raise DataError(f"{num_features} features; the model was trained on {inputs.feature_size}")
 
 
 def _check_shapes(x: Array, lengths: Array | None, path: Path) -> None:

@@ -11,13 +11,12 @@ import torch
 
 from seqtrain.data.batching.flat_dataset import FlatDataset
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
-from seqtrain.data.files.arrays import Sequences, read_sequences
+from seqtrain.data.files.arrays import Sequences, check_features, read_sequences
 from seqtrain.data.sources.splits import find_parts, take_from_train
 from seqtrain.errors import DataError
 from seqtrain.spec import (
     Classes,
     DataSpec,
-    ImageInputs,
     SequenceClasses,
     Standardization,
     StepClasses,
@@ -68,11 +67,8 @@ def encode_sequences(spec: DataSpec, sequences: Sequences) -> FlatDataset:
     Raises:
         DataError: they have another number of features than those that the model was trained on.
     """
-    if not isinstance(spec.inputs, VectorInputs) or isinstance(spec.inputs, ImageInputs):
-        raise DataError("this model was not trained on arrays")
-    num_features = sequences.x.shape[1]
-    if num_features != spec.inputs.feature_size:
-        raise DataError(f"{num_features} features; the model was trained on {spec.inputs.feature_size}")
+    check_features(sequences, spec.inputs)
+    assert isinstance(spec.inputs, VectorInputs)
     inputs = torch.from_numpy(sequences.x)
     if spec.inputs.standardization is not None:
         mean, deviation = (torch.tensor(each) for each in spec.inputs.standardization)

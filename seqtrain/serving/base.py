@@ -1,0 +1,181 @@
+"""What a predictor does, whatever runs its model: read inputs, batch them, show answers. Needs no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtrain.data.files.arrays import Sequences, as_sequences
+from seqtrain.data.files.images import Images, as_pixels
+from seqtrain.data.sentences import Sentences, as_sentences
+from seqtrain.errors import DataError
+from seqtrain.predictions import Answer, Classification, Given, TaggedSentence
+from seqtrain.spec import DataSpec, ImageInputs, VectorInputs, WordInputs
+from seqtrain.tasks.answers import show
+
+if TYPE_CHECKING:
+    from seqtrain.tasks.task import Task
+
+BATCH_SIZE = 256  # sequences
+
+Batch = TypeVar("Batch")
+ReadBatch = TypeVar("ReadBatch", covariant=True)
+
+
+class Encoded(Protocol[ReadBatch]):
+    """Sequences as a model reads them, from which batches are built by index."""
+
+    @property
+    def lengths(self) -> Any:
+        """(num_sequences,) steps of each sequence, an array or a tensor."""
+
+    def batch(self, indices: Sequence[int]) -> ReadBatch:
+        """The sequences at `indices`, in that order, padded to the longest of them."""
+
+
+class BasePredictor(ABC, Generic[Batch]):
+    """Answers what a user gives, in batches of sequences of similar length.
+
+    A subclass encodes sentences, images and sequences of numbers, and runs its model on a batch of them.
+
+    Args:
+        spec: of the data that the model was trained on.
+        task: that it was trained for, which says how answers are shown; by default they are classes.
+
+    Attributes:
+        max_steps: of a batch, padding included; a longer sequence is a batch of its own.
+    """
+
+    max_steps: ClassVar[int] = 1 << 18  # so that its states fit in memory
+
+    def __init__(self, spec: DataSpec, task: Task | None = None) -> None:
+        self.spec = spec
+        self.task = task
+
+    @abstractmethod
+    def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Encoded[Batch]:
+        """Sentences, each of which has words."""
+
+    @abstractmethod
+    def encode_images(self, pixels: npt.NDArray[np.float32]) -> Encoded[Batch]:
+        """Images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
+
+    @abstractmethod
+    def encode_sequences(self, sequences: Sequences) -> Encoded[Batch]:
+        """Sequences of numbers, in the units of the data that the model was trained on."""
+
+    @abstractmethod
+    def answer_batch(self, batch: Batch) -> Iterable[Answer]:
+        """The model's answer to each sequence of a batch."""
+
+    def tag(self, sentences: Sentences) -> list[TaggedSentence]:
+        """Tag sentences, in their order.
+
+        Args:
+            sentences: text, which is split into sentences and tokens; a list of strings, each of which is
+                one sentence and is split into tokens; or the tokens of each sentence.
+
+        Raises:
+            seqtrain.errors.DataError: the model does not tag words, `sentences` is anything else, or a
+                sentence or a token is empty.
+        """
+        if not isinstance(self.spec.inputs, WordInputs):
+            raise DataError("this model does not tag words; use classify(images)")
+        found = as_sentences(sentences)
+        if not found:
+            return []
+        answers = self.predict(self.encode_sentences([each.tokens for each in found]))
+        return [
+            TaggedSentence(tuple(sentence.tokens), answer.names, answer.confidences, sentence.spans)
+            for sentence, answer in zip(found, answers, strict=True)
+        ]
+
+    def classify(self, images: Images, resize: bool = False) -> list[Classification]:
+        """Classify images, in their order.
+
+        Args:
+            images: an array (images, height, width) or (height, width), uint8 or floats from 0 (background)
+                to 1 (stroke); or the path of a PNG or npy file, or several.
+            resize: whether to stretch images to the size that the model was trained on.
+
+        Raises:
+            seqtrain.errors.DataError: the model does not classify images, a file cannot be read, or an image
+                is not of the size that the model was trained on.
+        """
+        if not isinstance(self.spec.inputs, ImageInputs):
+            raise DataError("this model does not classify images; use tag(sentences)")
+        return self.classify_pixels(as_pixels(images, self.spec.inputs.size, resize))
+
+    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
+        """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
+        answers = self.predict(self.encode_images(pixels))
+        return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
+
+    def label(self, sequences: str | Path | Sequences) -> list[Answer]:
+        """The class of each sequence of numbers, or of each of its time steps.
+
+        Args:
+            sequences: an .npz file, or what `seqtrain.data.read_sequences` gives; in the units of the data
+                that the model was trained on.
+
+        Raises:
+            seqtrain.errors.DataError: the model was not trained on arrays, the file cannot be read, or the
+                sequences have another number of features.
+        """
+        return self.predict(self.encode_sequences(as_sequences(sequences)))
+
+    def answer(self, given: Sequence[Given]) -> list[Answer]:
+        """What the model says of each sequence, in their order.
+
+        Raises:
+            seqtrain.errors.DataError: a sequence is not of the size that the model was trained on.
+        """
+        match self.spec.inputs:
+            case WordInputs():
+                return self.predict(self.encode_sentences([each.tokens or () for each in given]))
+            case ImageInputs():
+                return self.predict(self.encode_images(np.stack([_values(each) for each in given])))
+            case VectorInputs():
+                values = [_values(each) for each in given]
+                lengths = np.array([len(each) for each in values])
+                return self.predict(self.encode_sequences(Sequences(np.concatenate(values), lengths)))
+        raise DataError(f"{type(self.spec.inputs).__name__} cannot be read here")
+
+    def show(self, given: Given, answer: Answer, form: str) -> str:
+        """An answer as a text: `form` is table, json, tsv or conllu."""
+        shows = show if self.task is None else self.task.show
+        return shows(given, answer, form, self.spec)
+
+    def predict(self, dataset: Encoded[Batch]) -> list[Answer]:
+        """The model's answer to each sequence of a data set, in their order.
+
+        Raises:
+            seqtrain.errors.RunError: a score is nan or infinite; so do `tag`, `classify` and `label`.
+        """
+        answers: dict[int, Answer] = {}
+        for indices in batches_by_length(dataset.lengths.tolist(), self.max_steps):
+            answers |= zip(indices, self.answer_batch(dataset.batch(indices)), strict=True)
+        return [answers[index] for index in range(len(answers))]
+
+
+def batches_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int]]:
+    """Indices of sequences, the longest first: at most BATCH_SIZE a batch, with `max_steps` padded steps."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
+        size = len(batch) + 1
+        if batch and (size > BATCH_SIZE or size * lengths[batch[0]] > max_steps):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _values(given: Given) -> npt.NDArray[np.float32]:
+    assert given.values is not None
+    return given.values
