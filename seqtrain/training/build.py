@@ -119,10 +119,6 @@ def _check_device(cfg: DictConfig, trainer: pl.Trainer) -> None:
     device = trainer.strategy.root_device.type
     if cfg.model.get("backend") == "triton" and device != "cuda":
         raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
-    if cfg.optimizer.get("capturable") and device == "cpu":
-        raise ConfigError(
-            ["optimizer.capturable: true needs a GPU, and this runs on cpu; give optimizer.capturable=false"]
-        )
 
 
 def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:

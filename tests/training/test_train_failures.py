@@ -74,10 +74,6 @@ class TestFailure:
             "model.backend=triton",
             "model.backend: triton needs a GPU, and this runs on cpu; leave it at auto",
         ),
-        (
-            "+optimizer.capturable=true",
-            "optimizer.capturable: true needs a GPU, and this runs on cpu; give optimizer.capturable=false",
-        ),
     ],
 )
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
