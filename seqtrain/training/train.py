@@ -78,7 +78,7 @@ def train(
     trainer = build_trainer(cfg, callbacks)
     if cfg.trainer.max_epochs == "auto":
         set_length(trainer, data)
-    check_limits(trainer, data)
+    check_limits(trainer, data, cfg.schedule)
     with folder.held(cfg), logged(folder):
         with _failures(folder), keep_interrupts():
             _start(cfg, trainer, learner, data, folder)

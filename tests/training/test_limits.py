@@ -14,6 +14,10 @@ def trainer(**settings: object) -> SimpleNamespace:
         "val_check_interval": 1.0,
         "check_val_every_n_epoch": 1,
         "world_size": 1,
+        "callbacks": [],
+        "max_epochs": 3,
+        "max_steps": -1,
+        "accumulate_grad_batches": 1,
     }
     return SimpleNamespace(**(defaults | others | settings))
 
@@ -28,13 +32,13 @@ def data(train: int = 20, val: int = 10, test: int = 5) -> SimpleNamespace:
 
 def problems_of(**settings: object) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        check_limits(trainer(**settings), data())  # type: ignore[arg-type]
+        check_limits(trainer(**settings), data(), {})  # type: ignore[arg-type]
     return caught.value.problems
 
 
 def test_one_batch_of_each_is_enough() -> None:
     settings = {"limit_train_batches": 0.05, "limit_val_batches": 0.1, "limit_test_batches": 0.2}
-    check_limits(trainer(**settings), data())  # type: ignore[arg-type]
+    check_limits(trainer(**settings), data(), {})  # type: ignore[arg-type]
 
 
 def test_less_than_a_batch() -> None:
@@ -67,7 +71,36 @@ def test_validation_that_is_never_reached() -> None:
 
 def test_validation_counted_across_epochs() -> None:
     settings = {"val_check_interval": 21, "check_val_every_n_epoch": None}
-    check_limits(trainer(**settings), data())  # type: ignore[arg-type]
+    check_limits(trainer(**settings), data(), {})  # type: ignore[arg-type]
+
+
+def one_cycle(total_steps: int | None) -> dict[str, object]:
+    return {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "total_steps": total_steps}
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_steps"),
+    [
+        ({}, 60),
+        ({"max_epochs": -1, "max_steps": 50}, 50),
+        ({"max_steps": 50}, 50),
+        ({"max_epochs": 5, "accumulate_grad_batches": 3, "limit_train_batches": 10}, 20),
+        ({"world_size": 2}, 30),
+    ],
+)
+def test_a_schedule_that_ends_before_the_training(settings: dict[str, object], num_steps: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_limits(trainer(**settings), data(), one_cycle(num_steps - 1))  # type: ignore[arg-type]
+    assert caught.value.problems == (
+        f"schedule.total_steps: got {num_steps - 1}, but the training has {num_steps} optimizer steps; at "
+        f"least {num_steps}, or null for the length of the training",
+    )
+    for length in (num_steps, None):
+        check_limits(trainer(**settings), data(), one_cycle(length))  # type: ignore[arg-type]
+
+
+def test_a_training_whose_end_is_unknown_has_any_schedule() -> None:
+    check_limits(trainer(max_epochs=-1), data(), one_cycle(1))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("device", "is_refused"), [("cpu", True), ("cuda", False)])
