@@ -187,6 +187,11 @@ class LearningRateMonitor:
     log_momentum: bool = OPTIONAL
     log_weight_decay: bool = OPTIONAL
 
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        if not any((tree.get("logger") or {}).values()):
+            yield f"{path_of(node, tree)}: has no logger to write to; choose logger=tensorboard or csv"
+
 
 class FolderLogger:
     save_dir: LocalPath
