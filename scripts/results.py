@@ -24,7 +24,7 @@ from results_page import GOAL, Results, Run, page, result_line
 
 from seqtrain.config import compose_config
 from seqtrain.runs.curves import seconds_until
-from seqtrain.runs.folder import RunFolder, resolved
+from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_paths
 from seqtrain.runs.report.collect import find_run_folders
 
@@ -131,7 +131,7 @@ def experiment_of(config: dict[str, Any]) -> str | None:
 @cache
 def experiment_config(name: str) -> dict[str, Any]:
     composed = compose_config([f"experiment={name}", *(f"{key}={HERE[key]}" for key in HERE)])
-    return without_observers(resolved(composed))
+    return without_observers(plain(composed))
 
 
 def agree(today: Any, run: Any) -> bool:

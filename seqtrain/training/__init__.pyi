@@ -7,6 +7,6 @@ from .telemetry.hidden_states import HiddenStateTelemetry as HiddenStateTelemetr
 from .telemetry.predictions import PredictionTelemetry as PredictionTelemetry
 from .telemetry.recurrence import RecurrenceTelemetry as RecurrenceTelemetry
 from .telemetry.run_page import RunPage as RunPage
-from .telemetry.tensorboard import TensorBoard as TensorBoard
+from .telemetry.sink import TensorBoard as TensorBoard
 from .telemetry.training_curves import TrainingCurves as TrainingCurves
 from .telemetry.weights import WeightTelemetry as WeightTelemetry

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from results_page import page
 
 from seqtrain.config import compose_config
-from seqtrain.runs.folder import RunFolder, resolved
+from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.training.train import train
 
 TITLES = {
@@ -37,7 +37,7 @@ def finished(short_run: RunFolder, tmp_path: Path) -> RunFolder:
     """What that run wrote, with the configuration of experiment=digits_bilstm, which takes longer."""
     folder = RunFolder(shutil.copytree(short_run.path, tmp_path / "an (odd), name" / "run"))
     cfg = compose_config(["experiment=digits_bilstm", "seed=7", "run_dir=RUN", "data_dir=/some/where"])
-    config = OmegaConf.to_yaml(OmegaConf.create(resolved(cfg)))
+    config = OmegaConf.to_yaml(OmegaConf.create(plain(cfg)))
     folder.config_file.write_text(config.replace("RUN", str(folder.path)))
     return folder
 

@@ -23,9 +23,8 @@ from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.spec import Classes, ImageInputs, SequenceClasses
 from seqtrain.tasks.metrics import count_confusions
 from seqtrain.tasks.task import Task
-from seqtrain.training.telemetry.pace import Pace
 from seqtrain.training.telemetry.sink import Sink, sink_of
-from seqtrain.training.telemetry.steps import corpus_of, members_of, step_output
+from seqtrain.training.telemetry.steps import Pace, corpus_of, members_of, step_output
 
 NUM_MISTAKES = 12
 

@@ -25,9 +25,8 @@ from seqtrain.analysis.sample import (
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.recurrence.trace import Trace
-from seqtrain.training.telemetry.pace import Pace
 from seqtrain.training.telemetry.sink import Sink, sink_of
-from seqtrain.training.telemetry.steps import corpus_of, is_due, members_of
+from seqtrain.training.telemetry.steps import Pace, corpus_of, is_due, members_of
 
 log = logging.getLogger("seqtrain")
 

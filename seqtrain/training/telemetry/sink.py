@@ -1,4 +1,4 @@
-"""The one place that writes to the loggers of a run."""
+"""The one place that writes to the loggers of a run, and its TensorBoard logger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
@@ -16,27 +15,34 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from seqtrain.analysis.histogram import Histogram
+from seqtrain.training.overhead import skip_unused_hooks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+
 _LARGEST = 1.7976931348623157e308  # TensorBoard's name for the open upper end of a histogram
-_sinks: WeakKeyDictionary[pl.Trainer, Sink] = WeakKeyDictionary()
 
 
 def sink_of(trainer: pl.Trainer) -> Sink:
-    """The sink of a trainer's loggers, the same one at every call."""
-    if trainer not in _sinks:
-        _sinks[trainer] = Sink(trainer.loggers if trainer.is_global_zero else [])
-    return _sinks[trainer]
+    """The sink of a trainer's loggers, one of its callbacks, to which the first call adds it."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    for callback in callbacks:
+        if isinstance(callback, Sink):
+            return callback
+    sink = Sink(trainer.loggers if trainer.is_global_zero else [])
+    skip_unused_hooks(sink)
+    callbacks.append(sink)
+    return sink
 
 
-class Sink:
+class Sink(pl.Callback):
     """Writes scalars, histograms, figures and text to every logger that can show them.
 
     Scalars go to all loggers; the rest needs TensorBoard. With `validation=True` TensorBoard's events go to
     the folder `validation` inside the run's own, so that the same tag of training and validation shares a
-    chart; other loggers get the prefix `val/` instead. `step` is the number of optimizer steps taken.
+    chart; other loggers get the prefix `val/` instead. `step` is the number of optimizer steps taken. As a
+    callback it closes the loggers when a training ends or fails.
 
     Args:
         loggers: of the trainer.
@@ -139,6 +145,14 @@ class Sink:
             for writer in self._writers(validation, create=False):
                 writer.flush()
 
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self.close()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self.close()
+
     def close(self) -> None:
         """Flush, and end the threads that write; a later write opens a new event file."""
         for logger in [*self._boards, *self._others]:
@@ -154,3 +168,14 @@ class Sink:
             if logger not in self._validation:
                 self._validation[logger] = SummaryWriter(Path(logger.log_dir) / "validation")
         return list(self._validation.values())
+
+
+class TensorBoard(TensorBoardLogger):
+    """Lightning's TensorBoard logger without the `hparams.yaml` that it writes beside the event files.
+
+    That file would hold `{}`: the hyperparameters of a run are in its `config.yaml` and, through
+    `seqtrain.training.telemetry.sink.Sink.hyperparameters`, in TensorBoard's own table.
+    """
+
+    def save(self) -> None:
+        self.experiment.flush()

@@ -85,14 +85,6 @@ class TrainingCurves(pl.Callback):
         sink.charts(charts, step, validation=True)
         sink.flush()
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        sink_of(trainer).close()
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        sink_of(trainer).close()
-
     def state_dict(self) -> dict[str, Any]:
         """The sums since the last point."""
         return {"loss_sum": float(self._loss_sum), "count": self._num_valid}

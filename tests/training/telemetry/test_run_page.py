@@ -7,7 +7,12 @@ from event_files import read_scalars, read_texts
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from seqtrain.runs.folder import RunFolder
-from seqtrain.training.telemetry.run_page import describe_metrics
+from seqtrain.training.telemetry.run_page import (
+    COLUMNS,
+    describe_metrics,
+    final_metrics,
+    read_hyperparameters,
+)
 from seqtrain.training.train import train
 
 OFF = [
@@ -58,3 +63,34 @@ def test_metrics_that_only_one_split_has() -> None:
 def test_the_name_of_a_class_stays_in_its_cell() -> None:
     page = describe_metrics({"val/f1/Case=Nom|Number=Sing": 0.5, "test/f1/Case=Nom|Number=Sing": 0.25})
     assert "| Case=Nom\\|Number=Sing | 0.5000 | 0.2500 |" in page
+
+
+CONFIGURATION = {
+    "data": {"_target_": "seqtrain.data.Digits", "batch_size": 32},
+    "model": {"_target_": "seqtrain.model.BiLSTM", "hidden_size": 64, "cell": "gru", "bidirectional": True},
+    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.003},
+    "initialization": {"forget_bias": None},
+    "seed": 1,
+}
+
+
+def test_every_run_has_all_columns_in_one_order() -> None:
+    columns = read_hyperparameters(CONFIGURATION)
+    assert len(columns) == len(read_hyperparameters({})) == len(COLUMNS)
+    assert list(columns) == sorted(columns)
+
+
+def test_values_and_names_of_classes() -> None:
+    columns = read_hyperparameters(CONFIGURATION)
+    assert columns["01 data"] == "Digits"
+    assert columns["02 model"] == "BiLSTM (gru)"
+    assert columns["03 seed"] == 1
+    assert columns["04 model.hidden_size"] == 64
+    assert columns["05 optimizer.lr"] == 0.003
+    assert columns["07 model.bidirectional"] == "true"
+    assert columns["13 initialization.forget_bias"] == ""
+
+
+def test_metrics_are_those_of_the_chosen_checkpoint() -> None:
+    metrics = {"val/accuracy": 0.9, "test/accuracy": 0.8, "test/f1/NOUN": 0.7, "seconds": 3.0}
+    assert final_metrics(metrics) == {"test/accuracy": 0.8, "final/val/accuracy": 0.9}

@@ -10,6 +10,7 @@ from event_files import read_histograms, read_images, read_scalars, read_texts
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from seqtrain.analysis.histogram import Histogram
+from seqtrain.training import TensorBoard
 from seqtrain.training.telemetry.sink import Sink, sink_of
 
 
@@ -103,5 +104,24 @@ def test_a_trainer_has_one_sink(tmp_path: Path) -> None:
         enable_model_summary=False,
         enable_checkpointing=False,
     )
-    assert sink_of(trainer) is sink_of(trainer)
-    assert sink_of(trainer).has_figures
+    sink = sink_of(trainer)
+    assert sink is sink_of(trainer)
+    assert sink.has_figures
+    assert trainer.callbacks.count(sink) == 1
+
+
+@pytest.mark.parametrize("hook", ["teardown", "on_exception"])
+def test_the_end_of_a_training_closes_the_loggers(hook: str, sink: Sink, tmp_path: Path) -> None:
+    sink.scalars({"h_n": 0.5}, 1, validation=True)
+    getattr(sink, hook)(None, None, None)
+    assert read_scalars(tmp_path / "run" / "validation")["h_n"] == {1: 0.5}
+    assert rows(tmp_path / "table") == [{"val/h_n": "0.5", "step": "1"}]
+
+
+def test_only_event_files_are_written(tmp_path: Path) -> None:
+    logger = TensorBoard(tmp_path, "", "")
+    logger.log_metrics({"train/loss": 0.5}, step=3)
+    logger.save()
+    logger.finalize("success")
+    assert [path.name.partition(".")[0] for path in tmp_path.iterdir()] == ["events"]
+    assert read_scalars(tmp_path)["train/loss"] == {3: 0.5}
