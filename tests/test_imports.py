@@ -110,7 +110,8 @@ class TestDirection:
     "module",
     [
         "__main__.py",
-        *("commands/train.py", "commands/predict.py", "commands/evaluate.py"),
+        *("commands/train.py", "commands/predict.py", "commands/evaluate.py", "commands/export.py"),
+        "serving/onnx_predictor.py",
         *("runs/folder.py", "runs/table.py"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
-from seqtrain.serving.export.earlier import check_replaceable
+from seqtrain.serving.export.files import check_replaceable
 
 USAGE = """\
 Export a run's best checkpoint as one file, which runs without seqtrain.

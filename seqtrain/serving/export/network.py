@@ -11,8 +11,14 @@ from seqtrain.config import ConfigError
 from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
 from seqtrain.serving.export.crf import CRF_TENSORS
 from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph
-from seqtrain.serving.export.layers import add_encoder, add_features, add_head, add_images, add_words
-from seqtrain.serving.export.recurrent import add_recurrent
+from seqtrain.serving.export.layers import (
+    add_encoder,
+    add_features,
+    add_head,
+    add_images,
+    add_recurrent,
+    add_words,
+)
 from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 

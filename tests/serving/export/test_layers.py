@@ -8,8 +8,7 @@ pytest.importorskip("onnx")
 from seqtrain.config import ConfigError
 from seqtrain.model import WordEncoder
 from seqtrain.serving.export.graph import Graph
-from seqtrain.serving.export.layers import add_encoder, add_features, add_head, add_images, add_words
-from seqtrain.serving.export.recurrent import States
+from seqtrain.serving.export.layers import States, add_encoder, add_features, add_head, add_images, add_words
 from seqtrain.spec import DataSpec, ImageInputs, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 

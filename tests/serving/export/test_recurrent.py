@@ -8,7 +8,7 @@ pytest.importorskip("onnx")
 
 from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
-from seqtrain.serving.export.recurrent import _layer_weights, find_node
+from seqtrain.serving.export.layers import _layer_weights, find_node
 
 
 @pytest.mark.parametrize(
