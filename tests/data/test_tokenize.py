@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.data.tokenize import tokenize
+from seqtrain.data.sentences import tokenize
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ import pytest
 
 import seqtrain
 from seqtrain.errors import DataError, InputError
+from seqtrain.model import LabelHead, Network, RecurrentBackbone
+from seqtrain.predictions import Given
 from seqtrain.serving.predictor import Predictor
+from seqtrain.spec import SequenceClasses
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -76,6 +80,24 @@ def test_classes(classifier: Predictor, folder: Path) -> None:
     assert [each.label for each in found] == [each.label for each in wanted]
     assert [each.confidence for each in found] == pytest.approx(
         [each.confidence for each in wanted], abs=1.1e-4
+    )
+
+
+def test_a_class_for_each_sentence(tagger: Predictor, tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    encoder = tagger.network.encoder
+    backbone = RecurrentBackbone(nn.GRU(encoder.output_size, 4, batch_first=True))
+    network = Network(encoder, backbone, LabelHead(4, 2, dropout=0.0, label_smoothing=0.0))
+    spec = replace(tagger.spec, targets=SequenceClasses(("good", "bad")))
+    export_onnx(network, spec, tmp_path / "a.onnx")
+    given = [Given("", ("the", "dog")), Given("", ("a", "wug", "will", "light", "!"))]
+    found, wanted = OnnxPredictor(tmp_path / "a.onnx").answer(given), Predictor(network, spec).answer(given)
+    assert [each.names for each in found] == [each.names for each in wanted]
+    assert [each.confidences[0] for each in found] == pytest.approx(
+        [each.confidences[0] for each in wanted], abs=1.1e-4
     )
 
 
