@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from seqtrain.analysis.encode import encode_image, encode_parts
 from seqtrain.analysis.examine import ExaminedExample
-from seqtrain.analysis.report import DIRECTIONS, Report
+from seqtrain.analysis.example import Array
+from seqtrain.analysis.places import DIRECTIONS
+from seqtrain.analysis.report import Report
 from seqtrain.data import View
 from seqtrain.spec import ImageInputs
 
@@ -105,3 +108,24 @@ def _view(report: Report) -> Document | None:
         return None
     view = View.of(inputs)
     return {"name": view.name, "height": view.height, "width": view.width, "pixels": view.pixels_of_steps}
+
+
+def encode_parts(parts: Sequence[Array]) -> str:
+    """Parts of one example, (layers, directions, time, hidden) each, in eight bits a value.
+
+    The values of one step in one layer and direction share a scale, their largest magnitude over 127, so that
+    small gradients keep their precision however far they are from the largest.
+
+    The bytes are all scales as little-endian float32, (parts, layers, directions, time), then all values as
+    int8, with hidden last; compressed by zlib ("deflate" in a browser), in base64.
+    """
+    values = np.stack(parts)
+    scales = (np.abs(values).max(axis=-1) / 127).astype("<f4")
+    safe = np.where(scales > 0, scales, 1)
+    small = np.rint(values / safe[..., None]).clip(-127, 127).astype(np.int8)
+    return base64.b64encode(zlib.compress(scales.tobytes() + small.tobytes(), 9)).decode()
+
+
+def encode_image(image: Array) -> str:
+    """Pixels from 0 to 1 as bytes, in base64."""
+    return base64.b64encode(np.rint(image * 255).astype(np.uint8).tobytes()).decode()

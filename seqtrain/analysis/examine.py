@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.analysis.example import Array, Example, read_inputs, stack_parts, to_array
-from seqtrain.analysis.gradients import walk_norms
+from seqtrain.analysis.gradients import Distances, norms_by_distance, reach, walk_norms
 from seqtrain.analysis.places import name_place
-from seqtrain.analysis.reach import Distances, norms_by_distance
-from seqtrain.analysis.step_reach import reach
 from seqtrain.data import Dataset, View, WordDataset, sorted_batches
 from seqtrain.errors import InputError
 from seqtrain.model import Network
@@ -35,9 +33,9 @@ class ExaminedExample(Example):
     are unknown. States and gates of another size than h are left out: the page shows units. `targets`,
     `predictions` and `confidences` have an entry for each step, or a single one for the whole sequence.
     `reach` (layers, directions, time, time) is given for a target per
-    step, unless the sequence is very long; see `seqtrain.analysis.step_reach`.
+    step, unless the sequence is very long; see `seqtrain.analysis.gradients`.
     `by_distance[layer][direction]` has the norms of dL/dh by the distance from the loss L of one step;
-    see `seqtrain.analysis.reach`.
+    see `seqtrain.analysis.gradients`.
     """
 
     image: Array | None  # (height, width), 0 to 1

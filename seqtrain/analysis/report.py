@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.example import Array
-from seqtrain.analysis.reach import Distances, gradient_through_time
+from seqtrain.analysis.gradients import Distances, gradient_through_time
 from seqtrain.analysis.selectivity import selectivity
+from seqtrain.model import Ensemble, Network
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import Classes, DataSpec, Targets
 from seqtrain.tasks.answers import name_value
-
-DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Report:
     def gradient_through_time(self) -> Array:
         """The mean norm of dL/dh by the number of steps to the loss, (layers, directions, steps).
 
-        It is that of TensorBoard, see `seqtrain.analysis.reach`; NaN where no sequence has as many steps.
+        It is that of TensorBoard, see `seqtrain.analysis.gradients`; NaN where no sequence has as many steps.
         """
         longest = max(example.num_steps for example in self.examples)
         means = np.full((*self.examples[0].parts["h"].shape[:2], longest), np.nan, dtype=np.float32)
@@ -133,3 +133,28 @@ def _read_confusions(path: Path) -> tuple[tuple[int, ...], ...] | None:
     with path.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     return tuple(tuple(int(count) for count in row[1:]) for row in rows)
+
+
+def describe_run(network: Network | Ensemble, data_name: str, num_examples: int) -> list[tuple[str, str]]:
+    """Names and values, for the head of the page."""
+    member = first_member(network)
+    facts = [("model", _describe_layers(getattr(member.backbone, "rnn", member.backbone)))]
+    if isinstance(network, Ensemble):
+        facts.append(("shown", f"the first of {len(network.members)} members"))
+    facts.append(("parameters", f"{network.num_parameters:,}"))
+    facts.append(("data", data_name))
+    facts.append(("examples", str(num_examples)))
+    return facts
+
+
+def first_member(network: Network | Ensemble) -> Network:
+    """A single network: the first of an ensemble, whose members are inspected one at a time."""
+    return cast(Network, network.members[0]) if isinstance(network, Ensemble) else network
+
+
+def _describe_layers(rnn: Any) -> str:
+    layers = "1 layer" if rnn.num_layers == 1 else f"{rnn.num_layers} layers"
+    directions = "forward and backward" if rnn.bidirectional else "forward"
+    cell = getattr(rnn, "cell", "lstm")
+    variant = "" if cell == "lstm" else f" ({cell})"
+    return f"{type(rnn).__name__}{variant}, {layers} of {rnn.hidden_size} units, {directions}"

@@ -1,4 +1,4 @@
-"""A fixed sample of validation sequences, and the networks that are run on it."""
+"""Which sequences are looked at: a fixed sample of the validation data, evenly spread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqtrain.config import ConfigError
+from seqtrain.data import Dataset
 from seqtrain.data.corpus import Corpus
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
@@ -74,3 +76,24 @@ def looking_at(network: nn.Module, with_gradients: bool = False) -> Iterator[Non
     finally:
         for module in training:
             module.training = True
+
+
+def load_dev(source: Any, spec: DataSpec) -> Dataset:
+    """The validation data of a source, as a network of `spec` knows it.
+
+    Raises:
+        ConfigError: the data is not what the network was trained on.
+        DataError: it cannot be read.
+    """
+    if hasattr(source, "recall"):
+        source.recall(spec)
+    corpus = source.load()
+    if corpus.spec != spec:
+        raise ConfigError(
+            [
+                "data: it has changed since the training: its classes, sizes or vocabularies differ; with "
+                "examples=0 it is not read"
+            ]
+        )
+    dev: Dataset = corpus.splits["dev"]
+    return dev

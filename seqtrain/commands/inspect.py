@@ -63,8 +63,7 @@ def _inspect(arguments: Sequence[str]) -> None:
     output = given.get("output", str(run.folder.path / "inspect.html"))
     _check_output(output)
 
-    from seqtrain.analysis.facts import describe_run, first_member
-    from seqtrain.analysis.report import build_report
+    from seqtrain.analysis.report import build_report, describe_run, first_member
     from seqtrain.training.construct import construct
     from seqtrain.training.network import load_network
 
@@ -105,8 +104,8 @@ def _examine(
     network: Network, spec: DataSpec, cfg: DictConfig, given: Arguments, num_examples: int
 ) -> list[ExaminedExample]:
     """The sequences that were given, then those of the validation data."""
-    from seqtrain.analysis.dev_split import load_dev, spread
     from seqtrain.analysis.examine import examine
+    from seqtrain.analysis.sample import load_dev, spread_evenly
     from seqtrain.training.construct import construct
 
     own = _read_own(spec, given)
@@ -115,7 +114,7 @@ def _examine(
     if own is not None:
         examples += examine(network, spec, own, range(len(own.lengths)), "yours")
     if dev is not None:
-        examples += examine(network, spec, dev, spread(len(dev.lengths), num_examples), "dev")
+        examples += examine(network, spec, dev, spread_evenly(range(len(dev.lengths)), num_examples), "dev")
     return examples
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from seqtrain.analysis.dev_split import load_dev
 from seqtrain.analysis.examine import ExaminedExample, examine
-from seqtrain.analysis.facts import describe_run
-from seqtrain.analysis.report import Report, build_report
+from seqtrain.analysis.report import Report, build_report, describe_run
+from seqtrain.analysis.sample import load_dev
 from seqtrain.model import Network
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec

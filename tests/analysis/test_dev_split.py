@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from made_up_corpus import VECTORS
 
-from seqtrain.analysis.dev_split import load_dev, spread
+from seqtrain.analysis.sample import load_dev, spread_evenly
 from seqtrain.config import ConfigError
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
@@ -18,7 +18,7 @@ class Source:
     [(10, 4, [0, 2, 5, 7]), (3, 5, [0, 1, 2]), (3, 0, []), (0, 2, [])],
 )
 def test_places_at_even_distances(num_sequences: int, num_chosen: int, places: list[int]) -> None:
-    assert spread(num_sequences, num_chosen) == places
+    assert spread_evenly(range(num_sequences), num_chosen) == places
 
 
 def test_the_dev_part() -> None:

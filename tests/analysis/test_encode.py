@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from seqtrain.analysis.encode import encode_image, encode_parts
+from seqtrain.analysis.document import encode_image, encode_parts
 
 
 def decode(text: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqtrain.analysis.dev_split import load_dev
 from seqtrain.analysis.examine import ExaminedExample, examine
+from seqtrain.analysis.sample import load_dev
 from seqtrain.data import Dataset, encode_sentences
 from seqtrain.errors import InputError
 from seqtrain.model import Network, RecurrentBackbone

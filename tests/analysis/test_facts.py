@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from seqtrain.analysis.facts import describe_run, first_member
+from seqtrain.analysis.report import describe_run, first_member
 from seqtrain.model import BiLSTM, Ensemble, Network, RecurrentBackbone, TagHead, VectorEncoder
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 

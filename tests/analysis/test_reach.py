@@ -9,14 +9,15 @@ import torch
 from small_networks import LENGTHS, batch, network
 from torch import nn
 
-from seqtrain.analysis.gradients import gradient_norms, trace_network
-from seqtrain.analysis.reach import (
+from seqtrain.analysis.gradients import (
     Distances,
+    gradient_norms,
     gradient_through_time,
     growth_statistics,
     has_loss_at_one_step,
     norms_by_distance,
     reach_statistics,
+    trace_network,
 )
 from seqtrain.model import Network
 from seqtrain.records import IGNORED, SequenceBatch

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 from made_up_example import examined_example
 
-from seqtrain.analysis.dev_split import load_dev
 from seqtrain.analysis.examine import ExaminedExample, examine
-from seqtrain.analysis.gradients import gradient_norms, trace_network
+from seqtrain.analysis.gradients import (
+    gradient_norms,
+    gradient_through_time,
+    norms_by_distance,
+    trace_network,
+)
 from seqtrain.analysis.places import name_place
-from seqtrain.analysis.reach import gradient_through_time, norms_by_distance
 from seqtrain.analysis.report import Report, _name_run
+from seqtrain.analysis.sample import load_dev
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.construct import construct
 

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqtrain.analysis import step_reach as module
-from seqtrain.analysis.step_reach import reach
+from seqtrain.analysis import gradients as module
+from seqtrain.analysis.gradients import reach
 from seqtrain.records import IGNORED, FinalState
 from seqtrain.recurrence.trace import trace
 

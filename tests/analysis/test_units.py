@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seqtrain.analysis.units import UnitStatistics, effective_rank
+from seqtrain.analysis.final_states import UnitStatistics, effective_rank
 
 
 def computed(*states: torch.Tensor) -> list[dict[str, float]]:

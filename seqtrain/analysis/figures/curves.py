@@ -28,7 +28,7 @@ def draw_gradients(norms: Mapping[str, Tensor]) -> Figure:
     a line that stays high to the left.
 
     Args:
-        norms: by place; see `seqtrain.analysis.reach.gradient_through_time`.
+        norms: by place; see `seqtrain.analysis.gradients.gradient_through_time`.
     """
     legend = 0.2 * -(-len(norms) // 3)
     figure = new_figure(WIDTH, 2.9 + legend, "gradient through time: mean norm of dL/dh")

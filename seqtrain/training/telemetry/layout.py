@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import pytorch_lightning as pl
 
+from seqtrain.analysis.gradients import has_loss_at_one_step
 from seqtrain.analysis.places import DIRECTIONS, name_place
-from seqtrain.analysis.reach import has_loss_at_one_step
 from seqtrain.analysis.sample import traced_module
 from seqtrain.recurrence.cells import Cell
 from seqtrain.recurrence.trace import find_cell
@@ -50,7 +50,7 @@ def build_layout(
         num_directions: 1 or 2.
         cell: None for a backbone that cannot be traced.
         members: the prefix of the tags of each network.
-        has_reach: whether the reach of the gradient is measured, see `seqtrain.analysis.reach`.
+        has_reach: whether the reach of the gradient is measured, see `seqtrain.analysis.gradients`.
     """
     layout = {"training": _draw_lines(TRAINING)}
     for layer in range(num_layers):

@@ -9,13 +9,15 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from seqtrain.analysis.gates import gate_statistics
-from seqtrain.analysis.gradients import gradient_norms, gradient_statistics, trace_network
-from seqtrain.analysis.reach import (
+from seqtrain.analysis.gradients import (
+    gradient_norms,
+    gradient_statistics,
     gradient_through_time,
     growth_statistics,
     has_loss_at_one_step,
     norms_by_distance,
     reach_statistics,
+    trace_network,
 )
 from seqtrain.analysis.sample import (
     Sample,
