@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from hydra._internal.utils import get_args_parser
+from hydra._internal.utils import get_args_parser  # in every 1.3, to which pyproject.toml keeps Hydra
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig

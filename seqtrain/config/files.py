@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from hydra import initialize_config_dir
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.core_plugins.file_config_source import FileConfigSource  # in every 1.3
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
@@ -48,7 +48,7 @@ class ConfigFiles:
         if missing:
             raise ConfigError([f"--config-dir: there is no folder {folder}" for folder in missing])
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="seqtrain"):
-            SourcesRegistry.instance().register(BoundedFileSource)
+            Plugins.instance().register(BoundedFileSource)
             self.loader = GlobalHydra.instance().config_loader()
         folders = [f"{BoundedFileSource.scheme()}://{Path(folder).resolve()}" for folder in config_dirs]
         quoted = [QuotedString(folder, Quote.single).with_quotes() for folder in folders]

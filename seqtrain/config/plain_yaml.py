@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
-from omegaconf._utils import get_yaml_loader
+from omegaconf._utils import get_yaml_loader  # in every 2.3, to which pyproject.toml keeps OmegaConf
 
 from seqtrain.config.problems import ConfigError, first_line, show
 from seqtrain.config.resolve import Tree

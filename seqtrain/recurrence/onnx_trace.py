@@ -9,22 +9,23 @@ from torch.onnx import symbolic_helper
 from seqtrain.recurrence.cells import CELLS
 
 
+@symbolic_helper.parse_args("v", "v", "v", "v", "s", "none", "s")
 def translate_layer(
     g: Any,
     x: Any,
     batch_sizes: Any,  # noqa: ARG001
     state: Any,
     weights: Any,
-    cell: Any,
+    cell: str,
     backend: Any,  # noqa: ARG001
-    names: Any,
+    names: str,
 ) -> Any:
-    """Write the node; all arguments are values of the traced graph, those of `operator.operator_layer`."""
-    node = CELLS[symbolic_helper._maybe_get_const(cell, "s")].onnx
+    """Write the node; the arguments are those of `operator.operator_layer`, tensors as the graph's values."""
+    node = CELLS[cell].onnx
     assert node is not None  # checked before the layer was traced
-    states, flat = symbolic_helper._unpack_list(state), symbolic_helper._unpack_list(weights)
-    num_names = len(symbolic_helper._maybe_get_const(names, "s").split(" "))
-    hidden_size = symbolic_helper._get_tensor_sizes(flat[1])[1]
+    states, flat = list(state.node().inputs()), list(weights.node().inputs())
+    num_names = len(names.split(" "))
+    hidden_size = flat[1].type().sizes()[1]
     weight_ih, weight_hh, *biases = (
         _stack(g, flat[index::num_names], node.blocks, hidden_size) for index in range(num_names)
     )
@@ -33,6 +34,7 @@ def translate_layer(
     attributes["direction_s"] = "bidirectional" if num_directions == 2 else "forward"
     for name, value in node.all_attributes(num_directions).items():
         attributes[f"{name}_{'i' if isinstance(value, int) else 's'}"] = value
+    # The private name of a missing input has no public twin; gone: export with dynamo=True.
     missing = symbolic_helper._optional_input_placeholder_tensor(g)  # type: ignore[no-untyped-call]
     bias = g.op("Concat", *biases, axis_i=1) if biases else missing
     inputs = (x, weight_ih, weight_hh, bias, missing, *states)
@@ -44,14 +46,8 @@ def translate_layer(
 
 def _stack(g: Any, directions: Sequence[Any], order: Sequence[int], hidden_size: int) -> Any:
     """A parameter of all directions, (D, G * H, ...), with its gates in this order."""
-    stacked = []
-    for parameter in directions:
-        gates = [
-            symbolic_helper._slice_helper(
-                g, parameter, axes=[0], starts=[index * hidden_size], ends=[(index + 1) * hidden_size]
-            )
-            for index in order
-        ]
-        joined = g.op("Concat", *gates, axis_i=0)
-        stacked.append(symbolic_helper._unsqueeze_helper(g, joined, [0]))
+    rows = torch.arange(len(order) * hidden_size).view(len(order), hidden_size)[list(order)].flatten()
+    shape = torch.tensor([1, *directions[0].type().sizes()])
+    gathered = [g.op("Gather", each, g.op("Constant", value_t=rows), axis_i=0) for each in directions]
+    stacked = [g.op("Reshape", each, g.op("Constant", value_t=shape)) for each in gathered]
     return g.op("Concat", *stacked, axis_i=0)

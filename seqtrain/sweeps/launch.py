@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
+from hydra._internal.callbacks import Callbacks  # in every 1.3, to which pyproject.toml keeps Hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
@@ -60,7 +60,7 @@ def launch(jobs: Sequence[SweepJob], progress: Progress, master: DictConfig, loa
         returned = launcher.launch([[] for _ in jobs], initial_job_idx=0)
     for job in returned:
         if job.status is JobStatus.FAILED:
-            raise job._return_value  # the property of this name prints a message of its own
+            raise job._return_value  # in every 1.3; the public property prints a message
 
 
 def _build_launcher(context: HydraContext, task: Any, master: DictConfig) -> Launcher:

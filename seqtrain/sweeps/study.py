@@ -80,7 +80,7 @@ def next_trial(study: optuna.Study, settings: SearchSettings, num_failed: int) -
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in running:
         if not _is_alive(trial):
-            return Trial(study, trial._trial_id)
+            return Trial(study, trial._trial_id)  # in every 5, to which pyproject.toml keeps Optuna
     done = study.get_trials(deepcopy=False, states=COUNTED)
     if len(done) + len(running) + num_failed >= settings.trials:
         return None

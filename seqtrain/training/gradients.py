@@ -47,7 +47,8 @@ def unscale_for_fused(trainer: pl.Trainer) -> None:
     """Divide float16's scale out of the gradients of an optimizer that would do so in its own step.
 
     That would be too late for clipping, and for callbacks that look at gradients. The scaler remembers that
-    they are unscaled, and the step takes them as they are. For all other optimizers the trainer does it.
+    they are unscaled, and the step takes them as they are. For all other optimizers the trainer does it, and
+    for every one where a release has no such private name: Lightning asks for the same.
     """
     (optimizer,) = trainer.optimizers
     scaler = getattr(trainer.precision_plugin, "scaler", None)

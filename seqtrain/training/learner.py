@@ -70,7 +70,7 @@ class SequenceLearner(pl.LightningModule):
         skip_unused_hooks(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning keeps the name of the current hook here, some fifty times per step.
+        # Lightning keeps the name of the current hook here, some fifty times per step. This only saves time.
         if name == "_current_fx_name":
             self.__dict__[name] = value
         else:
@@ -84,10 +84,15 @@ class SequenceLearner(pl.LightningModule):
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         self._batch_idx = batch_idx
         loss, output = self.task.training_step(self.network, batch)
-        if self._trainer is not None:
-            loss = self._mean.weight(loss, output.num_valid, self._trainer, batch_idx)
         # Lightning requires "loss" and differentiates it; callbacks read the output.
-        return {"loss": loss, "output": output}
+        return {"loss": self._weigh(loss, output.num_valid, batch_idx), "output": output}
+
+    def _weigh(self, loss: Tensor, num_valid: int, batch_idx: int) -> Tensor:
+        try:
+            trainer = self.trainer
+        except RuntimeError:  # in a loop of one's own there is none
+            return loss
+        return self._mean.weight(loss, num_valid, trainer, batch_idx)
 
     # These two return a StepOutput, which Lightning's annotation does not allow for.
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> Any:
@@ -160,7 +165,7 @@ class SequenceLearner(pl.LightningModule):
         if "task" in checkpoint:
             self.task.load_state_dict(checkpoint["task"])
         # The position in a one-cycle schedule comes from the checkpoint, its length from this configuration,
-        # which may ask for a longer training.
+        # which may ask for a longer training. Under another private name the phases would keep their length.
         for schedule in checkpoint.get("lr_schedulers", []):
             for key in ("total_steps", "_schedule_phases"):
                 schedule.pop(key, None)

@@ -253,7 +253,7 @@ def _check(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
             f"expected torch.float32 of shape {tuple(shape)} on the CPU, "
             f"got: {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}"
         )
-    if tensor._is_zerotensor():  # it has no memory
+    if not tensor.data_ptr():  # no memory: a zero tensor of autograd's, or no elements
         return torch.zeros(shape)
     return tensor if tensor.is_contiguous() and not tensor.is_neg() else tensor.resolve_neg().contiguous()
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch._higher_order_ops.scan import scan
+from torch._higher_order_ops.scan import scan  # no public name; gone: program.pt2 cannot be exported
 
 from seqtrain.model import BiLSTM, WordEncoder
 from seqtrain.records import BackboneOutput, FinalState, valid_steps

@@ -87,7 +87,7 @@ class Sink(pl.Callback):
         # All of them in one event: an event each takes ten times as long.
         summary = Summary(value=[Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()])
         for writer in self._writers(validation) if values else []:
-            writer._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]
+            _add_summary(writer, summary, step)
 
     def histograms(self, values: Mapping[str, Histogram], step: int, *, validation: bool = False) -> None:
         """Write histograms by tag."""
@@ -137,7 +137,7 @@ class Sink(pl.Callback):
         """Add this run to the table of hyperparameters; the tags of the metrics are those of scalars."""
         for writer in self._writers(validation=False):
             for summary in hparams(dict(values), dict(metrics)):  # type: ignore[no-untyped-call]
-                writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+                _add_summary(writer, summary)
 
     def flush(self) -> None:
         """Put what has been written on the disk."""
@@ -179,3 +179,10 @@ class TensorBoard(TensorBoardLogger):
 
     def save(self) -> None:
         self.experiment.flush()
+
+
+def _add_summary(writer: SummaryWriter, summary: Summary, step: int | None = None) -> None:
+    # After close() there is no file_writer, and only the private method opens another; where a release has
+    # none, writing after close() is an AttributeError.
+    file: Any = writer.file_writer or writer._get_file_writer()  # type: ignore[no-untyped-call]
+    file.add_summary(summary, step)

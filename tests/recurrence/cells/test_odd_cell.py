@@ -117,6 +117,8 @@ def test_backbone_scan_and_copies() -> None:
         torch.testing.assert_close(RecurrentBackbone(copied)(features, LENGTHS)[0], states)
 
 
+# opcheck looks at the gradients of what it made itself
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_the_operator_is_well_formed() -> None:
     layer = BiLSTM(3, 4, cell="odd", dtype=torch.float64)
     x = torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -125,7 +127,7 @@ def test_the_operator_is_well_formed() -> None:
     torch.library.opcheck(_layer, arguments)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated")
 def test_compilers_and_tracers() -> None:
     layer, _ = make(num_layers=2)
     x = torch.randn(5, 2, 3)

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from event_files import read_histograms, read_images, read_scalars, read_texts
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.tensorboard import SummaryWriter
 
 from seqtrain.analysis.histogram import Histogram
 from seqtrain.training import TensorBoard
@@ -87,6 +88,17 @@ def test_writing_after_close_goes_on(sink: Sink, tmp_path: Path) -> None:
         sink.close()
     assert read_scalars(tmp_path / "run")["loss"] == {1: 0.5, 2: 1.0}
     assert read_scalars(tmp_path / "run" / "validation")["h_n"] == {1: 0.5, 2: 1.0}
+
+
+def test_a_summary_writer_needs_no_private_method_before_it_is_closed(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink.scalars({"train/loss": 0.5}, 3)  # opens the file
+    monkeypatch.delattr(SummaryWriter, "_get_file_writer")
+    sink.scalars({"train/loss": 0.25}, 4)
+    sink.hyperparameters({"lr": 0.1}, {"train/loss": 0.25})
+    sink.close()
+    assert read_scalars(tmp_path / "run")["train/loss"] == {3: 0.5, 4: 0.25}
 
 
 def test_without_loggers_nothing_happens() -> None:
