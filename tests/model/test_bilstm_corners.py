@@ -140,10 +140,12 @@ def test_what_plain_torch_copied_may_change_before_the_backward_pass(what: str) 
     )
 
 
-def test_results_may_change_before_the_backward_pass() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_results_may_change_before_the_backward_pass(dtype: torch.dtype) -> None:
     gradients = []
     for layer in twins():
-        x = torch.ones(5, 2, 3, dtype=torch.float64, requires_grad=True)
+        layer.to(dtype)
+        x = torch.ones(5, 2, 3, dtype=dtype, requires_grad=True)
         output, (h_n, c_n) = layer(x)
         h_n.mul_(2)
         c_n.zero_()

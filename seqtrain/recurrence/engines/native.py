@@ -79,7 +79,8 @@ class _Layer(torch.autograd.Function):
         batch = _read_batch(ctx, tensors)
         kept = batch.new_kept()
         output, final = batch.run(_pack, kept)
-        ctx.save_for_backward(*tensors, output, kept)
+        # a copy: whoever gets the output may write to it, as to torch.nn.LSTM's
+        ctx.save_for_backward(*tensors, output.clone(), kept)
         return output, *final
 
     @staticmethod
