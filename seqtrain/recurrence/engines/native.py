@@ -222,7 +222,7 @@ def _pack(batch: _Batch) -> Tensor:
 
 
 _kept_packed: MutableMapping[Tensor, tuple[Any, Tensor, Tensor]] = WeakIdKeyDictionary()
-"""Shapes, packed weights and a copy of the weights, of a layer's last pass without gradients."""
+"""Of a layer's last pass without gradients, by first weight: shapes, packed weights, a copy of the weights."""
 
 
 def _find_packed(batch: _Batch) -> Tensor:
