@@ -23,6 +23,7 @@ from omegaconf import OmegaConf
 from results_page import GOAL, Results, Run, page, result_line
 
 from seqtrain.config import compose_config
+from seqtrain.config.aliases import with_new_names
 from seqtrain.runs.curves import seconds_until
 from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_paths
@@ -125,6 +126,7 @@ def _observes(target: str) -> bool:
 
 def experiment_of(config: dict[str, Any]) -> str | None:
     """The experiment that a configuration, as `config_of` gives it, is that of."""
+    config = with_new_names(config)
     return next((name for name in experiment_names() if agree(experiment_config(name), config)), None)
 
 
