@@ -222,7 +222,7 @@ def _pack(batch: _Batch) -> Tensor:
 
 
 _kept_packed: MutableMapping[Tensor, tuple[Any, Tensor, Tensor]] = WeakIdKeyDictionary()
-"""Of a layer's last pass without gradients, by first weight: shapes, packed weights, a copy of the weights."""
+"""Of a layer's last pass without gradients, by first weight: shapes, packed weights, copy of the weights."""
 
 
 def _find_packed(batch: _Batch) -> Tensor:
