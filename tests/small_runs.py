@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from seqtrain.config import compose_config
+
+if TYPE_CHECKING:
+    from seqtrain.training.learner import SequenceLearner
 
 
 def compose_small(run_dir: Path, treebank: Path, *overrides: str, task: str = "digits") -> DictConfig:
@@ -49,3 +53,14 @@ def metrics_of(pattern: str = "runs/sweeps/*/*") -> dict[str, dict[str, float]]:
         path.parent.name: without_times(json.loads(path.read_text()))
         for path in sorted(Path.cwd().glob(f"{pattern}/metrics.json"))
     }
+
+
+def load_learner(cfg: DictConfig, checkpoint: Path) -> SequenceLearner:
+    """A learner with the weights of a checkpoint, sized by the DataSpec stored there."""
+    from seqtrain.training.build import build_learner
+    from seqtrain.training.checkpoint import load_weights, read_weights
+
+    weights = read_weights(checkpoint)
+    learner = build_learner(cfg, weights.spec)
+    load_weights(learner, weights)
+    return learner

@@ -50,9 +50,8 @@ def _check_data(arguments: list[str]) -> None:
     from seqtrain.data.check.page import draw_page
     from seqtrain.data.check.summary import summarize
     from seqtrain.data.check.text import render_summary
-    from seqtrain.training.construct import construct
     from seqtrain.training.memory import measure_memory
-    from seqtrain.training.network import build_network
+    from seqtrain.training.network import build_network, construct
 
     source = construct(cfg.data)
     corpus = source.load()

@@ -46,8 +46,9 @@ def _evaluate(arguments: Sequence[str]) -> None:
     from seqtrain.runs.table import metrics_table
     from seqtrain.training.build import build_data, build_learner
     from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
-    from seqtrain.training.measure import measure
     from seqtrain.training.network import for_any_device
+    from seqtrain.training.train import measure
+    from seqtrain.training.trainer import build_evaluator
 
     quiet_lightning()
     cfg, weights = run.config, read_weights(run.checkpoint)
@@ -57,7 +58,7 @@ def _evaluate(arguments: Sequence[str]) -> None:
     data.setup()
     learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
     load_weights(learner, weights)
-    metrics = measure(cfg, learner, data)
+    metrics = measure(build_evaluator(cfg.trainer), learner, data)
     print(
         json.dumps(for_json(metrics)) if given.get("format") == "json" else printable(metrics_table(metrics))
     )

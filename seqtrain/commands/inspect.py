@@ -64,8 +64,7 @@ def _inspect(arguments: Sequence[str]) -> None:
     _check_output(output)
 
     from seqtrain.analysis.report import build_report, describe_run, first_member
-    from seqtrain.training.construct import construct
-    from seqtrain.training.network import load_network
+    from seqtrain.training.network import construct, load_network
 
     network, spec = load_network(run.config, run.checkpoint)
     examples = _examine(first_member(network), spec, run.config, given, num_examples)
@@ -106,7 +105,7 @@ def _examine(
     """The sequences that were given, then those of the validation data."""
     from seqtrain.analysis.examine import examine
     from seqtrain.analysis.sample import load_dev, spread_evenly
-    from seqtrain.training.construct import construct
+    from seqtrain.training.network import construct
 
     own = _read_own(spec, given)
     dev = load_dev(construct(cfg.data), spec) if num_examples else None

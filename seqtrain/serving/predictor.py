@@ -21,8 +21,7 @@ from seqtrain.serving.base import BasePredictor
 from seqtrain.spec import Classes, DataSpec
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
-from seqtrain.training.construct import construct
-from seqtrain.training.network import load_network
+from seqtrain.training.network import construct, load_network
 
 
 def load(

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError
+from seqtrain.config.targets import find_class
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.backbone import BackboneError
 from seqtrain.model.heads.bio import illegal_bio
 from seqtrain.spec import DataSpec, StepClasses
 from seqtrain.training.checkpoint import check_finite, load_network_weights, read_weights
-from seqtrain.training.construct import construct
+
+
+def construct(node: DictConfig, **arguments: Any) -> Any:
+    """An instance of the class that `node._target_` names, nested nodes constructed first.
+
+    Args:
+        node: resolved and checked; its other keys are the constructor's arguments.
+        arguments: further arguments; they win over the keys of the node.
+    """
+    return _construct(OmegaConf.to_container(node), arguments)
+
+
+def _construct(value: Any, arguments: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_construct(item, {}) for item in value]
+    if not isinstance(value, dict):
+        return value
+    keys = {key: _construct(item, {}) for key, item in value.items() if key != "_target_"}
+    return find_class(value["_target_"])(**(keys | arguments)) if "_target_" in value else keys
 
 
 def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> Network | Ensemble:
@@ -75,7 +95,7 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
         warnings.filterwarnings("ignore", message="dropout")
         backbone = construct(cfg.model, input_size=encoder.output_size)
     if "initialization" in cfg:  # not where the weights come from a checkpoint
-        _initialize(cfg, backbone)
+        _initialize(cfg.initialization, backbone)
     targets = spec.targets
     try:
         if not hasattr(backbone, "output_size"):
@@ -89,9 +109,9 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
     return network
 
 
-def _initialize(cfg: DictConfig, backbone: torch.nn.Module) -> None:
+def _initialize(node: DictConfig, backbone: torch.nn.Module) -> None:
     try:
-        construct(cfg.initialization).apply(backbone)
+        construct(node).apply(backbone)
     except ValueError as error:
         raise ConfigError([f"initialization.{error}"]) from None
 

@@ -6,11 +6,13 @@ import logging
 import os
 import platform
 import shlex
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqtrain import __version__
@@ -23,6 +25,7 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.table import metrics_table
 from seqtrain.spec import StepClasses
 from seqtrain.tasks.span_f1 import SpanF1
+from seqtrain.training.callbacks.best_checkpoint import BestCheckpoint
 from seqtrain.training.learner import SequenceLearner
 
 log = logging.getLogger("seqtrain")
@@ -57,6 +60,32 @@ def environment(trainer: pl.Trainer) -> dict[str, str]:
         "torch": torch.__version__,
         "seqtrain": __version__,
     }
+
+
+def describe_end(trainer: pl.Trainer) -> str:
+    """Why the training ended, and which weights were kept."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return f"{_reason(trainer, callbacks)}; {_describe_best(callbacks)}"
+
+
+def _reason(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> str:
+    num_epochs = trainer.current_epoch
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping) and callback.stopped_epoch > 0:
+            waited = callback.wait_count * (trainer.check_val_every_n_epoch or 1)
+            since = f"no better {callback.monitor} since epoch {num_epochs - waited}"
+            return f"stopped early after epoch {num_epochs}: {since}"
+    if num_epochs != trainer.max_epochs:
+        return f"ended in epoch {num_epochs + 1} after {trainer.global_step:,} steps, as trainer.* asks for"
+    return f"trained to the end, {num_epochs} epoch{'s' * (num_epochs != 1)}"
+
+
+def _describe_best(callbacks: Iterable[pl.Callback]) -> str:
+    for callback in callbacks:
+        if isinstance(callback, BestCheckpoint) and callback.score is not None:
+            score = f"{callback.monitor} {callback.score:.4f}"
+            return f"the best weights are those of epoch {callback.epoch}, {score}"
+    return "the last weights are kept"
 
 
 def log_end(metrics: dict[str, float], trainer: pl.Trainer, folder: RunFolder, per_class: bool) -> None:

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
@@ -16,11 +15,11 @@ from omegaconf import DictConfig
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import RunError
 from seqtrain.runs.files import as_typed
-from seqtrain.runs.folder import RunFolder, plain
+from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.spec import Classes
 from seqtrain.training import summary
-from seqtrain.training.build import build_data, build_learner, build_trainer, set_length
+from seqtrain.training.build import Training, build_training
 from seqtrain.training.callbacks import EvaluationThroughput, StopOnNonfinite, Throughput
 from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
@@ -32,12 +31,9 @@ from seqtrain.training.checkpoint import (
 )
 from seqtrain.training.interrupts import keep_interrupts
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.limits import check_limits
-from seqtrain.training.loggers import keep_rows
-from seqtrain.training.measure import measure
-from seqtrain.training.outcome import describe_end
 from seqtrain.training.telemetry.run_page import RunPage
 from seqtrain.training.telemetry.sink import sink_of
+from seqtrain.training.trainer import keep_rows
 
 log = logging.getLogger("seqtrain")
 
@@ -67,52 +63,29 @@ def train(
         OSError: the folder cannot be written, for instance because the disk is full.
         KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
-    pl.seed_everything(cfg.seed, verbose=False)
-    data = _prepare_data(cfg, folder)
-    learner = build_learner(cfg, data.spec, data.corpus.vectors)
-    checkpoint = _checkpoint(cfg, folder)
-    if checkpoint is not None:
-        # The trainer would do it, but only after something is written.
-        load_weights(learner, read_weights(checkpoint))
     quiet_lightning()
-    trainer = build_trainer(cfg, callbacks)
-    if cfg.trainer.max_epochs == "auto":
-        set_length(trainer, data)
-    check_limits(trainer, data, cfg.schedule)
+    training = build_training(cfg, folder, callbacks)
     with folder.held(cfg), logged(folder):
         with _failures(folder), keep_interrupts():
-            _start(cfg, trainer, learner, data, folder)
-            _fit(trainer, learner, data, checkpoint)
+            if folder.leads:
+                folder.write_config(cfg)
+            _log_start(training)
+            _fit(training)
             if not folder.leads:
                 return {}
-            metrics = _finish(cfg, trainer, learner, data, folder)
+            metrics = _finish(training)
         # After the run is done: a closed pipe must not make it a failure.
-        summary.log_end(metrics, trainer, folder, per_class=sys.stdout.isatty() and not brief)
+        summary.log_end(metrics, training.trainer, folder, per_class=sys.stdout.isatty() and not brief)
         return metrics
 
 
-def _prepare_data(cfg: DictConfig, folder: RunFolder) -> SequenceDataModule:
-    data = build_data(cfg)
-    if folder.last_checkpoint.exists():
-        data.recall(read_weights(folder.last_checkpoint).spec)
-    data.prepare_data()
-    data.setup("fit")
-    return data
-
-
-def _start(
-    cfg: DictConfig,
-    trainer: pl.Trainer,
-    learner: SequenceLearner,
-    data: SequenceDataModule,
-    folder: RunFolder,
-) -> None:
-    """Write what describes the run, which from now on counts as begun."""
+def _log_start(training: Training) -> None:
+    """Write what describes the run, which has begun with its configuration."""
+    trainer, data, folder = training.trainer, training.data, training.folder
     if folder.leads:
-        folder.write_config(cfg)
         folder.write_environment(summary.environment(trainer))
     keep_rows(trainer)
-    summary.log_start(trainer, data, learner, folder)
+    summary.log_start(trainer, data, training.learner, folder)
     for page in _callbacks(trainer, RunPage) if folder.leads else ():
         page.write_start(trainer, folder.config_file, data.corpus.describe(), folder.environment_file)
 
@@ -134,34 +107,28 @@ def _failures(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _fit(
-    trainer: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule, checkpoint: Path | None
-) -> None:
+def _fit(training: Training) -> None:
+    checkpoint = training.checkpoint
     if checkpoint is not None and not can_resume_from(checkpoint):
         log.info("checkpoint  %s has only weights: a new training starts from them", as_typed(checkpoint))
         checkpoint = None
-    trainer.fit(learner, data, ckpt_path=checkpoint, weights_only=True)
+    training.trainer.fit(training.learner, training.data, ckpt_path=checkpoint, weights_only=True)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         # The rest is done by one process, and metrics must not wait for the others.
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 
-def _finish(
-    cfg: DictConfig,
-    trainer: pl.Trainer,
-    learner: SequenceLearner,
-    data: SequenceDataModule,
-    folder: RunFolder,
-) -> dict[str, float]:
+def _finish(training: Training) -> dict[str, float]:
     """Evaluate the best weights, and write what makes a run finished."""
-    log.info("%s", describe_end(trainer))
+    trainer, learner, folder = training.trainer, training.learner, training.folder
+    log.info("%s", summary.describe_end(trainer))
     costs = _costs(trainer, learner)
     _load_best(learner, folder)
-    throughput = EvaluationThroughput()
-    metrics = measure(cfg, learner, data, throughput) | costs
-    if throughput.per_second is not None:
-        metrics[f"test_{learner.task.name_unit(learner.spec)}_per_second"] = round(throughput.per_second)
+    metrics = measure(training.evaluator, learner, training.data) | costs
+    for throughput in _callbacks(training.evaluator, EvaluationThroughput):
+        if throughput.per_second is not None:
+            metrics[f"test_{learner.task.name_unit(learner.spec)}_per_second"] = round(throughput.per_second)
     for guard in _callbacks(trainer, StopOnNonfinite):
         guard.check_metrics(metrics, "in the final evaluation")
     sink = sink_of(trainer)
@@ -169,13 +136,29 @@ def _finish(
     test_metrics = {k: v for k, v in metrics.items() if k.startswith("test/") and "/f1/" not in k}
     sink.scalars(test_metrics, trainer.global_step)
     for page in _callbacks(trainer, RunPage):
-        page.write_end(trainer, plain(cfg), metrics)
+        page.write_end(trainer, training.config, metrics)
     sink.close()
     test = learner.metrics("test")
     confusions = None if test.is_empty else test.confusions()  # empty as with limit_test_batches=0
     if confusions is not None and isinstance(learner.spec.targets, Classes):
         folder.write_confusions(learner.spec.targets.names, confusions)
     folder.write_metrics(metrics)
+    return metrics
+
+
+def measure(evaluator: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:
+    """The metrics of a learner on dev (as `val/...`) and test.
+
+    Args:
+        evaluator: see `build_evaluator`.
+        learner: with the weights to evaluate.
+        data: after its `setup`.
+    """
+    metrics: dict[str, float] = {}
+    for evaluate in (evaluator.validate, evaluator.test):
+        with keep_interrupts():
+            evaluate(learner, data, verbose=False)
+        metrics |= {name: float(value) for name, value in evaluator.callback_metrics.items()}
     return metrics
 
 
@@ -192,12 +175,6 @@ def _load_best(learner: SequenceLearner, folder: RunFolder) -> None:
         checkpoint: dict[str, Any] = {"state_dict": learner.state_dict()}
         learner.on_save_checkpoint(checkpoint)
         write_checkpoint(weights_of(checkpoint), best)
-
-
-def _checkpoint(cfg: DictConfig, folder: RunFolder) -> Path | None:
-    if folder.last_checkpoint.exists():
-        return folder.last_checkpoint
-    return None if cfg.checkpoint is None else Path(cfg.checkpoint)
 
 
 def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:

@@ -13,8 +13,7 @@ from seqtrain.analysis.sample import load_dev
 from seqtrain.model import Network
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec
-from seqtrain.training.construct import construct
-from seqtrain.training.network import load_network
+from seqtrain.training.network import construct, load_network
 
 Loaded = tuple[DictConfig, Network, DataSpec]
 

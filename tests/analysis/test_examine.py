@@ -13,7 +13,7 @@ from seqtrain.errors import InputError
 from seqtrain.model import Network, RecurrentBackbone
 from seqtrain.recurrence.trace import trace
 from seqtrain.serving.predictor import Predictor
-from seqtrain.training.construct import construct
+from seqtrain.training.network import construct
 
 
 def dev_of(loaded: Any) -> Dataset:

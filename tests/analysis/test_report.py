@@ -18,7 +18,7 @@ from seqtrain.analysis.places import name_place
 from seqtrain.analysis.report import Report, _name_run
 from seqtrain.analysis.sample import load_dev
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
-from seqtrain.training.construct import construct
+from seqtrain.training.network import construct
 
 
 def example(by_distance: list[list[float]]) -> ExaminedExample:

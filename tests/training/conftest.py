@@ -15,9 +15,9 @@ from small_runs import compose_small
 @pytest.fixture
 def disturbed(monkeypatch) -> Callable[[DictConfig, int, Callable[[], object]], None]:
     """Trains, and does something at the beginning of a step."""
-    import seqtrain.training.train
+    import seqtrain.training.build
 
-    build_trainer = seqtrain.training.train.build_trainer
+    build_trainer = seqtrain.training.build.build_trainer
 
     def run_disturbed(cfg: DictConfig, number: int, action: Callable[[], object]) -> None:
         def build(*arguments: Any) -> pl.Trainer:
@@ -26,7 +26,7 @@ def disturbed(monkeypatch) -> Callable[[DictConfig, int, Callable[[], object]], 
             return trainer
 
         with monkeypatch.context() as patch:
-            patch.setattr(seqtrain.training.train, "build_trainer", build)
+            patch.setattr(seqtrain.training.build, "build_trainer", build)
             run(cfg)
 
     return run_disturbed

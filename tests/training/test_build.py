@@ -6,13 +6,15 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
+from small_runs import load_learner
 
 from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training import TrainingCurves
-from seqtrain.training.build import build_data, build_learner, build_trainer, load_learner, set_length
+from seqtrain.training.build import build_data, build_learner
+from seqtrain.training.trainer import build_trainer, set_length
 
 SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 

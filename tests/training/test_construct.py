@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from omegaconf import OmegaConf
 
-from seqtrain.training.construct import construct
+from seqtrain.training.network import construct
 
 
 def test_nested_nodes_are_constructed_first() -> None:

@@ -14,7 +14,8 @@ from seqtrain.runs.logs import quiet_lightning
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.build import build_data, build_learner
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.measure import measure
+from seqtrain.training.train import measure
+from seqtrain.training.trainer import build_evaluator
 
 SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 MODELS = ["rnn", "lstm", "gru", "bilstm"]
@@ -75,7 +76,7 @@ def test_metrics_do_not_depend_on_the_size_of_batches(make, task: str) -> None:
     results = []
     for size in (1, 7, 500):
         cfg, learner, data = make(task, f"data.eval_batch_size={size}")
-        results.append(measure(cfg, learner, data))
+        results.append(measure(build_evaluator(cfg.trainer), learner, data))
     assert {"val/loss", "val/accuracy", "val/macro_f1", "test/loss", "test/accuracy"} <= results[0].keys()
     assert ("test/accuracy_unseen" in results[0]) == (task == "pos")
     assert results[0] == pytest.approx(results[2], rel=1e-5)
@@ -85,7 +86,7 @@ def test_metrics_do_not_depend_on_the_size_of_batches(make, task: str) -> None:
 @pytest.mark.parametrize("task", ["digits", "pos"])
 def test_metrics_are_those_of_a_plain_loop(make, task: str) -> None:
     cfg, learner, data = make(task)
-    metrics = measure(cfg, learner, data)
+    metrics = measure(build_evaluator(cfg.trainer), learner, data)
     learner.eval()
     test = data.corpus.splits["test"]
     loss, right, count = 0.0, 0, 0
@@ -108,7 +109,9 @@ def test_smoothing_is_in_the_training_loss_only(make) -> None:
     assert smoothed.training_step(batch, 0)["loss"].item() != pytest.approx(
         plain.training_step(batch, 0)["loss"].item(), rel=1e-4
     )
-    assert measure(cfg, smoothed, data) == measure(plain_cfg, plain, data)
+    assert measure(build_evaluator(cfg.trainer), smoothed, data) == measure(
+        build_evaluator(plain_cfg.trainer), plain, data
+    )
 
 
 def test_nothing_to_learn_from(make) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pytorch_lightning.callbacks import EarlyStopping
 
 from seqtrain.training.callbacks import BestCheckpoint
-from seqtrain.training.outcome import describe_end
+from seqtrain.training.summary import describe_end
 
 
 def trainer(*callbacks: Any, epochs: int, max_epochs: int | None = 60) -> Any:

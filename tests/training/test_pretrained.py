@@ -100,8 +100,9 @@ def test_an_interrupted_run_goes_on_without_the_file(compose, vectors: Path, tmp
 
 def test_vectors_reach_words_that_train_lacks(compose, vectors: Path) -> None:
     """Without letters all words that train lacks are one, but for their vectors."""
+    from small_runs import load_learner
+
     from seqtrain.data import encode_sentences
-    from seqtrain.training.build import load_learner
 
     cfg = compose(f"data.vectors={vectors}", "encoder.character_hidden_size=0", task="pos")
     train(cfg, RunFolder(cfg.run_dir))

@@ -11,13 +11,14 @@ import pytest
 import torch
 from disturbed_runs import run
 from omegaconf import OmegaConf
-from small_runs import without_times
+from small_runs import load_learner, without_times
 
 from seqtrain import __version__
 from seqtrain.config import check_config, compose_config
 from seqtrain.runs.folder import RunFolder
-from seqtrain.training.build import build_data, load_learner
-from seqtrain.training.measure import measure
+from seqtrain.training.build import build_data
+from seqtrain.training.train import measure
+from seqtrain.training.trainer import build_evaluator
 
 MODELS = ["rnn", "lstm", "gru", "bilstm"]
 
@@ -56,7 +57,9 @@ def test_several_members_train_and_are_loaded_as_one(compose, task: str) -> None
     cfg = compose("model=bilstm", "members=2", "callbacks=average", task=task)
     metrics = run(cfg)
     learner = load_learner(cfg, Path(cfg.run_dir) / "checkpoints" / "best.ckpt")
-    assert splits_only(measure(cfg, learner, build_data(cfg))) == splits_only(metrics)
+    assert splits_only(measure(build_evaluator(cfg.trainer), learner, build_data(cfg))) == splits_only(
+        metrics
+    )
     assert metrics["parameters"] == 2 * learner.network.members[0].num_parameters
     assert "model       2 x BiLSTM(" in (Path(cfg.run_dir) / "train.log").read_text()
 
@@ -204,7 +207,7 @@ def test_without_a_best_checkpoint_the_last_weights_are_tested(compose, tmp_path
     run(whole)
     last = load_learner(whole, RunFolder(whole.run_dir).last_checkpoint)
     data = build_data(whole)
-    assert splits_only(metrics) == measure(whole, last, data)
+    assert splits_only(metrics) == measure(build_evaluator(whole.trainer), last, data)
 
 
 def test_a_checkpoint_of_another_run_is_gone_on_with(compose, tmp_path: Path) -> None:

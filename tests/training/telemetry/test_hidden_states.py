@@ -6,12 +6,13 @@ import pytest
 import torch
 from disturbed_runs import events, run
 from omegaconf import DictConfig
+from small_runs import load_learner
 from torch import Tensor
 
 from seqtrain.analysis.final_states import StateStatistics
 from seqtrain.analysis.histogram import HISTOGRAM_EDGES
 from seqtrain.runs.folder import RunFolder
-from seqtrain.training.build import build_data, load_learner
+from seqtrain.training.build import build_data
 
 TAGS = ("mean", "std", "min", "max", "norm", "saturation")
 

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from seqtrain.config import ConfigError
-from seqtrain.training import limits
-from seqtrain.training.limits import check_devices, check_limits
+from seqtrain.training import trainer as module
+from seqtrain.training.trainer import check_devices, check_limits
 
 
 def trainer(**settings: object) -> SimpleNamespace:
@@ -105,7 +105,7 @@ def test_a_training_whose_end_is_unknown_has_any_schedule() -> None:
 
 @pytest.mark.parametrize(("device", "is_refused"), [("cpu", True), ("cuda", False)])
 def test_a_core_for_each_process(monkeypatch: pytest.MonkeyPatch, device: str, is_refused: bool) -> None:
-    monkeypatch.setattr(limits.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
     strategy = SimpleNamespace(root_device=SimpleNamespace(type=device))
     three = SimpleNamespace(strategy=strategy, num_devices=3)
     if not is_refused:

@@ -8,7 +8,7 @@ from disturbed_runs import STEPS, raise_signal, run
 from pytorch_lightning.loggers import CSVLogger
 
 from seqtrain.config import ConfigError, compose_config
-from seqtrain.training.loggers import build_loggers, keep_rows
+from seqtrain.training.trainer import build_loggers, keep_rows
 
 
 def log_one(folder: Path, value: float, keep: bool) -> str:
@@ -29,13 +29,13 @@ def test_a_resumed_run_keeps_the_rows_before_it(tmp_path: Path) -> None:
 
 def test_two_loggers_at_once(tmp_path: Path) -> None:
     cfg = compose_config(["logger=[tensorboard,csv]", f"run_dir={tmp_path}"])
-    assert [type(each).__name__ for each in build_loggers(cfg)] == ["TensorBoard", "CSVLogger"]
+    assert [type(each).__name__ for each in build_loggers(cfg.logger)] == ["TensorBoard", "CSVLogger"]
 
 
 def test_a_logger_whose_package_is_not_installed() -> None:
     cfg = compose_config(["logger={mine: {_target_: pytorch_lightning.loggers.CometLogger}}"])
     with pytest.raises(ConfigError) as caught:
-        build_loggers(cfg)
+        build_loggers(cfg.logger)
     assert caught.value.problems[0].startswith(
         "logger.mine: CometLogger needs a package that is not installed: "
     )

@@ -1,0 +1,253 @@
+"""The trainer with its callbacks and loggers, and what it can be asked before anything is written."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import CSVLogger, Logger
+
+from seqtrain.config import ConfigError
+from seqtrain.config.problems import first_line
+from seqtrain.config.schemas.torch import ONE_CYCLE
+from seqtrain.data.datamodule import SequenceDataModule
+from seqtrain.training.callbacks import Throughput
+from seqtrain.training.checkpoint_io import LocalCheckpointIO
+from seqtrain.training.gradients import accumulation_schedulers
+from seqtrain.training.network import construct
+from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
+from seqtrain.training.telemetry.training_curves import TrainingCurves
+
+
+def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
+    """The trainer with its callbacks and loggers; nothing is written before it runs.
+
+    With `max_epochs=auto` it has no length yet, see `set_length`.
+
+    Raises:
+        ConfigError: this machine has no such device, or the trainer refuses its settings.
+    """
+    loggers = build_loggers(cfg.get("logger"))
+    callbacks = [*_build_callbacks(cfg.get("callbacks")), *further_callbacks, Throughput()]
+    if loggers:
+        callbacks.append(TrainingCurves(cfg.task.monitor))
+    trainer = _construct_trainer(cfg.trainer, callbacks, loggers)
+    check_devices(trainer)
+    _check_device(cfg, trainer)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        skip_unused_hooks(callback)
+    return trainer
+
+
+def _build_callbacks(nodes: DictConfig | None) -> list[pl.Callback]:
+    return [construct(node) for node in (nodes or {}).values() if node is not None]
+
+
+def _construct_trainer(
+    node: DictConfig, callbacks: Sequence[pl.Callback], loggers: Sequence[Logger]
+) -> pl.Trainer:
+    try:
+        trainer: pl.Trainer = construct(
+            node,
+            **({} if node.get("profiler") else {"profiler": NoProfiler()}),
+            max_epochs=-1 if node.max_epochs == "auto" else node.max_epochs,
+            precision=choose_precision(node),
+            callbacks=[*callbacks],
+            logger=[*loggers] or False,
+            plugins=[*(node.get("plugins") or []), LocalCheckpointIO()],
+            # The package has its own summary, progress bar and checkpoints.
+            enable_model_summary=False,
+            enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
+            enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise ConfigError([f"trainer: {first_line(error)}"]) from None
+    return trainer
+
+
+def _check_device(cfg: DictConfig, trainer: pl.Trainer) -> None:
+    """Refuse what the device of the training cannot do."""
+    device = trainer.strategy.root_device.type
+    if cfg.model.get("backend") == "triton" and device != "cuda":
+        raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
+
+
+def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
+    """Give a trainer that was built with `max_epochs=auto` the number of epochs that suits the data.
+
+    Args:
+        trainer: as built.
+        data: after its `setup`.
+
+    Raises:
+        ConfigError: the data source does not define a number of epochs.
+    """
+    batches_per_step = trainer.world_size * trainer.accumulate_grad_batches
+    epochs = data.suitable_epochs(batches_per_step, trainer.limit_train_batches)
+    if epochs is None:
+        raise ConfigError(["trainer.max_epochs: auto needs data with epochs; give a number of epochs"])
+    trainer.fit_loop.max_epochs = epochs
+
+
+def build_evaluator(node: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
+    """A trainer for evaluation only: on one device, in the precision of the training, without output.
+
+    Args:
+        node: the configuration's `trainer`, as it was for the training.
+        callbacks: of the evaluation.
+    """
+    return pl.Trainer(
+        # A run trained on a GPU can be evaluated where there is none.
+        accelerator=node.accelerator if torch.cuda.is_available() else "cpu",
+        devices=1,
+        precision=choose_precision(node),  # type: ignore[arg-type]
+        limit_val_batches=node.limit_val_batches,
+        limit_test_batches=node.limit_test_batches,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def choose_precision(trainer: DictConfig) -> str | int | None:
+    """The precision that `cfg.trainer` asks for; for `auto` that which suits the device."""
+    if trainer.precision != "auto":
+        given: str | int | None = trainer.precision
+        return given
+    on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+
+
+def build_loggers(node: Mapping[str, Any] | None) -> list[Logger]:
+    """The loggers under `logger`: a single node, or a mapping of names to nodes; none where it is empty.
+
+    Raises:
+        ConfigError: the package that a logger needs is not installed.
+    """
+    if not node:
+        return []
+    nodes: dict[str, Any] = (
+        {"logger": node} if "_target_" in node else {f"logger.{key}": each for key, each in node.items()}
+    )
+    return [_build_logger(each, path) for path, each in nodes.items() if each is not None]
+
+
+def _build_logger(node: DictConfig, path: str) -> Logger:
+    name = str(node["_target_"]).rpartition(".")[2]
+    try:
+        logger: Logger = construct(node)
+    except ImportError as error:
+        raise ConfigError(
+            [f"{path}: {name} needs a package that is not installed: {first_line(error)}"]
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise ConfigError([f"{path}: {name} cannot be built: {first_line(error)}"]) from None
+    return logger
+
+
+def keep_rows(trainer: pl.Trainer) -> None:
+    """Let a CSV logger continue the table of an interrupted run instead of starting a new one."""
+    for logger in trainer.loggers:
+        if not isinstance(logger, CSVLogger):
+            continue
+        table = Path(logger.log_dir) / "metrics.csv"
+        if table.exists():
+            with table.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            logger.experiment.metrics.extend(rows)
+            logger.save()
+
+
+def check_limits(trainer: pl.Trainer, data: SequenceDataModule, schedule: Mapping[Any, Any]) -> None:
+    """Refuse what Lightning or torch would notice only after the run folder has been written.
+
+    Args:
+        trainer: as built.
+        data: after its `setup`.
+        schedule: its node of the configuration.
+
+    Raises:
+        ConfigError: a share of the batches is less than one batch, validation would never be reached, or the
+            learning-rate schedule ends before the training.
+    """
+    problems = [*_find_problems(trainer, data), *_find_short_schedule(trainer, data, schedule)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_devices(trainer: pl.Trainer) -> None:
+    """Refuse more processes on the CPU than it has cores.
+
+    Raises:
+        ConfigError: see above.
+    """
+    cores = os.cpu_count() or 1
+    if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > cores:
+        raise ConfigError(
+            [
+                f"trainer.devices: got {trainer.num_devices}, but this machine has {cores} CPU cores, "
+                "one for each process"
+            ]
+        )
+
+
+def _find_problems(trainer: pl.Trainer, data: SequenceDataModule) -> Iterator[str]:
+    loaders = (
+        ("train", data.train_dataloader()),
+        ("val", data.val_dataloader()),
+        ("test", data.test_dataloader()),
+    )
+    counts = {name: -(-len(loader) // trainer.world_size) for name, loader in loaders}
+    overfit: Any = trainer.overfit_batches  # type: ignore[attr-defined]
+    for name, count in counts.items():
+        limit = getattr(trainer, f"limit_{name}_batches")
+        key = "overfit_batches" if overfit > 0 and name != "test" else f"limit_{name}_batches"
+        if isinstance(limit, float) and limit > 0 and int(count * limit) < 1:
+            yield f"trainer.{key}: {limit:g} of {count} batches is less than one; give a number of batches"
+    yield from _find_late_validation(trainer, counts["train"])
+
+
+def _find_short_schedule(
+    trainer: pl.Trainer, data: SequenceDataModule, schedule: Mapping[Any, Any]
+) -> Iterator[str]:
+    """torch raises an error at the step after the last one of a one-cycle schedule."""
+    length, epochs = schedule.get("total_steps"), trainer.max_epochs or -1
+    if schedule.get("_target_") != ONE_CYCLE or length is None or accumulation_schedulers(trainer):
+        return
+    num_batches = _limited(trainer, -(-len(data.train_dataloader()) // trainer.world_size))
+    lengths = [
+        *([epochs * math.ceil(num_batches / trainer.accumulate_grad_batches)] if epochs > 0 else []),
+        *([trainer.max_steps] if trainer.max_steps > 0 else []),
+    ]
+    if lengths and min(lengths) > length:
+        yield (
+            f"schedule.total_steps: got {length}, but the training has {min(lengths)} optimizer steps; at "
+            f"least {min(lengths)}, or null for the length of the training"
+        )
+
+
+def _limited(trainer: pl.Trainer, num_batches: int) -> int:
+    """The batches of an epoch of training."""
+    limit = trainer.limit_train_batches
+    return min(num_batches, limit) if isinstance(limit, int) else int(num_batches * limit)
+
+
+def _find_late_validation(trainer: pl.Trainer, num_batches: int) -> Iterator[str]:
+    every, num_batches = trainer.val_check_interval, _limited(trainer, num_batches)
+    in_epoch = trainer.check_val_every_n_epoch is not None
+    if in_epoch and isinstance(every, int) and every > num_batches > 0:
+        yield (
+            f"trainer.val_check_interval: got {every}, but an epoch has {num_batches} batches; at most "
+            f"{num_batches}, or trainer.check_val_every_n_epoch=null to count across epochs"
+        )
