@@ -13,7 +13,7 @@ from small_runs import small_overrides
 
 from seqtrain.commands import evaluate, predict
 from seqtrain.commands.train import main
-from seqtrain.config import ConfigError
+from seqtrain.config import ConfigError, compose_config
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.train import train
 
@@ -48,7 +48,7 @@ def test_the_run_folder_is_enough(compose, vectors: Path, capsys) -> None:
     metrics = train(cfg, folder)
     assert "4 word vectors of 3 numbers, for 9.1% of train's known words" in folder.log_file.read_text()
     checkpoint = saved(folder.path, "best")
-    words = checkpoint["spec"]["words"]
+    words = checkpoint["spec"]["inputs"]["words"]
     assert tuple(words["entries"][-3:]) == ("wug", "blicket", "never")
     state = checkpoint["state_dict"]
     table = state["network.encoder.word_vectors"]
@@ -98,13 +98,15 @@ def test_an_interrupted_run_goes_on_without_the_file(compose, vectors: Path, tmp
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_vectors_reach_words_that_train_lacks(compose, vectors: Path) -> None:
+def test_vectors_reach_words_that_train_lacks(treebank: Path, vectors: Path, tmp_path: Path) -> None:
     """Without letters all words that train lacks are one, but for their vectors."""
     from small_runs import load_learner
 
     from seqtrain.data import encode_sentences
 
-    cfg = compose(f"data.vectors={vectors}", "encoder.character_hidden_size=0", task="pos")
+    small = [each for each in small_overrides("pos", treebank) if "character" not in each]
+    words_only = ["encoder.character_hidden_size=0", f"data.vectors={vectors}", f"run_dir={tmp_path / 'run'}"]
+    cfg = compose_config([*small, *words_only])
     train(cfg, RunFolder(cfg.run_dir))
     learner = load_learner(cfg, RunFolder(cfg.run_dir).best_checkpoint).eval()
     batch = encode_sentences(learner.spec, [["Wug", "zyx", "Dog"]]).batch([0])
