@@ -86,7 +86,7 @@ def test_plain_values_copy_no_vocabulary() -> None:
 
 
 @dataclass(frozen=True)
-class Amounts(Targets):
+class Volumes(Targets):
     """Targets of one's own."""
 
     unit: str
@@ -100,7 +100,7 @@ class Amounts(Targets):
 
 
 def test_a_kind_of_ones_own_survives_a_checkpoint_where_it_has_been_imported() -> None:
-    spec = DataSpec(SCALED, Amounts("litres"))
+    spec = DataSpec(SCALED, Volumes("litres"))
     plain = through_a_file(spec.to_dict())
     assert DataSpec.from_dict(plain) == spec
     plain["targets"]["kind"] = "Lengths"

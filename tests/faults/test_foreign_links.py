@@ -156,15 +156,17 @@ def test_a_report_survives_what_lies_in_a_foreign_folder(foreign: Path, tmp_path
 
 
 def test_curves_survive_what_lies_in_a_foreign_folder(foreign: Path, tmp_path: Path, capsys) -> None:
-    os.mkfifo(foreign / "events.out.pipe")
+    os.mkfifo(foreign / "events.out.tfevents.pipe")
     table = foreign / "metrics.csv"
-    table.write_text("step,val/accuracy\none,0.5\n")
+    os.mkfifo(table)
     arguments = [str(foreign), "metric=val/accuracy", f"curves={tmp_path / 'a.png'}"]
+    assert report.main(arguments) == 0
+    for events in foreign.rglob("events.out.tfevents.*"):  # they are read in place of metrics.csv
+        events.unlink()
+    table.unlink()
+    table.write_text("step,val/accuracy\none,0.5\n")
     assert report.main(arguments) == 2
     assert f"{foreign}: its logged metrics cannot be read: could not convert" in capsys.readouterr().err
-    table.unlink()
-    os.mkfifo(table)
-    assert report.main(arguments) == 0
 
 
 def test_a_spec_as_written_is_read() -> None:
