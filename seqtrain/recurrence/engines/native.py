@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -157,7 +157,7 @@ class _Batch:
         size = load_kernel().seqtrain_kept_size(self.cell, hidden_size)
         return self.x.new_empty(num_directions, len(self.x), size)
 
-    def run(self, pack: "_PackBatch", kept: Tensor | None = None) -> tuple[Tensor, State]:
+    def run(self, pack: Callable[["_Batch"], Tensor], kept: Tensor | None = None) -> tuple[Tensor, State]:
         """Output (N, D * H) and final states."""
         _, hidden_size, num_directions, *_ = self.sizes
         packed = pack(self)
@@ -205,9 +205,6 @@ def _raise_failure(code: int) -> None:
         raise ValueError(
             "batch_sizes must begin with the number of sequences, be positive, and not grow from step to step"
         )
-
-
-_PackBatch: TypeAlias = Callable[[_Batch], Tensor]
 
 
 def _pack(batch: _Batch) -> Tensor:
@@ -261,9 +258,8 @@ def _check(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _copy(gradient: Tensor | None, like: Tensor) -> Tensor:
     """In new memory, which the kernel writes to."""
-    if gradient is None:
-        return torch.zeros_like(like)
-    return torch.empty_like(like).copy_(_check(gradient, like.shape))
+    copy = torch.zeros_like(like)
+    return copy if gradient is None else copy.copy_(_check(gradient, like.shape))
 
 
 def _two(state: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
