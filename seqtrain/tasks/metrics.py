@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,9 @@ class Metrics(nn.Module):
         further: metrics of the configuration, by name. They are given the predictions and the targets of the
             valid positions, (positions,) each.
     """
+
+    own_names: ClassVar[frozenset[str]] = frozenset({"loss"})
+    """What `compute` names by itself, up to a slash; further metrics have other names."""
 
     def __init__(self, targets: Targets, further: Mapping[str, Metric] | None = None) -> None:
         super().__init__()
@@ -105,6 +109,8 @@ class ClassMetrics(Metrics):
         targets: the classes.
         further: see `Metrics`.
     """
+
+    own_names = Metrics.own_names | {"accuracy", "macro_f1", "accuracy_unseen", "f1"}
 
     def __init__(self, targets: Classes, further: Mapping[str, Metric] | None = None) -> None:
         super().__init__(targets, further)
@@ -203,6 +209,11 @@ def check_metrics(metrics: Metrics) -> None:
     positions = torch.tensor([0, 1] if isinstance(metrics.targets, Classes) else [0.0, 1.0])
     problems = []
     for name, metric in metrics.further.items():
+        if name in metrics.own_names:
+            taken = ", ".join(sorted(metrics.own_names))
+            problem = f"the task has a metric of this name; choose another than {taken}"
+            problems.append(f"metrics.{name}: {problem}")
+            continue
         tried = metric.clone()  # type: ignore[operator]
         try:
             tried.update(positions, positions)

@@ -73,6 +73,8 @@ class SpanF1(nn.Module):
 class TagMetrics(ClassMetrics):
     """Those of classes, and of the spans that tags mark."""
 
+    own_names = ClassMetrics.own_names | {"span_precision", "span_recall", "span_f1"}
+
     def __init__(self, targets: StepClasses, further: Mapping[str, Metric]) -> None:
         super().__init__(targets, further)
         marks_spans = targets.tag_scheme is not None and SpanF1.is_available()

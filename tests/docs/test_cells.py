@@ -49,7 +49,7 @@ class OwnBackbone(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Tensor, Any]:
         inside = (torch.arange(features.shape[1]) < lengths[:, None])[..., None]
         states = self.linear(features).cumsum(1) * inside
-        return states, states[torch.arange(len(lengths)), lengths - 1], state
+        return states, states[torch.arange(features.shape[0]), lengths - 1], state
 
 
 def make_odd() -> nn.Module:

@@ -155,6 +155,18 @@ class TestFurtherMetrics:
         metrics.update(torch.tensor([2]), torch.tensor([2]), torch.tensor(0.0))
         assert metrics.compute()["recall/A"] == 0.0
 
+    @pytest.mark.parametrize("name", ["loss", "accuracy", "macro_f1", "f1"])
+    def test_the_name_of_a_metric_of_the_task_is_refused(self, name: str) -> None:
+        message = rf"metrics\.{name}: the task has a metric of this name; choose another than accuracy, "
+        with pytest.raises(ConfigError, match=message):
+            check_metrics(ClassMetrics(CLASSES, {name: MulticlassCohenKappa(3)}))
+
+    def test_every_name_that_is_computed_is_taken(self) -> None:
+        metrics = ClassMetrics(CLASSES)
+        ids = torch.tensor([0, 1])
+        metrics.update(ids, ids, torch.tensor(0.0), unseen=torch.tensor([True, False]))
+        assert {name.split("/")[0] for name in metrics.compute()} == metrics.own_names
+
     def test_the_metrics_of_two_splits_are_apart(self) -> None:
         metric = MulticlassCohenKappa(3)
         first, second = ClassMetrics(CLASSES, {"kappa": metric}), ClassMetrics(CLASSES, {"kappa": metric})
