@@ -308,5 +308,7 @@ class _Outputs(torch.utils.data.Dataset[Tensor]):
 
     @torch.no_grad()
     def __getitem__(self, index: int) -> Tensor:
-        torch.set_num_threads(2)  # the pool of the parent has threads that this process has not
+        # The parent's pool has threads that this process has not. torch itself is left at one thread, as in
+        # every worker of a loader: its OpenMP does not survive a fork.
+        torch.get_num_threads = lambda: 2
         return self.layer(self.x)[0]
