@@ -102,14 +102,14 @@ def print_memory() -> list[dict[str, Any]]:
     print("\n| " + " | ".join(MEMORY_HEADER) + " |\n|" + " --- |" * len(MEMORY_HEADER), flush=True)
     for kind in KINDS:
         for task in ("no gradients", "training"):
-            peaks = [_measure_peak(kind, task, who) for who in ("torch", "ours")]
+            peaks = [measure_peak(kind, task, who) for who in ("torch", "ours")]
             results.append({"row": f"{kind}, {task}", "torch_mb": peaks[0], "ours_mb": peaks[1]})
             ratio = peaks[1] / peaks[0]
             print(f"| {kind}, {task} | {peaks[0]:.0f} | {peaks[1]:.0f} | {ratio:.2f} |", flush=True)
     return results
 
 
-def _measure_peak(kind: str, task: str, who: str) -> float:
+def measure_peak(kind: str, task: str, who: str) -> float:
     command = [sys.executable, "-m", "benchmarks.inference", kind, task, who]
     scripts = Path(__file__).parents[1]
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=scripts).stdout)
