@@ -7,7 +7,13 @@ author = "The seqtrain authors"
 copyright = "2026, the seqtrain authors"
 release = seqtrain.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["README.md"]
 html_theme = "furo"
 html_title = "seqtrain"
@@ -24,7 +30,8 @@ autodoc_default_options = {"members": True, "show-inheritance": False}
 # Triton is an optional dependency, and its kernels are no part of the reference.
 autodoc_mock_imports = ["onnx", "onnxruntime", "triton"]
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_fence_as_directive = ["math"]  # ```math, as GitHub shows it, too
 myst_heading_anchors = 3
 
 
