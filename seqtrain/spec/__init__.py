@@ -1,0 +1,40 @@
+"""What a model knows of the data: the kind of its inputs, and the kind of its targets. Needs no torch.
+
+Whoever has to treat kinds differently dispatches on these classes, and asks nothing else to learn what the
+data is. A kind of your own is a frozen dataclass that derives from `Inputs` or `Targets`; checkpoints name it
+by its class, which has to be imported (`plugins=[...]`) before they are read.
+"""
+
+from seqtrain.spec.data_spec import DataSpec
+from seqtrain.spec.inputs import (
+    ImageInputs,
+    Inputs,
+    Standardization,
+    TokenInputs,
+    Unit,
+    VectorInputs,
+    WordInputs,
+)
+from seqtrain.spec.kinds import Kind, UnknownKindError
+from seqtrain.spec.targets import Classes, NextToken, SequenceClasses, StepClasses, TagScheme, Targets
+from seqtrain.spec.vocabulary import Vocabulary
+
+__all__ = [
+    "Classes",
+    "DataSpec",
+    "ImageInputs",
+    "Inputs",
+    "Kind",
+    "NextToken",
+    "SequenceClasses",
+    "Standardization",
+    "StepClasses",
+    "TagScheme",
+    "Targets",
+    "TokenInputs",
+    "Unit",
+    "UnknownKindError",
+    "VectorInputs",
+    "Vocabulary",
+    "WordInputs",
+]

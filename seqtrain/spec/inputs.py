@@ -1,0 +1,92 @@
+"""The kinds of inputs: what a sequence is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from seqtrain.spec.kinds import Kind, check_names, check_sizes
+from seqtrain.spec.vocabulary import Vocabulary
+
+Standardization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations
+Unit: TypeAlias = Literal["character", "word"]  # what a text is cut into
+
+
+class Inputs(Kind):
+    """What a sequence is made of."""
+
+    kinds: ClassVar[dict[str, Any]] = {}
+
+    sequences: ClassVar[str] = "sequences"  # plural nouns, for messages and metrics
+    steps: ClassVar[str] = "time steps"
+
+    def describe(self) -> str:
+        """What is known of the inputs, in a few words; "" for nothing but their number."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorInputs(Inputs):
+    """Sequences of vectors."""
+
+    feature_size: int  # numbers per step
+    standardization: Standardization | None = None  # by which the features were scaled
+
+    def __post_init__(self) -> None:
+        check_sizes(self.feature_size)
+        if self.standardization is not None:
+            means, deviations = self.standardization
+            if not all(type(each) in (int, float) for each in (*means, *deviations)):
+                raise TypeError("the standardization is not made of numbers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageInputs(VectorInputs):
+    """Images of one size, each read as a sequence of vectors."""
+
+    view: str  # how an image is read, see `seqtrain.data.View`
+    size: tuple[int, int]  # height and width
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_names([self.view])
+        height, width = self.size
+        check_sizes(height, width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordInputs(Inputs):
+    """Sentences of words, each known by its place in a vocabulary and by its letters."""
+
+    words: Vocabulary
+    characters: Vocabulary
+    vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
+
+    sequences: ClassVar[str] = "sentences"
+    steps: ClassVar[str] = "words"
+
+    def __post_init__(self) -> None:
+        check_names(self.words.entries)
+        check_names(self.characters.entries)
+        if self.vector_size is not None:
+            check_sizes(self.vector_size)
+
+    def describe(self) -> str:
+        return f"{len(self.words):,} known words, {len(self.characters):,} characters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenInputs(Inputs):
+    """Texts as the ids of their characters or words."""
+
+    tokens: Vocabulary
+    unit: Unit
+
+    sequences: ClassVar[str] = "texts"
+    steps: ClassVar[str] = "tokens"
+
+    def __post_init__(self) -> None:
+        check_names([*self.tokens.entries, self.unit])
+
+    def describe(self) -> str:
+        return f"{len(self.tokens):,} {self.unit}s"

@@ -1,0 +1,73 @@
+"""What a kind of inputs and a kind of targets have in common: plain values that a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from seqtrain.spec.vocabulary import Vocabulary
+
+Plain: TypeAlias = dict[str, Any]
+
+MAX_SIZE = 1 << 20  # of a time step, an image or a word vector in a checkpoint's DataSpec
+
+K = TypeVar("K", bound="Kind")
+
+
+class UnknownKindError(ValueError):
+    """A checkpoint has inputs or targets of a class that has not been imported."""
+
+
+class Kind:
+    """A kind of inputs or of targets, as plain values that load with `weights_only=True`."""
+
+    kinds: ClassVar[dict[str, Any]]  # the classes that may be read, by name
+
+    def __init_subclass__(cls) -> None:
+        known = cls.kinds.get(cls.__name__, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{cls.__module__}.{cls.__name__}: {known.__module__} has a kind of this name")
+        cls.kinds[cls.__name__] = cls
+
+    def to_dict(self) -> Plain:
+        """The fields beside the name of the class. Nothing is copied: this is saved in every epoch."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
+        return {"kind": type(self).__name__} | {name: _to_plain(value) for name, value in values.items()}
+
+    @classmethod
+    def from_dict(cls: type[K], plain: Plain) -> K:
+        """The record of the class that `plain` names.
+
+        Raises:
+            UnknownKindError: no such class has been imported.
+            TypeError, ValueError: `plain` was not made by `to_dict`.
+        """
+        name, values = plain["kind"], {key: value for key, value in plain.items() if key != "kind"}
+        if not is_dataclass(cls.kinds.get(name)):
+            raise UnknownKindError(name)
+        kind: type[K] = cls.kinds[name]
+        return kind(**{key: _from_plain(value) for key, value in values.items()})
+
+
+def _to_plain(value: Any) -> Any:
+    return {"entries": value.entries, "counts": value.counts} if isinstance(value, Vocabulary) else value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"entries", "counts"}:
+        return Vocabulary(tuple(value["entries"]), tuple(value["counts"]))
+    return value
+
+
+# These refuse what only a checkpoint made by hand can hold: a text for a size could end up in a script.
+
+
+def check_names(names: Iterable[object]) -> None:
+    if not all(isinstance(each, str) for each in names):
+        raise TypeError("a name is not a text")
+
+
+def check_sizes(*sizes: object) -> None:
+    if not all(type(each) is int and 0 < each <= MAX_SIZE for each in sizes):
+        raise TypeError(f"a size is not a number from 1 to {MAX_SIZE}")

@@ -1,0 +1,92 @@
+"""The kinds of targets: what the data says of a sequence, or of each of its time steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from seqtrain.spec.kinds import Kind, check_names, check_sizes
+
+TagScheme: TypeAlias = Literal["bio", "iob"]  # see `StepClasses.tag_scheme`
+
+
+class Targets(Kind):
+    """What the data says of a sequence, or of each of its time steps."""
+
+    kinds: ClassVar[dict[str, Any]] = {}
+
+    per_step: ClassVar[bool]  # whether each time step has a target, or each sequence
+    each: ClassVar[str]  # what one of them is, for messages: "a class for each sequence"
+
+    @property
+    def num_targets(self) -> int:
+        """How many numbers a head gives for each position, a score for each class for instance."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """What the targets are, in a few words."""
+        return ""
+
+
+class Classes(Targets):
+    """One of several classes; `names` are in the order of their ids."""
+
+    names: tuple[str, ...]
+
+    @property
+    def num_targets(self) -> int:
+        return len(self.names)
+
+    def describe(self) -> str:
+        return f"{len(self.names)} classes"
+
+    def __post_init__(self) -> None:
+        check_names(self.names)
+
+
+@dataclass(frozen=True)
+class SequenceClasses(Classes):
+    """A class for each sequence."""
+
+    names: tuple[str, ...]
+
+    per_step: ClassVar[bool] = False
+    each: ClassVar[str] = "a class for each sequence"
+
+
+@dataclass(frozen=True)
+class StepClasses(Classes):
+    """A class, or tag, for each time step."""
+
+    names: tuple[str, ...]
+    column: str | None = None  # of CoNLL-U, where the tags are from
+    # Tags that mark spans: what begins one, see `seqtrain.data.tag_scheme`. It follows from the data, and
+    # earlier versions decided otherwise: a checkpoint of theirs does not come from other data for that.
+    tag_scheme: TagScheme | None = field(default=None, compare=False)
+
+    per_step: ClassVar[bool] = True
+    each: ClassVar[str] = "a class for each time step"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_names([] if self.column is None else [self.column])
+
+
+@dataclass(frozen=True)
+class NextToken(Targets):
+    """The token that follows each time step, by its id in the vocabulary of the inputs."""
+
+    num_tokens: int  # the size of that vocabulary, with its two reserved ids
+
+    per_step: ClassVar[bool] = True
+    each: ClassVar[str] = "the next token for each time step"
+
+    def __post_init__(self) -> None:
+        check_sizes(self.num_tokens)
+
+    @property
+    def num_targets(self) -> int:
+        return self.num_tokens
+
+    def describe(self) -> str:
+        return f"the next of {self.num_tokens:,} tokens"
