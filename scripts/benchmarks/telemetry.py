@@ -20,8 +20,7 @@ import pytorch_lightning as pl
 from benchmarks import cases
 
 from seqtrain.config import compose_config
-from seqtrain.training.build import build_data, build_learner
-from seqtrain.training.trainer import build_trainer
+from seqtrain.training.build import build_data, build_learner, build_trainer
 
 TELEMETRY = ("hidden_states", "weights", "recurrence", "predictions", "warnings", "run_page")
 OFF = [f"callbacks.{name}=null" for name in TELEMETRY]

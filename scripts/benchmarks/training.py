@@ -25,9 +25,8 @@ from seqtrain.config import compose_config
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import SequenceBatch
 from seqtrain.spec import WordInputs
-from seqtrain.training.build import build_data, build_learner
+from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.network import build_network
-from seqtrain.training.trainer import build_trainer
 
 CASES = {
     "digits": ["task=digits", "data=digits", "model=lstm", "trainer.max_epochs=8"],

@@ -53,7 +53,7 @@ def _check_data(arguments: list[str]) -> None:
     from seqtrain.training.memory import measure_memory
     from seqtrain.training.network import build_network, construct
 
-    source = construct(cfg.data)
+    source = construct(cfg["data"])
     corpus = source.load()
     summary = summarize(corpus, source.batching, cfg.seed)
     batch = corpus.splits["train"].batch(summary.padding.largest)

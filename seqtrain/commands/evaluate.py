@@ -39,26 +39,15 @@ def _evaluate(arguments: Sequence[str]) -> None:
     given.check_choice("format", ("table", "json"))
     run = load_run(given)
 
-    import torch
-
     from seqtrain.runs.folder import for_json
     from seqtrain.runs.logs import quiet_lightning
     from seqtrain.runs.table import metrics_table
-    from seqtrain.training.build import build_data, build_learner
-    from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
-    from seqtrain.training.network import for_any_device
+    from seqtrain.training.build import build_evaluation
     from seqtrain.training.train import measure
-    from seqtrain.training.trainer import build_evaluator
 
     quiet_lightning()
-    cfg, weights = run.config, read_weights(run.checkpoint)
-    check_finite(weights.state_dict, run.checkpoint)
-    data = build_data(cfg)
-    data.recall(weights.spec)
-    data.setup()
-    learner = build_learner(cfg if torch.cuda.is_available() else for_any_device(cfg), data.spec)
-    load_weights(learner, weights)
-    metrics = measure(build_evaluator(cfg.trainer), learner, data)
+    evaluation = build_evaluation(run.config, run.checkpoint)
+    metrics = measure(evaluation.evaluator, evaluation.learner, evaluation.data)
     print(
         json.dumps(for_json(metrics)) if given.get("format") == "json" else printable(metrics_table(metrics))
     )

@@ -52,10 +52,11 @@ def _export(arguments: Sequence[str]) -> None:
     _check_output(output, form)
 
     from seqtrain.serving.export.files import export_onnx, export_torch
-    from seqtrain.training.network import load_network
+    from seqtrain.training.network import load_trained
 
     export = {"onnx": export_onnx, "torch": export_torch}[form]
-    for path in export(*load_network(run.config, run.checkpoint), output):
+    trained = load_trained(run.config, run.checkpoint)
+    for path in export(trained.network, trained.spec, output):
         print(path)
 
 

@@ -13,11 +13,10 @@ from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
     from seqtrain.analysis.examine import ExaminedExample
     from seqtrain.analysis.report import Report
     from seqtrain.data import Dataset
+    from seqtrain.data.corpus import Source
     from seqtrain.model import Network
     from seqtrain.spec import DataSpec
 
@@ -64,14 +63,13 @@ def _inspect(arguments: Sequence[str]) -> None:
     _check_output(output)
 
     from seqtrain.analysis.report import build_report, describe_run, first_member
-    from seqtrain.training.network import construct, load_network
+    from seqtrain.training.network import construct, load_trained
 
-    network, spec = load_network(run.config, run.checkpoint)
-    examples = _examine(first_member(network), spec, run.config, given, num_examples)
-    facts = describe_run(network, run.config.data._target_.rpartition(".")[2], len(examples))
-    print(
-        _write(build_report(run.folder, facts, spec, examples, construct(run.config.task).name_value), output)
-    )
+    trained = load_trained(run.config, run.checkpoint)
+    network, spec, source = trained.network, trained.spec, construct(run.config["data"])
+    examples = _examine(first_member(network), spec, source, given, num_examples)
+    facts = describe_run(network, type(source).__name__, len(examples))
+    print(_write(build_report(run.folder, facts, spec, examples, trained.task.name_value), output))
 
 
 def _read_number(given: Arguments) -> int:
@@ -100,15 +98,14 @@ def _check_output(output: str) -> None:
 
 
 def _examine(
-    network: Network, spec: DataSpec, cfg: DictConfig, given: Arguments, num_examples: int
+    network: Network, spec: DataSpec, source: Source, given: Arguments, num_examples: int
 ) -> list[ExaminedExample]:
     """The sequences that were given, then those of the validation data."""
     from seqtrain.analysis.examine import examine
     from seqtrain.analysis.sample import load_dev, spread_evenly
-    from seqtrain.training.network import construct
 
     own = _read_own(spec, given)
-    dev = load_dev(construct(cfg.data), spec) if num_examples else None
+    dev = load_dev(source, spec) if num_examples else None
     examples: list[ExaminedExample] = []
     if own is not None:
         examples += examine(network, spec, own, range(len(own.lengths)), "yours")

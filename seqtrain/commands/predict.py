@@ -117,9 +117,10 @@ def _load(given: Arguments) -> BasePredictor[Any]:
         return OnnxPredictor(given["model"])
     run = load_run(given)
 
-    from seqtrain.serving.predictor import load_checkpoint
+    from seqtrain.serving.predictor import Predictor
+    from seqtrain.training.network import load_trained
 
-    return load_checkpoint(run.config, run.checkpoint)
+    return Predictor.of(load_trained(run.config, run.checkpoint))
 
 
 def _write(target: str, parts: Iterable[str]) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeAlias
-
-from omegaconf import DictConfig
+from typing import Any, TypeAlias
 
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 
-ConfigIn: TypeAlias = Callable[[Path], DictConfig]
+ConfigIn: TypeAlias = Callable[[Path], Mapping[str, Any]]
 
 log = logging.getLogger("seqtrain")
 
@@ -59,7 +57,7 @@ def choose_run_folder(run_dir: Path, config_in: ConfigIn, is_given: bool) -> Run
     if is_given:
         folder.refuse_other_run(cfg)
         return folder
-    if cfg.checkpoint is None:
+    if cfg["checkpoint"] is None:
         for earlier in _unfinished_runs(folder.path.parent):
             if _is_run_of(earlier, config_in(earlier.path)) and not earlier.is_held_elsewhere():
                 return earlier
@@ -72,7 +70,7 @@ def _unfinished_runs(parent: Path) -> Iterator[RunFolder]:
     return (run for run in runs if not run.is_done)
 
 
-def _is_run_of(folder: RunFolder, cfg: DictConfig) -> bool:
+def _is_run_of(folder: RunFolder, cfg: Mapping[str, Any]) -> bool:
     try:
         return folder.differences(cfg) == []
     except ConfigError as error:

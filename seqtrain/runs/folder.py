@@ -10,17 +10,16 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from seqtrain.config import ConfigError
 from seqtrain.config.aliases import with_new_names
-from seqtrain.config.hydra_node import keys_of_run
 from seqtrain.config.plain_yaml import read_plain_yaml
 from seqtrain.runs.files import exists, write_text
-from seqtrain.runs.identity import flat
+from seqtrain.runs.identity import flat, plain
 
 # What a folder may hold without config.yaml if the process that made it was killed.
 LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
@@ -83,41 +82,41 @@ class RunFolder:
         except OSError:
             return 0.0
 
-    def load_config(self) -> DictConfig:
+    def load_config(self) -> dict[str, Any]:
         """The configuration that the folder keeps, unchecked.
 
         Raises:
             ConfigError: the file cannot be read, or holds something else.
         """
-        return OmegaConf.create(read_plain_yaml(self.config_file))
+        return read_plain_yaml(self.config_file)
 
-    def differences(self, cfg: DictConfig) -> list[str]:
-        """The dotted keys in which the configuration of this folder differs from `cfg`, which is for it, too.
+    def differences(self, config: Mapping[str, Any]) -> list[str]:
+        """The dotted keys in which the configuration of this folder differs from another one for it.
 
         Raises:
             ConfigError: see `load_config`.
         """
-        mine, theirs = flat(plain(cfg)), flat(with_new_names(plain(self.load_config())))
+        mine, theirs = flat(plain(config)), flat(with_new_names(plain(self.load_config())))
         return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
 
-    def refuse_other_run(self, cfg: DictConfig) -> None:
+    def refuse_other_run(self, config: Mapping[str, Any]) -> None:
         """Refuse a folder that holds anything but the unfinished run of this configuration, or nothing.
 
         Raises:
             ConfigError: the folder holds something else.
         """
-        problem = self._find_problem(cfg)
+        problem = self._find_problem(config)
         if problem:
             raise ConfigError([f"run_dir: {self.path} {problem}"])
 
-    def _find_problem(self, cfg: DictConfig) -> str:
+    def _find_problem(self, config: Mapping[str, Any]) -> str:
         if self.is_done:
             return (
                 "holds a finished run; give another folder, or evaluate this one with "
                 f"`seqtrain evaluate {self.path}`"
             )
         if self.is_begun:
-            return self._explain_differences(self.differences(cfg))
+            return self._explain_differences(self.differences(config))
         if self.path.is_dir() and {path.name for path in self.path.iterdir()} <= LEFT_BY_A_KILL:
             return ""
         return "exists and is not a run folder; give another one" if exists(self.path) else ""
@@ -131,14 +130,14 @@ class RunFolder:
         )
 
     @contextmanager
-    def held(self, cfg: DictConfig | None = None) -> Iterator[None]:
+    def held(self, config: Mapping[str, Any] | None = None) -> Iterator[None]:
         """Keep other processes from running in this folder; within it, another one does nothing.
 
         The operating system releases the lock when the process ends, however it ends. The lock file of an
         unfinished run stays: if it were removed, two processes could each lock a file of this name.
 
         Args:
-            cfg: the configuration of the run to continue here; the folder's content is checked again
+            config: that of the run to continue here; the folder's content is checked again
                 once it is locked, since another process may have finished the run in the meantime.
 
         Raises:
@@ -150,8 +149,8 @@ class RunFolder:
             return
         self._acquire()
         try:
-            if cfg is not None:
-                self.refuse_other_run(cfg)
+            if config is not None:
+                self.refuse_other_run(config)
             yield
         finally:
             if self.is_done or not self.is_begun:
@@ -208,10 +207,10 @@ class RunFolder:
             except OSError:
                 return
 
-    def write_config(self, cfg: DictConfig) -> None:
+    def write_config(self, config: Mapping[str, Any]) -> None:
         """Keep the configuration, resolved: enough to run it again; this begins an attempt."""
         self.failure_file.unlink(missing_ok=True)
-        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(plain(cfg))))
+        write_text(self.config_file, OmegaConf.to_yaml(plain(config)))
 
     def write_environment(self, environment: dict[str, str]) -> None:
         """Keep where and with what the run takes place."""
@@ -241,9 +240,3 @@ class RunFolder:
         """Keep the traceback of the error that ended this attempt, unless it cannot be written."""
         with suppress(OSError):  # the error itself matters more, and may be that the disk is full
             write_text(self.failure_file, "".join(traceback.format_exception(error)))
-
-
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as dicts, lists and values, without Hydra's own node."""
-    tree = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys_of_run(cfg)), resolve=True)
-    return {str(key): value for key, value in cast(dict[Any, Any], tree).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqtrain.config.aliases import MOVED
@@ -32,6 +32,19 @@ def content_key(config: Mapping[str, Any]) -> str:
     """Four hexadecimal digits of the content; equal configurations in different places have equal keys."""
     text = json.dumps(without_paths(config), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:4]
+
+
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as dicts, lists and values, without Hydra's own node."""
+    return {str(key): _plain(value) for key, value in config.items() if key != "hydra"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in value]
+    return value
 
 
 def flat(node: Any, path: str = "") -> dict[str, Any]:

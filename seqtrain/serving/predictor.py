@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from omegaconf import DictConfig
 
 from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences
 from seqtrain.data.files.arrays import Sequences
@@ -21,7 +20,7 @@ from seqtrain.serving.base import BasePredictor
 from seqtrain.spec import Classes, DataSpec
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
-from seqtrain.training.network import construct, load_network
+from seqtrain.training.network import Trained, load_trained
 
 
 def load(
@@ -45,13 +44,7 @@ def load(
     """
     folder = find_run_folder(str(run_dir))
     path = choose_checkpoint(folder, checkpoint)
-    return load_checkpoint(read_config(folder, plugins), path, device)
-
-
-def load_checkpoint(config: DictConfig, path: Path, device: str | torch.device = "cpu") -> Predictor:
-    """The trained model of a checkpoint, of a run with this checked configuration; see `load`."""
-    network, spec = load_network(config, path)
-    return Predictor(network, spec, device, construct(config.task))
+    return Predictor.of(load_trained(read_config(folder, plugins), path), device)
 
 
 class Predictor(BasePredictor[SequenceBatch]):
@@ -74,6 +67,11 @@ class Predictor(BasePredictor[SequenceBatch]):
         super().__init__(spec, task)
         self.network = network.to(device).eval()
         self.device = torch.device(device)
+
+    @classmethod
+    def of(cls, trained: Trained, device: str | torch.device = "cpu") -> Predictor:
+        """Of what a run has trained."""
+        return cls(trained.network, trained.spec, device, trained.task)
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Dataset:
         return encode_sentences(self.spec, sentences)

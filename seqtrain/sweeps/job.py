@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
@@ -83,16 +82,15 @@ def run_held(job: SweepJob, folder: RunFolder, report: Report | None = None) -> 
 
 
 def _train(job: SweepJob, folder: RunFolder, report: Report | None) -> None:
-    cfg = OmegaConf.create(job.tree)
-    if folder.is_begun and (keys := folder.differences(cfg)):
+    if folder.is_begun and (keys := folder.differences(job.tree)):
         raise ConfigError([f"{folder.path} holds another configuration; it differs in {', '.join(keys)}"])
-    folder.write_config(cfg)  # first, so that a job that fails early can be seen with its values
+    folder.write_config(job.tree)  # first, so that a job that fails early can be seen with its values
 
     from seqtrain.training.callbacks.epoch_report import EpochReport
     from seqtrain.training.train import train
 
-    callbacks = [] if report is None else [EpochReport(cfg.task.monitor, report)]
-    train(cfg, folder, brief=True, callbacks=callbacks)
+    callbacks = [] if report is None else [EpochReport(job.tree["task"]["monitor"], report)]
+    train(job.tree, folder, brief=True, callbacks=callbacks)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
-"""From a checked configuration to a network, without Lightning."""
+"""From a checked configuration to a network, trained or not, without Lightning."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from seqtrain.config import ConfigError
 from seqtrain.config.targets import find_class
@@ -15,29 +16,41 @@ from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.backbone import BackboneError
 from seqtrain.model.heads.bio import illegal_bio
 from seqtrain.spec import DataSpec, StepClasses
+from seqtrain.tasks.task import Task
 from seqtrain.training.checkpoint import check_finite, load_network_weights, read_weights
 
 
-def construct(node: DictConfig, **arguments: Any) -> Any:
+@dataclass(frozen=True)
+class Trained:
+    """What a run has trained: its network in evaluation mode, for data of this spec, and its task."""
+
+    network: Network | Ensemble
+    spec: DataSpec
+    task: Task
+
+
+def construct(node: Mapping[str, Any], **arguments: Any) -> Any:
     """An instance of the class that `node._target_` names, nested nodes constructed first.
 
     Args:
         node: resolved and checked; its other keys are the constructor's arguments.
         arguments: further arguments; they win over the keys of the node.
     """
-    return _construct(OmegaConf.to_container(node), arguments)
+    keys = {key: _construct(value) for key, value in node.items() if key != "_target_"}
+    return find_class(node["_target_"])(**(keys | arguments))
 
 
-def _construct(value: Any, arguments: dict[str, Any]) -> Any:
-    if isinstance(value, list):
-        return [_construct(item, {}) for item in value]
-    if not isinstance(value, dict):
-        return value
-    keys = {key: _construct(item, {}) for key, item in value.items() if key != "_target_"}
-    return find_class(value["_target_"])(**(keys | arguments)) if "_target_" in value else keys
+def _construct(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return construct(value) if "_target_" in value else {k: _construct(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_construct(item) for item in value]
+    return value
 
 
-def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None = None) -> Network | Ensemble:
+def build_network(
+    cfg: Mapping[str, Any], spec: DataSpec, vectors: torch.Tensor | None = None
+) -> Network | Ensemble:
     """A network, or an ensemble where the configuration asks for several members.
 
     Args:
@@ -57,8 +70,8 @@ def build_network(cfg: DictConfig, spec: DataSpec, vectors: torch.Tensor | None 
     return networks[0] if len(networks) == 1 else Ensemble(networks)
 
 
-def load_network(cfg: DictConfig, checkpoint: Path) -> tuple[Network | Ensemble, DataSpec]:
-    """The trained network of a checkpoint, in evaluation mode, and the spec of the data it was trained on.
+def load_trained(cfg: Mapping[str, Any], checkpoint: Path) -> Trained:
+    """What the checkpoint of a run with this configuration holds.
 
     Raises:
         ConfigError: the checkpoint cannot be read, or comes from another model than `cfg` describes.
@@ -68,21 +81,20 @@ def load_network(cfg: DictConfig, checkpoint: Path) -> tuple[Network | Ensemble,
     check_finite(weights.state_dict, checkpoint)
     network = build_network(for_any_device(cfg), weights.spec)
     load_network_weights(network, weights)
-    return network.eval(), weights.spec
+    return Trained(network.eval(), weights.spec, construct(cfg["task"]))
 
 
-def for_any_device(cfg: DictConfig) -> DictConfig:
+def for_any_device(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration without what only a GPU can run: weights trained on one can be used elsewhere."""
-    if cfg.model.get("backend") == "triton":
-        cfg = cfg.copy()
-        cfg.model.backend = "auto"
+    if cfg["model"].get("backend") == "triton":
+        return {**cfg, "model": {**cfg["model"], "backend": "auto"}}
     return cfg
 
 
-def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
+def _build_member(cfg: Mapping[str, Any], spec: DataSpec) -> Network:
     """Encoder, backbone and head, each sized by the one before."""
-    encoder = construct(cfg.encoder, spec=spec)
-    given = cfg.model.get("input_size")
+    encoder = construct(cfg["encoder"], spec=spec)
+    given = cfg["model"].get("input_size")
     if given is not None and given != encoder.output_size:
         raise ConfigError(
             [
@@ -93,14 +105,14 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
     with warnings.catch_warnings():
         # The check of the configuration has already warned of dropout without effect.
         warnings.filterwarnings("ignore", message="dropout")
-        backbone = construct(cfg.model, input_size=encoder.output_size)
+        backbone = construct(cfg["model"], input_size=encoder.output_size)
     if "initialization" in cfg:  # not where the weights come from a checkpoint
-        _initialize(cfg.initialization, backbone)
+        _initialize(cfg["initialization"], backbone)
     targets = spec.targets
     try:
         if not hasattr(backbone, "output_size"):
             backbone = RecurrentBackbone(backbone)
-        head = construct(cfg.head, input_size=backbone.output_size, num_targets=targets.num_targets)
+        head = construct(cfg["head"], input_size=backbone.output_size, num_targets=targets.num_targets)
         network = Network(encoder, backbone, head)
     except BackboneError as error:
         raise ConfigError([f"model: {error}"]) from None
@@ -109,7 +121,7 @@ def _build_member(cfg: DictConfig, spec: DataSpec) -> Network:
     return network
 
 
-def _initialize(node: DictConfig, backbone: torch.nn.Module) -> None:
+def _initialize(node: Mapping[str, Any], backbone: torch.nn.Module) -> None:
     try:
         construct(node).apply(backbone)
     except ValueError as error:

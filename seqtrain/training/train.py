@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
 
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import RunError
@@ -41,7 +40,7 @@ C = TypeVar("C", bound=pl.Callback)
 
 
 def train(
-    cfg: DictConfig, folder: RunFolder, brief: bool = False, callbacks: Sequence[pl.Callback] = ()
+    cfg: Mapping[str, Any], folder: RunFolder, brief: bool = False, callbacks: Sequence[pl.Callback] = ()
 ) -> dict[str, float]:
     """Train, choose the best checkpoint by its validation metric, test it, and write the run folder.
 
@@ -65,10 +64,10 @@ def train(
     """
     quiet_lightning()
     training = build_training(cfg, folder, callbacks)
-    with folder.held(cfg), logged(folder):
+    with folder.held(training.config), logged(folder):
         with _failures(folder), keep_interrupts():
             if folder.leads:
-                folder.write_config(cfg)
+                folder.write_config(training.config)
             _log_start(training)
             _fit(training)
             if not folder.leads:

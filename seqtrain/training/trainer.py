@@ -12,57 +12,36 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.config.schemas.torch import ONE_CYCLE
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.training.callbacks import Throughput
 from seqtrain.training.checkpoint_io import LocalCheckpointIO
 from seqtrain.training.gradients import accumulation_schedulers
 from seqtrain.training.network import construct
 from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
-from seqtrain.training.telemetry.training_curves import TrainingCurves
 
 
-def build_trainer(cfg: DictConfig, further_callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
-    """The trainer with its callbacks and loggers; nothing is written before it runs.
-
-    With `max_epochs=auto` it has no length yet, see `set_length`.
+def construct_trainer(
+    settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], loggers: Sequence[Logger]
+) -> pl.Trainer:
+    """The trainer of the configuration's `trainer`; nothing is written before it runs.
 
     Raises:
         ConfigError: this machine has no such device, or the trainer refuses its settings.
     """
-    loggers = build_loggers(cfg.get("logger"))
-    callbacks = [*_build_callbacks(cfg.get("callbacks")), *further_callbacks, Throughput()]
-    if loggers:
-        callbacks.append(TrainingCurves(cfg.task.monitor))
-    trainer = _construct_trainer(cfg.trainer, callbacks, loggers)
-    check_devices(trainer)
-    _check_device(cfg, trainer)
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        skip_unused_hooks(callback)
-    return trainer
-
-
-def _build_callbacks(nodes: DictConfig | None) -> list[pl.Callback]:
-    return [construct(node) for node in (nodes or {}).values() if node is not None]
-
-
-def _construct_trainer(
-    node: DictConfig, callbacks: Sequence[pl.Callback], loggers: Sequence[Logger]
-) -> pl.Trainer:
+    epochs = settings["max_epochs"]
     try:
         trainer: pl.Trainer = construct(
-            node,
-            **({} if node.get("profiler") else {"profiler": NoProfiler()}),
-            max_epochs=-1 if node.max_epochs == "auto" else node.max_epochs,
-            precision=choose_precision(node),
+            settings,
+            **({} if settings.get("profiler") else {"profiler": NoProfiler()}),
+            max_epochs=-1 if epochs == "auto" else epochs,
+            precision=choose_precision(settings),
             callbacks=[*callbacks],
             logger=[*loggers] or False,
-            plugins=[*(node.get("plugins") or []), LocalCheckpointIO()],
+            plugins=[*(settings.get("plugins") or []), LocalCheckpointIO()],
             # The package has its own summary, progress bar and checkpoints.
             enable_model_summary=False,
             enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
@@ -71,14 +50,10 @@ def _construct_trainer(
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise ConfigError([f"trainer: {first_line(error)}"]) from None
+    check_devices(trainer)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        skip_unused_hooks(callback)
     return trainer
-
-
-def _check_device(cfg: DictConfig, trainer: pl.Trainer) -> None:
-    """Refuse what the device of the training cannot do."""
-    device = trainer.strategy.root_device.type
-    if cfg.model.get("backend") == "triton" and device != "cuda":
-        raise ConfigError([f"model.backend: triton needs a GPU, and this runs on {device}; leave it at auto"])
 
 
 def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
@@ -98,20 +73,20 @@ def set_length(trainer: pl.Trainer, data: SequenceDataModule) -> None:
     trainer.fit_loop.max_epochs = epochs
 
 
-def build_evaluator(node: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
+def build_evaluator(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback] = ()) -> pl.Trainer:
     """A trainer for evaluation only: on one device, in the precision of the training, without output.
 
     Args:
-        node: the configuration's `trainer`, as it was for the training.
+        settings: the configuration's `trainer`, as it was for the training.
         callbacks: of the evaluation.
     """
     return pl.Trainer(
         # A run trained on a GPU can be evaluated where there is none.
-        accelerator=node.accelerator if torch.cuda.is_available() else "cpu",
+        accelerator=settings["accelerator"] if torch.cuda.is_available() else "cpu",
         devices=1,
-        precision=choose_precision(node),  # type: ignore[arg-type]
-        limit_val_batches=node.limit_val_batches,
-        limit_test_batches=node.limit_test_batches,
+        precision=choose_precision(settings),  # type: ignore[arg-type]
+        limit_val_batches=settings["limit_val_batches"],
+        limit_test_batches=settings["limit_test_batches"],
         callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=False,
@@ -120,12 +95,12 @@ def build_evaluator(node: DictConfig, callbacks: Sequence[pl.Callback] = ()) -> 
     )
 
 
-def choose_precision(trainer: DictConfig) -> str | int | None:
-    """The precision that `cfg.trainer` asks for; for `auto` that which suits the device."""
-    if trainer.precision != "auto":
-        given: str | int | None = trainer.precision
+def choose_precision(settings: Mapping[str, Any]) -> str | int | None:
+    """The precision that the configuration's `trainer` asks for; for `auto` that which suits the device."""
+    given: str | int | None = settings["precision"]
+    if given != "auto":
         return given
-    on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    on_gpu = settings["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
 
 
@@ -143,7 +118,7 @@ def build_loggers(node: Mapping[str, Any] | None) -> list[Logger]:
     return [_build_logger(each, path) for path, each in nodes.items() if each is not None]
 
 
-def _build_logger(node: DictConfig, path: str) -> Logger:
+def _build_logger(node: Mapping[str, Any], path: str) -> Logger:
     name = str(node["_target_"]).rpartition(".")[2]
     try:
         logger: Logger = construct(node)

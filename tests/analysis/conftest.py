@@ -13,7 +13,7 @@ from seqtrain.analysis.sample import load_dev
 from seqtrain.model import Network
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec
-from seqtrain.training.network import construct, load_network
+from seqtrain.training.network import construct, load_trained
 
 Loaded = tuple[DictConfig, Network, DataSpec]
 
@@ -22,9 +22,9 @@ def load(run_dir: Path) -> Loaded:
     folder = RunFolder(run_dir)
     cfg = OmegaConf.load(folder.config_file)
     assert isinstance(cfg, DictConfig)
-    network, spec = load_network(cfg, folder.best_checkpoint)
-    assert isinstance(network, Network)
-    return cfg, network, spec
+    trained = load_trained(cfg, folder.best_checkpoint)
+    assert isinstance(trained.network, Network)
+    return cfg, trained.network, trained.spec
 
 
 def examples_of(loaded: Loaded, num: int) -> list[ExaminedExample]:

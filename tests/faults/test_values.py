@@ -111,7 +111,7 @@ def test_refusals_for_several_reasons(overrides: list[str], problems: list[str])
 
 @pytest.mark.parametrize("given", ["00:00:10:00", "{minutes: 10}"])
 def test_a_training_limited_in_time(given: str) -> None:
-    from seqtrain.training.trainer import build_trainer
+    from seqtrain.training.build import build_trainer
 
     trainer = build_trainer(compose_config([f"trainer.max_time={given}"]))
     (timer,) = [each for each in trainer.callbacks if type(each).__name__ == "Timer"]
@@ -133,7 +133,7 @@ def test_whole_numbers_where_torch_wants_floats() -> None:
 
 @pytest.mark.parametrize("overrides", [["~logger"], ["~callbacks"], ["logger=none"]])
 def test_groups_that_may_be_left_out(overrides: list[str]) -> None:
-    from seqtrain.training.trainer import build_trainer
+    from seqtrain.training.build import build_trainer
 
     cfg = compose_config(overrides)
     assert build_trainer(cfg).loggers == [] or "~callbacks" in overrides

@@ -13,8 +13,8 @@ from seqtrain.model import BiLSTM
 from seqtrain.runs.logs import quiet_lightning
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training import TrainingCurves
-from seqtrain.training.build import build_data, build_learner
-from seqtrain.training.trainer import build_trainer, set_length
+from seqtrain.training.build import build_data, build_learner, build_trainer
+from seqtrain.training.trainer import set_length
 
 SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 

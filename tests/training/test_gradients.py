@@ -18,10 +18,9 @@ from seqtrain.data.batching.loader import FixedLoader
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import quiet_lightning
-from seqtrain.training.build import build_data, build_learner
+from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.telemetry.steps import step_output
 from seqtrain.training.train import train
-from seqtrain.training.trainer import build_trainer
 
 EXACT = [
     "optimizer=sgd",

@@ -13,7 +13,7 @@ from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 from seqtrain.training.build import build_learner
-from seqtrain.training.network import build_network, load_network
+from seqtrain.training.network import build_network, load_trained
 
 SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 CLASSES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "bilstm": BiLSTM}
@@ -111,18 +111,18 @@ def test_a_network_comes_back_from_a_checkpoint_ready_to_evaluate(compose, tmp_p
     learner = build_learner(cfg, SPEC)
     path = tmp_path / "some.ckpt"
     torch.save({"state_dict": learner.state_dict(), "spec": SPEC.to_dict()}, path)
-    network, spec = load_network(cfg, path)
-    assert spec == SPEC
-    assert not network.training
+    trained = load_trained(cfg, path)
+    assert trained.spec == SPEC
+    assert not trained.network.training
     for name, value in learner.network.state_dict().items():
-        assert torch.equal(network.state_dict()[name], value)
+        assert torch.equal(trained.network.state_dict()[name], value)
 
 
 def test_a_checkpoint_of_another_model_is_refused(compose, tmp_path: Path) -> None:
     path = tmp_path / "some.ckpt"
     torch.save({"state_dict": build_learner(compose(), SPEC).state_dict(), "spec": SPEC.to_dict()}, path)
     with pytest.raises(ConfigError) as caught:
-        load_network(compose("model.num_layers=2"), path)
+        load_trained(compose("model.num_layers=2"), path)
     assert caught.value.problems[0].startswith(
         f"checkpoint: {path} comes from another model: Missing key(s) in state_dict: "
         '"network.backbone.rnn.weight_ih_l1"'

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
 from seqtrain.runs.logs import quiet_lightning
-from seqtrain.training.build import build_data, build_learner
-from seqtrain.training.trainer import build_trainer, choose_precision
+from seqtrain.training.build import build_data, build_learner, build_trainer
+from seqtrain.training.trainer import choose_precision
 
 TASKS = sorted(path.stem for path in (CONFIG_DIR / "task").glob("*.yaml"))
 OPTIMIZERS = sorted(path.stem for path in (CONFIG_DIR / "optimizer").glob("*.yaml"))

@@ -6,10 +6,9 @@ import pytest
 import pytorch_lightning as pl
 
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.training.build import build_data, build_learner
+from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.overhead import STEP_HOOKS, NoProfiler, skip_unused_hooks
-from seqtrain.training.trainer import build_trainer
 
 
 class Counter(pl.Callback):
