@@ -19,7 +19,7 @@ from seqtrain.analysis.figures.sequence import Unit, draw_states, draw_unit
 from seqtrain.analysis.figures.units import draw_units
 from seqtrain.analysis.places import name_place
 from seqtrain.analysis.report import Report
-from seqtrain.runs.files import write_text
+from seqtrain.runs.files import atomic_write, write_text
 
 STEP = 0.3  # inches of a time step, in figures that grow with their sequence
 
@@ -82,4 +82,5 @@ def _write_states(report: Report, path: Path) -> None:
         name: np.concatenate([each.parts[name] for each in report.examples], axis=2).astype(np.float16)
         for name in report.parts
     }
-    np.savez_compressed(path, lengths=[each.num_steps for each in report.examples], **joined)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, lengths=[each.num_steps for each in report.examples], **joined)

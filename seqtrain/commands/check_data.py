@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
 from seqtrain.errors import printable
+from seqtrain.runs.files import PICTURES, check_output, open_output, save_picture
 
 if TYPE_CHECKING:
     from seqtrain.records import SequenceBatch
@@ -29,7 +30,6 @@ padding, and the memory of the largest training batch.
 
 Nothing is trained and no run folder is made.
 """
-PAGES = (".png", ".svg", ".pdf")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,8 +42,8 @@ def _check_data(arguments: list[str]) -> None:
         print(USAGE, end="")
         return
     page = _take(arguments, "page=")
-    if page is not None and Path(page).suffix not in PAGES:
-        raise ConfigError([f"page: got {page!r}, expected a file that ends in {', '.join(PAGES)}"])
+    if page is not None:
+        check_output(page, "page", PICTURES)
     folder = _take(arguments, "--config-dir=")
     cfg = _compose(arguments, [] if folder is None else [folder])
 
@@ -59,7 +59,9 @@ def _check_data(arguments: list[str]) -> None:
     batch = corpus.splits["train"].batch(summary.padding.largest)
     memory = measure_memory(build_network(cfg, corpus.spec, corpus.vectors), batch)
     if page is not None:
-        draw_page(summary, corpus.describe(), _in_megabytes(memory), Path(page))
+        figure = draw_page(summary, corpus.describe(), _in_megabytes(memory))
+        with open_output(page, "page") as file:
+            save_picture(figure, file, Path(page).suffix)
     print(printable(render_summary(summary)))
     print(f"\n{_describe_memory(memory, batch)}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
+from seqtrain.runs.files import check_output
 from seqtrain.serving.export.files import check_replaceable
 
 USAGE = """\
@@ -61,14 +62,7 @@ def _export(arguments: Sequence[str]) -> None:
 
 
 def _check_output(output: Path, form: str) -> None:
-    suffixes = {name: Path(file).suffix for name, file in FILES.items()}
-    problems = []
-    if output.suffix != suffixes[form]:
-        problems.append(f"output: got {output}, expected a name that ends in {suffixes[form]}")
-    if not output.parent.is_dir():
-        problems.append(f"output: there is no folder {output.parent}")
     if form == "onnx" and find_spec("onnx") is None:
-        problems.append("format: onnx needs the package onnx: pip install 'seqtrain[onnx]'")
-    if problems:
-        raise ConfigError(problems)
+        raise ConfigError(["format: onnx needs the package onnx: pip install 'seqtrain[onnx]'"])
+    check_output(str(output), suffixes=(Path(FILES[form]).suffix,))
     check_replaceable(output)

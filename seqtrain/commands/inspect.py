@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
+from seqtrain.runs.files import atomic_write, check_output, open_output
 
 if TYPE_CHECKING:
     from seqtrain.analysis.examine import ExaminedExample
-    from seqtrain.analysis.report import Report
     from seqtrain.data import Dataset
     from seqtrain.data.corpus import Source
     from seqtrain.model import Network
@@ -59,9 +58,11 @@ def _inspect(arguments: Sequence[str]) -> None:
         return
     num_examples = _read_number(given)
     run = load_run(given)
-    output = given.get("output", str(run.folder.path / "inspect.html"))
+    page = run.folder.path / "inspect.html"
+    output = given.get("output", str(page))
     _check_output(output)
 
+    from seqtrain.analysis.page import render_page
     from seqtrain.analysis.report import build_report, describe_run, first_member
     from seqtrain.training.network import construct, load_trained
 
@@ -69,7 +70,18 @@ def _inspect(arguments: Sequence[str]) -> None:
     network, spec, source = trained.network, trained.spec, construct(run.config["data"])
     examples = _examine(first_member(network), spec, source, given, num_examples)
     facts = describe_run(network, type(source).__name__, len(examples))
-    print(_write(build_report(run.folder, facts, spec, examples, trained.task.name_value), output))
+    report = build_report(run.folder, facts, spec, examples, trained.task.name_value)
+    if output.endswith("/"):
+        from seqtrain.analysis.pictures import write_pictures
+
+        print(f"{output}  ({len(write_pictures(report, Path(output)))} files)")
+        return
+    text, num_shown = render_page(report)
+    # A link in a run folder, which may be someone else's, is replaced.
+    with open_output(output) if "output" in given else atomic_write(page) as file:
+        file.write(text.encode())
+    size = f"{len(text.encode()) / 1e6:.1f} MB, {num_shown} of {len(report.examples)} examples"
+    print(f"{output}  ({size})")
 
 
 def _read_number(given: Arguments) -> int:
@@ -91,10 +103,8 @@ def _check_output(output: str) -> None:
             raise ConfigError([f"output: {path} is a file; give another folder"])
     elif path.is_dir():
         raise ConfigError([f"output: {path} is a folder; give {path}/ for pictures, or the name of a file"])
-    elif not path.parent.is_dir():
-        raise ConfigError([f"output: {path.parent} does not exist; make it, or give another place"])
-    elif not os.access(path.parent, os.W_OK):
-        raise ConfigError([f"output: {path.parent} cannot be written to; give another place as output=FILE"])
+    else:
+        check_output(output)
 
 
 def _examine(
@@ -145,18 +155,3 @@ def _read_sentences(given: Arguments) -> list[Sequence[str]]:
     if given.get("input", "").endswith(".conllu"):
         return [sentence.words for sentence in ConlluReader(text.splitlines(keepends=True), given["input"])]
     return [sentence.tokens for sentence in split_sentences(text)]
-
-
-def _write(report: Report, output: str) -> str:
-    """Write the page or the pictures; returns a line that describes the output."""
-    if output.endswith("/"):
-        from seqtrain.analysis.pictures import write_pictures
-
-        return f"{output}  ({len(write_pictures(report, Path(output)))} files)"
-
-    from seqtrain.analysis.page import render_page
-    from seqtrain.runs.files import write_text
-
-    page, num_shown = render_page(report)
-    write_text(output, page)
-    return f"{output}  ({len(page.encode()) / 1e6:.1f} MB, {num_shown} of {len(report.examples)} examples)"

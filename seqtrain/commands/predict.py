@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
-from seqtrain.runs.files import atomic_write
+from seqtrain.runs.files import check_output, open_output
 
 if TYPE_CHECKING:
     from seqtrain.commands.reading import Reading
@@ -83,6 +83,8 @@ def _check(given: Arguments) -> None:
     given.check_choice("format", FORMATS)
     given.check_choice("split", ("true", "false"))
     given.check_choice("resize", ("true", "false"))
+    if given.get("output", "-") != "-":
+        check_output(given["output"])
     problems = []
     if "text" in given and "input" in given:
         problems.append("text, input: give one of the two")
@@ -130,13 +132,5 @@ def _write(target: str, parts: Iterable[str]) -> None:
             sys.stdout.write(part)
             sys.stdout.flush()
         return
-    try:
-        with _open_output(Path(target)) as file:
-            file.writelines(part.encode() for part in parts)
-    except OSError as error:
-        raise ConfigError([f"output: {target} cannot be written: {error.strerror}"]) from None
-
-
-def _open_output(path: Path) -> AbstractContextManager[BinaryIO]:
-    is_device = path.exists() and not path.is_file() and not path.is_dir()
-    return path.open("wb") if is_device else atomic_write(path)
+    with open_output(target) as file:
+        file.writelines(part.encode() for part in parts)

@@ -10,7 +10,7 @@ from seqtrain.commands.arguments import Arguments, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
 from seqtrain.errors import printable, printable_line
-from seqtrain.runs.files import write_text
+from seqtrain.runs.files import PICTURES, check_output, open_output, save_picture
 from seqtrain.runs.report.collect import Run, collect_runs
 from seqtrain.runs.report.filters import filter_runs
 from seqtrain.runs.report.formats import FORMATS, render
@@ -32,8 +32,8 @@ Compare runs: means and sample standard deviations over seeds, one table for eac
   sort     a metric or a key; with a minus in front the largest first (default: the best first)
   format   table (default), markdown, latex, csv or json
   output   a file to write the table to
-  plot     a PNG or SVG file: the metric against x with its spread over seeds, or a heat map of x and y
-  curves   a PNG or SVG file: the dev metric of every run during training
+  plot     a PNG, SVG or PDF file: the metric against x with its spread over seeds, or a heat map of x and y
+  curves   a PNG, SVG or PDF file: the dev metric of every run during training
 
 The best configuration is the one with the best mean of the metric that the task monitors on the dev part.
 """
@@ -50,7 +50,7 @@ def _report(arguments: list[str]) -> None:
     if given is None:
         return
     given.check_choice("format", list(FORMATS))
-    _check_pictures(given)
+    _check_outputs(given)
     runs = _collect([Path(folder) for folder in given.all_of("folder")], given)
     if "plot" in given or "curves" in given:
         _draw(runs, given)
@@ -58,14 +58,14 @@ def _report(arguments: list[str]) -> None:
         _write_table(runs, given)
 
 
-def _check_pictures(given: Arguments) -> None:
+def _check_outputs(given: Arguments) -> None:
     if "plot" in given and "x" not in given:
         raise ConfigError(["x: missing; give the key to plot against, as in x=hidden_size"])
     if "plot" not in given and ("x" in given or "y" in given):
         raise ConfigError(["plot: missing; x and y are for a picture, so give plot=FILE.png"])
-    for key in ("plot", "curves"):
-        if key in given and Path(given[key]).suffix not in (".png", ".svg"):
-            raise ConfigError([f"{key}: got {given[key]!r}, expected a file that ends in .png or .svg"])
+    for key, suffixes in (("output", ()), ("plot", PICTURES), ("curves", PICTURES)):
+        if key in given:
+            check_output(given[key], key, suffixes)
 
 
 def _collect(folders: Sequence[Path], given: Arguments) -> list[Run]:
@@ -90,7 +90,8 @@ def _write_table(runs: Sequence[Run], given: Arguments) -> None:
             for problem in find_imbalances(section):
                 print(printable_line(f"seqtrain: warning: {section.title}: {problem}"), file=sys.stderr)
     if "output" in given:
-        write_text(given["output"], text)
+        with open_output(given["output"]) as file:
+            file.write(text.encode())
     else:
         print(printable(text), end="")
 
@@ -99,12 +100,15 @@ def _draw(runs: Sequence[Run], given: Arguments) -> None:
     from seqtrain.runs.report import plots
 
     metric = given.get("metric", "").partition(",")[0]
-    if "curves" in given:
-        plots.draw_curves(runs, metric, Path(given["curves"]))
+    key = "curves" if "curves" in given else "plot"
+    if key == "curves":
+        figure = plots.draw_curves(runs, metric)
     elif "y" in given:
-        plots.draw_heat_map(runs, metric, given["x"], given["y"], Path(given["plot"]))
+        figure = plots.draw_heat_map(runs, metric, given["x"], given["y"])
     else:
-        plots.draw_metric(runs, metric, given["x"], Path(given["plot"]))
+        figure = plots.draw_metric(runs, metric, given["x"])
+    with open_output(given[key], key) as file:
+        save_picture(figure, file, Path(given[key]).suffix)
 
 
 def _words(given: Arguments, key: str) -> list[str]:

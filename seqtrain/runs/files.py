@@ -1,14 +1,22 @@
-"""Files of a run: written atomically, and named as a user would type them."""
+"""Files that are written: those of a run atomically, those that a command line names where they may be."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+import warnings
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from seqtrain.config import ConfigError
 from seqtrain.errors import printable_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @contextmanager
@@ -55,6 +63,76 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+def check_output(target: str, argument: str = "output", suffixes: Collection[str] = ()) -> None:
+    """Refuse, before the work, a place that `open_output` could not write to.
+
+    Args:
+        target: what the command line names.
+        argument: its key, for messages.
+        suffixes: those that the name may end in; any, if there are none.
+
+    Raises:
+        ConfigError: it has another name, is a folder, or its folder is missing or read-only.
+    """
+    path = Path(target)
+    if suffixes and path.suffix not in suffixes:
+        raise ConfigError([f"{argument}: got {target!r}, expected a file that ends in {', '.join(suffixes)}"])
+    if exists(path) and path.is_dir():
+        raise ConfigError([f"{argument}: {target} is a folder; give the name of a file"])
+    if target.endswith("/") or not (exists(path.parent) and path.parent.is_dir()):
+        folder = target if target.endswith("/") else path.parent
+        raise ConfigError([f"{argument}: there is no folder {folder}; make it, or give another place"])
+    if _is_replaced(path) and not os.access(path.parent, os.W_OK):
+        raise ConfigError([f"{argument}: {path.parent} cannot be written to; give another place"])
+
+
+@contextmanager
+def open_output(target: str, argument: str = "output") -> Iterator[BinaryIO]:
+    """Open what the command line names: a regular file is replaced once all is written; anything else (a
+    device, a pipe, a link) stays what it is, and is written to.
+
+    Raises:
+        ConfigError: see `check_output`; or it cannot be written, for instance because the disk is full.
+    """
+    check_output(target, argument)
+    path = Path(target)
+    try:
+        with atomic_write(path) if _is_replaced(path) else path.open("wb") as file:
+            yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ConfigError([f"{argument}: {target} cannot be written: {error.strerror}"]) from None
+
+
+def save_picture(figure: Figure, file: BinaryIO, form: str = ".png", dpi: int = 150) -> None:
+    """Write a figure as one of `PICTURES`."""
+    with literal_text(figure):
+        figure.savefig(file, format=form.removeprefix("."), dpi=dpi)
+
+
+@contextmanager
+def literal_text(figure: Figure) -> Iterator[None]:
+    """Within it the text of a figure is drawn as it is: a dollar sign begins no formula, and letters that the
+    font lacks are boxes, without a warning for each."""
+    from matplotlib import rc_context
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set(parse_math=False, usetex=False)
+    new_texts = rc_context({"text.parse_math": False, "text.usetex": False})  # labels that drawing makes
+    with new_texts, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        yield
+
+
+def _is_replaced(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return True  # there is nothing yet
 
 
 def _remove(path: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_task_follows_the_data_and_there_is_a_page(
     assert "different words of train" in out
     assert "of the words of test do not occur in train" in out
     with Image.open("page.png") as image:
-        assert image.width == 1560
+        assert image.width == 1800
     assert [path.name for path in Path.cwd().iterdir()] == ["page.png"]
 
 
@@ -56,6 +56,17 @@ def test_the_page_has_what_the_terminal_has(treebank: Path, capsys: pytest.Captu
         "targets of dev that train lacks: INTJ",
     ):
         assert f"<!-- {text}" in page, text
+
+
+def test_words_and_tags_are_no_formulas_in_the_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    """Between dollar signs matplotlib would read TeX, and refuse these."""
+    lines = [r"$ PRP$", r"$ $\frac{$", r"$x^$ $\frac{$", "", r"$x^$ PRP$", "狗 $x$"]
+    Path("tags.txt").write_text("\n".join(lines * 10) + "\n", encoding="utf-8")
+    assert main(["data=tagged", "data.path=tags.txt", "page=page.svg"]) == 0
+    page = Path("page.svg").read_text(encoding="utf-8")
+    for text in ("PRP$", r"$\frac{$", "$x$", "$x^$"):
+        assert f"<!-- {text} -->" in page, text
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

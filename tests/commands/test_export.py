@@ -92,9 +92,9 @@ def test_three_files(trained_pos: Path, tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["output=a.pt"], "output: got a.pt, expected a name that ends in .onnx"),
-        (["format=torch", "output=a.onnx"], "output: got a.onnx, expected a name that ends in .pt2"),
-        (["output=nowhere/a.onnx"], "output: there is no folder nowhere"),
+        (["output=a.pt"], "output: got 'a.pt', expected a file that ends in .onnx"),
+        (["format=torch", "output=a.onnx"], "output: got 'a.onnx', expected a file that ends in .pt2"),
+        (["output=nowhere/a.onnx"], "output: there is no folder nowhere; make it, or give another place"),
         (["format=keras"], "format: got 'keras', expected one of onnx, torch"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_folder_of_pictures(pos: Path, tmp_path: Path, capsys) -> None:
         (["examples=many"], "examples: got 'many', expected a number of sequences"),
         (["examples=0"], "examples: got 0, and neither text nor input, so there is nothing to show"),
         (["output={run}"], "output: {run} is a folder; give {run}/ for pictures, or the name of a file"),
-        (["output={run}/no/page.html"], "output: {run}/no does not exist; make it, or give another place"),
+        (["output={run}/no/page.html"], "output: there is no folder {run}/no; make it, or give another"),
         (["output={run}/config.yaml/"], "output: {run}/config.yaml is a file; give another folder"),
     ],
 )
@@ -111,7 +111,7 @@ def test_what_is_refused(arguments: list[str], message: str, pos: Path, capsys) 
 def test_a_folder_without_permission_is_refused(pos: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != pos)
     assert main([str(pos)]) == 2
-    problem = f"output: {pos} cannot be written to; give another place as output=FILE"
+    problem = f"output: {pos} cannot be written to; give another place"
     assert problem in capsys.readouterr().err
 
 

@@ -51,7 +51,7 @@ def test_warnings_do_not_go_into_tables_for_programs(form: str, capsys: pytest.C
         (["where=model=bilstm"], "where: none of the 2 runs in runs meets model=bilstm"),
         (["nowhere"], "nowhere: no such folder; give folders that hold runs"),
         (["plot=a.png"], "x: missing; give the key to plot against, as in x=hidden_size"),
-        (["plot=a.gif", "x=model"], "plot: got 'a.gif', expected a file that ends in .png or .svg"),
+        (["plot=a.gif", "x=model"], "plot: got 'a.gif', expected a file that ends in .png, .svg, .pdf"),
         (["x=model"], "plot: missing; x and y are for a picture, so give plot=FILE.png"),
         (["metrik=a"], "metrik: no such argument; did you mean metric?"),
     ],

@@ -2,16 +2,13 @@
 
 pyplot is not used: it keeps figures alive and takes a while to import. Margins are given rather than found by
 a layout engine, which would draw everything twice. TensorBoard shrinks images to some 340 pixels: figures are
-little wider, so that their text can be read there. Mathematical text is off wherever words or names of
-classes are written (`write`, `add_legend`): `$_$` would raise an error.
+little wider, so that their text can be read there.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from seqtrain.runs.files import atomic_write, literal_text, save_picture
 
 DPI, PAPER_DPI = 90, 180
 WIDTH = 5.2  # inches, of figures over time
@@ -37,7 +36,7 @@ MAX_DECADES = 7  # with a label
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A figure of this size, in inches, with a title."""
     figure = Figure(figsize=(width, height), dpi=DPI)
-    figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top", parse_math=False)
+    figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top")
     return figure
 
 
@@ -52,15 +51,13 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
 
 
 def write(panel: Axes, x: float, y: float, text: str, **options: Any) -> None:
-    """Write a word or a name as it is: a dollar sign begins no formula."""
-    panel.text(x, y, text, **{"fontsize": FONT, "parse_math": False, **options})
+    """Write a word or a name."""
+    panel.text(x, y, text, **{"fontsize": FONT, **options})
 
 
 def add_legend(panel: Axes, **options: Any) -> None:
     """What the lines are called."""
-    legend = panel.legend(fontsize=FONT, frameon=False, **options)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    panel.legend(fontsize=FONT, frameon=False, **options)
 
 
 def space_below(labels: Sequence[str]) -> float:
@@ -113,24 +110,15 @@ def scale_decades(panel: Axes, values: Sequence[float]) -> None:
 def render(figure: Figure) -> NDArray[np.uint8]:
     """(height, width, 3) bytes."""
     canvas: Any = FigureCanvasAgg(figure)
-    with _without_missing_letters():
+    with literal_text(figure):
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def save(figure: Figure, path: Path) -> None:
     """As a PNG file for paper, finer than on TensorBoard's page."""
-    FigureCanvasAgg(figure)
-    with _without_missing_letters():
-        figure.savefig(path, dpi=PAPER_DPI)
-
-
-@contextmanager
-def _without_missing_letters() -> Iterator[None]:
-    """Without a warning for each letter of a script that the font lacks."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        yield
+    with atomic_write(path) as file:
+        save_picture(figure, file, dpi=PAPER_DPI)
 
 
 def _are_words(labels: Sequence[str]) -> bool:

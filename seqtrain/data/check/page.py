@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -19,14 +18,13 @@ SHOWN_TARGETS = 30  # the most frequent ones of train
 Panel = Callable[[Any], None]  # draws into an axis
 
 
-def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float], path: Path) -> None:
-    """Draw a panel for each question that the data answers, as PNG, SVG or PDF.
+def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float]) -> Figure:
+    """A panel for each question that the data answers.
 
     Args:
         summary: of the data.
         title: the sizes of the splits.
         memory: of the largest training batch, in MB by what needs it.
-        path: of the file.
     """
     panels = list(_panels(summary, memory))
     rows = -(-len(panels) // 2)
@@ -41,7 +39,7 @@ def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float], pat
     notes = [*map(_describe_missing, summary.missing_targets.items()), *summary.notes]
     if notes:
         figure.supxlabel("\n".join(fill(note, 130) for note in notes), fontsize=9)
-    figure.savefig(path, dpi=130)
+    return figure
 
 
 def _panels(summary: DataSummary, memory: Mapping[str, float]) -> list[Panel]:

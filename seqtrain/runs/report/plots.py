@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -22,7 +21,7 @@ MAX_CAVEATS = 4  # configurations that are named below a picture
 MAX_INSIDE = 5  # entries of a legend that do not hide the lines
 
 
-def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
+def draw_metric(runs: Sequence[Run], metric: str, x: str) -> Figure:
     """A metric against a key, mean and sample standard deviation over seeds, a line for each combination of
     the other keys that differ.
 
@@ -50,10 +49,11 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str, path: Path) -> None:
         axis.set_xticks(values, [show_value({key: value}, key) for value in values])
     axis.set(xlabel=short_names([key])[key], ylabel=metric, title=section.title)
     _explain(figure, _caveats(section))
-    _save(figure, axis, path)
+    _add_legend(axis)
+    return figure
 
 
-def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str, path: Path) -> None:
+def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str) -> Figure:
     """The mean of a metric for every pair of values of two keys; the other keys are averaged over.
 
     Raises:
@@ -82,10 +82,11 @@ def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str, path: Path) 
     axis.set(xlabel=names[columns], ylabel=names[rows], title=section.title)
     averaged = short_names([each for each in section.axes if each not in (columns, rows)]).values()
     _explain(figure, [f"mean over {', '.join(averaged)}" for _ in averaged][:1] + _caveats(section))
-    _save(figure, axis, path)
+    _add_legend(axis)
+    return figure
 
 
-def draw_curves(runs: Sequence[Run], metric: str, path: Path) -> None:
+def draw_curves(runs: Sequence[Run], metric: str) -> Figure:
     """The dev metric of each run by optimizer step; runs that differ in their seed alone share a colour.
 
     Raises:
@@ -106,7 +107,8 @@ def draw_curves(runs: Sequence[Run], metric: str, path: Path) -> None:
     if not colours:
         raise ConfigError([f"curves: none of {len(runs)} runs logged {metric}"])
     axis.set(xlabel="optimizer step", ylabel=metric, title=section.title)
-    _save(figure, axis, path)
+    _add_legend(axis)
+    return figure
 
 
 def _single_section(runs: Sequence[Run], metric: str) -> Section:
@@ -149,7 +151,7 @@ def _caveats(section: Section) -> list[str]:
     return shown + find_imbalances(section)
 
 
-def _explain(figure: Any, lines: Sequence[str]) -> None:
+def _explain(figure: Figure, lines: Sequence[str]) -> None:
     """Write lines below the axes."""
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=7)
@@ -164,7 +166,7 @@ def _order(value: object) -> tuple[bool, float, str]:
     return not is_number, float(value) if isinstance(value, (int, float)) else 0.0, str(value)
 
 
-def _new_figure(num_lines: int) -> tuple[Any, Any]:
+def _new_figure(num_lines: int) -> tuple[Figure, Any]:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axis = figure.subplots()
     colours = color_sequences["tab10" if num_lines <= 10 else "tab20"]
@@ -172,9 +174,8 @@ def _new_figure(num_lines: int) -> tuple[Any, Any]:
     return figure, axis
 
 
-def _save(figure: Any, axis: Any, path: Path) -> None:
+def _add_legend(axis: Any) -> None:
     labels = axis.get_legend_handles_labels()[1]
     if any(labels):
         is_long = len(labels) > MAX_INSIDE
         axis.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": 8} if is_long else {}))
-    figure.savefig(path, dpi=150)
