@@ -11,8 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from seqtrain.errors import InputError, RunError, SweepError, printable
-from seqtrain.training.interrupts import keep_interrupts
+from seqtrain.errors import InputError, RunError, SweepError, keep_interrupts, printable
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 

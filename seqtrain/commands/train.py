@@ -24,10 +24,9 @@ from seqtrain.config import (
     Sweep,
     check_command_line,
 )
-from seqtrain.errors import printable, printable_line
+from seqtrain.errors import keep_interrupts, printable, printable_line
 from seqtrain.runs.choose import chosen_folder
 from seqtrain.runs.folder import RunFolder
-from seqtrain.training.interrupts import keep_interrupts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 from hydra.core.hydra_config import HydraConfig
 
 from seqtrain.config import ConfigError
+from seqtrain.errors import keep_interrupts
 from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
 from seqtrain.sweeps.progress import Progress
-from seqtrain.training.interrupts import keep_interrupts
 
 Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
 NVIDIA = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU, where there is the driver
@@ -86,7 +86,7 @@ def _train(job: SweepJob, folder: RunFolder, report: Report | None) -> None:
         raise ConfigError([f"{folder.path} holds another configuration; it differs in {', '.join(keys)}"])
     folder.write_config(job.tree)  # first, so that a job that fails early can be seen with its values
 
-    from seqtrain.training.callbacks.epoch_report import EpochReport
+    from seqtrain.training.callbacks.progress import EpochReport
     from seqtrain.training.train import train
 
     callbacks = [] if report is None else [EpochReport(job.tree["task"]["monitor"], report)]

@@ -15,7 +15,7 @@ from filelock import FileLock
 from optuna.trial import TrialState
 
 from seqtrain.config.search import Search
-from seqtrain.errors import SweepError, printable_line
+from seqtrain.errors import SweepError, keep_interrupts, printable_line
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
@@ -24,7 +24,6 @@ from seqtrain.sweeps.job import SweepJob, run_held
 from seqtrain.sweeps.progress import describe_rest, describe_start, say
 from seqtrain.sweeps.study import COUNTED, FOLDER, draw, next_trial, open_study
 from seqtrain.sweeps.sweep import SWEEPS, name_sweep, place
-from seqtrain.training.interrupts import keep_interrupts
 
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
 SECONDS_BETWEEN_LOOKS = 0.5  # at trials that other workers run

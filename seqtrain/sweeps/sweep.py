@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqtrain.config import Job, Sweep
-from seqtrain.errors import InputError, RunError, SweepError
+from seqtrain.errors import InputError, RunError, SweepError, keep_interrupts
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import content_key
@@ -22,7 +22,6 @@ from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob
 from seqtrain.sweeps.launch import launch
 from seqtrain.sweeps.progress import Progress, describe_start, say
-from seqtrain.training.interrupts import keep_interrupts
 
 SWEEPS = RUNS / "sweeps"
 SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs

@@ -22,11 +22,11 @@ from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import plain
 from seqtrain.spec import Classes, DataSpec
-from seqtrain.training.callbacks import EvaluationThroughput, Throughput
+from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughput
 from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
 from seqtrain.training.network import build_network, construct, for_any_device
-from seqtrain.training.telemetry.training_curves import TrainingCurves
+from seqtrain.training.telemetry.curves import TrainingCurves
 from seqtrain.training.trainer import (
     build_evaluator,
     build_loggers,

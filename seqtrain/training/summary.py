@@ -25,7 +25,7 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.table import metrics_table
 from seqtrain.spec import StepClasses
 from seqtrain.tasks.span_f1 import SpanF1
-from seqtrain.training.callbacks.best_checkpoint import BestCheckpoint
+from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.learner import SequenceLearner
 
 log = logging.getLogger("seqtrain")

@@ -12,14 +12,15 @@ import pytorch_lightning as pl
 import torch
 
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.errors import RunError
+from seqtrain.errors import RunError, keep_interrupts
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import logged, quiet_lightning
 from seqtrain.spec import Classes
 from seqtrain.training import summary
 from seqtrain.training.build import Training, build_training
-from seqtrain.training.callbacks import EvaluationThroughput, StopOnNonfinite, Throughput
+from seqtrain.training.callbacks.health import StopOnNonfinite
+from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughput
 from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
     can_resume_from,
@@ -28,7 +29,6 @@ from seqtrain.training.checkpoint import (
     weights_of,
     write_checkpoint,
 )
-from seqtrain.training.interrupts import keep_interrupts
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.telemetry.run_page import RunPage
 from seqtrain.training.telemetry.sink import sink_of

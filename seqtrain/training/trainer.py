@@ -18,7 +18,7 @@ from seqtrain.config import ConfigError
 from seqtrain.config.problems import first_line
 from seqtrain.config.schemas.torch import ONE_CYCLE
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.training.checkpoint_io import LocalCheckpointIO
+from seqtrain.training.callbacks.checkpoints import LocalCheckpointIO
 from seqtrain.training.gradients import accumulation_schedulers
 from seqtrain.training.network import construct
 from seqtrain.training.overhead import NoProfiler, skip_unused_hooks

@@ -48,7 +48,7 @@ from types import SimpleNamespace
 
 import pytorch_lightning as pl
 
-from seqtrain.training.callbacks import last_checkpoint
+from seqtrain.training.callbacks import checkpoints
 
 
 class FastClock(pl.Callback):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytorch_lightning.callbacks import EarlyStopping
 
-from seqtrain.training.callbacks import BestCheckpoint
+from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.summary import describe_end
 
 

@@ -129,7 +129,7 @@ class Sink(pl.Callback):
                 writer.add_embedding(points, list(labels), pictures, tag=tag)
 
     def layout(self, charts: Mapping[str, Mapping[str, tuple[str, list[str]]]]) -> None:
-        """Write the charts of the Custom Scalars dashboard, see `seqtrain.training.telemetry.layout`."""
+        """Write the charts of the Custom Scalars dashboard, see `seqtrain.training.telemetry.curves`."""
         for writer in self._writers(validation=False):
             writer.add_custom_scalars(charts)
 

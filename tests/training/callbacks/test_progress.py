@@ -3,12 +3,17 @@ from __future__ import annotations
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from disturbed_runs import EPOCHS, LIVELY, STEPS, events, raise_signal, run
 
+from seqtrain.records import StepOutput
 from seqtrain.runs.folder import RunFolder
+from seqtrain.training.callbacks import progress
+from seqtrain.training.callbacks.progress import EpochReport, EvaluationThroughput, Throughput
 
 
 def test_a_pipe_gets_one_line_an_epoch(compose, capfd) -> None:
@@ -34,8 +39,6 @@ def test_the_bar_of_a_resumed_epoch_starts_where_it_stopped(compose, disturbed, 
     with pytest.raises(KeyboardInterrupt):
         disturbed(cfg, STEPS + 4, raise_signal(signal.SIGINT))
     started: list[int] = []
-    import seqtrain.training.callbacks.progress as progress
-
     tqdm = progress.tqdm
 
     def noted(**options: Any) -> Any:
@@ -70,3 +73,107 @@ def test_the_loss_is_the_mean_over_the_whole_epoch(
 def test_no_bar_is_built_without_the_callback(compose, capfd) -> None:
     run(compose("callbacks.progress=null"))
     assert "epoch 1/2" not in capfd.readouterr().err
+
+
+def validate(answer: bool, **metrics: float) -> tuple[list[tuple[int, float]], Any]:
+    """What is reported after a validation, and the trainer then."""
+    reported: list[tuple[int, float]] = []
+
+    def report(epoch: int, value: float) -> bool:
+        reported.append((epoch, value))
+        return answer
+
+    tensors = {name.replace("_", "/"): torch.tensor(value) for name, value in metrics.items()}
+    trainer: Any = SimpleNamespace(callback_metrics=tensors, current_epoch=4, should_stop=False)
+    EpochReport("val/accuracy", report).on_validation_end(trainer, None)  # type: ignore[arg-type]
+    return reported, trainer
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_the_answer_decides_whether_training_ends(answer: bool) -> None:
+    reported, trainer = validate(answer, val_accuracy=0.5, val_loss=2.0)
+    assert reported == [(4, 0.5)]
+    assert trainer.should_stop is answer
+
+
+def test_without_the_metric_nothing_is_reported() -> None:
+    reported, trainer = validate(True, val_loss=2.0)
+    assert reported == []
+    assert not trainer.should_stop
+
+
+@pytest.fixture
+def clock(monkeypatch) -> list[float]:
+    """The time, which the test sets."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def step(measured: Throughput, num_valid: int) -> None:
+    nothing: Any = None
+    output = StepOutput(torch.tensor(0.0), num_valid, (), 1)
+    measured.on_train_batch_end(nothing, nothing, {"loss": nothing, "output": output}, nothing, 0)
+
+
+def start(measured: Throughput) -> None:
+    nothing: Any = None
+    measured.on_train_start(nothing, nothing)
+
+
+def test_positions_are_divided_by_the_time_of_the_training(clock) -> None:
+    measured, nothing = Throughput(), None
+    assert measured.seconds == 0
+    assert measured.per_second(1) is None
+    start(measured)
+    step(measured, 30)
+    clock[0] += 4
+    measured.on_train_end(nothing, nothing)
+    clock[0] += 50  # the final test is not part of it
+    assert measured.seconds == 4
+    assert measured.per_second(1) == 7.5
+    assert measured.per_second(2) == 15.0
+
+
+def test_a_resumed_training_adds_to_what_its_checkpoint_has(clock) -> None:
+    first, second = Throughput(), Throughput()
+    start(first)
+    step(first, 30)
+    clock[0] += 4
+    second.load_state_dict(first.state_dict())
+    clock[0] += 50  # between the two attempts
+    start(second)
+    step(second, 30)
+    clock[0] += 2
+    assert second.seconds == 6
+    assert second.per_second(1) == 10.0
+
+
+def test_positions_that_were_never_counted_give_no_throughput() -> None:
+    measured = Throughput()
+    measured.load_state_dict({"seconds": 3.0, "num_trained": None})
+    step(measured, 30)
+    assert measured.seconds == 3.0
+    assert measured.per_second(1) is None
+
+
+def test_an_evaluation_counts_its_valid_positions_only(clock) -> None:
+    measured, nothing = EvaluationThroughput(), None
+    assert measured.per_second is None
+    for num_valid in (30, 10):  # a second pass starts anew
+        measured.on_test_start(nothing, nothing)
+        clock[0] += 4
+        measured.on_test_batch_end(
+            nothing, nothing, StepOutput(torch.tensor(0.0), num_valid, (), 1), nothing, 0
+        )
+        measured.on_test_end(nothing, nothing)
+        assert measured.per_second == num_valid / 4
+        clock[0] += 50
+
+
+def test_an_evaluation_of_nothing_has_no_throughput(clock) -> None:
+    measured, nothing = EvaluationThroughput(), None
+    measured.on_test_start(nothing, nothing)
+    clock[0] += 4
+    measured.on_test_end(nothing, nothing)
+    assert measured.per_second is None

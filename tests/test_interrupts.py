@@ -2,8 +2,7 @@ import errno
 
 import pytest
 
-from seqtrain.errors import RunError
-from seqtrain.training.interrupts import keep_interrupts
+from seqtrain.errors import RunError, keep_interrupts
 
 
 def exit_as_lightning_does() -> None:

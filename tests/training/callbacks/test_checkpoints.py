@@ -1,5 +1,3 @@
-"""Interrupted trainings, which end with the numbers of a run that was never interrupted."""
-
 from __future__ import annotations
 
 import json
@@ -9,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,8 +25,88 @@ from disturbed_runs import (
 )
 from small_runs import without_times
 
+from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RunFolder
+from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training import LastCheckpoint
+from seqtrain.training.callbacks.checkpoints import WEIGHTS_ONLY, BestCheckpoint, LocalCheckpointIO
+from seqtrain.training.train import train
+
+
+@pytest.mark.parametrize(
+    ("mode", "scores", "kept"),
+    [
+        ("max", [0.5, 0.7, 0.7, 0.6], [True, True, True, False]),
+        ("min", [3.0, 3.0, 2.0, 2.5], [True, True, True, False]),
+    ],
+)
+def test_no_earlier_score_beats_the_best_and_the_last_of_equals_is_kept(
+    mode: str, scores: list[float], kept: list[bool]
+) -> None:
+    best = BestCheckpoint("best.ckpt", "val/loss", mode)
+    for score, is_kept in zip(scores, kept, strict=True):
+        assert best.is_best(score) == is_kept
+        if is_kept:
+            best.score = score
+
+
+def test_nan_is_never_best() -> None:
+    best = BestCheckpoint("best.ckpt", "val/loss", "min")
+    assert not best.is_best(float("nan"))
+    best.score = 1.0
+    assert not best.is_best(float("nan"))
+
+
+def test_a_resumed_run_compares_with_its_best_unless_its_file_is_gone(tmp_path: Path) -> None:
+    here, gone = (BestCheckpoint(str(tmp_path / name), "val/loss", "min") for name in ("a", "b"))
+    here.path.touch()
+    for best in (here, gone):
+        best.load_state_dict({"score": 1.0, "epoch": 3})
+    assert (here.score, here.epoch) == (1.0, 3)
+    assert (gone.score, gone.epoch) == (None, None)
+
+
+def test_it_holds_weights_only_and_the_last_one_all_that_resuming_needs(compose) -> None:
+    cfg = compose("model=lstm")
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = RunFolder(cfg.run_dir)
+    best, last = (torch.load(p, weights_only=True) for p in (folder.best_checkpoint, folder.last_checkpoint))
+    assert best.keys() == {"state_dict", "spec", "epoch", "global_step", "pytorch-lightning_version"}
+    assert {"optimizer_states", "lr_schedulers", "loops", "callbacks"} <= last.keys()
+    assert best["state_dict"].keys() == last["state_dict"].keys()
+    assert folder.best_checkpoint.stat().st_size < 0.5 * folder.last_checkpoint.stat().st_size
+
+
+def test_averaged_weights_are_the_ones_kept(compose) -> None:
+    cfg = compose("callbacks=average", "callbacks.average.decay=0.9", "trainer.max_epochs=1")
+    train(cfg, RunFolder(cfg.run_dir))
+    folder = RunFolder(cfg.run_dir)
+    best, last = (torch.load(p, weights_only=True) for p in (folder.best_checkpoint, folder.last_checkpoint))
+    for name, average in best["state_dict"].items():
+        assert torch.equal(average, last["state_dict"][name])
+        assert not torch.equal(average, last["current_model_state"][name])
+
+
+def test_a_monitor_that_is_no_metric_is_refused_with_those_that_are(compose) -> None:
+    cfg = compose()
+    cfg.callbacks.best.monitor = "val/acuracy"
+    with pytest.raises(
+        ConfigError, match=r"there is no metric val/acuracy; there are val/accuracy, val/loss"
+    ):
+        train(cfg, RunFolder(cfg.run_dir))
+
+
+def test_another_training_starts_from_its_weights(compose, tmp_path: Path) -> None:
+    first = compose("trainer.max_epochs=1", f"run_dir={tmp_path / 'first'}")
+    metrics = train(first, RunFolder(first.run_dir))
+    best = RunFolder(first.run_dir).best_checkpoint
+    second = compose(f"checkpoint={best}", "optimizer.lr=1e-9", "trainer.max_epochs=1")
+    again = train(second, RunFolder(second.run_dir))
+    assert again["epochs"] == 1
+    assert without_times(again) == pytest.approx(without_times(metrics), abs=1e-4)
+    log = (Path(second.run_dir) / "train.log").read_text()
+    assert f"checkpoint  {best} has only weights: a new training starts from them" in log
+
 
 # Stops early, after the second epoch.
 STALLED = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-9")
@@ -192,3 +271,67 @@ def test_last_checkpoint_is_called_after_all_other_callbacks(compose) -> None:
     quiet_lightning()
     trainer = build_trainer(compose())
     assert isinstance(trainer.callbacks[-1], LastCheckpoint)
+
+
+WHOLE = {
+    "state_dict": {"weight": torch.zeros(2)},
+    "spec": DataSpec(VectorInputs(feature_size=3), SequenceClasses(("A", "B"))).to_dict(),
+    "epoch": 1,
+    "optimizer_states": [{"state": {}}],
+    "callbacks": {"BestCheckpoint": {"score": 0.5, "epoch": 1}},
+}
+
+
+def through(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    """What a training resumes from, of a checkpoint with these changes."""
+    checkpoint_io = LocalCheckpointIO()
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    checkpoint_io.save_checkpoint(WHOLE | changes, path)
+    return checkpoint_io.load_checkpoint(path)
+
+
+def test_the_state_of_a_training_comes_back(tmp_path: Path) -> None:
+    resumed = through(tmp_path)
+    assert resumed.keys() == WHOLE.keys()
+    assert resumed["callbacks"] == WHOLE["callbacks"]
+
+
+def test_weights_only_leaves_the_optimizer_out(tmp_path: Path) -> None:
+    path = tmp_path / "best.ckpt"
+    LocalCheckpointIO().save_checkpoint(WHOLE, path, storage_options=WEIGHTS_ONLY)
+    assert torch.load(path, weights_only=True).keys() == {"state_dict", "spec", "epoch"}
+
+
+def test_what_no_training_needs_is_not_taken(tmp_path: Path) -> None:
+    foreign = {"hyper_parameters": {"network": 1}, "datamodule_hyper_parameters": {}, "SomeDataModule": {}}
+    assert through(tmp_path, **foreign).keys() == WHOLE.keys()
+
+
+@pytest.mark.parametrize("key", ["kth_best_model_path", "best_model_path", "last_model_path", "dirpath"])
+def test_no_path_out_of_the_folder_is_taken(tmp_path: Path, key: str) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    inside = {"dirpath": str(folder), "best_model_path": str(folder / "best.ckpt"), "best_k_models": {}}
+    states = {"ModelCheckpoint{'monitor': None}": inside}
+    assert through(tmp_path, callbacks=states)["callbacks"] == states
+    for path in (tmp_path / "precious", folder / ".." / ".." / "precious"):
+        outside = {"ModelCheckpoint{'monitor': None}": inside | {key: str(path)}}
+        assert through(tmp_path, callbacks=outside)["callbacks"] == {}
+        many = {"ModelCheckpoint": inside | {"best_k_models": {str(path): torch.tensor(0.0)}}}
+        assert through(tmp_path, callbacks=many)["callbacks"] == {}
+
+
+def test_the_clock_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    last = {"seconds": 12.5, "num_trained": 700, "should_stop": False}
+    callbacks = through(tmp_path, callbacks={"LastCheckpoint": last})["callbacks"]
+    assert callbacks == {"LastCheckpoint": last, "Throughput": {"seconds": 12.5, "num_trained": 700}}
+    del last["num_trained"]
+    callbacks = through(tmp_path, callbacks={"LastCheckpoint": last})["callbacks"]
+    assert callbacks["Throughput"] == {"seconds": 12.5, "num_trained": None}
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    path.write_bytes(b"x")
+    LocalCheckpointIO().remove_checkpoint(path)
+    LocalCheckpointIO().remove_checkpoint(path)
+    assert not path.exists()

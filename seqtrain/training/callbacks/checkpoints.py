@@ -1,4 +1,4 @@
-"""The checkpoint from which an interrupted run resumes."""
+"""The checkpoints that a training writes: the best, and the last, from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,127 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
+from seqtrain.config import ConfigError
+from seqtrain.training.checkpoint import read_checkpoint, weights_of, write_checkpoint
 from seqtrain.training.telemetry.steps import has_stepped
+
+WEIGHTS_ONLY = {"weights_only": True}  # a storage option of `Trainer.save_checkpoint`
+
+# What resuming needs; the rest of a file is ignored, such as names of classes that Lightning would import.
+RESUMED = {
+    *("state_dict", "spec", "epoch", "global_step", "pytorch-lightning_version"),
+    *("loops", "callbacks", "optimizer_states", "lr_schedulers"),
+    *("current_model_state", "averaging_state"),  # of averaged weights
+    *("MixedPrecision", "native_amp_scaling_state"),
+}
+PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path", "best_k_models")
+
+
+class LocalCheckpointIO(CheckpointIO):
+    """Writes local files atomically, and reads only what resuming needs.
+
+    Lightning's default writes to a temporary folder, which may be on another filesystem, so that a kill can
+    leave an empty file; and it trusts every path in a checkpoint.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        write_checkpoint(
+            weights_of(checkpoint) if storage_options == WEIGHTS_ONLY else checkpoint, Path(path)
+        )
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        saved = read_checkpoint(Path(path))
+        resumed = {key: value for key, value in saved.items() if key in RESUMED}
+        resumed["callbacks"] = dict(_safe_states(saved.get("callbacks", {}), Path(path).parent))
+        return resumed
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def _safe_states(states: dict[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
+    """The states of callbacks, without those that name a file outside of the checkpoint's folder.
+
+    ModelCheckpoint deletes the files that its state names.
+    """
+    for key, state in states.items():
+        if not key.startswith("ModelCheckpoint") or _stays_inside(state, folder):
+            yield key, state
+    last = states.get("LastCheckpoint", {})
+    if "Throughput" not in states and "seconds" in last:  # written by version 0.1
+        yield "Throughput", {"seconds": last["seconds"], "num_trained": last.get("num_trained")}
+
+
+def _stays_inside(state: dict[str, Any], folder: Path) -> bool:
+    named = [state.get(key) for key in PATHS]
+    paths = [path for value in named for path in ([value] if isinstance(value, str) else value or [])]
+    return all(Path(path).resolve().is_relative_to(folder.resolve()) for path in paths if path)
+
+
+class BestCheckpoint(pl.callbacks.Checkpoint):
+    """Writes `best.ckpt` after each validation that no earlier one beats.
+
+    Of equal ones the last is kept: on a small dev part ties are frequent, and later weights have been trained
+    at a lower learning rate. The file holds weights only: a run resumes from `last.ckpt`.
+
+    Args:
+        path: of the file.
+        monitor: the metric to compare, such as `val/accuracy`.
+        mode: `max` if higher is better, else `min`.
+    """
+
+    def __init__(self, path: str, monitor: str, mode: str) -> None:
+        self.path = Path(path)
+        self.monitor = monitor
+        self.mode = mode
+        self.score: float | None = None
+        self.epoch: int | None = None  # counted from 1
+
+    def is_best(self, score: float) -> bool:
+        """Whether no earlier score is better than `score`; nan is never the best."""
+        if self.score is None:
+            return score == score
+        return score >= self.score if self.mode == "max" else score <= self.score
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
+            return
+        score = self._monitored(trainer)
+        if self.is_best(score):
+            self.score, self.epoch = score, trainer.current_epoch + 1
+            trainer.save_checkpoint(self.path, storage_options=WEIGHTS_ONLY)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"score": self.score, "epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue to compare with the best score so far, if its weights are here."""
+        if self.path.exists():
+            self.score, self.epoch = state_dict["score"], state_dict["epoch"]
+
+    def _monitored(self, trainer: pl.Trainer) -> float:
+        metrics = trainer.callback_metrics
+        if self.monitor not in metrics:
+            raise ConfigError(
+                [f"task.monitor: there is no metric {self.monitor}; there are {', '.join(sorted(metrics))}"]
+            )
+        return float(metrics[self.monitor])
+
 
 log = logging.getLogger("seqtrain")
 
