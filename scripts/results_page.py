@@ -19,7 +19,7 @@ HEADER = """\
 # Results
 
 Written by `python scripts/results.py FOLDERS` from the `metrics.json` of finished runs; no number of ours is
-typed by hand. Every row is `python -m seqtrain experiment=NAME seed=N`, from scratch, on the published data.
+typed by hand. Every row is `seqtrain experiment=NAME seed=N`, from scratch, on the published data.
 Accuracy, in percent, is that of the test part: mean and sample standard deviation over the seeds, or the one
 value of a single seed. The best checkpoint and early stopping look at the dev part only. Seconds are those
 of a whole training, validations and all, and those until the accuracy on the dev part first reached 95.0.

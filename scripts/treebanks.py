@@ -54,7 +54,7 @@ HEADER = """\
 # Other treebanks
 
 Written by `python scripts/treebanks.py FOLDER`; no number of ours is typed by hand. Every row is
-`python -m seqtrain task=pos data=ud model=bilstm data.path=TREEBANK` with seed 0 and nothing else: one
+`seqtrain task=pos data=ud model=bilstm data.path=TREEBANK` with seed 0 and nothing else: one
 configuration for all languages, scripts and sizes. Accuracy, in percent, is that of UPOS on the test part,
 with gold tokens and no outside data; unseen words are those that the training part has in neither case.
 UDPipe 1.2 stands beside it as its manual gives it, on gold tokens of UD 2.5: treebanks have been corrected

@@ -1,10 +1,11 @@
-"""The README's blocks, copied as they stand, work."""
+"""The commands of the README and of docs/extending.md's first sections, copied as they stand, work."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,67 +14,60 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-FILES = re.findall(r"^`([\w./]+)`:\n\n```(?:python|yaml)\n(.*?)```", README, re.MULTILINE | re.DOTALL)
-COMMANDS = [
-    line.partition("  #")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-]
+CONFIGURING = (ROOT / "docs" / "configuring.md").read_text(encoding="utf-8")
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8").partition("\n## A cell\n")[0]
+SHELLS = ("bash", "zsh")
 NOT_RUN = {
     "scripts/train": "continuous integration begins with it",
     "scripts/test": "this is it",
     "tensorboard --logdir runs": "a server; tests/training/telemetry looks at it in a browser",
     "seqtrain task=pos data=ud model=bilstm": "a download; tests/training trains on the real data",
-    "seqtrain task=pos data=ud data.path=my_treebank model=bilstm": "tests/docs/test_data.py",
-    "seqtrain task=tagging data.path=my_corpus model=bilstm": "tests/docs/test_data.py",
 }
 
 
-@pytest.fixture(scope="module")
-def user_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the README's files and nothing of this package."""
-    folder = tmp_path_factory.mktemp("user")
-    for name, text in FILES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
+def commands_of(page: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line not in NOT_RUN]
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, shell: str = "bash") -> subprocess.CompletedProcess[str]:
     """Run one line as a shell would, with `seqtrain` from this environment."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path}
     return subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [shell, "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 
-def test_the_files_are_those_of_the_examples() -> None:
-    assert [name for name, _ in FILES] == [
-        "leaky.py",
-        "my_configs/model/leaky.yaml",
-        "first_bit.py",
-        "my_configs/data/first_bit.yaml",
-    ]
+@pytest.mark.slow
+def test_the_commands_run_one_after_the_other(tmp_path: Path) -> None:
+    for command in ["seqtrain", *commands_of(README)]:  # scripts/train is the first
+        done = run(command, tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    (block,) = re.findall(r"```python\n(import seqtrain\n.*?)```", README, re.DOTALL)
+    (tmp_path / "block.py").write_text(block)
+    assert "PRON" in run(f"{sys.executable} block.py", tmp_path).stdout
 
 
 @pytest.mark.slow
-def test_the_commands_run_one_after_the_other(user_folder: Path) -> None:
-    assert set(NOT_RUN) <= set(COMMANDS)
-    for command in COMMANDS:
-        if command not in NOT_RUN:
-            done = run(command, user_folder)
-            assert done.returncode == 0, f"{command}\n{done.stderr}"
-    (blocks,) = re.findall(r"```python\n(import seqtrain\n.*?)```", README, re.DOTALL)
-    (user_folder / "block.py").write_text(blocks)
-    assert "PRON" in run(f"{sys.executable} block.py", user_folder).stdout
+@pytest.mark.parametrize("shell", SHELLS)
+def test_classes_of_ones_own(tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    files = re.findall(r"^`([\w./]+)`:\n\n```(?:python|yaml)\n(.*?)```", EXTENDING, re.MULTILINE | re.DOTALL)
+    for name, text in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for command in commands_of(EXTENDING):
+        done = run(command, tmp_path, shell)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
     accuracy = {
         file.parts[-3]: json.loads(file.read_text())["test/accuracy"]
-        for file in sorted(user_folder.glob("runs/digits/*/*/metrics.json"))
+        for file in sorted(tmp_path.glob("runs/*/*/*/metrics.json"))
     }
     assert accuracy["leaky"] > 0.8
-    assert accuracy["lstm"] == 1.0  # first_bit, the last run with this backbone
+    assert accuracy["lstm"] == 1.0  # first_bit
 
 
 def test_the_refusal_is_the_one_shown(tmp_path: Path) -> None:
@@ -87,7 +81,11 @@ def test_the_refusal_is_the_one_shown(tmp_path: Path) -> None:
 def test_every_group_and_choice_is_named() -> None:
     configs = ROOT / "configs"
     groups = {folder.name for folder in configs.iterdir() if folder.is_dir() and folder.name != "hydra"}
-    assert {group for group in groups if f"`{group}`" not in README} == set()
+    assert {group for group in groups if f"`{group}`" not in CONFIGURING} == set()
     listed = groups - {"experiment", "search"}
     choices = {file.stem for group in listed for file in (configs / group).glob("*.yaml")}
-    assert {choice for choice in choices if f"`{choice}`" not in README} == set()
+    assert {choice for choice in choices if f"`{choice}`" not in CONFIGURING} == set()
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 150

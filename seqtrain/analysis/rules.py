@@ -137,6 +137,6 @@ def judge_loss(training: Sequence[float], validation: Sequence[float]) -> Iterat
         "train/loss",
         training[-1],
         f"the loss is flat: {training[0]:.4f} at the start, {training[-1]:.4f} now",
-        "Raise or lower optimizer.lr by a factor of 10, look at the data (python -m seqtrain "
+        "Raise or lower optimizer.lr by a factor of 10, look at the data (seqtrain "
         "check_data), and see whether the gradients vanish",
     )

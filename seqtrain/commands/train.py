@@ -108,7 +108,7 @@ def _sweep_job(composition: Composition) -> float:
             return _run(composition.config_in(folder.path), folder, brief=True)
     except KeyboardInterrupt:
         command = " ".join([*overrides, f"run_dir={folder.path}"])
-        raise KeyboardInterrupt(f"Resume this job with: python -m seqtrain {command}") from None
+        raise KeyboardInterrupt(f"Resume this job with: seqtrain {command}") from None
     except Exception as error:
         print(printable(f"job {hydra_config.job.num} failed: {error}"), file=sys.stderr)
         raise

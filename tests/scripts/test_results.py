@@ -155,4 +155,4 @@ def test_the_page_and_the_headers_are_those_of_the_kept_results() -> None:
     for name in titles:
         text = (script.EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8")
         assert text == script.with_result(text, results.get(name))
-        assert text.splitlines()[2] == f"# python -m seqtrain experiment={name}"
+        assert text.splitlines()[2] == f"# seqtrain experiment={name}"
