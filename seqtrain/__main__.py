@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from seqtrain.commands.exit_codes import INTERRUPTED, REFUSED
+from seqtrain.errors import printable_line
 
 COMMANDS = {
     "train": "train a model and write its run folder (the default)",
@@ -73,7 +74,7 @@ def _refuse(name: str) -> int:
 
     near = get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
-    print(f"seqtrain: {name}: no such command; {hint}", file=sys.stderr)
+    print(printable_line(f"seqtrain: {name}: no such command; {hint}"), file=sys.stderr)
     return REFUSED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,10 +75,18 @@ def printable_line(text: object) -> str:
     return LINE_CONTROL.sub(_escape, str(text))
 
 
+def printable_json(value: object) -> str:
+    """JSON on one line that is safe to print: `printable` text with the escapes of JSON."""
+    text = json.dumps(value, ensure_ascii=False)
+    return LINE_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _escape(found: re.Match[str]) -> str:
     return ascii(found[0])[1:-1]
 
 
-# C0 except newline and tab, DEL, C1, and the characters that change the direction of text.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 except newline and tab, DEL, C1, what changes the direction of text, and halves of surrogate pairs.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 LINE_CONTROL = re.compile(rf"{CONTROL.pattern}|[\t\n\u2028\u2029]")

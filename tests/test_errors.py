@@ -23,7 +23,7 @@ def test_a_data_error_starts_with_the_place(error: DataError, text: str) -> None
     [
         ("na\u00efve\n\ttext", "na\u00efve\n\ttext"),
         ("\x1b[2J\r", "\\x1b[2J\\r"),
-        ("a\u202eb\x7f\x9b", "a\\u202eb\\x7f\\x9b"),
+        ("a\u202eb\x7f\x9b\ud800", "a\\u202eb\\x7f\\x9b\\ud800"),
     ],
 )
 def test_control_characters_are_written_out(text: str, shown: str) -> None:

@@ -79,4 +79,4 @@ def _report(error: Exception) -> None:
         place = "" if error.filename is None else f"{error.filename}: "
         print(printable(f"seqtrain: {place}{error.strerror}"), file=sys.stderr)
     else:
-        traceback.print_exception(error)
+        print(printable("".join(traceback.format_exception(error))), end="", file=sys.stderr)

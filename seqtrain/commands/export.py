@@ -10,6 +10,7 @@ from pathlib import Path
 from seqtrain.commands.arguments import load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
+from seqtrain.errors import printable_line
 from seqtrain.runs.files import check_output
 from seqtrain.serving.export.files import check_replaceable
 
@@ -58,7 +59,7 @@ def _export(arguments: Sequence[str]) -> None:
     export = {"onnx": export_onnx, "torch": export_torch}[form]
     trained = load_trained(run.config, run.checkpoint)
     for path in export(trained.network, trained.spec, output):
-        print(path)
+        print(printable_line(path))
 
 
 def _check_output(output: Path, form: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.config import ConfigError
+from seqtrain.errors import printable_line
 from seqtrain.runs.files import atomic_write, check_output, open_output
 
 if TYPE_CHECKING:
@@ -74,14 +75,15 @@ def _inspect(arguments: Sequence[str]) -> None:
     if output.endswith("/"):
         from seqtrain.analysis.pictures import write_pictures
 
-        print(f"{output}  ({len(write_pictures(report, Path(output)))} files)")
+        print(printable_line(f"{output}  ({len(write_pictures(report, Path(output)))} files)"))
         return
     text, num_shown = render_page(report)
+    content = text.encode(errors="backslashreplace")
     # A link in a run folder, which may be someone else's, is replaced.
     with open_output(output) if "output" in given else atomic_write(page) as file:
-        file.write(text.encode())
-    size = f"{len(text.encode()) / 1e6:.1f} MB, {num_shown} of {len(report.examples)} examples"
-    print(f"{output}  ({size})")
+        file.write(content)
+    size = f"{len(content) / 1e6:.1f} MB, {num_shown} of {len(report.examples)} examples"
+    print(printable_line(f"{output}  ({size})"))
 
 
 def _read_number(given: Arguments) -> int:

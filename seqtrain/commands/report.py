@@ -84,7 +84,7 @@ def _collect(folders: Sequence[Path], given: Arguments) -> list[Run]:
 def _write_table(runs: Sequence[Run], given: Arguments) -> None:
     sections = compare_runs(runs, _words(given, "metric"), _words(given, "by"), given.get("sort", ""))
     form = given.get("format", "table")
-    text = render(sections, form)
+    text = printable(render(sections, form))
     if form in ("csv", "json"):  # the others have it below their tables
         for section in sections:
             for problem in find_imbalances(section):
@@ -93,7 +93,7 @@ def _write_table(runs: Sequence[Run], given: Arguments) -> None:
         with open_output(given["output"]) as file:
             file.write(text.encode())
     else:
-        print(printable(text), end="")
+        print(text, end="")
 
 
 def _draw(runs: Sequence[Run], given: Arguments) -> None:

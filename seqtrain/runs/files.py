@@ -56,13 +56,13 @@ def exists(path: Path) -> bool:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, atomically.
+    """Write `text` to `path` as UTF-8, atomically; what has no UTF-8 (a byte of a file name) is escaped.
 
     Raises:
         OSError: see `atomic_write`.
     """
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))
 
 
 def check_output(target: str, argument: str = "output", suffixes: Collection[str] = ()) -> None:

@@ -139,8 +139,10 @@ def _open_session(content: bytes, path: Path) -> Any:
         import onnxruntime
     except ImportError:
         raise InputError(f"model: reading {path} needs onnxruntime: pip install 'seqtrain[onnx]'") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised, too; the log has the file's names as they are
     try:
-        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of onnxruntime's own, which it does not export
         raise DataError(f"cannot be read as an ONNX model: {str(error).splitlines()[0]}", path) from None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from seqtrain.config import ConfigError
 from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, TagColumn
-from seqtrain.errors import printable_line
+from seqtrain.errors import printable_json, printable_line
 from seqtrain.predictions import Answer, Given
 from seqtrain.spec import Classes, DataSpec, StepClasses, Targets, WordInputs
 
@@ -35,7 +34,7 @@ def show(given: Given, answer: Answer, form: str, spec: DataSpec) -> str:
     if form == "conllu":
         return _conllu(given, answer, spec)
     if form == "json":
-        return json.dumps(_plain(given, answer, spec.targets), ensure_ascii=False) + "\n"
+        return printable_json(_plain(given, answer, spec.targets)) + "\n"
     per_token = given.tokens is not None and spec.targets.per_step
     rows = [tuple(map(printable_line, row)) for row in _rows(given, answer, per_token)]
     if form == "tsv":
@@ -75,11 +74,12 @@ def _plain(given: Given, answer: Answer, targets: Targets) -> dict[str, object]:
 def _conllu(given: Given, answer: Answer, spec: DataSpec) -> str:
     assert isinstance(spec.targets, StepClasses)
     column = TagColumn.parse(spec.targets.column or DEFAULT_COLUMN)
+    tags = [printable_line(name) for name in answer.names]  # of a model that may be someone else's
     if given.source is not None:
-        return str(given.source.with_tags(answer.names, column))
+        return str(given.source.with_tags(tags, column))
     assert given.tokens is not None
     assert given.spans is not None
-    return _conllu_sentence(given.name, given.tokens, given.spans, answer.names, column)
+    return _conllu_sentence(given.name, given.tokens, given.spans, tags, column)
 
 
 def _conllu_sentence(

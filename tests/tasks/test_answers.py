@@ -7,6 +7,7 @@ import json
 import pytest
 
 from seqtrain.config import ConfigError
+from seqtrain.errors import printable
 from seqtrain.predictions import Answer, Given
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 from seqtrain.tasks.answers import check_form, name_value, show
@@ -52,6 +53,28 @@ def test_classes_of_steps() -> None:
     assert show(FILE, TAGGED, "table", spec) == "a.npz[0]  DET  0.9000\na.npz[0]  NOUN  0.7500\n"
     plain = {"input": "a.npz[0]", "labels": ["DET", "NOUN"], "confidences": [0.9, 0.75]}
     assert json.loads(show(FILE, TAGGED, "json", spec)) == plain
+
+
+HOSTILE = "\x1b]0;x\x07\n\t\x9b\u202e\ud800|"
+
+
+@pytest.mark.parametrize(
+    ("form", "shown", "num_tabs"),
+    [
+        ("table", r"\x1b]0;x\x07\n\t\x9b\u202e\ud800|", 0),
+        ("tsv", r"\x1b]0;x\x07\n\t\x9b\u202e\ud800|", 2),
+        ("conllu", r"\x1b]0;x\x07\n\t\x9b\u202e\ud800|", 9),
+        ("json", r"\u001b]0;x\u0007\n\t\u009b\u202e\ud800|", 0),
+    ],
+)
+def test_names_are_escaped(form: str, shown: str, num_tabs: int) -> None:
+    """They may come from someone else's checkpoint, and must break no line and reach no terminal raw."""
+    lines = show(Given("x", ("x",), ((0, 1),)), Answer((HOSTILE,), (1.0,)), form, DataSpec(WORDS, TAGS))
+    (line,) = (line for line in lines.splitlines() if shown in line)
+    assert line.count("\t") == num_tabs
+    assert printable(line) == line
+    if form == "json":
+        assert json.loads(line)["tags"] == [HOSTILE]
 
 
 def test_what_breaks_a_line_is_escaped() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from seqtrain.data.files.text import BYTE_ORDER_MARK, check_word
-from seqtrain.errors import DataError
+from seqtrain.errors import LINE_CONTROL, DataError
 
 NAMES = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 NUM_COLUMNS = len(NAMES)
@@ -40,7 +40,7 @@ class TagColumn:
         if name in TAG_COLUMNS:
             return cls(NAMES.index(name))
         column, _, key = name.partition(":")
-        if column == "MISC" and key and not set(key) & set("=|\t\n "):
+        if column == "MISC" and key and not re.search(rf"[=| ]|{LINE_CONTROL.pattern}", key):
             return cls(MISC, key)
         raise ValueError(f"column must be one of {', '.join(TAG_COLUMNS)} or MISC:Key, got {name!r}")
 

@@ -193,7 +193,9 @@ def test_a_key_that_a_word_may_lack(misc: str, tag: str) -> None:
     assert TagColumn.parse("MISC:Entity").read((LINE + misc).split("\t")) == tag
 
 
-@pytest.mark.parametrize("name", ["ID", "FORM", "upos", "MISC", "MISC:", "MISC:a=b", "", "XPOS:Key"])
+@pytest.mark.parametrize(
+    "name", ["ID", "FORM", "upos", "MISC", "MISC:", "MISC:a=b", "MISC:\x1b[2J", "", "XPOS:Key"]
+)
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError) as caught:
         TagColumn.parse(name)
