@@ -18,16 +18,13 @@ def vectors(values: list[float], targets: list[int]) -> VectorDataset:
     return VectorDataset(inputs, torch.full((len(values),), 2), torch.tensor(targets))
 
 
-def _read_words() -> Corpus:
-    sentences = {
-        "train": ["the/DET light/NOUN", "light/VERB", "go/VERB"],
-        "dev": ["go/VERB dogs/NOUN"],
-        "test": ["the/DET light/NOUN"],
-    }
+def read_words(*, min_count: int = 1, **sentences: list[str]) -> Corpus:
+    """The corpus of a treebank with these sentences, see `conllu`, in each split."""
     with tempfile.TemporaryDirectory() as folder:
         for split, lines in sentences.items():
             Path(folder, f"{split}.conllu").write_text(conllu(*lines), encoding="utf-8")
-        return Treebank(data_dir="none", treebank="none", path=folder, batch_size=2, eval_batch_size=2).load()
+        options = {"data_dir": "none", "treebank": "none", "batch_size": 2, "eval_batch_size": 2}
+        return Treebank(**options, path=folder, min_count=min_count).load()
 
 
 VECTORS = Corpus(
@@ -38,4 +35,8 @@ VECTORS = Corpus(
         "test": vectors([1, 1, 5], [2, 2, 0]),
     },
 )
-WORDS = _read_words()
+WORDS = read_words(
+    train=["the/DET light/NOUN", "light/VERB", "go/VERB"],
+    dev=["go/VERB dogs/NOUN"],
+    test=["the/DET light/NOUN"],
+)

@@ -163,3 +163,15 @@ def test_kinds_need_no_torch() -> None:
     code = "import sys, seqtrain.spec; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
+
+
+def test_a_vocabulary_has_frequent_entries_first_and_no_rare_ones() -> None:
+    counts = {"b": 3, "a": 3, "z": 7, "c": 1}
+    assert Vocabulary.of(counts) == Vocabulary(("z", "a", "b", "c"), (7, 3, 3, 1))
+    assert Vocabulary.of(counts, min_count=3) == Vocabulary(("z", "a", "b"), (7, 3, 3))
+
+
+def test_entries_from_elsewhere_stand_behind_and_are_not_counted() -> None:
+    extended = Vocabulary(("z", "a"), (7, 3)).extended(["b", "a", "c"])
+    assert extended == Vocabulary(("z", "a", "b", "c"), (7, 3, 0, 0))
+    assert (extended.num_counted, len(extended)) == (2, 6)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from seqtrain.data.batching.sampler import BatchSampler
+from seqtrain.data.batching.loader import BatchSampler
 from seqtrain.data.corpus import Batching
 
 NUM_BATCHES = 5  # of a packed row: spread over the corpus

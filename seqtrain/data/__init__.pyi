@@ -1,14 +1,13 @@
 from .augment import RandomAffine as RandomAffine
 from .augment import RandomElastic as RandomElastic
-from .batching.flat_dataset import FlatDataset as FlatDataset
-from .batching.image_dataset import encode_images as encode_images
+from .batching.datasets import FlatDataset as FlatDataset
+from .batching.datasets import VectorDataset as VectorDataset
+from .batching.datasets import WordDataset as WordDataset
+from .batching.datasets import encode_sentences as encode_sentences
 from .batching.loader import BatchLoader as BatchLoader
+from .batching.loader import BatchSampler as BatchSampler
 from .batching.loader import FixedLoader as FixedLoader
-from .batching.sampler import BatchSampler as BatchSampler
-from .batching.sampler import sorted_batches as sorted_batches
-from .batching.vector_dataset import VectorDataset as VectorDataset
-from .batching.word_dataset import WordDataset as WordDataset
-from .batching.word_dataset import encode_sentences as encode_sentences
+from .batching.loader import sorted_batches as sorted_batches
 from .corpus import Batching as Batching
 from .corpus import Corpus as Corpus
 from .corpus import Dataset as Dataset
@@ -19,6 +18,7 @@ from .files.arrays import save_sequences as save_sequences
 from .files.conllu import ConlluReader as ConlluReader
 from .files.conllu import ConlluSentence as ConlluSentence
 from .files.conllu import TagColumn as TagColumn
+from .files.downloads import sample_dir as sample_dir
 from .files.images import read_images as read_images
 from .files.text import decode_utf8 as decode_utf8
 from .files.text import read_utf8 as read_utf8
@@ -29,7 +29,7 @@ from .sources.arrays import encode_sequences as encode_sequences
 from .sources.digits import Digits as Digits
 from .sources.images import Images as Images
 from .sources.mnist import Mnist as Mnist
-from .sources.samples import sample_dir as sample_dir
 from .sources.tagged import Tagged as Tagged
 from .sources.treebank import Treebank as Treebank
 from .view import View as View
+from .view import encode_images as encode_images

@@ -7,8 +7,7 @@ import math
 import pytorch_lightning as pl
 import torch
 
-from seqtrain.data.batching.loader import BatchLoader, FixedLoader
-from seqtrain.data.batching.sampler import BatchSampler, sorted_batches
+from seqtrain.data.batching.loader import BatchLoader, BatchSampler, FixedLoader, sorted_batches
 from seqtrain.data.corpus import Corpus, Source
 from seqtrain.records import SequenceBatch
 from seqtrain.spec import DataSpec
@@ -65,7 +64,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader | FixedLoader:
         train = self.corpus.splits["train"]
-        sampler = BatchSampler(train.lengths, self._source.batching, self._seed, *self._place())
+        sampler = BatchSampler(train.lengths, self._source.batching, self._seed, *self._rank_and_world_size())
         if getattr(self.trainer, "overfit_batches", 0):
             return FixedLoader(train, sampler.batches(0))  # "overfit" means the same batches in each epoch
         return BatchLoader(train, sampler)
@@ -85,9 +84,10 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def _evaluation_loader(self, split: str) -> FixedLoader:
         dataset = self.corpus.splits[split]
-        batches = sorted_batches(dataset.lengths, self._source.batching.eval_batch_size, *self._place())
+        batches = sorted_batches(
+            dataset.lengths, self._source.batching.eval_batch_size, *self._rank_and_world_size()
+        )
         return FixedLoader(dataset, batches)
 
-    def _place(self) -> tuple[int, int]:
-        """This process's rank and the number of processes."""
+    def _rank_and_world_size(self) -> tuple[int, int]:
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

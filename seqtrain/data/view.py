@@ -1,18 +1,25 @@
-"""Images as sequences."""
+"""Images, read as sequences."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from seqtrain.data.batching.datasets import VectorDataset
 from seqtrain.names import ViewName
-from seqtrain.spec import ImageInputs
+from seqtrain.spec import DataSpec, ImageInputs
 
 VIEWS: tuple[ViewName, ...] = get_args(ViewName)
+
+Augment = Callable[[Tensor], Tensor]
+"""Changes the images of a training batch, (batch, height, width)."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +34,14 @@ class View:
     name: str
     height: int
     width: int
-    _order: Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.name not in VIEWS:
             raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {self.name!r}")
-        order = np.random.RandomState(0).permutation(self.height * self.width)
-        object.__setattr__(self, "_order", torch.from_numpy(order))
+
+    @cached_property
+    def _order(self) -> Tensor:
+        return torch.from_numpy(np.random.RandomState(0).permutation(self.height * self.width))
 
     @property
     def num_steps(self) -> int:
@@ -78,3 +86,22 @@ class View:
         """For each step the pixels that it reads, counted line by line from 0."""
         places = torch.arange(self.height * self.width, dtype=torch.float64).view(1, self.height, self.width)
         return [[int(place) for place in step] for step in self(places)[0].tolist()]
+
+
+def image_dataset(
+    images: Tensor, labels: Tensor | None, view: View, augment: Augment | None = None
+) -> VectorDataset:
+    """Images of bytes, (num_images, height, width), as sequences of numbers from 0 to 1."""
+
+    def transform(chosen: Tensor) -> Tensor:
+        scaled = chosen.float() / 255
+        return view(scaled if augment is None else augment(scaled))
+
+    return VectorDataset(images, torch.full((len(images),), view.num_steps), labels, transform)
+
+
+def encode_images(spec: DataSpec, pixels: npt.NDArray[np.float32]) -> VectorDataset:
+    """Images, (images, height, width) from 0 to 1, as sequences to predict on."""
+    assert isinstance(spec.inputs, ImageInputs)
+    view = View.of(spec.inputs)
+    return VectorDataset(view(torch.from_numpy(pixels)), torch.full((len(pixels),), view.num_steps))

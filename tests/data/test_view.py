@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from seqtrain.data import View
-from seqtrain.data.view import VIEWS
+from seqtrain.data import encode_images
+from seqtrain.data.view import VIEWS, View
+from seqtrain.spec import DataSpec, SequenceClasses
 
 IMAGES = torch.arange(12.0).view(2, 2, 3)
 
@@ -55,3 +57,18 @@ def test_an_unknown_view_is_refused() -> None:
         ValueError, match=r"^view must be one of rows, columns, pixels, permuted, got 'diagonals'$"
     ):
         View("diagonals", 2, 3)
+
+
+PIXELS = np.arange(6, dtype=np.float32).reshape(1, 2, 3) / 6
+
+
+def test_images_become_sequences_of_the_view_that_the_model_was_trained_on() -> None:
+    rows, columns, pixels = (
+        encode_images(DataSpec(View(view, 2, 3).inputs, SequenceClasses(("a",))), PIXELS).batch([0])
+        for view in ("rows", "columns", "pixels")
+    )
+    assert torch.equal(rows.inputs, torch.from_numpy(PIXELS))
+    assert torch.equal(columns.inputs, torch.from_numpy(PIXELS).transpose(1, 2))
+    assert pixels.inputs.flatten().tolist() == PIXELS.ravel().tolist()
+    assert [batch.lengths.tolist() for batch in (rows, columns, pixels)] == [[2], [3], [6]]
+    assert rows.targets is None

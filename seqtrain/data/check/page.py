@@ -9,8 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from seqtrain.data.check.summary import DataSummary
-from seqtrain.data.check.words import AmbiguousWords
+from seqtrain.data.check.summary import AmbiguousWords, DataSummary
 from seqtrain.spec import Classes
 
 SHOWN_TARGETS = 30  # the most frequent ones of train

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seqtrain.data.check.splits import SplitSummary
-from seqtrain.data.check.summary import DataSummary
-from seqtrain.data.check.words import AmbiguousWords, UnknownWords
+from seqtrain.data.check.summary import AmbiguousWords, DataSummary, SplitSummary, UnknownWords
 from seqtrain.errors import printable_line
 from seqtrain.spec import Classes, Inputs
 

@@ -1,4 +1,4 @@
-"""Files that are fetched from the network where they are missing, and known by their checksums."""
+"""Where the files of known data sets are: samples in the package, others fetched and known by checksums."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
+from seqtrain.shipped import shipped_folder
 
 RETRIES = 2
 MAX_CONTENT_BYTES = 1 << 31  # of a decompressed file
@@ -51,6 +52,12 @@ MNIST = KnownFiles(
         "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
 )
+
+
+def sample_dir(name: str) -> Path | None:
+    """The folder of a sample that comes with the package, or None if there is none of this name."""
+    folder = shipped_folder("samples", "data/samples") / name
+    return folder if folder.is_dir() else None
 
 
 def fetch(known: KnownFiles, folder: Path, download: bool = True) -> None:

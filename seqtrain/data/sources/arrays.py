@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seqtrain.data.batching.flat_dataset import FlatDataset
+from seqtrain.data.batching.datasets import FlatDataset
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.files.arrays import Sequences, check_features, read_sequences
 from seqtrain.data.sources.splits import find_parts, take_from_train

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqtrain.data.batching.vector_dataset import VectorDataset
+from seqtrain.data.batching.datasets import VectorDataset
 from seqtrain.data.corpus import Batching, Corpus
 from seqtrain.data.view import View
 from seqtrain.spec import DataSpec, SequenceClasses

@@ -15,9 +15,8 @@ from tqdm import tqdm
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.files.images import read_png, resize_image
 from seqtrain.data.files.text import SECONDS_BEFORE_BAR
-from seqtrain.data.sources.mnist import Augment, image_dataset
 from seqtrain.data.sources.splits import take_from_train
-from seqtrain.data.view import View
+from seqtrain.data.view import Augment, View, image_dataset
 from seqtrain.errors import DataError
 from seqtrain.spec import DataSpec, SequenceClasses
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from seqtrain.data.batching.vector_dataset import VectorDataset
 from seqtrain.data.corpus import Batching, Corpus
 from seqtrain.data.files.downloads import MNIST, fetch, read_content, verify
 from seqtrain.data.files.text import read_utf8
-from seqtrain.data.view import View
+from seqtrain.data.view import Augment, View, image_dataset
 from seqtrain.errors import DataError
 from seqtrain.spec import DataSpec, SequenceClasses
 
@@ -42,9 +40,6 @@ def parse_idx(content: bytes, num_dims: int, path: Path) -> Tensor:
     if values == 0:
         raise DataError("the file holds no values", path)
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(shape)
-
-
-Augment = Callable[[Tensor], Tensor]
 
 
 class Mnist:
@@ -149,18 +144,6 @@ class Mnist:
         if len(set(names)) < len(names):
             raise DataError("two classes have the same name", path)
         return names
-
-
-def image_dataset(
-    images: Tensor, labels: Tensor | None, view: View, augment: Augment | None = None
-) -> VectorDataset:
-    """Images of bytes, (num_images, height, width), as sequences of numbers from 0 to 1."""
-
-    def transform(chosen: Tensor) -> Tensor:
-        scaled = chosen.float() / 255
-        return view(scaled if augment is None else augment(scaled))
-
-    return VectorDataset(images, torch.full((len(images),), view.num_steps), labels, transform)
 
 
 def _size(images: Tensor) -> str:

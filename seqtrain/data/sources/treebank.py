@@ -7,9 +7,8 @@ from pathlib import Path
 
 from seqtrain.data.corpus import SPLITS, Batching, Corpus
 from seqtrain.data.files.conllu import ConlluReader, TagColumn
-from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, verify
+from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, sample_dir, verify
 from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
-from seqtrain.data.sources.samples import sample_dir
 from seqtrain.data.sources.words import KnownWords, build_word_corpus
 from seqtrain.errors import DataError
 from seqtrain.spec import DataSpec, WordInputs

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from seqtrain.data.batching.word_dataset import Spellings, WordDataset
+from seqtrain.data.batching.datasets import Spellings, WordDataset
 from seqtrain.data.corpus import SPLITS, Corpus, Dataset
 from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile
 from seqtrain.data.files.word_vectors import read_word_vectors
 from seqtrain.data.sources.splits import take_from_train
 from seqtrain.data.tag_scheme import find_orphans, find_strays, tag_scheme
-from seqtrain.data.vocabulary import build_vocabulary, count_characters, count_words, extend_vocabulary
 from seqtrain.errors import DataError, printable_line
 from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
@@ -50,14 +49,14 @@ class KnownWords:
         self, train_words: Counter[str], recalled: WordInputs | None
     ) -> tuple[Vocabulary, int | None, Tensor | None]:
         """The vocabulary, the size of the word vectors, and their table; `recalled` replaces the file."""
-        words = build_vocabulary(train_words, self.min_count)
+        words = Vocabulary.of(train_words, self.min_count)
         if self.vectors is None:
             return words, None, None
         if recalled is not None:
-            words = extend_vocabulary(words, recalled.words.entries[recalled.words.num_counted :])
+            words = words.extended(recalled.words.entries[recalled.words.num_counted :])
             return words, recalled.vector_size, None
         found = read_word_vectors(self.vectors, train_words.keys(), self.max_vectors)
-        words = extend_vocabulary(words, found.words)
+        words = words.extended(found.words)
         return words, found.size, found.rows_of(words)
 
 
@@ -82,13 +81,22 @@ def build_word_corpus(
     notes += _note_hidden_forms(files)
     scheme = tag_scheme(train.tags, train.tag, train.lengths)
     notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
-    counts = count_words(train.form_counts())
+    counts, characters = _count(train.form_counts())
     words, vector_size, vectors = known.read(counts, recalled)
-    characters = build_vocabulary(count_characters(train.form_counts()))
-    inputs = WordInputs(words=words, characters=characters, vector_size=vector_size)
+    inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
     targets = StepClasses(_target_names(files), column, scheme)
     splits: dict[str, Dataset] = {split: _encode(files[split], inputs, targets, counts) for split in SPLITS}
     return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
+
+
+def _count(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
+    """How often each lower-cased word and each character occurs; `forms` are spellings with their counts."""
+    words, characters = Counter[str](), Counter[str]()
+    for form, count in forms:
+        words[form.lower()] += count
+        for character in form:
+            characters[character] += count
+    return words, characters
 
 
 def _target_names(files: Files) -> tuple[str, ...]:

@@ -24,6 +24,13 @@ def build(**files: TaggedFile) -> Corpus:
 TRAIN = tagged_file("the/D dog/N", "a/D cat/N", "run/V")
 
 
+def test_words_are_counted_in_any_case_and_characters_as_they_are() -> None:
+    inputs = build(train=tagged_file("Run/V a/D", "run/V a/D", "Run/N"), dev=TRAIN, test=TRAIN).spec.inputs
+    assert dict(zip(inputs.words.entries, inputs.words.counts, strict=True)) == {"run": 3, "a": 2}
+    found = dict(zip(inputs.characters.entries, inputs.characters.counts, strict=True))
+    assert found == {"n": 3, "u": 3, "R": 2, "a": 2, "r": 1}
+
+
 def test_a_tag_that_train_lacks_counts_as_an_error() -> None:
     corpus = build(train=TRAIN, dev=tagged_file("oh/I dog/N ./P"), test=tagged_file("oh/I", "oh/I"))
     assert corpus.spec.targets.names == ("D", "I", "N", "P", "V")

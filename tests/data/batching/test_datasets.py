@@ -5,22 +5,66 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seqtrain.data import WordDataset, encode_sentences
-from seqtrain.data.batching.word_dataset import Spellings
+from seqtrain.data import Dataset, FlatDataset, VectorDataset, WordDataset, encode_sentences
+from seqtrain.data.batching.datasets import Spellings
 from seqtrain.errors import DataError
 from seqtrain.records import IGNORED, Words
 from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
-INPUTS = WordInputs(
+VECTORS = torch.arange(24.0).view(3, 4, 2)
+NUMBERS = torch.tensor([4, 1, 3])
+FLAT = torch.arange(12.0).view(6, 2)
+FLAT_LENGTHS = torch.tensor([1, 3, 2])
+
+
+def test_a_batch_is_cut_to_its_longest_sequence() -> None:
+    batch = VectorDataset(VECTORS, NUMBERS, torch.tensor([7, 8, 9])).batch([2, 1])
+    assert torch.equal(batch.inputs, VECTORS[[2, 1], :3])
+    assert batch.lengths.tolist() == [3, 1]
+    assert batch.targets.tolist() == [9, 8]
+    assert batch.unseen is None
+
+
+@pytest.mark.parametrize("dataset", [VectorDataset(VECTORS, NUMBERS), FlatDataset(FLAT, FLAT_LENGTHS)])
+def test_targets_may_be_unknown(dataset: Dataset) -> None:
+    assert dataset.batch(torch.tensor([1])).targets is None
+
+
+def test_the_transform_sees_the_rows_of_the_batch() -> None:
+    dataset = VectorDataset(VECTORS, torch.tensor([2, 2, 2]), transform=lambda rows: rows.transpose(1, 2) + 1)
+    assert torch.equal(dataset.batch([1]).inputs, VECTORS[[1]].transpose(1, 2) + 1)
+
+
+@pytest.mark.parametrize("name", ["lengths", "targets"])
+def test_as_many_entries_as_sequences_are_needed(name: str) -> None:
+    fields = {"lengths": torch.ones(3).long(), "targets": torch.ones(3).long(), name: torch.ones(2).long()}
+    with pytest.raises(ValueError, match=rf"^{name} must have one entry for each of the 3 sequences, got"):
+        VectorDataset(VECTORS, **fields)
+
+
+def test_flat_sequences_are_padded_to_the_longest_of_a_batch() -> None:
+    batch = FlatDataset(FLAT, FLAT_LENGTHS, torch.tensor([7, 8, 9])).batch([2, 0])
+    assert batch.inputs.tolist() == [[[8, 9], [10, 11]], [[0, 1], [0, 0]]]
+    assert batch.lengths.tolist() == [2, 1]
+    assert batch.targets.tolist() == [9, 7]
+
+
+def test_targets_of_time_steps_are_padded_with_what_is_ignored() -> None:
+    targets = torch.tensor([5, 6, 7, 8, 9, 4])
+    batch = FlatDataset(FLAT, FLAT_LENGTHS, targets, has_target_per_step=True).batch([0, 1])
+    assert batch.targets.tolist() == [[5, -100, -100], [6, 7, 8]]
+
+
+WORDS = WordInputs(
     words=Vocabulary(("run", "back", "x"), (3, 2, 1)),  # ids 2, 3, 4
     characters=Vocabulary(("r", "u", "n", "b"), (4, 3, 2, 1)),  # ids 2, 3, 4, 5
 )
-SPEC = DataSpec(INPUTS, StepClasses(("ADV", "VERB")))
+SPEC = DataSpec(WORDS, StepClasses(("ADV", "VERB")))
 
 
 def tagged() -> WordDataset:
     forms = ["run", "Run", "be", "back"]
-    spellings = Spellings.encode(forms, INPUTS, seen={"run", "be"})
+    spellings = Spellings.encode(forms, WORDS, seen={"run", "be"})
     return WordDataset(
         lengths=torch.tensor([2, 3, 1]),
         form=torch.tensor([0, 3, 1, 2, 1, 0]),  # run back | Run be Run | run
@@ -48,10 +92,6 @@ def test_spellings_of_other_sentences_stay_out() -> None:
     assert words.spelling.tolist() == [[0]]
 
 
-def test_lengths() -> None:
-    assert tagged().lengths.tolist() == [2, 3, 1]
-
-
 def test_the_words_of_a_sentence() -> None:
     assert [tagged().words(index) for index in range(3)] == [["run", "back"], ["Run", "be", "Run"], ["run"]]
 
@@ -67,7 +107,7 @@ def test_text_is_encoded_as_in_training() -> None:
 
 
 def test_words_known_for_their_vectors_alone_are_not_seen() -> None:
-    inputs = replace(INPUTS, words=Vocabulary(("run", "back"), (3, 0)), vector_size=1)
+    inputs = replace(WORDS, words=Vocabulary(("run", "back"), (3, 0)), vector_size=1)
     spellings = Spellings.encode(["Run", "back", "be"], inputs)
     assert spellings.word.tolist() == [2, 3, 1]
     assert spellings.unseen.tolist() == [False, True, True]

@@ -1,0 +1,180 @@
+"""Sequences in memory, from which padded batches are cut: vectors of one length or of any, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from seqtrain.data.sentences import check_words
+from seqtrain.errors import DataError
+from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words, valid_steps
+from seqtrain.spec import DataSpec, Vocabulary, WordInputs
+
+
+@dataclass(frozen=True)
+class VectorDataset:
+    """Sequences in one tensor, (num_sequences, time, features), padded behind `lengths`.
+
+    With a `transform`, `inputs` may hold anything that it converts to (batch, time, features) float, such as
+    the bytes of images. It is applied to the rows of a batch, so it may also make random changes.
+    """
+
+    inputs: Tensor
+    lengths: Tensor  # (num_sequences,) int64
+    targets: Tensor | None = None  # (num_sequences,) int64
+    transform: Callable[[Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("lengths", self.lengths), ("targets", self.targets)):
+            if value is not None and value.shape != self.inputs.shape[:1]:
+                raise ValueError(
+                    f"{name} must have one entry for each of the {len(self.inputs)} sequences,"
+                    f" got the shape {tuple(value.shape)}"
+                )
+
+    def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
+        indices = torch.as_tensor(indices)
+        lengths = self.lengths[indices]
+        inputs = self.inputs[indices]
+        if self.transform is not None:
+            inputs = self.transform(inputs)
+        targets = None if self.targets is None else self.targets[indices]
+        return SequenceBatch(inputs[:, : int(lengths.max())], lengths, targets)
+
+
+@dataclass(frozen=True)
+class FlatDataset:
+    """Sequences of vectors of any length, with a class for each, for each of their time steps, or without."""
+
+    inputs: Tensor  # (time steps of all sequences, features) float
+    lengths: Tensor  # (num_sequences,) int64
+    targets: Tensor | None = None  # (num_sequences,), or (time steps of all sequences,), int64
+    has_target_per_step: bool = False
+
+    def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
+        indices = torch.as_tensor(indices)
+        lengths = self.lengths[indices]
+        rows, valid = _locate(self._starts[indices], lengths)
+        inputs = _pad(self.inputs[rows], valid, 0)
+        if self.targets is None:
+            return SequenceBatch(inputs, lengths)
+        targets = self.targets
+        targets = _pad(targets[rows], valid, IGNORED) if self.has_target_per_step else targets[indices]
+        return SequenceBatch(inputs, lengths, targets)
+
+    @cached_property
+    def _starts(self) -> Tensor:
+        return _starts(self.lengths)
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """What the model sees of each distinct spelling; the letters of all of them are concatenated."""
+
+    forms: Sequence[str]
+    word: Tensor  # (spellings,) id in the word vocabulary
+    unseen: Tensor  # (spellings,) bool: not in the training part, in any case
+    letters: Tensor  # (letters of all spellings,) id in the character vocabulary
+    num_letters: Tensor  # (spellings,)
+
+    @classmethod
+    def encode(
+        cls, forms: Sequence[str], inputs: WordInputs, seen: Collection[str] | None = None
+    ) -> Spellings:
+        """`seen` are the lower-cased words of the training part; without it, those that have an embedding."""
+        words, characters = inputs.words.index(), inputs.characters.index()
+        word = torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms])
+        return cls(
+            forms=forms,
+            word=word,
+            unseen=_lacks_embedding(word, inputs.words)
+            if seen is None
+            else torch.tensor([form.lower() not in seen for form in forms]),
+            letters=torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form]),
+            num_letters=torch.tensor([len(form) for form in forms]),
+        )
+
+    def characters(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The letters of the chosen spellings, (chosen, letters) padded with 0, and their numbers."""
+        numbers = self.num_letters[chosen]
+        rows, valid = _locate(self._starts[chosen], numbers)
+        return _pad(self.letters[rows], valid, 0), numbers
+
+    @cached_property
+    def _starts(self) -> Tensor:
+        return _starts(self.num_letters)
+
+
+def _lacks_embedding(word: Tensor, words: Vocabulary) -> Tensor:
+    return (word == UNKNOWN) | (word >= words.num_counted + 2)
+
+
+@dataclass(frozen=True)
+class WordDataset:
+    """Sentences of words, with a tag for each word or (`tags` None) without."""
+
+    lengths: Tensor  # (num_sentences,) int64
+    form: Tensor  # (words of all sentences,) rows of `spellings`
+    spellings: Spellings
+    tags: Tensor | None = None  # (words of all sentences,)
+
+    def words(self, index: int) -> list[str]:
+        """The words of one sentence, as they are spelt in the data."""
+        start = int(self._starts[index])
+        return [self.spellings.forms[form] for form in self.form[start : start + int(self.lengths[index])]]
+
+    def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
+        indices = torch.as_tensor(indices)
+        lengths = self.lengths[indices]
+        rows, valid = _locate(self._starts[indices], lengths)
+        form = self.form[rows]
+        chosen, spelling = torch.unique(form, return_inverse=True)
+        word = _pad(self.spellings.word[form], valid, 0)
+        words = Words(word, _pad(spelling, valid, 0), *self.spellings.characters(chosen))
+        if self.tags is None:
+            return SequenceBatch(words, lengths)
+        targets = _pad(self.tags[rows].long(), valid, IGNORED)
+        return SequenceBatch(words, lengths, targets, _pad(self.spellings.unseen[form], valid, False))
+
+    @cached_property
+    def _starts(self) -> Tensor:
+        return _starts(self.lengths)
+
+
+def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> WordDataset:
+    """Sentences to predict on, encoded as those that the model was trained on.
+
+    Raises:
+        DataError: where there is nothing to encode, or an empty sentence or word.
+    """
+    assert isinstance(spec.inputs, WordInputs)
+    if not sentences:
+        raise DataError("no sentence to tag; expected at least one word")
+    check_words(sentences)
+    numbers: dict[str, int] = {}  # of the distinct spellings, in order of appearance
+    form = [numbers.setdefault(word, len(numbers)) for sentence in sentences for word in sentence]
+    lengths = torch.tensor([len(sentence) for sentence in sentences])
+    return WordDataset(lengths, torch.tensor(form), Spellings.encode(list(numbers), spec.inputs))
+
+
+def _starts(lengths: Tensor) -> Tensor:
+    """Where each sequence begins when they lie one after another."""
+    return lengths.cumsum(0) - lengths
+
+
+def _locate(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of some sequences that lie one after another, and the steps of a padded batch, (batch, time)
+    bool, that they fill."""
+    valid = valid_steps(lengths, int(lengths.max()))
+    return (starts[:, None] + torch.arange(valid.shape[1]))[valid], valid
+
+
+def _pad(values: Tensor, valid: Tensor, filler: int) -> Tensor:
+    """The values of the valid steps, (batch, time, ...) with `filler` elsewhere."""
+    padded = values.new_full((*valid.shape, *values.shape[1:]), filler)
+    padded[valid] = values
+    return padded
