@@ -14,7 +14,7 @@ from seqtrain.config import ConfigError
 from seqtrain.config.targets import find_class
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.backbone import BackboneError
-from seqtrain.model.heads.bio import illegal_bio
+from seqtrain.model.heads.crf import illegal_bio
 from seqtrain.spec import DataSpec, StepClasses
 from seqtrain.tasks.task import Task
 from seqtrain.training.checkpoint import check_finite, load_network_weights, read_weights

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seqtrain.data.tag_scheme import find_orphans, tag_scheme
-from seqtrain.model.heads.bio import illegal_bio
+from seqtrain.model.heads.crf import illegal_bio
 
 
 def encode(sentences: str) -> tuple[list[str], torch.Tensor, torch.Tensor]:

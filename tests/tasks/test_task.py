@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.model import Network, VectorEncoder
-from seqtrain.model.heads.cross_entropy import cross_entropy_sum
+from seqtrain.model.heads.softmax import cross_entropy_sum
 from seqtrain.records import IGNORED, FinalState, SequenceBatch
 from seqtrain.spec import DataSpec, StepClasses, VectorInputs, Vocabulary, WordInputs
 from seqtrain.tasks import SequenceClassification, SequenceTagging, Task

@@ -1,14 +1,14 @@
-"""One class per sequence."""
+"""Classes by a softmax: one per sequence, or one per time step."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqtrain.model.heads.cross_entropy import cross_entropy_sum, probability
-from seqtrain.records import valid_steps
+from seqtrain.records import IGNORED, valid_steps
 
 Pooling: TypeAlias = Literal["last", "mean", "max"]
 
@@ -66,3 +66,49 @@ class LabelHead(nn.Module):
     def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
         """(batch,) the probability of each answer."""
         return probability(scores, answers)
+
+
+class TagHead(nn.Module):
+    """A tag per step, each by itself.
+
+    Args:
+        input_size: numbers per step of the backbone's states.
+        num_targets: tags.
+        dropout: share of the states that is dropped in training.
+        label_smoothing: probability spread over all tags in the training loss (Szegedy et al., 2016).
+    """
+
+    def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_size, num_targets)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, input_size) to scores (batch, time, num_targets)."""
+        scores: Tensor = self.linear(self.dropout(states))
+        return scores
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """Summed cross-entropy over the steps that have a target, smoothed in training only."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        return cross_entropy_sum(scores.flatten(0, 1), targets.flatten(), smoothing)
+
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the likeliest tag of each step."""
+        return scores.argmax(dim=-1)
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time) the probability of each answer."""
+        return probability(scores, answers)
+
+
+def cross_entropy_sum(scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    # In float32 also under autocast: a sum over a batch leaves bfloat16 no digits.
+    return F.cross_entropy(
+        scores.float(), targets, ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+    )
+
+
+def probability(scores: Tensor, answers: Tensor) -> Tensor:
+    return scores.float().softmax(dim=-1).gather(-1, answers[..., None]).squeeze(-1)
