@@ -53,7 +53,7 @@ class Target:
 @contextmanager
 def compiling() -> Iterator[list[tuple[Any, Any]]]:
     """Compile launches in place of running them; what was compiled follows as (launch, kernel)."""
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
     run, compiled = Launch.run, []
 

@@ -12,12 +12,12 @@ import seqtrain
 ROOT = Path(seqtrain.__file__).parent
 ALLOWED = {
     # torch and Lightning, of any later release: see the comments there for what happens without the name
-    ("recurrence/engines/transforms.py", "_C"),
-    ("recurrence/engines/transforms.py", "_are_functorch_transforms_active"),
-    ("recurrence/engines/transforms.py", "_current_level"),
-    ("recurrence/engines/transforms.py", "_dispatch_key_set"),
-    ("recurrence/engines/transforms.py", "_len_torch_dispatch_stack"),
-    ("recurrence/onnx_trace.py", "_optional_input_placeholder_tensor"),
+    ("recurrence/modes.py", "_C"),
+    ("recurrence/modes.py", "_are_functorch_transforms_active"),
+    ("recurrence/modes.py", "_current_level"),
+    ("recurrence/modes.py", "_dispatch_key_set"),
+    ("recurrence/modes.py", "_len_torch_dispatch_stack"),
+    ("recurrence/onnx.py", "_optional_input_placeholder_tensor"),
     ("training/gradients.py", "_step_supports_amp_scaling"),
     ("training/learner.py", "_current_fx_name"),
     ("training/learner.py", "_schedule_phases"),

@@ -11,7 +11,7 @@ from typing import SupportsIndex
 from torch import Tensor
 
 from seqtrain.recurrence import CELLS, explain_backend
-from seqtrain.recurrence.precision import autocast_dtype
+from seqtrain.recurrence.modes import autocast_dtype
 
 
 def read_size(name: str, size: SupportsIndex) -> int:

@@ -27,16 +27,17 @@ never changes its arguments.
 
 Each engine computes the input projection and its gradients itself, in the layout that suits it.
 
-    walk.py        the walk of both directions over packed rows
+    walk.py        packed rows, and the walk of both directions over them
     cells/         the cells: equations, parameters, gates, states, all that anyone asks about them
     engines/       what runs one layer:
       reference.py   any cell, by autograd; what the other engines are tested against
       native.py      the LSTM and the GRU on a CPU: kernel.cpp, loaded by kernel.py; docs/recurrence.md
       triton/        the LSTM on a GPU, by Triton kernels
       selection.py   which engine runs a layer
+    modes.py       what torch has switched on: autocast, a tracer, a transform
     stack.py       layers on top of each other, with dropout and autocast's casts
     operator.py    a layer as one operator, for torch.compile, torch.export and torch.jit.trace
-    onnx.py        a layer as one node, for torch.onnx.export; onnx_trace.py for its older, tracing exporter
+    onnx.py        a layer as one node, for both of torch.onnx.export's exporters
     trace.py       every gate and state of every step of a recurrent module, torch's own or ours
 
 Public names are imported on first use: what a cell declares is asked before torch is imported.

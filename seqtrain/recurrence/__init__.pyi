@@ -7,8 +7,8 @@ from .engines.selection import BACKENDS as BACKENDS
 from .engines.selection import Engine as Engine
 from .engines.selection import choose_engine as choose_engine
 from .engines.selection import explain_backend as explain_backend
-from .operator import is_jit_traced as is_jit_traced
-from .operator import is_traced as is_traced
+from .modes import is_jit_traced as is_jit_traced
+from .modes import is_traced as is_traced
 from .stack import run_layers as run_layers
 from .stack import trace_layers as trace_layers
 from .walk import PackedWalk as PackedWalk

@@ -1,8 +1,16 @@
-"""Autocast: its dtype, and turning it off."""
+"""What torch has switched on around a call: autocast, a tracer, a transform.
 
+Torch has no public way to ask for a transform; torch.autograd.Function.apply makes the check of
+`is_transformed` itself. Where a release has moved a private name, the answer is the careful one, yes: then
+plain operations run, which every transform knows, at their speed.
+"""
+
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
+from torch.autograd import forward_ad
 
 
 def without_autocast(device_type: str) -> AbstractContextManager[object]:
@@ -17,3 +25,36 @@ def autocast_dtype(device_type: str) -> torch.dtype | None:
     if not torch.amp.is_autocast_available(device_type) or not torch.is_autocast_enabled(device_type):
         return None
     return torch.get_autocast_dtype(device_type)
+
+
+def is_traced() -> bool:
+    """Whether torch.compile, torch.export or torch.jit.trace records what runs."""
+    return torch.compiler.is_compiling() or is_jit_traced()
+
+
+def is_jit_traced() -> bool:
+    """Whether torch.jit.trace records what runs; sizes are then tensors, and must not become numbers."""
+    return torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined, no-any-return]
+
+
+def is_transformed() -> bool:
+    """Whether vmap, another torch.func transform or forward-mode differentiation is active."""
+    return _ask(lambda: torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0)
+
+
+def is_dispatched() -> bool:
+    """Whether a mode of torch, such as a flop counter or a tracer, is to see every operation."""
+    return _ask(lambda: torch._C._len_torch_dispatch_stack() > 0)
+
+
+def is_any_batched(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether torch.autograd.grad(is_grads_batched=True) passes batches of gradients as one."""
+    given = [tensor for tensor in tensors if tensor is not None]
+    return _ask(lambda: any("Batched" in torch._C._dispatch_key_set(tensor) for tensor in given))
+
+
+def _ask(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except AttributeError:
+        return True

@@ -13,18 +13,8 @@ from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
 from seqtrain.recurrence.engines.native import differentiate_native, native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
 from seqtrain.recurrence.engines.selection import choose_engine
-from seqtrain.recurrence.precision import without_autocast
+from seqtrain.recurrence.modes import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
-
-
-def is_traced() -> bool:
-    """Whether torch.compile, torch.export or torch.jit.trace records what runs."""
-    return torch.compiler.is_compiling() or is_jit_traced()
-
-
-def is_jit_traced() -> bool:
-    """Whether torch.jit.trace records what runs; sizes are then tensors, and must not become numbers."""
-    return torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined, no-any-return]
 
 
 def operator_layer(

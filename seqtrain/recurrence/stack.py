@@ -10,9 +10,9 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.selection import choose_engine
+from seqtrain.recurrence.modes import autocast_dtype, without_autocast
 from seqtrain.recurrence.onnx import onnx_layer
 from seqtrain.recurrence.operator import operator_layer
-from seqtrain.recurrence.precision import autocast_dtype, without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
 RunLayer: TypeAlias = Callable[[Tensor, Sequence[Weights], State], tuple[Tensor, State]]

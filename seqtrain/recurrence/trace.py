@@ -17,8 +17,8 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from seqtrain.records import FinalState
 from seqtrain.recurrence.cells import CELLS, Cell, GateValues, State, Weights
 from seqtrain.recurrence.engines.reference import join_directions, run_steps, stack_weights
-from seqtrain.recurrence.packed_rows import PackedRows
-from seqtrain.recurrence.precision import without_autocast
+from seqtrain.recurrence.modes import without_autocast
+from seqtrain.recurrence.walk import PackedRows
 
 # By exact class, since a subclass may compute something else: from an instance to its cell.
 _CELLS_OF: dict[type[nn.Module], Callable[[Any], Cell]] = dict.fromkeys(

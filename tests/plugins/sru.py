@@ -27,10 +27,8 @@ class SRU(Cell):
         Gate("candidate", "linear"),
         Gate("skipped", "linear"),
     )
+    states = ("h", "c")
     biases = ("bias_ih",)
-
-    def state_sizes(self, hidden_size):
-        return {"h": hidden_size, "c": hidden_size}
 
     def shapes(self, input_size, hidden_size, bias):
         shapes = {"weight_ih": (4 * hidden_size, input_size), "weight_ch": (2 * hidden_size,)}

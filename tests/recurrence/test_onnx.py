@@ -1,4 +1,4 @@
-"""BiLSTM through torch.onnx.export(dynamo=True): one LSTM or GRU node per layer."""
+"""BiLSTM through torch.onnx.export, both its exporters: one LSTM or GRU node per layer."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,17 @@ X, STATE = torch.zeros(2, 1, 3), (torch.zeros(2, 1, 4),) * 2
 
 
 @pytest.mark.filterwarnings("ignore")  # of the exporter and its libraries
+@pytest.mark.parametrize("dynamo", [True, False])
 @pytest.mark.parametrize("arguments", VARIANTS)
-def test_exported_layer_gives_the_same_results(arguments: dict[str, Any], tmp_path: Path) -> None:
-    pytest.importorskip("onnxscript")
-    sizes = {0: torch.export.Dim("first"), 1: torch.export.Dim("second")}
-    check_exported(arguments, tmp_path / "layer.onnx", dynamo=True, dynamic_shapes={"input": sizes})
+def test_exported_layer_gives_the_same_results(
+    arguments: dict[str, Any], dynamo: bool, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxscript" if dynamo else "onnx")
+    options: dict[str, Any] = {"input_names": ["input"], "dynamic_axes": {"input": {0: "first", 1: "second"}}}
+    if dynamo:
+        sizes = {0: torch.export.Dim("first"), 1: torch.export.Dim("second")}
+        options = {"dynamic_shapes": {"input": sizes}}
+    check_exported(arguments, tmp_path / "layer.onnx", dynamo=dynamo, **options)
 
 
 def test_what_onnx_has_no_node_for_is_refused() -> None:

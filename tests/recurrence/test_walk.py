@@ -1,10 +1,13 @@
-"""The walk of both directions, on an example that can be checked by hand."""
+"""Packed rows and the walk of both directions, on examples that can be checked by hand."""
 
 import torch
 
 from seqtrain.recurrence import PackedWalk
+from seqtrain.recurrence.walk import PackedRows
 
 CPU = torch.device("cpu")
+FEATURES = torch.tensor([[[1.0], [2.0], [0.0]], [[3.0], [4.0], [5.0]]])
+LENGTHS = torch.tensor([2, 3])
 
 
 def test_rows_of_three_sequences() -> None:
@@ -32,3 +35,33 @@ def test_dense_and_general_rules_agree() -> None:
     for start, stop in ((0, 12), (3, 9)):
         expected = general.take_previous(with_initial, start, stop)
         assert torch.equal(dense.take_previous(with_initial, start, stop), expected)
+
+
+def test_rows_are_ordered_by_step_and_the_longest_sequence_comes_first() -> None:
+    rows = PackedRows.pack(FEATURES, LENGTHS, 1)
+    assert rows.packed.data.flatten().tolist() == [3, 1, 4, 2, 5]
+    assert rows.packed.batch_sizes.tolist() == [2, 2, 1]
+
+
+def test_rows_are_padded_to_the_length_of_the_batch() -> None:
+    features = torch.cat([FEATURES, torch.zeros(2, 1, 1)], dim=1)
+    rows = PackedRows.pack(features, LENGTHS, 1)
+    assert torch.equal(rows.pad(rows.packed.data), features)
+
+
+def test_states_are_sorted_and_restored() -> None:
+    rows = PackedRows.pack(FEATURES, LENGTHS, 1)
+    states = torch.tensor([[[1.0], [2.0]]])
+    assert rows.sort(states).flatten().tolist() == [2, 1]
+    assert torch.equal(rows.restore(rows.sort(states)), states)
+
+
+def test_steps_of_both_directions_are_laid_out_in_the_order_of_time() -> None:
+    rows = PackedRows.pack(FEATURES, LENGTHS, 2)
+    forward = rows.packed.data
+    backward = rows.walk.reverse(forward)  # in the order in which that direction reads them
+    steps = [
+        (torch.stack([f, b]),)
+        for f, b in zip(forward.split([2, 2, 1]), backward.split([2, 2, 1]), strict=True)
+    ]
+    assert [part[0].tolist() for part in rows.lay_out(steps)] == [FEATURES.tolist()] * 2

@@ -10,7 +10,7 @@ import torch
 from gpu_cases import Case, check, list_cases
 
 if TYPE_CHECKING:
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
 pytestmark = pytest.mark.usefixtures("interpreter")
 SMALL = Case(5, 2, 2)
@@ -30,7 +30,7 @@ def test_right_kernels_pass(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wrong_kernels_fail(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kernel: str, number: float
 ) -> None:
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
     run = Launch.run
 
@@ -48,7 +48,7 @@ def test_wrong_kernels_fail(
 def test_kernels_that_do_not_repeat_fail(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
     run, launches = Launch.run, []
 
@@ -64,7 +64,7 @@ def test_kernels_that_do_not_repeat_fail(
 
 
 def test_the_time_limit_does_not_count_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
     events: list[str] = []
     run = Launch.run

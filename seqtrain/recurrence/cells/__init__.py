@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from seqtrain.recurrence.cells.cell import (
+    CELLS,
     Cell,
     Gate,
     GateValues,
@@ -20,8 +21,8 @@ from seqtrain.recurrence.cells.cell import (
     linear_shapes,
     multiply_input,
     multiply_state,
+    register_cell,
 )
-from seqtrain.recurrence.cells.registry import CELLS, register_cell
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

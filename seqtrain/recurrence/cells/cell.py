@@ -1,4 +1,4 @@
-"""What a cell declares.
+"""What a cell declares, and the cells by name.
 
 The modules of this package import torch for type checkers only: the configuration asks a cell for its name
 and its shapes before torch is imported.
@@ -6,10 +6,11 @@ and its shapes before torch is imported.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +72,8 @@ class Cell(ABC):
 
     name: ClassVar[str]
     """What selects the cell: `BiLSTM(cell=...)`, `model.cell=...`."""
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    """The states that a step starts from, of hidden_size each; the first one is the output."""
     gates: ClassVar[tuple[Gate, ...]] = ()
     """Those that `step` returns, in its order, which is also that of their blocks of H rows in weights."""
     constants: ClassVar[Mapping[str, float]] = {}
@@ -87,8 +90,8 @@ class Cell(ABC):
         cls.onnx = vars(cls).get("onnx")
 
     def state_sizes(self, hidden_size: int) -> dict[str, int]:
-        """The size of each state by its name; the first one, of hidden_size, is the output."""
-        return {"h": hidden_size}
+        """The size of each state by its name, where `states` have others than hidden_size."""
+        return dict.fromkeys(self.states, hidden_size)
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
         """Parameters of one direction of one layer, in their order, by torch's names where it has them."""
@@ -144,3 +147,41 @@ def add_bias(gates: Tensor, weights: Weights, *names: str) -> Tensor:
     biases = [weights[name] for name in names if name in weights]
     # times 1: of a plain sum, all get the same tensor as their gradient, and clipping scales it twice
     return gates + sum((bias * 1 for bias in biases[1:]), biases[0]).unsqueeze(1) if biases else gates
+
+
+CELLS: dict[str, Cell] = {}
+"""Every cell that is known: those of this package, and those of plugins that have been imported."""
+
+CellType = TypeVar("CellType", bound=type[Cell])
+
+
+def register_cell(cell: CellType) -> CellType:
+    """Make a cell known by its name; to be written above its class.
+
+    Raises:
+        ValueError: its declaration contradicts itself, or another cell has the name.
+    """
+    instance = cell()
+    for problem in _find_problems(instance):
+        raise ValueError(f"cell {cell.__module__}.{cell.__qualname__}: {problem}")
+    CELLS[instance.name] = instance
+    return cell
+
+
+def _find_problems(cell: Cell):  # type: ignore[no-untyped-def]
+    name = getattr(cell, "name", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        yield f"name must be of lower-case letters, digits and underscores, got: {name!r}"
+        return
+    known = type(CELLS.get(name, cell))
+    if (known.__module__, known.__qualname__) != (type(cell).__module__, type(cell).__qualname__):
+        yield f"the name {name!r} is taken by {known.__module__}.{known.__qualname__}; give it another"
+    sizes, parameters = list(cell.state_sizes(64).items()), cell.shapes(48, 64, True)
+    if not sizes or sizes[0][1] != 64:
+        yield f"the first state is the output and must have hidden_size numbers, got state_sizes: {sizes}"
+    names = [gate.name for gate in cell.gates]
+    if len(set(names)) < len(names):
+        yield f"gates must differ in their names, got: {', '.join(names)}"
+    for what in ("constants", "ranges"):
+        if unknown := [each for each in getattr(cell, what) if each not in parameters]:
+            yield f"{what} names {', '.join(unknown)}; its parameters are {', '.join(parameters)}"

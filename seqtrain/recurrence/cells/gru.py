@@ -14,8 +14,8 @@ from seqtrain.recurrence.cells.cell import (
     add_bias,
     multiply_input,
     multiply_state,
+    register_cell,
 )
-from seqtrain.recurrence.cells.registry import register_cell
 
 if TYPE_CHECKING:
     from torch import Tensor

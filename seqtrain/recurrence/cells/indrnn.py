@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from seqtrain.recurrence.cells.cell import Cell, GateValues, Shapes, State, Weights
-from seqtrain.recurrence.cells.registry import register_cell
+from seqtrain.recurrence.cells.cell import Cell, GateValues, Shapes, State, Weights, register_cell
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqtrain.recurrence.cells.cell import Cell, Gate, GateValues, OnnxNode, State, Weights, multiply_state
-from seqtrain.recurrence.cells.registry import register_cell
+from seqtrain.recurrence.cells.cell import (
+    Cell,
+    Gate,
+    GateValues,
+    OnnxNode,
+    State,
+    Weights,
+    multiply_state,
+    register_cell,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +32,7 @@ class LSTM(Cell):
     """
 
     name = "lstm"
+    states = ("h", "c")
     gates = (
         Gate("input", memory="writes"),
         Gate("forget", memory="keeps"),
@@ -31,9 +40,6 @@ class LSTM(Cell):
         Gate("output"),
     )
     onnx = OnnxNode("LSTM", (0, 3, 1, 2))  # input, output, forget, candidate
-
-    def state_sizes(self, hidden_size: int) -> dict[str, int]:
-        return {"h": hidden_size, "c": hidden_size}
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state

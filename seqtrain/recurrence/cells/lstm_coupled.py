@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqtrain.recurrence.cells.cell import Cell, Gate, GateValues, State, Weights, multiply_state
-from seqtrain.recurrence.cells.registry import register_cell
+from seqtrain.recurrence.cells.cell import (
+    Cell,
+    Gate,
+    GateValues,
+    State,
+    Weights,
+    multiply_state,
+    register_cell,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,10 +30,8 @@ class CoupledLSTM(Cell):
     """
 
     name = "lstm_coupled"
+    states = ("h", "c")
     gates = (Gate("forget", memory="keeps"), Gate("candidate", "tanh"), Gate("output"))
-
-    def state_sizes(self, hidden_size: int) -> dict[str, int]:
-        return {"h": hidden_size, "c": hidden_size}
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state

@@ -16,8 +16,8 @@ from seqtrain.recurrence.cells.cell import (
     linear_shapes,
     multiply_input,
     multiply_state,
+    register_cell,
 )
-from seqtrain.recurrence.cells.registry import register_cell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,7 @@ class LayerNormLSTM(Cell):
     """
 
     name = "lstm_layernorm"
+    states = ("h", "c")
     gates = (
         Gate("input", memory="writes"),
         Gate("forget", memory="keeps"),
@@ -45,9 +46,6 @@ class LayerNormLSTM(Cell):
         "weight_norm_c": 1.0,
         "bias_norm_c": 0.0,
     }
-
-    def state_sizes(self, hidden_size: int) -> dict[str, int]:
-        return {"h": hidden_size, "c": hidden_size}
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
         shapes = linear_shapes(4, input_size, hidden_size, bias)

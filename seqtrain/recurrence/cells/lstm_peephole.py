@@ -13,8 +13,8 @@ from seqtrain.recurrence.cells.cell import (
     Weights,
     linear_shapes,
     multiply_state,
+    register_cell,
 )
-from seqtrain.recurrence.cells.registry import register_cell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,15 +35,13 @@ class PeepholeLSTM(Cell):
     """
 
     name = "lstm_peephole"
+    states = ("h", "c")
     gates = (
         Gate("input", memory="writes"),
         Gate("forget", memory="keeps"),
         Gate("candidate", "tanh"),
         Gate("output"),
     )
-
-    def state_sizes(self, hidden_size: int) -> dict[str, int]:
-        return {"h": hidden_size, "c": hidden_size}
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
         return linear_shapes(4, input_size, hidden_size, bias) | {"weight_ch": (3 * hidden_size,)}

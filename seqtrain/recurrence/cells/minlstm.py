@@ -13,8 +13,8 @@ from seqtrain.recurrence.cells.cell import (
     Weights,
     add_bias,
     multiply_input,
+    register_cell,
 )
-from seqtrain.recurrence.cells.registry import register_cell
 
 if TYPE_CHECKING:
     from torch import Tensor

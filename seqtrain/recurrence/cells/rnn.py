@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqtrain.recurrence.cells.cell import Cell, GateValues, OnnxNode, State, Weights, multiply_state
-from seqtrain.recurrence.cells.registry import register_cell
+from seqtrain.recurrence.cells.cell import (
+    Cell,
+    GateValues,
+    OnnxNode,
+    State,
+    Weights,
+    multiply_state,
+    register_cell,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor

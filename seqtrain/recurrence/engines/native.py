@@ -12,8 +12,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.kernel import explain_kernel, load_kernel
 from seqtrain.recurrence.engines.reference import differentiate_reference
-from seqtrain.recurrence.engines.transforms import is_any_batched, is_dispatched
-from seqtrain.recurrence.precision import without_autocast
+from seqtrain.recurrence.modes import is_any_batched, is_dispatched, without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
 NATIVE_CELLS = {"lstm": 0, "gru": 1}

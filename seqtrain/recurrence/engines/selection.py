@@ -9,12 +9,13 @@ from seqtrain.recurrence.cells import Cell, State, Weights
 from seqtrain.recurrence.engines.kernel import explain_kernel
 from seqtrain.recurrence.engines.native import NATIVE_CELLS, explain_native_layer, native_layer
 from seqtrain.recurrence.engines.reference import reference_layer
-from seqtrain.recurrence.engines.transforms import is_transformed
 from seqtrain.recurrence.engines.triton.support import explain_triton, explain_triton_layer, is_trusted
+from seqtrain.recurrence.modes import is_transformed
 from seqtrain.recurrence.walk import PackedWalk
 
 Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk], tuple[Tensor, State]]
 
+TRITON_DEVICE = "cuda"  # where backend="auto" takes the Triton kernels, once they have proved themselves
 BACKENDS = ("auto", "reference", "native", "triton", "eager")
 """The last one is what configurations of earlier versions call plain torch, which is now the reference."""
 
@@ -53,7 +54,12 @@ def choose_engine(
         return reference_layer
     if backend == "triton" and (problem := explain_triton_layer(x)):
         raise ValueError(problem)
-    if backend == "triton" or (backend == "auto" and cell.name == "lstm" and is_trusted(x)):
+    if backend == "triton" or (
+        backend == "auto"
+        and x.device.type == TRITON_DEVICE
+        and cell.name == "lstm"
+        and is_trusted(x.device, x.dtype)
+    ):
         from seqtrain.recurrence.engines.triton.engine import triton_layer  # imports Triton
 
         return triton_layer

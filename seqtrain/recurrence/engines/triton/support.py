@@ -16,12 +16,11 @@ from torch import Tensor
 
 from seqtrain.recurrence.cells import CELLS, State, Weights
 from seqtrain.recurrence.engines.reference import reference_layer
-from seqtrain.recurrence.precision import without_autocast
+from seqtrain.recurrence.modes import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
 RESOLUTION = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 """By dtype, an error relative to a tensor's largest number that is no fault."""
-AUTO_DEVICE = "cuda"  # where backend="auto" takes the kernels
 
 Results: TypeAlias = list[Tensor]
 
@@ -74,17 +73,12 @@ def is_interpreted() -> bool:
     return not isinstance(kernels.forward_step, triton.JITFunction)
 
 
-def is_trusted(x: Tensor) -> bool:
-    """Whether backend="auto" runs an LSTM on this input by the Triton kernels.
-
-    It does on CUDA, once they have computed a small layer, forward and backward, as the reference engine
-    does. That is tried once for each device and dtype of a process, and a failure is a warning.
-    """
-    return x.device.type == AUTO_DEVICE and _has_passed(x.device, x.dtype)
-
-
 @cache
-def _has_passed(device: torch.device, dtype: torch.dtype) -> bool:
+def is_trusted(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the kernels compute a small layer, forward and backward, as the reference engine does.
+
+    That is tried once for each device and dtype of a process, and a failure is a warning.
+    """
     if explain_triton() or dtype not in RESOLUTION:
         return False
     problem = find_problem(device, dtype)

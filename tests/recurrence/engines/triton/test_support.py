@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence import CELLS, choose_engine
+from seqtrain.recurrence.engines import selection
 from seqtrain.recurrence.engines.triton import support
 from seqtrain.recurrence.engines.triton.support import explain_triton, explain_triton_layer, find_problem
 from seqtrain.recurrence.walk import PackedWalk
@@ -63,17 +64,17 @@ def test_the_package_works_without_triton() -> None:
             imported = [module, *(f"{module}.{name}" for name in names), *names]
             assert "triton" not in imported, path.name
             if "triton" not in path.parts:
-                late = ("triton.engine", "triton.launch", "triton.kernels")
+                late = ("triton.engine", "triton.kernels")
                 assert not [name for name in imported if name.endswith(late)], path.name
 
 
 @pytest.fixture
 def gpu(interpreter: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
     """The CPU stands for a GPU that has proved nothing yet."""
-    monkeypatch.setattr(support, "AUTO_DEVICE", "cpu")
-    support._has_passed.cache_clear()
+    monkeypatch.setattr(selection, "TRITON_DEVICE", "cpu")
+    support.is_trusted.cache_clear()
     yield
-    support._has_passed.cache_clear()
+    support.is_trusted.cache_clear()
 
 
 def choose(x: Tensor, cell: str = "lstm") -> str:
@@ -106,7 +107,7 @@ def test_auto_takes_the_kernels_once_they_have_proved_themselves(monkeypatch: py
 def test_auto_warns_once_and_takes_another_engine_where_the_kernels_raise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
     def fail(_: Launch) -> None:
         raise RuntimeError("no kernel image is available\nand more")
@@ -130,7 +131,7 @@ def test_auto_takes_another_engine_where_the_kernels_are_wrong(
 ) -> None:
     """In the last launch of the backward pass, whose gradients no later one repairs."""
     from seqtrain.recurrence.engines.triton import kernels
-    from seqtrain.recurrence.engines.triton.launch import Launch
+    from seqtrain.recurrence.engines.triton.engine import Launch
 
     run = Launch.run
 
