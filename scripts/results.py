@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from results_page import GOAL, Results, Run, page, result_line
 
 from seqtrain.config import compose_config
-from seqtrain.config.aliases import with_new_names
+from seqtrain.config.tree import with_new_names
 from seqtrain.runs.curves import seconds_until
 from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_paths

@@ -12,3 +12,6 @@ def shipped_folder(in_wheel: str, in_clone: str) -> Path:
     # The wheel's folder first: files beside an installed package may belong to another one.
     inside = PACKAGE / in_wheel
     return inside if inside.is_dir() else PACKAGE.parent / in_clone
+
+
+CONFIG_DIR = shipped_folder("configs", "configs")

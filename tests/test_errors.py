@@ -1,8 +1,21 @@
+from __future__ import annotations
+
+import pickle
 from pathlib import Path
 
 import pytest
 
-from seqtrain.errors import DataError, printable, printable_line
+from seqtrain.config import ConfigError
+from seqtrain.errors import (
+    DataError,
+    InputError,
+    first_line,
+    nearest,
+    not_among,
+    printable,
+    printable_line,
+    show,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,3 +45,43 @@ def test_control_characters_are_written_out(text: str, shown: str) -> None:
 
 def test_a_line_stays_one_line() -> None:
     assert printable_line("runs/a\nb\tc\x1b\u2028d") == "runs/a\\nb\\tc\\x1b\\u2028d"
+
+
+def test_one_problem() -> None:
+    error = ConfigError(["seed: got true, expected a whole number of at least 0"])
+    assert str(error) == (
+        "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n"
+        "  seed: got true, expected a whole number of at least 0"
+    )
+    assert isinstance(error, InputError)
+
+
+def test_the_same_problem_is_told_once() -> None:
+    assert ConfigError(["a: b", "c: d", "a: b"]).problems == ("a: b", "c: d")
+
+
+def test_survives_pickling_to_another_process() -> None:
+    error = pickle.loads(pickle.dumps(ConfigError(["a: b"])))
+    assert error.problems == ("a: b",)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("bilsm", "bilstm"), ("LSTM", "lstm"), ("Tanh", "tanh"), ("xyz", None)]
+)
+def test_nearest(word: str, meant: str | None) -> None:
+    assert nearest(word, ["bilstm", "lstm", "tanh"]) == meant
+
+
+def test_not_among() -> None:
+    assert not_among("relo", ["tanh", "relu"]) == "got 'relo', expected one of tanh, relu; did you mean relu?"
+    assert not_among(None, ["tanh", "relu"]) == "got null, expected one of tanh, relu"
+
+
+def test_show_is_yaml_and_short() -> None:
+    assert [show(value) for value in (None, True, 1.5, "two")] == ["null", "true", "1.5", "'two'"]
+    assert show("x" * 100) == "'" + "x" * 56 + "..."
+
+
+def test_first_line() -> None:
+    assert first_line(ValueError("\n  one\ntwo")) == "one"
+    assert first_line(AssertionError()) == "AssertionError"

@@ -14,7 +14,6 @@ PACKAGE = Path(__file__).parents[1] / "seqtrain"
 # those above it here; what every room may use comes first.
 ROOMS = [
     "errors",
-    "names",
     "shipped",
     "spec",
     "records",

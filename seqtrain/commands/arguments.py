@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import nearest
+from seqtrain.errors import nearest
 from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
 from seqtrain.runs.folder import RunFolder
 

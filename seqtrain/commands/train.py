@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.commands.ranks import leaders_folder, publish_run_dir
 from seqtrain.config import (
     CONFIG_DIR,
-    Composition,
     ConfigError,
-    HydraCall,
+    Display,
     Search,
     SingleRun,
     Sweep,
     check_command_line,
 )
-from seqtrain.errors import keep_interrupts, printable, printable_line
+from seqtrain.errors import keep_interrupts, printable_line
 from seqtrain.runs.choose import chosen_folder
 from seqtrain.runs.folder import RunFolder
 
@@ -50,7 +47,7 @@ def _launch(arguments: list[str]) -> None:
     elif isinstance(checked, Search):
         _run_search(checked, arguments)
     else:
-        _call_hydra(checked)
+        _show(checked)
 
 
 def _run_search(search: Search, arguments: list[str]) -> None:
@@ -73,8 +70,12 @@ def _run_single(run: SingleRun) -> None:
             cfg = run.checked.config_in(folder.path)
             if leader is None:
                 publish_run_dir(folder)
-                _announce(run.choices, folder)
-            _run(cfg, folder)
+                _announce(run.checked.choices, folder)
+            with folder.held(cfg):
+                # Only now: torch takes seconds to import, and a refusal or --help should not.
+                from seqtrain.training.train import train
+
+                train(cfg, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
 
@@ -86,40 +87,7 @@ def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
     print(printable_line(text), file=sys.stderr, flush=True)
 
 
-def _call_hydra(call: HydraCall) -> None:
-    """Let Hydra run a sweep, or show what a flag asks for."""
-
-    @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
-    def job(cfg: DictConfig) -> float:
-        return _sweep_job(Composition.of_job(cfg, call.plugins))
-
-    sys.argv[1:] = call.arguments
-    job()
-
-
-def _sweep_job(composition: Composition) -> float:
-    """One job of a sweep, in the folder that Hydra gives it; the others still run if it fails."""
-    hydra_config = HydraConfig.get()
-    overrides, folder = hydra_config.overrides.task, RunFolder(hydra_config.runtime.output_dir)
-    print(printable_line(f"job {hydra_config.job.num}  {' '.join(overrides)}"), file=sys.stderr)
-    try:
-        # Sweepers may draw values that were not known when the sweep was checked.
-        with keep_interrupts():
-            return _run(composition.config_in(folder.path), folder, brief=True)
-    except KeyboardInterrupt:
-        command = " ".join([*overrides, f"run_dir={folder.path}"])
-        raise KeyboardInterrupt(f"Resume this job with: seqtrain {command}") from None
-    except Exception as error:
-        print(printable(f"job {hydra_config.job.num} failed: {error}"), file=sys.stderr)
-        raise
-    finally:
-        folder.discard_if_empty()
-
-
-def _run(cfg: DictConfig, folder: RunFolder, brief: bool = False) -> float:
-    """Train in `folder`; returns the metric that sweeps look at."""
-    with folder.held(cfg):
-        # Only now: torch takes seconds to import, and a refusal or --help should not.
-        from seqtrain.training.train import train
-
-        return train(cfg, folder, brief).get(cfg.task.monitor, float("nan"))
+def _show(display: Display) -> None:
+    """Let Hydra show what a flag asks for."""
+    sys.argv[1:] = display.arguments
+    hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")(lambda _: None)()

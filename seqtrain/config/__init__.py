@@ -1,23 +1,12 @@
 """The configuration: composed by Hydra, and checked before torch is imported or data is read."""
 
-from seqtrain.config.check import check_config
-from seqtrain.config.command_line import HydraCall, SingleRun, check_command_line
-from seqtrain.config.compose import Composition, compose_config
-from seqtrain.config.files import CONFIG_DIR
-from seqtrain.config.problems import ConfigError
-from seqtrain.config.search import Search
-from seqtrain.config.sweep import Job, Sweep
-
-__all__ = [
-    "CONFIG_DIR",
-    "Composition",
-    "ConfigError",
-    "HydraCall",
-    "Job",
-    "Search",
-    "SingleRun",
-    "Sweep",
-    "check_command_line",
-    "check_config",
-    "compose_config",
-]
+from seqtrain.config.check import check_config as check_config
+from seqtrain.config.command_line import Display as Display
+from seqtrain.config.command_line import SingleRun as SingleRun
+from seqtrain.config.command_line import check_command_line as check_command_line
+from seqtrain.config.compose import compose_config as compose_config
+from seqtrain.config.sweep import Job as Job
+from seqtrain.config.sweep import Search as Search
+from seqtrain.config.sweep import Sweep as Sweep
+from seqtrain.errors import ConfigError as ConfigError
+from seqtrain.shipped import CONFIG_DIR as CONFIG_DIR

@@ -7,21 +7,18 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser  # in every 1.3, to which pyproject.toml keeps Hydra
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from seqtrain.config.compose import Checked, Composer, plugins_among
 from seqtrain.config.files import ConfigFiles
 from seqtrain.config.fit import find_warnings
-from seqtrain.config.overrides import find_sweep_problems, parse_overrides, without_sweeps
-from seqtrain.config.problems import ConfigError
-from seqtrain.config.search import Search, check_search, find_search
-from seqtrain.config.sweep import BASIC_SWEEPER, Sweep, check_jobs, combine
-from seqtrain.errors import printable_line
+from seqtrain.config.sweep import Search, Sweep, check_search, check_sweep, find_search
+from seqtrain.config.tree import find_sweep_problems, parse_overrides, without_sweeps
+from seqtrain.errors import ConfigError, printable_line
 
 SWEEP = "sweep="  # names a sweep; no part of any run's configuration
 NAME = re.compile(r"[\w.,=+-]+")
@@ -33,29 +30,25 @@ class SingleRun:
 
     Args:
         checked: the configuration, for whichever folder the run gets.
-        choices: the file chosen in each group.
         is_folder_given: whether the command line sets `run_dir`.
     """
 
     checked: Checked
-    choices: dict[str, Any]
     is_folder_given: bool
 
 
 @dataclass(frozen=True)
-class HydraCall:
-    """What is left to `hydra.main`: sweepers other than Hydra's own, and flags that only show something.
+class Display:
+    """What Hydra shows in place of a run: its help, or the configuration.
 
     Args:
-        arguments: in Hydra's own spelling.
-        plugins: packages that the jobs may build classes from besides the built-in ones.
+        arguments: for Hydra.
     """
 
     arguments: list[str]
-    plugins: tuple[str, ...] = ()
 
 
-def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | HydraCall:
+def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | Display:
     """What a command line asks for, once everything that it would run has been checked.
 
     Settings without effect are reported on standard error.
@@ -65,16 +58,16 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | Hydr
     """
     flags = _parse(argv)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
-        return HydraCall([argument for argument in argv if not argument.startswith(SWEEP)])
+        return Display([argument for argument in argv if not argument.startswith(SWEEP)])
     files = ConfigFiles([flags.config_dir] if flags.config_dir else [])
     overrides, problems = parse_overrides(flags.overrides, files.loader)
     single = without_sweeps(overrides)
     composer = Composer(files, plugins_among(single))
-    if flags.multirun or _asks_for_a_sweep(single):
-        return _check_sweep(composer, overrides, problems, flags)
+    if flags.multirun:
+        return _check_sweep(composer, overrides, problems, flags.sweep)
     composition = composer.compose(single)
-    if composition.base.hydra.mode is RunMode.MULTIRUN:  # set by a file
-        return _check_sweep(composer, overrides, problems, flags)
+    if composition.base.hydra.mode is RunMode.MULTIRUN:
+        return _check_sweep(composer, overrides, problems, flags.sweep)
     checked = composition.check()
     if flags.sweep is not None:
         problems.append(f"sweep: got {flags.sweep!r} for a single run; add -m for a sweep")
@@ -82,11 +75,7 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | Hydr
     if problems:
         raise ConfigError(problems)
     _warn(find_warnings(checked.tree))
-    return SingleRun(checked, composition.choices, any(each.key_or_group == "run_dir" for each in single))
-
-
-def _asks_for_a_sweep(overrides: Sequence[Override]) -> bool:
-    return any(str(each.input_line) == "hydra.mode=MULTIRUN" for each in overrides)
+    return SingleRun(checked, any(each.key_or_group == "run_dir" for each in single))
 
 
 def _find_idle_hydra_settings(overrides: Sequence[Override]) -> list[str]:
@@ -97,35 +86,18 @@ def _find_idle_hydra_settings(overrides: Sequence[Override]) -> list[str]:
 
 
 def _check_sweep(
-    composer: Composer, overrides: Sequence[Override], problems: list[str], flags: Namespace
-) -> HydraCall | Sweep | Search:
-    node = find_search(composer, [str(each.input_line) for each in overrides])
-    if node is not None:
-        return _check_search(composer, node, overrides, problems, flags)
-    master = composer.compose_master(without_sweeps(overrides))
-    combinations = combine(composer, master, overrides)
-    checked = check_jobs(composer, combinations)
-    if problems := [*problems, *combinations.problems, *checked.problems]:
-        raise ConfigError(problems)
-    _warn(checked.warnings)
-    multirun = ["--multirun"] if flags.multirun else []
-    folder = ["--config-dir", flags.config_dir] if flags.config_dir else []
-    arguments = [*multirun, *folder, *(composer.spell(each) for each in overrides)]
-    plugins = tuple(composer.plugins)
-    if str(master.hydra.sweeper._target_) != BASIC_SWEEPER:
-        return HydraCall(arguments, plugins)
-    return Sweep(flags.sweep, checked.jobs, master, composer.files.loader, arguments, plugins)
-
-
-def _check_search(
-    composer: Composer, node: DictConfig, overrides: Sequence[Override], problems: list[str], flags: Namespace
-) -> Search:
-    lines = [str(each.input_line) for each in overrides]
-    search, found, warnings = check_search(composer, node, lines, flags.sweep)
-    if search is None or problems:
-        raise ConfigError([*problems, *find_sweep_problems(overrides), *found])
+    composer: Composer, overrides: Sequence[Override], problems: Sequence[str], name: str | None
+) -> Sweep | Search:
+    node = find_search(composer, overrides)
+    sweep: Sweep | Search | None
+    if node is None:
+        sweep, found, warnings = check_sweep(composer, overrides, name)
+    else:
+        sweep, found, warnings = check_search(composer, node, overrides, name)
+    if sweep is None or problems or found:
+        raise ConfigError([*problems, *found])
     _warn(warnings)
-    return search
+    return sweep
 
 
 def _warn(warnings: Iterable[str]) -> None:

@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqtrain.config.check import find_problems
-from seqtrain.config.files import ConfigFiles
-from seqtrain.config.hydra_node import find_foreign_code, hydra_config_of, without_hydra
-from seqtrain.config.overrides import (
+from seqtrain.config.files import ConfigFiles, find_foreign_code
+from seqtrain.config.tree import (
+    Tree,
     find_sweep_problems,
-    find_value,
+    hydra_config_of,
     keys_set_by,
     lay_over,
     parse_overrides,
+    resolve_tree,
+    without_hydra,
     without_sweeps,
 )
-from seqtrain.config.problems import ConfigError, nearest, not_among
-from seqtrain.config.resolve import Tree, resolve_tree
+from seqtrain.errors import ConfigError, nearest, not_among
 
 RUN_DIR = "\0run_dir\0"  # no path has such a part
 
@@ -80,15 +80,17 @@ class Checked:
         tree: for the run folder that the configuration itself names.
         problems: each as "path: problem".
         template: the same tree as it was resolved, with `RUN_DIR` for the run folder.
+        choices: the file chosen in each group.
     """
 
     tree: Tree
     problems: tuple[str, ...]
     template: Tree
+    choices: dict[str, Any]
 
     def config_in(self, run_dir: str | Path) -> DictConfig:
         """The configuration of this run in another folder; nothing is resolved or checked again."""
-        tree: Tree = _placed(self.tree, self.template, str(run_dir))
+        tree: Tree = _with_run_dir(self.tree, self.template, str(run_dir))
         return OmegaConf.create(tree)
 
 
@@ -108,32 +110,9 @@ class Composition:
     cfg: DictConfig
     base: DictConfig
     plugins: Collection[str]
-    overridden: Collection[str] = ()
-    problems: Sequence[str] = ()
-    is_as_meant: bool = True
-
-    @classmethod
-    def of_job(cls, cfg: DictConfig, plugins: Collection[str]) -> Composition:
-        """What Hydra composed for the job of a sweep that runs now."""
-        base: Any = HydraConfig.instance().cfg
-        overrides, _ = parse_overrides(list(base.hydra.overrides.task))
-        return cls(without_hydra(cfg), base, plugins, keys_set_by(overrides))
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        """The file chosen in each group."""
-        return dict(self.base.hydra.runtime.choices)
-
-    def config_in(self, run_dir: str | Path) -> DictConfig:
-        """The resolved and checked configuration of this run in a given folder.
-
-        Raises:
-            ConfigError: with all problems.
-        """
-        checked = self.check()
-        if checked.problems:
-            raise ConfigError(checked.problems)
-        return checked.config_in(run_dir)
+    overridden: Collection[str]
+    problems: Sequence[str]
+    is_as_meant: bool
 
     def check(self) -> Checked:
         """Resolve and check, in the folder that the configuration itself names."""
@@ -146,21 +125,22 @@ class Composition:
             resolved = resolve_tree(cfg)
         template = resolved.tree
         if isinstance(run_dir, str):
-            resolved.tree = _placed(template, template, run_dir)
+            resolved.tree = _with_run_dir(template, template, run_dir)
+        choices = dict(self.base.hydra.runtime.choices)
         problems = [*self.problems, *find_foreign_code(self.base.hydra, self.plugins)]
         if self.is_as_meant:
-            problems += find_problems(resolved, self.plugins, self.choices, overridden=self.overridden)
-        return Checked(resolved.tree, tuple(problems), template)
+            problems += find_problems(resolved, self.plugins, choices, overridden=self.overridden)
+        return Checked(resolved.tree, tuple(problems), template, choices)
 
 
-def _placed(value: Any, template: Any, run_dir: str) -> Any:
+def _with_run_dir(value: Any, template: Any, run_dir: str) -> Any:
     """`value`, with `run_dir` in every text in which `template` has `RUN_DIR`."""
     if isinstance(template, str) and RUN_DIR in template:
         return template.replace(RUN_DIR, run_dir)
     if isinstance(value, dict):
-        return {key: _placed(child, template.get(key), run_dir) for key, child in value.items()}
+        return {key: _with_run_dir(child, template.get(key), run_dir) for key, child in value.items()}
     if isinstance(value, list):
-        return [_placed(child, part, run_dir) for child, part in zip(value, template, strict=True)]
+        return [_with_run_dir(child, other, run_dir) for child, other in zip(value, template, strict=True)]
     return value
 
 
@@ -172,7 +152,7 @@ class Composer:
         plugins: packages that classes may be built from besides the built-in ones.
     """
 
-    def __init__(self, files: ConfigFiles, plugins: Collection[str] = ()) -> None:
+    def __init__(self, files: ConfigFiles, plugins: Collection[str]) -> None:
         self.files = files
         self.plugins = plugins
         self._bases: dict[tuple[str, ...], DictConfig] = {}  # by the choices of groups
@@ -196,18 +176,6 @@ class Composer:
         """The composed configuration of a sweep as a whole, including Hydra's own node."""
         return self.files.load([*self._choose(overrides)[0], *_of_hydra(overrides)], RunMode.MULTIRUN)
 
-    def spell(self, override: Override) -> str:
-        """An override as Hydra accepts it: with + or ++ where the files lack its group or key."""
-        key, line = override.key_or_group, str(override.input_line)
-        if override.is_hydra_override() or override.is_delete() or override.package:
-            return line
-        if self._is_group(override):
-            plus = "" if key in self.files.groups else "+"
-        else:
-            listed = all(find_value(base, key)[0] for base in self._bases.values())
-            plus = "" if listed and not isinstance(override.value(), dict) else "++"
-        return f"{plus}{key}={override.get_value_string()}"
-
     def _is_group(self, override: Override) -> bool:
         """Whether an override chooses a file, and is not one of a value or of Hydra's own."""
         key = override.key_or_group
@@ -224,13 +192,16 @@ class Composer:
             group, value = override.key_or_group, override.value()
             options = self.files.choices(group)
             wrong = [each for each in (value if isinstance(value, list) else [value]) if each not in options]
-            if override.is_delete() or override.package or not wrong:
-                chosen.append(self.spell(override))
-                continue
-            problems += [f"{group}: {not_among(each, options)}" for each in wrong]
-            meant = nearest(str(wrong[0]), options)
-            is_as_meant = is_as_meant and meant is not None
-            chosen += [f"{group}={meant}"] if meant else []
+            if override.is_delete() or override.package:
+                chosen.append(str(override.input_line))
+            elif not wrong:
+                plus = "" if group in self.files.groups else "+"
+                chosen.append(f"{plus}{group}={override.get_value_string()}")
+            else:
+                problems += [f"{group}: {not_among(each, options)}" for each in wrong]
+                meant = nearest(str(wrong[0]), options)
+                is_as_meant = is_as_meant and meant is not None
+                chosen += [f"{group}={meant}"] if meant else []
         return chosen, is_as_meant, problems
 
 

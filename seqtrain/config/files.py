@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -19,11 +19,23 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from seqtrain.config.plain_yaml import read_bounded_text
-from seqtrain.config.problems import ConfigError, first_line, not_among
-from seqtrain.shipped import shipped_folder
+from seqtrain.config.saved import read_bounded_text
+from seqtrain.config.tree import leaves
+from seqtrain.errors import ConfigError, first_line, not_among
+from seqtrain.shipped import CONFIG_DIR
 
-CONFIG_DIR = shipped_folder("configs", "configs")
+# Launchers and sweepers as they come with Hydra and its plugins, and what its own logging is made of. Nothing
+# here writes to a file or a socket of a configuration's choice.
+BUILT = ("hydra._internal.core_plugins", "hydra_plugins", "seqtrain.sweeps")
+LOGGED = (
+    "logging.StreamHandler",
+    "logging.FileHandler",
+    "logging.NullHandler",
+    "logging.Formatter",
+    "colorlog.ColoredFormatter",
+)
+LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
+STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
 class BoundedFileSource(FileConfigSource):
@@ -94,3 +106,36 @@ def _explain(error: Exception) -> str:
     if key and error.__cause__:
         return f"{key[1]}: {first_line(error.__cause__)}"
     return first_line(error)
+
+
+def find_foreign_code(hydra: DictConfig, plugins: Collection[str]) -> Iterator[str]:
+    """Every key by which a file would make Hydra run or write something of its choice, as "path: problem".
+
+    Hydra acts on these before any of our own checks of `_target_`, and the file may come from an untrusted
+    source.
+    """
+    for path, value in leaves(OmegaConf.to_container(hydra, resolve=False), "hydra"):
+        key, text = path.rpartition(".")[2], str(value)
+        if key == "_target_":
+            if not _is_in(text, [*(() if ".callbacks." in path else BUILT), *plugins]):
+                yield f"{path}: {text} is not part of Hydra or its plugins; refused"
+        elif "_logging" in path:
+            yield from _find_foreign_logging(path, key, text, plugins)
+        elif path.startswith("hydra.job.env_set."):
+            yield f"{path}: not set here; set environment variables in your shell"
+        elif path == "hydra.job.name" and "/" in text:
+            yield f"{path}: got {text!r}, expected a name without /"
+
+
+def _find_foreign_logging(path: str, key: str, text: str, plugins: Collection[str]) -> Iterator[str]:
+    if key in ("class", "()"):
+        if text not in LOGGED and not _is_in(text, plugins):
+            yield f"{path}: {text} is not one of {', '.join(LOGGED)}; refused"
+    elif key == "filename" and text != LOG_FILE:
+        yield f"{path}: got {text!r}, expected {LOG_FILE}"
+    elif text.startswith("ext://") and text not in STREAMS:
+        yield f"{path}: got {text!r}, expected one of {', '.join(STREAMS)}"
+
+
+def _is_in(name: str, packages: Collection[str]) -> bool:
+    return any(name.startswith(f"{package}.") for package in packages)

@@ -1,4 +1,4 @@
-"""What fits together: contradictions between parts that are right by themselves, and settings without effect.
+"""What fits together: contradictions of groups that are right by themselves, and settings without effect.
 
 What each class goes with stands beside its schema; see `seqtrain.config.schemas.schema`.
 """
@@ -6,14 +6,17 @@ What each class goes with stands beside its schema; see `seqtrain.config.schemas
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from seqtrain.config.files import CONFIG_DIR
-from seqtrain.config.memory import find_excess
 from seqtrain.config.schemas.schema import SCHEMAS, Schema, Tree, schema_at
+from seqtrain.shipped import CONFIG_DIR
+
+MOST = 1_000  # members or layers: a network of more would take hours to build
+BYTES_PER_PARAMETER = 8  # a float32 weight and its gradient; most optimizers keep more beside them
 
 
 def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
@@ -35,9 +38,9 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
         if None in (mine, theirs) or mine == theirs:
             continue
         told.add(group)
-        here, there = _name(group, schema, choices), _name(other, wanted, choices)
+        here, elsewhere = _name(group, schema, choices), _name(other, wanted, choices)
         yield (
-            f"{group}: {there} needs {group}={files_of(group, what, theirs)}; "
+            f"{group}: {elsewhere} needs {group}={files_of(group, what, theirs)}; "
             f"{here} goes with {other}={files_of(other, what, mine)}"
         )
 
@@ -91,15 +94,51 @@ def _name(group: str, schema: Schema, choices: Mapping[str, Any]) -> str:
 def files_of(group: str, what: str, value: str) -> str:
     """The shipped files of a group whose class has this `inputs` or `targets`, joined by |."""
 
-    def fits(schema: Schema) -> bool:
-        return getattr(schema, what) in (value, None)
-
-    return "|".join(_files_with(group, fits))
-
-
-def _files_with(group: str, fits: Callable[[Schema], bool]) -> Iterator[str]:
+    names = []
     for path in sorted((CONFIG_DIR / group).glob("*.yaml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         schema = schema_at({group: content.get(group, content)}, group)
-        if schema is not None and fits(schema):
-            yield path.stem
+        if schema is not None and getattr(schema, what) in (value, None):
+            names.append(path.stem)
+    return "|".join(names)
+
+
+def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
+    """A network that cannot fit into the memory of this machine, as "path: problem".
+
+    Args:
+        tree: the configuration.
+        input_size: of the model; None where it is not known yet.
+    """
+    layers, members = tree["model"].get("num_layers", 1), tree.get("members", 1)
+    for path, count in (("model.num_layers", layers), ("members", members)):
+        if isinstance(count, int) and count > MOST:
+            yield f"{path}: got {count:,}, expected at most {MOST:,}"
+            return
+    needed = [(group, _bytes_needed(tree, group, input_size or 1)) for group in ("encoder", "model")]
+    path, most = max(needed, key=lambda each: each[1])
+    total, available = members * sum(each for _, each in needed), _memory_of_machine()
+    if available is None or total <= available:
+        return
+    if members > 1 and most <= available:
+        path, what = "members", f"{members:,} networks need"
+    else:
+        what = "its weights and their gradients need"
+    yield f"{path}: {what} at least {_show(total)} of memory, and this machine has {_show(available)}"
+
+
+def _bytes_needed(tree: Tree, group: str, input_size: int) -> int:
+    schema = schema_at(tree, group)
+    count = 0 if schema is None else schema.answer("num_parameters", tree[group], input_size) or 0
+    return int(count) * BYTES_PER_PARAMETER
+
+
+def _memory_of_machine() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return None
+
+
+def _show(number: int) -> str:
+    return f"{number / 1e9:,.0f} GB" if number >= 1e10 else f"{number / 1e9:.1f} GB"

@@ -1,23 +1,25 @@
-"""The jobs of a sweep: which there are, and whether each of them is right."""
+"""The jobs of a sweep, and the settings and the space of a search, checked before the first of them runs."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_type_hints
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from seqtrain.config.compose import Composer, Composition
+from seqtrain.config.check import Node, check_keys
+from seqtrain.config.compose import Checked, Composer
 from seqtrain.config.fit import find_warnings
-from seqtrain.config.overrides import parse_overrides
-from seqtrain.config.resolve import Tree
+from seqtrain.config.schemas.schema import Count, Natural, Schema
+from seqtrain.config.tree import find_sweep_problems, parse_overrides, without_sweeps
+from seqtrain.errors import ConfigError, show
 
-JOBS_CHECKED = 200  # of a foreign sweeper before it starts; the others are checked when their turn comes
-BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+RANGE_KEYS = ("low", "high", "log", "step")
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,12 @@ class Job:
     Args:
         overrides: of the command line, with one value for each axis.
         values: of the axes, by key.
-        composition: to be resolved once more for the folder that the job gets.
-        tree: the resolved configuration.
+        checked: the configuration, for whichever folder the job gets.
     """
 
     overrides: tuple[str, ...]
     values: dict[str, str]
-    composition: Composition
-    tree: Tree
+    checked: Checked
 
 
 @dataclass(frozen=True)
@@ -46,32 +46,84 @@ class Sweep:
         jobs: all of them, in the order of Hydra's own sweeper.
         master: what Hydra composed for the sweep as a whole, its launcher included.
         loader: of the configuration files, for the launcher.
-        arguments: in Hydra's own spelling.
-        plugins: packages that the jobs may build classes from besides the built-in ones.
     """
 
     name: str | None
     jobs: tuple[Job, ...]
     master: DictConfig
     loader: ConfigLoader
-    arguments: list[str]
-    plugins: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Combinations:
-    """The overrides of each job, the keys that have several values, and what cannot be swept over."""
+class SearchSettings:
+    """The settings of configs/search/optuna.yaml."""
 
-    jobs: list[list[str]]
-    axes: list[str]
-    problems: list[str]
+    trials: Count
+    workers: Count
+    storage: Literal["sqlite", "journal"]
+    sampler: Literal["tpe", "random"]
+    pruner: Literal["median", "hyperband", "none"]
+    startup_trials: Count
+    seed: Natural
+    space: dict[str, Any]
 
 
-def combine(composer: Composer, master: DictConfig, overrides: Sequence[Override]) -> Combinations:
-    """All combinations, in the order of Hydra's own sweeper; of another sweeper the first ones."""
+SETTINGS = Schema("search", "search", get_type_hints(SearchSettings, include_extras=True), frozenset())
+
+
+@dataclass(frozen=True)
+class Search:
+    """A checked search.
+
+    Args:
+        name: given with `sweep=NAME`.
+        settings: see `SearchSettings`.
+        overrides: of every trial, before the values that the trial draws.
+        composer: of the trials.
+        example: the first corner of the space, composed.
+    """
+
+    name: str | None
+    settings: SearchSettings
+    overrides: tuple[str, ...]
+    composer: Composer
+    example: Job
+
+    def compose(self, values: Mapping[str, Any]) -> Job:
+        """The run of a trial with these values, composed and checked.
+
+        Raises:
+            ConfigError: with all problems.
+        """
+        lines = (*self.overrides, *_lines(values))
+        checked = self.composer.compose(parse_overrides(lines)[0]).check()
+        if checked.problems:
+            raise ConfigError(checked.problems)
+        return Job(lines, {key: _shorten(value) for key, value in values.items()}, checked)
+
+
+def check_sweep(
+    composer: Composer, overrides: Sequence[Override], name: str | None
+) -> tuple[Sweep, list[str], list[str]]:
+    """The sweep, its problems and its warnings, from the composed and checked configurations of all jobs."""
+    master = composer.compose_master(without_sweeps(overrides))
+    values, axes, problems = _combine(composer, master, overrides)
+    lines = [list(job) for job in itertools.product(*values)]
+    jobs, found, warnings = _check_jobs(composer, lines, axes)
+    return Sweep(name, jobs, master, composer.files.loader), [*problems, *found], warnings
+
+
+def _combine(
+    composer: Composer, master: DictConfig, overrides: Sequence[Override]
+) -> tuple[list[list[str]], list[str], list[str]]:
+    """The overrides of each key, the keys that have several, and what cannot be swept over."""
     params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
     swept, problems = parse_overrides(params, composer.files.loader)
-    is_basic = str(master.hydra.sweeper._target_) == BASIC_SWEEPER
+    if master.hydra.sweeper._target_ != SWEEPER:
+        problems.append(
+            f"hydra/sweeper: got {master.hydra.sweeper._target_}, expected Hydra's own, which runs every "
+            "combination; search=optuna draws values"
+        )
     values: dict[str, list[str]] = {}
     axes: dict[str, bool] = {}
     for override in [*swept, *overrides]:
@@ -83,44 +135,30 @@ def combine(composer: Composer, master: DictConfig, overrides: Sequence[Override
             problems.append(f"{key}: got several values; Hydra's own settings take one")
         elif override.is_discrete_sweep():
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        elif is_basic:
-            problems.append(f"{line}: intervals are for other sweepers; Hydra's own takes {key}=1,2")
         else:
-            interval: Any = override.value()
-            values[key] = [f"{key}={interval.start}", f"{key}={interval.end}"]
-    limit = None if is_basic else JOBS_CHECKED
-    jobs = [list(job) for job in itertools.islice(itertools.product(*values.values()), limit)]
-    return Combinations(jobs, [key for key, has_several in axes.items() if has_several], problems)
+            problems.append(f"{line}: a sweep takes no intervals; write {key}=1,2, or choose search=optuna")
+    return list(values.values()), [key for key, has_several in axes.items() if has_several], problems
 
 
-@dataclass(frozen=True)
-class CheckedJobs:
-    """Jobs with their problems and warnings, each once, with the first job that has it where not all do."""
-
-    jobs: tuple[Job, ...]
-    problems: list[str]
-    warnings: list[str]
-
-
-def check_jobs(composer: Composer, combinations: Combinations) -> CheckedJobs:
-    """Compose and check every job."""
-    jobs: list[Job] = []
+def _check_jobs(
+    composer: Composer, jobs: Sequence[Sequence[str]], axes: Sequence[str] = ()
+) -> tuple[tuple[Job, ...], list[str], list[str]]:
+    """Every job, composed and checked; problems and warnings, each once, with the first job that has it."""
+    done: list[Job] = []
     problems: dict[str, list[str]] = {}
     warnings: dict[str, list[str]] = {}
-    for lines in combinations.jobs:
+    for lines in jobs:
         overrides, unread = parse_overrides(lines)
-        composition = composer.compose(overrides)
-        checked = composition.check()
+        checked = composer.compose(overrides).check()
         found = [*unread, *checked.problems]
         for problem in dict.fromkeys(found):
             problems.setdefault(problem, []).append(" ".join(lines))
         for warning in [] if found else find_warnings(checked.tree):
             warnings.setdefault(warning, []).append(" ".join(lines))
         given = dict(line.split("=", 1) for line in lines if "=" in line)
-        values = {key.lstrip("+"): given[key] for key in combinations.axes if key in given}
-        jobs.append(Job(tuple(lines), values, composition, checked.tree))
-    num = len(jobs)
-    return CheckedJobs(tuple(jobs), _name_jobs(problems, num), _name_jobs(warnings, num))
+        values = {key.lstrip("+"): given[key] for key in axes if key in given}
+        done.append(Job(tuple(lines), values, checked))
+    return tuple(done), _name_jobs(problems, len(jobs)), _name_jobs(warnings, len(jobs))
 
 
 def _name_jobs(found: Mapping[str, Sequence[str]], num: int) -> list[str]:
@@ -128,3 +166,98 @@ def _name_jobs(found: Mapping[str, Sequence[str]], num: int) -> list[str]:
         text if len(jobs) == num else f"{text} (in {len(jobs)} of {num} jobs, first in: {jobs[0]})"
         for text, jobs in found.items()
     ]
+
+
+def find_search(composer: Composer, overrides: Sequence[Override]) -> DictConfig | None:
+    """The node `search` that the command line asks for; None without one."""
+    asked = [each for each in overrides if each.key_or_group.partition(".")[0] == "search"]
+    node = composer.compose(asked).cfg.get("search") if asked else None
+    return node if isinstance(node, DictConfig) else None
+
+
+def check_search(
+    composer: Composer, node: DictConfig, overrides: Sequence[Override], name: str | None
+) -> tuple[Search | None, list[str], list[str]]:
+    """The search, its problems and its warnings; every bound and choice of the space is checked as a run."""
+    tree: Any = OmegaConf.to_container(node, resolve=True)
+    if isinstance(tree.get("space"), dict):  # files and command line add keys; null takes one away
+        tree["space"] = {key: values for key, values in tree["space"].items() if values is not None}
+    problems = [*find_sweep_problems(overrides), *_find_problems(tree)]
+    if problems:
+        return None, problems, []
+    settings = SearchSettings(**tree)
+    lines = [str(each.input_line) for each in overrides if each.key_or_group.partition(".")[0] != "search"]
+    jobs, problems, warnings = _check_jobs(composer, _corners(settings.space, lines))
+    search = Search(name, settings, tuple(lines), composer, jobs[0])
+    return search, [f"search.space: {problem}" for problem in problems], warnings
+
+
+def _find_problems(tree: dict[str, Any]) -> Iterator[str]:
+    yield from check_keys(Node("search", "search", tree), {"search": SETTINGS})
+    for key in SETTINGS.kinds:
+        if key not in tree:
+            yield f"search.{key}: missing; begin a file of your own with defaults: [optuna]"
+    space = tree.get("space")
+    if space == {}:
+        yield "search.space: got {}, expected keys with ranges or choices"
+    for key, values in space.items() if isinstance(space, dict) else ():
+        yield from (f"search.space.{key}: {problem}" for problem in _find_range_problems(values))
+
+
+def _find_range_problems(values: Any) -> Iterator[str]:
+    if isinstance(values, list):
+        if not values:
+            yield "got no choices, expected at least one"
+    elif not isinstance(values, dict) or not {"low", "high"} <= values.keys():
+        yield f"got {show(values)}, expected {{low: A, high: B}} or a list of choices"
+    elif unknown := [key for key in values if key not in RANGE_KEYS]:
+        yield f"got {', '.join(unknown)}, expected {', '.join(RANGE_KEYS)}"
+    elif not all(_is_number(values[key]) for key in ("low", "high")) or values["low"] >= values["high"]:
+        yield f"got {show(values)}, expected numbers with low below high"
+    elif not isinstance(values.get("log", False), bool):
+        yield f"log: got {show(values['log'])}, expected true or false"
+    elif (problem := _find_step_problem(values)) is not None:
+        yield problem
+    elif values.get("log") and values["low"] <= 0:
+        yield f"low={values['low']} has no logarithm; expected a number above 0"
+    elif values.get("log") and values.get("step") is not None:
+        yield "got log and step, which exclude each other; give log: false or step: null"
+
+
+def _find_step_problem(values: Mapping[str, Any]) -> str | None:
+    step = values.get("step")
+    if step is None:
+        return None
+    if all(isinstance(values[key], int) for key in ("low", "high")):
+        is_right, expected = isinstance(step, int), "a whole number above 0, as the bounds are"
+    else:
+        is_right, expected = True, "a number above 0"
+    if is_right and _is_number(step) and step > 0:
+        return None
+    return f"step: got {show(step)}, expected {expected}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _corners(space: Mapping[str, Any], overrides: Sequence[str]) -> list[list[str]]:
+    """Runs in which one key after the other has each of its bounds or choices, the others their first."""
+    extremes = {key: v if isinstance(v, list) else [v["low"], v["high"]] for key, v in space.items()}
+    first = {key: values[0] for key, values in extremes.items()}
+    corners = [first, *({**first, key: value} for key, values in extremes.items() for value in values[1:])]
+    return [[*overrides, *_lines(corner)] for corner in corners]
+
+
+def _lines(values: Mapping[str, Any]) -> list[str]:
+    """Values as overrides."""
+    return [f"{key}={_write(value)}" for key, value in values.items()]
+
+
+def _write(value: Any) -> str:
+    return show(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def _shorten(value: Any) -> str:
+    """A value as the name of a folder has it."""
+    return f"{value:.4g}" if isinstance(value, float) else _write(value)

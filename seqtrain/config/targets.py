@@ -15,8 +15,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Union, get_type_hints
 
-from seqtrain.config.problems import nearest
 from seqtrain.config.schemas.schema import SCHEMAS, Schema
+from seqtrain.errors import nearest
 
 # The releases that the schemas describe; what a later one adds is read off its signatures.
 DESCRIBED = {"torch": (2, 13), "pytorch_lightning": (2, 6)}
@@ -91,14 +91,21 @@ ROLES = {
         "torch.optim.Optimizer",
         {"torch.optim.Optimizer": ("torch.optim.",)},
         ("params",),
-        elsewhere={"params": GIVEN},
+        elsewhere={
+            "params": GIVEN,
+            "capturable": "not set here; the steps of a training are not captured in CUDA graphs",
+            "differentiable": "not set here; nothing differentiates through the steps of a training",
+        },
     ),
     "schedule": Role(
         "torch.optim.lr_scheduler.LRScheduler",
         {"torch.optim.lr_scheduler.LRScheduler": ("torch.optim.",)},
         ("optimizer",),
         nullable=("total_steps", "T_max"),
-        elsewhere={"optimizer": GIVEN},
+        elsewhere={
+            "optimizer": GIVEN,
+            "last_epoch": "not set here; a run that is resumed continues its schedule",
+        },
     ),
     "trainer": Role(
         "pytorch_lightning.Trainer",

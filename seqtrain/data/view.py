@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.batching.datasets import VectorDataset
-from seqtrain.names import ViewName
-from seqtrain.spec import DataSpec, ImageInputs
+from seqtrain.spec import DataSpec, ImageInputs, ViewName
 
 VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 

@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from seqtrain.config import ConfigError
-from seqtrain.config.aliases import with_new_names
-from seqtrain.config.plain_yaml import read_plain_yaml
+from seqtrain.config.saved import read_plain_yaml
+from seqtrain.config.tree import with_new_names
 from seqtrain.runs.files import exists, write_text
 from seqtrain.runs.identity import flat, plain
 

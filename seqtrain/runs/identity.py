@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqtrain.config.aliases import MOVED
+from seqtrain.config.tree import MOVED
 
 RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # placeholders for folders that do not change a run
 

@@ -13,6 +13,7 @@ from seqtrain.spec.inputs import (
     TokenInputs,
     Unit,
     VectorInputs,
+    ViewName,
     WordInputs,
 )
 from seqtrain.spec.kinds import Kind, UnknownKindError
@@ -35,6 +36,7 @@ __all__ = [
     "Unit",
     "UnknownKindError",
     "VectorInputs",
+    "ViewName",
     "Vocabulary",
     "WordInputs",
 ]

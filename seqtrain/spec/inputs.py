@@ -10,6 +10,7 @@ from seqtrain.spec.vocabulary import Vocabulary
 
 Standardization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations
 Unit: TypeAlias = Literal["character", "word"]  # what a text is cut into
+ViewName: TypeAlias = Literal["rows", "columns", "pixels", "permuted"]  # what a time step of an image is
 
 
 class Inputs(Kind):

@@ -14,7 +14,7 @@ import optuna
 from filelock import FileLock
 from optuna.trial import TrialState
 
-from seqtrain.config.search import Search
+from seqtrain.config.sweep import Search
 from seqtrain.errors import SweepError, keep_interrupts, printable_line
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
@@ -47,7 +47,7 @@ class Worker:
 
     @property
     def monitor(self) -> str:
-        return str(self.search.example.tree["task"]["monitor"])
+        return str(self.search.example.checked.tree["task"]["monitor"])
 
     def work(self) -> None:
         """Run trials until there are enough, and none is left that another worker might die of."""
@@ -160,7 +160,7 @@ def _num_done(study: optuna.Study) -> int:
 
 
 def _folder_of(search: Search) -> Path:
-    choices = search.example.composition.choices
+    choices = search.example.checked.choices
     name = name_sweep(f"{choices.get('task')}-{choices.get('model')}-search", search.settings.space)
     folder = SWEEPS / (search.name or name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def _folder_of(search: Search) -> Path:
 
 def _open(search: Search, folder: Path) -> optuna.Study:
     with FileLock(folder / ".lock"):  # two workers must not both make the tables
-        return open_study(folder, search.settings, str(search.example.tree["task"]["mode"]))
+        return open_study(folder, search.settings, str(search.example.checked.tree["task"]["mode"]))
 
 
 def _start_others(arguments: list[str], num: int) -> list[subprocess.Popen[bytes]]:

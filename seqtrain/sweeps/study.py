@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from seqtrain.config.search import SearchSettings
+from seqtrain.config.sweep import SearchSettings
 from seqtrain.runs.folder import RunFolder
 
 FOLDER = "folder"  # attribute of a trial: the path of its run folder

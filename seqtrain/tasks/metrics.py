@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, SumMetric
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import first_line
+from seqtrain.errors import first_line
 from seqtrain.records import IGNORED
 from seqtrain.spec import Classes, Targets
 

@@ -16,9 +16,9 @@ import torch
 from torchmetrics import Metric
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import first_line
 from seqtrain.config.targets import find_class
 from seqtrain.data.datamodule import SequenceDataModule
+from seqtrain.errors import first_line
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import plain
 from seqtrain.spec import Classes, DataSpec

@@ -15,9 +15,9 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import first_line
 from seqtrain.config.schemas.torch import ONE_CYCLE
 from seqtrain.data.datamodule import SequenceDataModule
+from seqtrain.errors import first_line
 from seqtrain.training.callbacks.checkpoints import LocalCheckpointIO
 from seqtrain.training.gradients import accumulation_schedulers
 from seqtrain.training.network import construct

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from seqtrain.config import CONFIG_DIR, ConfigError, HydraCall, SingleRun, Sweep, check_command_line
+from seqtrain.config import CONFIG_DIR, ConfigError, Display, SingleRun, Sweep, check_command_line
 
 
 def problems_of(arguments: str) -> tuple[str, ...]:
@@ -18,33 +18,30 @@ def problems_of(arguments: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "handed_on"),
+    ("arguments", "num_jobs"),
     [
-        ("model=lstm -m seed=0,1", "--multirun model=lstm seed=0,1"),
-        (
-            "-m optimizer=adam,sgd optimizer.fused=true",
-            "--multirun optimizer=adam,sgd ++optimizer.fused=true",
-        ),
-        ("hydra.mode=MULTIRUN model=rnn,lstm", "hydra.mode=MULTIRUN model=rnn,lstm"),
-        (
-            "-m model=glob(*) model.hidden_size=range(8,33,8)",
-            "--multirun model=glob(*) model.hidden_size=range(8,33,8)",
-        ),
-        ("-m search=compare task=pos", "--multirun search=compare task=pos"),
-        ("-m seed=0,1 +model.bias=false ++model=gru", "--multirun seed=0,1 model.bias=false model=gru"),
-        ("-m seed=0,1 optimizer={amsgrad:true}", "--multirun seed=0,1 ++optimizer={amsgrad:true}"),
-        ("-m seed=0,1 ~model.dropout ~logger", "--multirun seed=0,1 ~model.dropout ~logger"),
-        ("-m seed=0,1 run_dir='a=b'", "--multirun seed=0,1 run_dir='a=b'"),
-        ("--help", "--help"),
-        ("--cfg job model.hiden_size=3", "--cfg job model.hiden_size=3"),
-        ("--info defaults", "--info defaults"),
-        ("--hydra-help", "--hydra-help"),
+        ("model=lstm -m seed=0,1", 2),
+        ("-m optimizer=adam,sgd optimizer.fused=true", 2),
+        ("hydra.mode=MULTIRUN model=rnn,lstm", 2),
+        ("-m model=glob(*) model.hidden_size=range(8,33,8)", 16),
+        ("-m search=compare task=pos", 8),
+        ("-m seed=0,1 +model.bias=false ++model=gru", 2),
+        ("-m seed=0,1 optimizer={amsgrad:true}", 2),
+        ("-m seed=0,1 ~model.dropout ~logger", 2),
+        ("-m seed=0,1 run_dir='a=b'", 2),
     ],
 )
-def test_sweeps_and_what_is_left_to_hydra(arguments: str, handed_on: str) -> None:
-    checked = check_command_line(arguments.split())
-    assert isinstance(checked, Sweep if "-m" in arguments or "MULTIRUN" in arguments else HydraCall)
-    assert checked.arguments == handed_on.split()
+def test_a_sweep_is_composed_here(arguments: str, num_jobs: int) -> None:
+    sweep = check_command_line(arguments.split())
+    assert isinstance(sweep, Sweep)
+    assert len(sweep.jobs) == num_jobs
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--cfg job model.hiden_size=3", "--info defaults", "--hydra-help"]
+)
+def test_what_is_left_to_hydra(arguments: str) -> None:
+    assert check_command_line([*arguments.split(), "sweep=mine"]) == Display(arguments.split())
 
 
 @pytest.mark.parametrize(
@@ -71,8 +68,9 @@ def test_a_sweep_trusts_the_packages_of_its_command_line_alone(tmp_path: Path) -
         "# @package _global_\nhydra:\n  sweeper:\n    params:\n      plugins: '[sympy]'\n", encoding="utf-8"
     )
     own = ["-m", f"--config-dir={tmp_path}", "search=theirs"]
-    assert check_command_line(own).plugins == ()
-    assert check_command_line([*own, "plugins=[json]"]).plugins == ("json",)
+    with pytest.raises(ConfigError, match=r"sympy\.sympify is outside the packages that may be built from"):
+        check_command_line([*own, "encoder={_target_:sympy.sympify}"])
+    check_command_line([*own, "plugins=[json]"])
 
 
 @pytest.mark.parametrize(
@@ -100,8 +98,13 @@ def test_a_sweep_trusts_the_packages_of_its_command_line_alone(tmp_path: Path) -
         ),
         (
             "-m optimizer.lr=interval(0,1)",
-            "optimizer.lr=interval(0,1): intervals are for other sweepers; "
-            "Hydra's own takes optimizer.lr=1,2",
+            "optimizer.lr=interval(0,1): a sweep takes no intervals; "
+            "write optimizer.lr=1,2, or choose search=optuna",
+        ),
+        (
+            "-m hydra/sweeper=basic hydra.sweeper._target_=hydra_plugins.other.Sweeper seed=0,1",
+            "hydra/sweeper: got hydra_plugins.other.Sweeper, expected Hydra's own, which runs every "
+            "combination; search=optuna draws values",
         ),
         ("hydra.verbose=true", "hydra.verbose: Hydra's own settings are for sweeps; add -m"),
         ("hydra/launcher=basic", "hydra/launcher: Hydra's own settings are for sweeps; add -m"),
@@ -131,14 +134,8 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         "hidden_size": 3,
         "num_layers": 2,
     }
-    checked = check_command_line(["--config-dir", str(tmp_path), "model=mine", "-m", "model.num_layers=2,3"])
-    assert checked.arguments == [
-        "--multirun",
-        "--config-dir",
-        str(tmp_path),
-        "model=mine",
-        "++model.num_layers=2,3",
-    ]
+    sweep = check_command_line(["--config-dir", str(tmp_path), "model=mine", "-m", "model.num_layers=2,3"])
+    assert [job.checked.tree["model"]["num_layers"] for job in sweep.jobs] == [2, 3]
 
 
 def test_idle_settings_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pytest
 
-from seqtrain.config import ConfigError, check_config, compose_config
-from seqtrain.config.fit import find_warnings
-from seqtrain.config.resolve import resolve_tree
+from seqtrain.config import ConfigError, check_config, compose_config, fit
+from seqtrain.config.fit import find_excess, find_warnings
+from seqtrain.config.tree import Tree, resolve_tree
 
 
 @pytest.mark.parametrize(
@@ -108,3 +110,43 @@ def test_dropout_with_one_layer_does_nothing() -> None:
     ]
     assert list(warnings_of("model.dropout=0.5", "model.num_layers=2")) == []
     assert list(warnings_of()) == []
+
+
+NEEDED = 4 * 2 * (3 + 2) * 8  # bytes: 4 gates, hidden size 2, input size 3; biases are not counted
+
+
+def tree(**root: int) -> Tree:
+    model = {
+        "_target_": "torch.nn.LSTM",
+        "input_size": None,
+        "hidden_size": 2,
+        "num_layers": 1,
+        "bias": True,
+        "batch_first": True,
+        "dropout": 0.0,
+        "bidirectional": False,
+    }
+    return {"encoder": {"_target_": "seqtrain.model.Vectors"}, "model": model, **root}
+
+
+@pytest.mark.parametrize(
+    ("memory", "members", "problems"),
+    [
+        (NEEDED, 1, []),
+        (
+            NEEDED - 1,
+            1,
+            ["model: its weights and their gradients need at least 0.0 GB of memory, {and_this}"],
+        ),
+        (2 * NEEDED, 2, []),
+        (2 * NEEDED, 3, ["members: 3 networks need at least 0.0 GB of memory, {and_this}"]),
+        (None, 1000, []),
+        (None, 1001, ["members: got 1,001, expected at most 1,000"]),
+    ],
+)
+def test_a_network_has_to_fit_into_the_memory(
+    monkeypatch: pytest.MonkeyPatch, memory: int | None, members: int, problems: list[str]
+) -> None:
+    monkeypatch.setattr(fit, "_memory_of_machine", lambda: memory)
+    expected = [problem.format(and_this="and this machine has 0.0 GB") for problem in problems]
+    assert list(find_excess(tree(members=members), 3)) == expected

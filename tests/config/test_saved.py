@@ -1,3 +1,6 @@
+from __future__ import annotations
+
+import os
 from pathlib import Path
 from typing import Any
 
@@ -5,10 +8,66 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqtrain.config import ConfigError, compose_config
-from seqtrain.config.saved import read_saved_config
+from seqtrain.config.saved import MAX_BYTES, MAX_DEPTH, read_bounded_text, read_plain_yaml, read_saved_config
 
 
-def write(folder: Path, overrides: tuple[str, ...] = (), **changes: Any) -> Path:
+def write(folder: Path, content: bytes) -> Path:
+    path = folder / "some.yaml"
+    path.write_bytes(content)
+    return path
+
+
+def test_plain_values(tmp_path: Path) -> None:
+    path = write(tmp_path, b"a: 1\nb: [1e-3, null, true]\nc: {d: text, 0: 2}\n")
+    assert read_plain_yaml(path) == {"a": 1, "b": [0.001, None, True], "c": {"d": "text", 0: 2}}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"a: &x [1]\nb: *x\n", "line 2, column 4: aliases are not allowed"),
+        (b"[1, 2]", "expected keys and values, found a list"),
+        (b"", "expected keys and values, found nothing"),
+        (b"a: \xff", "not UTF-8 text: byte 3 is 0xff"),
+        (
+            b"a: ${oc.env:HOME}",
+            "a: got '${oc.env:HOME}'; a run folder's configuration holds no interpolations",
+        ),
+        (b"a:\n  b: ???", "a.b: has no value (???)"),
+        (b"a: [!!binary aGVsbG8=]", "a[0]: got bytes, expected a plain value"),
+        (b"a: {null: x}", "a: the key null is neither a text nor a number"),
+        (b"a: [1", "line 1, column 6: expected ',' or ']', but got '<stream end>'"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ConfigError) as caught:
+        read_plain_yaml(path)
+    assert caught.value.problems == (f"{path}: {problem}",)
+
+
+def test_nesting_up_to_the_limit(tmp_path: Path) -> None:
+    depth = MAX_DEPTH - 1  # the outermost level is the mapping
+    assert read_bounded_text(write(tmp_path, b"a: " + b"[" * depth + b"]" * depth))
+    with pytest.raises(ConfigError, match="line 1, column 33: nested more than 30 levels deep"):
+        read_bounded_text(write(tmp_path, b"a: " + b"[" * 100_000))
+
+
+def test_size_up_to_the_limit(tmp_path: Path) -> None:
+    assert len(read_bounded_text(write(tmp_path, b"#" * MAX_BYTES))) == 1_000_000
+    with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
+        read_bounded_text(write(tmp_path, b"#" * (MAX_BYTES + 1)))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="pipe: not a regular file"):
+        read_bounded_text(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="none: no such file"):
+        read_bounded_text(tmp_path / "none")
+
+
+def write_run(folder: Path, overrides: tuple[str, ...] = (), **changes: Any) -> Path:
     cfg = compose_config(list(overrides))
     for key, value in changes.items():
         OmegaConf.update(cfg, key.replace("__", "."), value)
@@ -24,27 +83,27 @@ def problems_of(path: Path) -> tuple[str, ...]:
 
 
 def test_only_what_evaluation_needs_is_kept(tmp_path: Path) -> None:
-    cfg = read_saved_config(write(tmp_path))
+    cfg = read_saved_config(write_run(tmp_path))
     assert set(cfg) == {"seed", "members", "plugins", "task", "data", "encoder", "head", "model", "trainer"}
     assert set(cfg.trainer) <= {"accelerator", "precision", "limit_val_batches", "limit_test_batches"}
 
 
 def test_the_cache_of_a_run_folder_is_ignored(tmp_path: Path) -> None:
-    path = write(tmp_path, ("task=pos", "data.cache_dir=elsewhere"))
+    path = write_run(tmp_path, ("task=pos", "data.cache_dir=elsewhere"))
     assert "cache_dir" not in read_saved_config(path).data
 
 
 def test_a_url_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, ("task=pos",), data__path="ftp://host/x")
+    path = write_run(tmp_path, ("task=pos",), data__path="ftp://host/x")
     assert problems_of(path)[0] == "data.path: got 'ftp://host/x', expected a local path"
 
 
 def test_what_training_alone_needs_is_not_looked_at(tmp_path: Path) -> None:
-    path = write(tmp_path, callbacks={"mine": {"_target_": "os.system"}}, logger="nonsense")
+    path = write_run(tmp_path, callbacks={"mine": {"_target_": "os.system"}}, logger="nonsense")
     assert "callbacks" not in read_saved_config(path)
 
 
 def test_plugins_that_the_file_lists_do_not_count(tmp_path: Path) -> None:
-    path = write(tmp_path, plugins=["sympy"], encoder={"_target_": "sympy.sympify"})
+    path = write_run(tmp_path, plugins=["sympy"], encoder={"_target_": "sympy.sympify"})
     (problem,) = problems_of(path)
     assert problem.startswith("encoder._target_: ")

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from seqtrain.config import compose_config
 from seqtrain.config.check import find_problems
 from seqtrain.config.fit import find_warnings
-from seqtrain.config.resolve import Resolved, Tree
+from seqtrain.config.tree import Resolved, Tree
 
 ODD = st.one_of(
     st.none(),

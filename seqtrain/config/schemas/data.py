@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
-from seqtrain.config.problems import show
-from seqtrain.config.schemas.schema import OPTIONAL, Size, Tree, describes
-from seqtrain.config.schemas.values import Count, LocalPath, Natural, Node, Pattern, Range, Share
-from seqtrain.names import ViewName
+from seqtrain.config.schemas.schema import (
+    OPTIONAL,
+    Count,
+    LocalPath,
+    Natural,
+    Node,
+    Pattern,
+    Range,
+    Share,
+    Size,
+    Tree,
+    describes,
+)
+from seqtrain.errors import show
+from seqtrain.spec import ViewName
 
 ColumnNumber: TypeAlias = Annotated[int, Range(1)] | Literal[-1]
 TagColumn: TypeAlias = Annotated[

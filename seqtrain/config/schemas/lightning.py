@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
-from seqtrain.config.schemas.monitor import find_bad_monitor, path_of
-from seqtrain.config.schemas.schema import OPTIONAL, Elsewhere, Tree, describes, read_schema, schema_at
-from seqtrain.config.schemas.values import (
+from seqtrain.config.schemas.schema import (
+    OPTIONAL,
     Count,
+    Elsewhere,
     LocalPath,
     Natural,
     Node,
@@ -18,7 +18,12 @@ from seqtrain.config.schemas.values import (
     Positive,
     Range,
     Share,
+    Tree,
+    describes,
+    read_schema,
+    schema_at,
 )
+from seqtrain.config.schemas.seqtrain import find_bad_monitor, path_of
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"]
 # What this package's networks run in: their inputs are float32, so that others would fail at the first step.

@@ -6,8 +6,19 @@ from collections.abc import Iterator
 from math import prod
 from typing import Annotated, Literal
 
-from seqtrain.config.schemas.schema import OPTIONAL, Size, Tree, describes, schema_at
-from seqtrain.config.schemas.values import Count, Natural, NonNegative, OneOf, Range, Share
+from seqtrain.config.schemas.schema import (
+    OPTIONAL,
+    Count,
+    Natural,
+    NonNegative,
+    OneOf,
+    Range,
+    Share,
+    Size,
+    Tree,
+    describes,
+    schema_at,
+)
 from seqtrain.recurrence.cells import CELLS
 
 CELL = OneOf(lambda: CELLS, "a cell of your own is known once plugins=[...] names its package")

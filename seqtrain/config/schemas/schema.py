@@ -1,8 +1,9 @@
 """Schemas: the keys that the node of a built-in class may have, and the type of each value.
 
-A schema is declared as a class with annotations. It holds no defaults: those are in the YAML files. A key
-marked OPTIONAL may be left out, since the constructor has a default of its own. Nothing here imports what the
-schema describes; a test compares the two.
+A schema is declared as a class with annotations: ordinary types (int, float | None, Literal["tanh", "relu"],
+list[int], ...), with a `Range` where a number has bounds; types that are not known here accept everything. It
+holds no defaults: those are in the YAML files. A key marked OPTIONAL may be left out, since the constructor
+has a default of its own. Nothing here imports what the schema describes; a test compares the two.
 
 A declaration also states what the class goes with (`inputs`, `targets`), and may have static methods that
 answer for one node of it, where `tree` is the whole configuration:
@@ -21,17 +22,205 @@ An argument of the class that never has an effect here is marked `Elsewhere`, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from seqtrain.errors import not_among, show
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number; `above` leaves out the minimum, `below` the maximum."""
+
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        above = number > self.minimum if self.above else number >= self.minimum
+        below = number < self.maximum if self.below else number <= self.maximum
+        return above and below
+
+    def __str__(self) -> str:
+        if self.maximum < math.inf and not self.above and not self.below:
+            return f"from {self.minimum} to {self.maximum}"
+        above = f"above {self.minimum}" if self.above else f"of at least {self.minimum}"
+        if self.maximum == math.inf:
+            return above
+        return f"{above} and " + (f"below {self.maximum}" if self.below else f"at most {self.maximum}")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A regular expression that all of a text must match; `form` is how a message describes it."""
+
+    expression: str
+    form: str
+
+    def __contains__(self, text: str) -> bool:
+        return re.fullmatch(self.expression, text) is not None
+
+    def __str__(self) -> str:
+        return self.form if self.form.startswith("of ") else f"of the form {self.form}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The names of a registry, asked whenever a value is checked: plugins may have added some.
+
+    `remedy` is what to do about a name that is not among them.
+    """
+
+    names: Callable[[], Iterable[str]]
+    remedy: str
+
+    def __contains__(self, text: str) -> bool:
+        return text in self.names()
+
 
 OPTIONAL: Any = object()
 
-Tree: TypeAlias = Mapping[Any, Any]
 
+class Node:
+    """A nested mapping with `_target_`: an object of its own."""
+
+
+Count: TypeAlias = Annotated[int, Range(1)]
+Natural: TypeAlias = Annotated[int, Range(0)]
+Share: TypeAlias = Annotated[float, Range(0, 1)]
+Positive: TypeAlias = Annotated[float, Range(0, above=True)]
+NonNegative: TypeAlias = Annotated[float, Range(0)]
+Decay: TypeAlias = Annotated[float, Range(0, 1, below=True)]
 Elsewhere: TypeAlias = Annotated[str, "no key: why it is not set here, and what is"]
+LocalPath: TypeAlias = Annotated[str, Pattern(r"(?!.*(://|::))[^\0]+", "of a local path, without :// or ::")]
+
+LARGEST = 2**63  # of the whole numbers that torch and NumPy can hold
 
 Declaration = TypeVar("Declaration", bound=type)
+
+SIMPLE: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    NoneType: "null",
+    Node: "a mapping with _target_",
+}
+
+
+def accepts(kind: Any, value: Any) -> bool:
+    """Whether `value`, as YAML or the command line gave it, is of this kind."""
+    if isinstance(kind, type) and kind in SIMPLE:
+        return _is_simple(kind, value)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return accepts(arguments[0], value) and all(value in limit for limit in _limits(kind))
+    if origin in (Union, UnionType):
+        return any(accepts(argument, value) for argument in arguments)
+    if origin is Literal:
+        return any(type(value) is type(argument) and value == argument for argument in arguments)
+    if origin is list:
+        return isinstance(value, list) and all(accepts(arguments[0], item) for item in value)
+    if origin is tuple and Ellipsis not in arguments:
+        return (
+            isinstance(value, list) and len(value) == len(arguments) and all(map(accepts, arguments, value))
+        )
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            accepts(arguments[0], key) and accepts(arguments[1], item) for key, item in value.items()
+        )
+    return True
+
+
+def coerce(kind: Any, value: Any) -> Any:
+    """An accepted value, with floats for whole numbers where `kind` is a number: torch checks the type."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if origin is Annotated:
+        return coerce(arguments[0], value)
+    if origin in (Union, UnionType):
+        return coerce(next(argument for argument in arguments if accepts(argument, value)), value)
+    if origin is list:
+        return [coerce(arguments[0], item) for item in value]
+    if origin is tuple and Ellipsis not in arguments:
+        return [coerce(argument, item) for argument, item in zip(arguments, value, strict=True)]
+    return value
+
+
+def describe(kind: Any) -> str:
+    """What a message calls a value of this kind, with its article."""
+    if isinstance(kind, type) and kind in SIMPLE:
+        return SIMPLE[kind]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if (one_of := _one_of(kind)) is not None:
+        return f"one of {', '.join(one_of.names())}"
+    if origin is Annotated:
+        return " ".join([describe(arguments[0]), *map(str, _limits(kind))])
+    if origin in (Union, UnionType):
+        return " or ".join(describe(argument) for argument in arguments)
+    if origin is Literal:
+        choices = ", ".join(map(str, arguments))
+        return f"one of {choices}" if len(arguments) > 1 else choices
+    if origin is list:
+        return f"a list, each item {describe(arguments[0])}"
+    if origin is tuple:
+        return f"a list of {len(arguments)}: {', '.join(map(describe, arguments))}"
+    if origin is dict:
+        words = words_of(arguments[0])
+        return f"a mapping of {'|'.join(words)} to {describe(arguments[1])}" if words else "a mapping"
+    return "a value"
+
+
+def explain(kind: Any, value: Any) -> str:
+    """The message for a value that is not of this kind."""
+    words = words_of(kind)
+    if not words or not isinstance(value, str):
+        return f"got {show(value)}, expected {describe(kind)}"
+    one_of = _one_of(kind)
+    return not_among(value, words) + (f"; {one_of.remedy}" if one_of else "")
+
+
+def words_of(kind: Any) -> list[str]:
+    """The words that a value of this kind may be, where there are only some."""
+    if (one_of := _one_of(kind)) is not None:
+        return list(one_of.names())
+    if get_origin(kind) is Literal:
+        return [word for word in get_args(kind) if isinstance(word, str)]
+    if get_origin(kind) in (Union, UnionType):
+        return [word for argument in get_args(kind) for word in words_of(argument)]
+    return []
+
+
+def _one_of(kind: Any) -> OneOf | None:
+    return next((limit for limit in _limits(kind) if isinstance(limit, OneOf)), None)
+
+
+def _limits(kind: Any) -> list[Range | Pattern | OneOf]:
+    if get_origin(kind) is not Annotated:
+        return []
+    return [note for note in get_args(kind)[1:] if isinstance(note, (Range, Pattern, OneOf))]
+
+
+def _is_simple(kind: Any, value: Any) -> bool:
+    if isinstance(value, bool):  # to Python a bool is an int as well
+        return kind is bool
+    if kind is float:
+        return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
+    if kind is int:
+        return isinstance(value, int) and abs(value) < LARGEST
+    if kind is Node:
+        return isinstance(value, dict) and "_target_" in value
+    return isinstance(value, kind)
+
+
+Tree: TypeAlias = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)

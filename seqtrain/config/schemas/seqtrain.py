@@ -1,13 +1,67 @@
-"""Schemas of the root, the tasks and this package's callbacks."""
+"""Schemas of the root, of tasks and the metrics that they monitor, and of this package's callbacks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
-from seqtrain.config.schemas.monitor import find_bad_monitor
-from seqtrain.config.schemas.schema import OPTIONAL, Tree, describes, read_schema
-from seqtrain.config.schemas.values import Count, LocalPath, Positive, Range
+from seqtrain.config.schemas.schema import (
+    OPTIONAL,
+    Count,
+    LocalPath,
+    Positive,
+    Range,
+    Tree,
+    describes,
+    read_schema,
+    schema_at,
+)
+from seqtrain.errors import not_among
+
+MODES = {"val/loss": "min", "val/accuracy": "max", "val/macro_f1": "max"}  # measured in every validation
+MODES_OF_TAGS = {  # where words can be unseen, or tags mark spans
+    "val/accuracy_unseen": "max",
+    "val/span_f1": "max",
+    "val/span_precision": "max",
+    "val/span_recall": "max",
+}
+
+
+def find_bad_monitor(node: Tree, tree: Tree) -> Iterator[str]:
+    """A `monitor` that the task does not measure, or a `mode` that prefers the worse value.
+
+    Metrics of a user's own task are not judged. What is written as ${task.monitor} is reported once.
+    """
+    task = schema_at(tree, "task")
+    monitor, path = node.get("monitor"), _path(node, tree)
+    if task is None or monitor is None:
+        return
+    modes = MODES | MODES_OF_TAGS if task.targets == "StepClasses" else MODES
+    mode = node.get("mode", "min")  # Lightning's default
+    own = [f"val/{name}" for name in tree.get("metrics") or {}]
+    if any(monitor == name or monitor.startswith(f"{name}/") for name in own):
+        return
+    if monitor not in modes:
+        yield f"{path}.monitor: {not_among(monitor, [*modes, *own])}"
+    elif mode != modes[monitor]:
+        better = {"min": "lower", "max": "higher"}[modes[monitor]]
+        yield (
+            f"{path}.mode: got {mode}, but a {better} {monitor} is better; give {path}.mode={modes[monitor]}"
+        )
+
+
+def _path(node: Tree, tree: Tree) -> str:
+    task = tree["task"]
+    if (node.get("monitor"), node.get("mode")) == (task.get("monitor"), task.get("mode")):
+        return "task"
+    return path_of(node, tree)
+
+
+def path_of(node: Tree, tree: Tree) -> str:
+    """Where a callback stands in the configuration."""
+    return next(f"callbacks.{name}" for name, each in tree["callbacks"].items() if each is node)
+
 
 Group: TypeAlias = dict[str, Any]
 
@@ -38,7 +92,10 @@ class Root(Saved):
     logger: Group | None = OPTIONAL
 
 
-ROOT = read_schema(Root, "seqtrain", "root")
+ROOT = replace(
+    read_schema(Root, "seqtrain", "root"),
+    elsewhere={"search": "needs -m: a search starts one run for each trial"},
+)
 SAVED = read_schema(Saved, "seqtrain", "root")
 
 

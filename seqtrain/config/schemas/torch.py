@@ -1,16 +1,29 @@
-"""Schemas of torch's optimizers and learning-rate schedules."""
+"""Schemas of torch's optimizers and learning-rate schedules that the shipped files name.
+
+The keys of the others are read off their signatures, as those of any class are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
-from seqtrain.config.schemas.schema import OPTIONAL, Elsewhere, Tree, describes
-from seqtrain.config.schemas.values import Count, Decay, Natural, NonNegative, Positive, Range, Share
+from seqtrain.config.schemas.schema import (
+    OPTIONAL,
+    Count,
+    Decay,
+    Elsewhere,
+    Natural,
+    NonNegative,
+    Positive,
+    Range,
+    Share,
+    Tree,
+    describes,
+)
 
 # With a larger one, the weights would leave the range of float32 within a few steps.
 LearningRate: TypeAlias = Annotated[float, Range(0, 1_000, above=True)]
-
 
 ONE_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 
@@ -20,7 +33,7 @@ class Optimizer:
     weight_decay: NonNegative = OPTIONAL
     maximize: bool = OPTIONAL
     foreach: bool | None = OPTIONAL
-    differentiable: Elsewhere = "nothing differentiates through the steps of a training"
+    fused: bool | None = OPTIONAL
 
     @staticmethod
     def contradictions(node: Tree, _: Tree) -> Iterator[str]:
@@ -36,6 +49,12 @@ class Optimizer:
                 "optimizer.decoupled_weight_decay: does nothing without weight decay; "
                 "set optimizer.weight_decay above 0"
             )
+        if node.get("nesterov") and not node.get("momentum"):
+            yield "optimizer.nesterov: true needs optimizer.momentum above 0"
+        if node.get("nesterov") and node.get("dampening"):
+            yield "optimizer.nesterov: true needs optimizer.dampening=0"
+        if node.get("dampening") and not node.get("momentum"):
+            yield "optimizer.dampening: does nothing without momentum; set optimizer.momentum above 0"
 
     @staticmethod
     def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
@@ -53,37 +72,18 @@ class Optimizer:
                 )
 
 
-class Capturable(Optimizer):
-    capturable: Elsewhere = "the steps of a training are not captured in CUDA graphs"
-
-
-class Adaptive(Capturable):
-    betas: tuple[Decay, Decay] = OPTIONAL
-    eps: NonNegative = OPTIONAL
-
-
 @describes("optimizer", "torch.optim.SGD")
 class SGD(Optimizer):
     momentum: NonNegative = OPTIONAL
     dampening: float = OPTIONAL
     nesterov: bool = OPTIONAL
-    fused: bool | None = OPTIONAL
-
-    @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        yield from Optimizer.contradictions(node, tree)
-        if node.get("nesterov") and not node.get("momentum"):
-            yield "optimizer.nesterov: true needs optimizer.momentum above 0"
-        if node.get("nesterov") and node.get("dampening"):
-            yield "optimizer.nesterov: true needs optimizer.dampening=0"
-        if node.get("dampening") and not node.get("momentum"):
-            yield "optimizer.dampening: does nothing without momentum; set optimizer.momentum above 0"
 
 
 @describes("optimizer", "torch.optim.AdamW")
-class AdamW(Adaptive):
+class AdamW(Optimizer):
+    betas: tuple[Decay, Decay] = OPTIONAL
+    eps: NonNegative = OPTIONAL
     amsgrad: bool = OPTIONAL
-    fused: bool | None = OPTIONAL
 
 
 @describes("optimizer", "torch.optim.Adam")
@@ -91,62 +91,8 @@ class Adam(AdamW):
     decoupled_weight_decay: bool = OPTIONAL
 
 
-@describes("optimizer", "torch.optim.Adamax")
-class Adamax(Adaptive):
-    pass
-
-
-@describes("optimizer", "torch.optim.RAdam")
-class RAdam(Adaptive):
-    decoupled_weight_decay: bool = OPTIONAL
-
-
-@describes("optimizer", "torch.optim.NAdam")
-class NAdam(RAdam):
-    momentum_decay: NonNegative = OPTIONAL
-
-
-@describes("optimizer", "torch.optim.RMSprop")
-class RMSprop(Capturable):
-    alpha: Share = OPTIONAL
-    eps: NonNegative = OPTIONAL
-    momentum: NonNegative = OPTIONAL
-    centered: bool = OPTIONAL
-
-
-@describes("optimizer", "torch.optim.Adagrad")
-class Adagrad(Optimizer):
-    lr_decay: NonNegative = OPTIONAL
-    initial_accumulator_value: NonNegative = OPTIONAL
-    eps: NonNegative = OPTIONAL
-    fused: bool | None = OPTIONAL
-
-
-@describes("optimizer", "torch.optim.Adadelta")
-class Adadelta(Capturable):
-    rho: Share = OPTIONAL
-    eps: NonNegative = OPTIONAL
-
-
-@describes("optimizer", "torch.optim.ASGD")
-class ASGD(Capturable):
-    lambd: NonNegative = OPTIONAL
-    alpha: Positive = OPTIONAL
-    t0: Elsewhere = "the average that it starts is not used; choose callbacks=average"
-
-    @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        yield from Optimizer.contradictions(node, tree)
-        if "alpha" in node and node.get("lambd") == 0:
-            yield "optimizer.alpha: does nothing with optimizer.lambd=0; set lambd above 0"
-
-
-class Schedule:
-    last_epoch: Elsewhere = "a run that is resumed continues its schedule"
-
-
 @describes("schedule", "torch.optim.lr_scheduler.ConstantLR")
-class ConstantLR(Schedule):
+class ConstantLR:
     factor: Annotated[float, Range(0, 1, above=True)] = OPTIONAL
     total_iters: Natural = OPTIONAL
 
@@ -161,56 +107,14 @@ class ConstantLR(Schedule):
             )
 
 
-@describes("schedule", "torch.optim.lr_scheduler.LinearLR")
-class LinearLR(Schedule):
-    start_factor: Annotated[float, Range(0, 1, above=True)] = OPTIONAL
-    end_factor: Share = OPTIONAL
-    total_iters: Count = OPTIONAL
-
-
-@describes("schedule", "torch.optim.lr_scheduler.PolynomialLR")
-class PolynomialLR(Schedule):
-    total_iters: Count = OPTIONAL
-    power: Positive = OPTIONAL
-
-
-@describes("schedule", "torch.optim.lr_scheduler.StepLR")
-class StepLR(Schedule):
-    step_size: Count
-    gamma: Positive = OPTIONAL
-
-
-@describes("schedule", "torch.optim.lr_scheduler.MultiStepLR")
-class MultiStepLR(Schedule):
-    milestones: list[Count]
-    gamma: Positive = OPTIONAL
-
-    @staticmethod
-    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
-        if not node["milestones"]:
-            yield "schedule.milestones: got [], expected optimizer steps; or choose schedule=constant"
-
-
-@describes("schedule", "torch.optim.lr_scheduler.ExponentialLR")
-class ExponentialLR(Schedule):
-    gamma: Positive
-
-
 @describes("schedule", "torch.optim.lr_scheduler.CosineAnnealingLR")
-class CosineAnnealingLR(Schedule):
+class CosineAnnealingLR:
     T_max: Count | None = OPTIONAL
     eta_min: NonNegative = OPTIONAL
 
 
-@describes("schedule", "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts")
-class CosineAnnealingWarmRestarts(Schedule):
-    T_0: Count
-    T_mult: Count = OPTIONAL
-    eta_min: NonNegative = OPTIONAL
-
-
 @describes("schedule", ONE_CYCLE)
-class OneCycleLR(Schedule):
+class OneCycleLR:
     max_lr: LearningRate
     total_steps: Count | None = OPTIONAL
     pct_start: Decay = OPTIONAL

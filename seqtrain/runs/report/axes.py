@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import nearest
+from seqtrain.errors import nearest
 
 Config = Mapping[str, Any]  # by dotted key
 

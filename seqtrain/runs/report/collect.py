@@ -13,8 +13,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from seqtrain.config import ConfigError
-from seqtrain.config.aliases import with_new_names
-from seqtrain.config.plain_yaml import read_bounded_text
+from seqtrain.config.saved import read_bounded_text
+from seqtrain.config.tree import with_new_names
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import flat, without_paths
 

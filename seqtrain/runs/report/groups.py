@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import nearest
+from seqtrain.errors import nearest
 from seqtrain.runs.report.axes import find_axes, find_key, group_key, show_value
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.significance import Difference, compare_pairs, correct_for_many

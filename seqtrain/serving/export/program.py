@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from seqtrain.config import ConfigError
-from seqtrain.config.problems import first_line
 from seqtrain.data import View
+from seqtrain.errors import first_line
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of

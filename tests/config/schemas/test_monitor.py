@@ -1,7 +1,7 @@
 import pytest
 
-from seqtrain.config.schemas.monitor import find_bad_monitor
 from seqtrain.config.schemas.schema import Tree
+from seqtrain.config.schemas.seqtrain import find_bad_monitor
 
 
 def problems(task: str, **node: str) -> list[str]:

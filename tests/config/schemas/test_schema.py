@@ -7,8 +7,7 @@ import pytest
 from composing import problems_of
 
 from seqtrain.config import compose_config, targets
-from seqtrain.config.schemas.schema import SCHEMAS
-from seqtrain.config.schemas.values import words_of
+from seqtrain.config.schemas.schema import SCHEMAS, words_of
 from seqtrain.config.targets import ROLES, find_class, takes_newer_key
 
 # Arguments that are no setting of a run. torch.nn.LSTM's projection changes the size of h_n alone.

@@ -5,9 +5,8 @@ import inspect
 import pytest
 import torch
 
-from seqtrain.config.schemas.schema import SCHEMAS
+from seqtrain.config.schemas.schema import SCHEMAS, words_of
 from seqtrain.config.schemas.torch import SGD, Optimizer
-from seqtrain.config.schemas.values import words_of
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])

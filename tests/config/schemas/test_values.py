@@ -3,7 +3,7 @@ from typing import Any, Literal
 
 import pytest
 
-from seqtrain.config.schemas.values import (
+from seqtrain.config.schemas.schema import (
     Count,
     Natural,
     Node,
