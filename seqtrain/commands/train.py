@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from omegaconf import DictConfig
 
 from seqtrain.commands.exit_codes import exit_code
 from seqtrain.commands.ranks import leaders_folder, publish_run_dir
@@ -71,11 +72,7 @@ def _run_single(run: SingleRun) -> None:
             if leader is None:
                 publish_run_dir(folder)
                 _announce(run.checked.choices, folder)
-            with folder.held(cfg):
-                # Only now: torch takes seconds to import, and a refusal or --help should not.
-                from seqtrain.training.train import train
-
-                train(cfg, folder)
+            _run(cfg, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
 
@@ -85,6 +82,14 @@ def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
     verb = "Resuming" if folder.is_begun else "Training"
     text = f"{verb} {choices['model']} on {choices['data']} in {folder.path}"
     print(printable_line(text), file=sys.stderr, flush=True)
+
+
+def _run(cfg: DictConfig, folder: RunFolder) -> None:
+    with folder.held(cfg):
+        # Only now: torch takes seconds to import, and a refusal or --help should not.
+        from seqtrain.training.train import train
+
+        train(cfg, folder)
 
 
 def _show(display: Display) -> None:
