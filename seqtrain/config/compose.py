@@ -15,7 +15,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from seqtrain.config.check import find_problems
@@ -160,10 +160,8 @@ class Composer:
     def compose(self, overrides: Sequence[Override]) -> Composition:
         """One run, from overrides without sweeps. Raises ConfigError where Hydra cannot compose at all."""
         chosen, is_as_meant, problems = self._choose(overrides)
-        key = (*chosen, *_of_hydra(overrides))
-        if key not in self._bases:
-            self._bases[key] = self.files.load(key)
-        base = self._bases[key]
+        base = self._load((*chosen, *_of_hydra(overrides)))
+        self._name_subject(base, chosen)
         cfg = without_hydra(base)
         for override in overrides:
             if override.key_or_group == "hydra.searchpath":
@@ -171,6 +169,20 @@ class Composer:
             elif not override.is_hydra_override() and not self._is_group(override):
                 problems += lay_over(cfg, override)
         return Composition(cfg, base, self.plugins, keys_set_by(overrides), problems, is_as_meant)
+
+    def _load(self, overrides: tuple[str, ...]) -> DictConfig:
+        if overrides not in self._bases:
+            self._bases[overrides] = self.files.load(overrides)
+        return self._bases[overrides]
+
+    def _name_subject(self, base: DictConfig, chosen: Sequence[str]) -> None:
+        """For the path of the run folder: the task, with the data where it is not the task's own."""
+        choices = base.hydra.runtime.choices
+        task, data = choices.get("task"), choices.get("data")
+        is_own = task is None or not any(each.startswith(("data=", "experiment=")) for each in chosen)
+        is_own = is_own or data == self._load((f"task={task}",)).hydra.runtime.choices.data
+        with flag_override(base, ["struct", "readonly"], False):
+            choices.task_and_data = task if is_own else f"{task}-{data}"
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
         """The composed configuration of a sweep as a whole, including Hydra's own node."""

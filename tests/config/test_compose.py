@@ -37,6 +37,21 @@ def test_interpolations_are_resolved_and_hydra_is_left_out() -> None:
     assert compose_config(return_hydra_config=True).hydra.runtime.choices.model == "lstm"
 
 
+@pytest.mark.parametrize(
+    ("overrides", "folder"),
+    [
+        ([], "digits/lstm"),
+        (["data=digits"], "digits/lstm"),
+        (["data=mnist"], "digits-mnist/lstm"),
+        (["experiment=ewt_bilstm", "model=gru"], "pos-ud/gru"),
+    ],
+)
+def test_the_run_folder_names_the_data_where_it_is_not_the_tasks_own(
+    overrides: list[str], folder: str
+) -> None:
+    assert compose_config(overrides).run_dir.startswith(f"runs/{folder}/")
+
+
 def test_the_resolved_configuration_passes_again_and_can_be_run_again() -> None:
     cfg = OmegaConf.create(OmegaConf.to_yaml(compose_config(["task=pos", "logger=none"])))
     check_config(cfg)
