@@ -118,6 +118,8 @@ def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
     needed = [(group, _bytes_needed(tree, group, input_size or 1)) for group in ("encoder", "model")]
     path, most = max(needed, key=lambda each: each[1])
     total, available = members * sum(each for _, each in needed), _memory_of_machine()
+    if tree.get("parameters") is not None:
+        path, members, total = "parameters", 1, tree["parameters"] * BYTES_PER_PARAMETER
     if available is None or total <= available:
         return
     if members > 1 and most <= available:

@@ -93,11 +93,14 @@ class RunFolder:
     def differences(self, config: Mapping[str, Any]) -> list[str]:
         """The dotted keys in which the configuration of this folder differs from another one for it.
 
+        Where `parameters` is given, hidden_size follows from it: only a run that has begun has it.
+
         Raises:
             ConfigError: see `load_config`.
         """
         mine, theirs = flat(plain(config)), flat(with_new_names(plain(self.load_config())))
-        return sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+        differing = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
+        return sorted(differing - ({"model.hidden_size"} if mine.get("parameters") else set()))
 
     def refuse_other_run(self, config: Mapping[str, Any]) -> None:
         """Refuse a folder that holds anything but the unfinished run of this configuration, or nothing.

@@ -26,6 +26,7 @@ from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughpu
 from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
 from seqtrain.training.network import build_network, construct, for_any_device
+from seqtrain.training.size import with_hidden_size
 from seqtrain.training.telemetry.curves import TrainingCurves
 from seqtrain.training.trainer import (
     build_evaluator,
@@ -42,7 +43,7 @@ class Training:
 
     Args:
         folder: of the run.
-        config: as config.yaml keeps it.
+        config: as config.yaml keeps it, with the hidden_size that `parameters` asks for.
         data: set up for training.
         learner: with the weights to start from.
         trainer: as long as the configuration or the data asks for.
@@ -79,6 +80,7 @@ def build_training(
     """
     pl.seed_everything(cfg["seed"], verbose=False)
     data = _prepare_data(build_data(cfg), folder)
+    cfg = with_hidden_size(cfg, data.spec)
     learner = build_learner(cfg, data.spec, data.corpus.vectors)
     checkpoint = _checkpoint(cfg["checkpoint"], folder)
     if checkpoint is not None:

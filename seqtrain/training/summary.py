@@ -32,9 +32,16 @@ log = logging.getLogger("seqtrain")
 
 
 def log_start(
-    trainer: pl.Trainer, data: SequenceDataModule, learner: SequenceLearner, folder: RunFolder
+    trainer: pl.Trainer,
+    data: SequenceDataModule,
+    learner: SequenceLearner,
+    folder: RunFolder,
+    parameters: int | None = None,
 ) -> None:
-    """Log the data, the model, the device and the run folder."""
+    """Log the data, the model, the device and the run folder.
+
+    `parameters` is the number that hidden_size was chosen for, if it was.
+    """
     network = learner.network
     log.info("data        %s", data.corpus.describe())
     for note in (*data.corpus.notes, *data.corpus.target_notes):
@@ -43,6 +50,8 @@ def log_start(
     if isinstance(targets, StepClasses) and targets.tag_scheme and not SpanF1.is_available():
         log.warning("            the F1 of spans needs seqeval: pip install 'seqtrain[spans]'")
     log.info("model       %s, %s parameters", _backbone_name(learner), f"{network.num_parameters:,}")
+    if parameters is not None:
+        log.info("            its hidden_size was chosen for parameters=%s", f"{parameters:,}")
     log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
     resumed = ", resumed" if folder.last_checkpoint.exists() else ""
     log.info("run folder  %s%s", as_typed(folder.path), resumed)

@@ -84,7 +84,7 @@ def _log_start(training: Training) -> None:
     if folder.leads:
         folder.write_environment(summary.environment(trainer))
     keep_rows(trainer)
-    summary.log_start(trainer, data, training.learner, folder)
+    summary.log_start(trainer, data, training.learner, folder, training.config.get("parameters"))
     for page in _callbacks(trainer, RunPage) if folder.leads else ():
         page.write_start(trainer, folder.config_file, data.corpus.describe(), folder.environment_file)
 

@@ -49,6 +49,10 @@ from seqtrain.config.tree import Tree, resolve_tree
             "encoder: word_size=0 and character_hidden_size=0 leave nothing of a word; one must be above 0",
         ),
         (
+            "parameters=70000 model.hidden_size=64",
+            "model.hidden_size: does nothing beside parameters=70000; give one of the two",
+        ),
+        (
             "task=pos head=crf members=2",
             "members: got 2, but head=crf scores whole sequences and gives no probabilities of single steps "
             "to average; choose head=tags, or members=1",
@@ -150,3 +154,11 @@ def test_a_network_has_to_fit_into_the_memory(
     monkeypatch.setattr(fit, "_memory_of_machine", lambda: memory)
     expected = [problem.format(and_this="and this machine has 0.0 GB") for problem in problems]
     assert list(find_excess(tree(members=members), 3)) == expected
+
+
+def test_so_many_parameters_have_to_fit_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "_memory_of_machine", lambda: 8_000_000_000)
+    assert list(find_excess(tree(parameters=1_000_000_000), 3)) == []
+    assert list(find_excess(tree(parameters=1_500_000_000), 3)) == [
+        "parameters: its weights and their gradients need at least 12 GB of memory, and this machine has 8.0 GB"
+    ]

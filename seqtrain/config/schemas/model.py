@@ -100,6 +100,11 @@ class Recurrent:
         return int(directions * (count(input_size) + (layers - 1) * count(directions * hidden)))
 
     @staticmethod
+    def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        if tree.get("parameters") is not None:
+            yield "hidden_size", f"does nothing beside parameters={tree['parameters']}; give one of the two"
+
+    @staticmethod
     def idle(node: Tree) -> Iterator[str]:
         if node.get("dropout", 0) > 0 and node.get("num_layers", 1) == 1:
             yield (

@@ -85,6 +85,7 @@ class Root(Saved):
     data_dir: LocalPath
     run_dir: LocalPath
     checkpoint: LocalPath | None
+    parameters: Count | None = OPTIONAL
     initialization: Group
     optimizer: Group
     schedule: Group

@@ -49,7 +49,9 @@ def _is_constant(configs: Sequence[Config], key: str) -> bool:
 
 
 def _is_implied(configs: Sequence[Config], key: str) -> bool:
-    """Whether the class of the key's node determines the key's value."""
+    """Whether other keys determine this one: the class of its node, or `parameters` the hidden size."""
+    if key == "model.hidden_size" and all(config.get("parameters") for config in configs):
+        return True
     if key.endswith(TARGET) or all(_is_number(config.get(key)) for config in configs):
         return False
     target = key.rpartition(".")[0] + TARGET

@@ -142,10 +142,17 @@ def find_imbalances(section: Section) -> list[str]:
         ("epochs", "a difference may come from longer training alone"),
     ):
         values = {run.metrics[name] for group in section.groups for run in group.runs if name in run.metrics}
-        if len(values) > 1 and not (name == "epochs" and _stopped_by_themselves(section)):
+        is_meant = _stopped_by_themselves(section) if name == "epochs" else _sized_alike(section)
+        if len(values) > 1 and not is_meant:
             low, high = min(values), max(values)
             problems.append(f"{name} differ, from {low:,.0f} to {high:,.0f}: {consequence}")
     return problems
+
+
+def _sized_alike(section: Section) -> bool:
+    """Whether all networks are of the size nearest to one number of parameters."""
+    wanted = {group.config.get("parameters") for group in section.groups if group.runs}
+    return len(wanted) == 1 and None not in wanted
 
 
 def _stopped_by_themselves(section: Section) -> bool:

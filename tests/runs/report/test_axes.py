@@ -24,6 +24,14 @@ def test_a_number_is_an_axis_although_it_differs_as_the_class_does() -> None:
     assert find_axes([flat_config(), bilstm]) == ["model._target_", "model.hidden_size"]
 
 
+def test_a_hidden_size_that_follows_from_the_number_of_parameters_is_no_axis() -> None:
+    lstm, gru = (
+        flat_config(parameters=70_000, model___target_=LSTM, model__hidden_size=s) for s in (126, 146)
+    )
+    assert find_axes([lstm, gru | {"model._target_": "torch.nn.GRU"}]) == ["model._target_"]
+    assert find_axes([lstm, flat_config()]) == ["model.hidden_size", "parameters"]
+
+
 def test_a_key_that_varies_within_a_class_is_an_axis() -> None:
     configs = [
         flat_config(model___target_=target, model__hidden_size=size)

@@ -120,6 +120,15 @@ def test_unequal_sizes_and_epochs_are_shown_and_warned_of() -> None:
     assert find_imbalances(alone) == []
 
 
+def test_sizes_that_were_chosen_for_one_number_of_parameters_are_equal() -> None:
+    runs = [
+        *seeds("a", [0.9] * 2, {"parameters": 69_900}, parameters=70_000),
+        *seeds("b", [0.8] * 2, {"parameters": 70_100}, parameters=70_000),
+    ]
+    (section,) = compare_runs(runs)
+    assert find_imbalances(section) == []
+
+
 @pytest.mark.parametrize(("limit", "is_warned"), [(60, False), (30, True)])
 def test_epochs_may_differ_where_early_stopping_ended_runs(limit: int, is_warned: bool) -> None:
     stopping = {"callbacks__early_stopping___target_": "pytorch_lightning.callbacks.EarlyStopping"}
