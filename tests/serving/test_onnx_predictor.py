@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import seqtrain
 from seqtrain.errors import DataError, InputError
-from seqtrain.model import LabelHead, Network, RecurrentBackbone
+from seqtrain.model import CRFHead, LabelHead, Network, RecurrentBackbone
 from seqtrain.predictions import Given
 from seqtrain.serving.predictor import Predictor
 from seqtrain.spec import SequenceClasses
@@ -22,7 +23,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from seqtrain.serving.export.files import export_onnx
-from seqtrain.serving.onnx_predictor import OnnxPredictor
+from seqtrain.serving.onnx_predictor import CRF, OnnxPredictor
 
 TEXT = "the Cat will run. a wug will light!"
 
@@ -198,3 +199,28 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
         with pytest.raises(InputError, match=r"needs onnxruntime: pip install 'seqtrain\[onnx\]'"):
             OnnxPredictor(folder / "tagger.onnx")
+
+
+@pytest.fixture
+def head() -> CRFHead:
+    torch.manual_seed(0)
+    head = CRFHead(2, 4, dropout=0.0)
+    for parameter in (head.transition, head.start, head.end):
+        torch.nn.init.normal_(parameter)
+    head.forbid(torch.eye(4, dtype=torch.bool), torch.tensor([True, False, False, False]))
+    return head
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 9])
+def test_the_same_as_the_head(head: CRFHead, num_steps: int) -> None:
+    crf = CRF(
+        *(each.detach().numpy() for each in (head.transition, head.start, head.end)),
+        head.allowed_transition.numpy(),
+        head.allowed_start.numpy(),
+    )
+    emissions = torch.randn(1, num_steps, 4)
+    lengths = torch.tensor([num_steps])
+    assert crf.decode(emissions[0].numpy()).tolist() == head.decode(emissions, lengths)[0].tolist()
+    np.testing.assert_allclose(
+        crf.marginals(emissions[0].numpy()), head.marginals(emissions, lengths)[0].numpy(), atol=1e-6
+    )

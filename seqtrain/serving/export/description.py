@@ -114,19 +114,13 @@ def open_description(path: Path) -> Description:
     Raises:
         seqtrain.errors.DataError: it cannot be read, or was not written by seqtrain.
     """
+    with open_regular(path) as file:
+        content = file.read()
     try:
-        with open_regular(path) as file:
-            plain = json.loads(file.read())
+        plain = json.loads(content)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"cannot be read: {error}", path) from None
-    return _parse(plain, path)
-
-
-def _parse(plain: Any, path: Path) -> Description:
-    keys = set(Description.__dataclass_fields__)
-    if not isinstance(plain, dict) or set(plain) != keys:
+    if not isinstance(plain, dict) or set(plain) != set(Description.__dataclass_fields__):
         raise DataError("was not written by `seqtrain export`", path)
     if plain["version"] != VERSION:
         raise DataError(f"has version {plain['version']}, expected {VERSION}; export the model again", path)
@@ -135,10 +129,8 @@ def _parse(plain: Any, path: Path) -> Description:
         wrong.append("characters")
     if wrong:
         raise DataError(f"was not written by `seqtrain export`: {', '.join(wrong)}", path)
-    size = plain["image_size"]
-    return Description(
-        **plain | {"labels": tuple(plain["labels"]), "image_size": size and (size[0], size[1])}
-    )
+    size = plain["image_size"] and tuple(plain["image_size"])
+    return Description(**plain | {"labels": tuple(plain["labels"]), "image_size": size})
 
 
 def _is_count(value: Any) -> bool:

@@ -1,14 +1,21 @@
-"""An ONNX graph under construction."""
+"""An ONNX graph under construction; of a recurrent layer it has one RNN, LSTM or GRU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from seqtrain.config import ConfigError
+from seqtrain.model import BiLSTM
+from seqtrain.recurrence.cells import CELLS, OnnxNode
+from seqtrain.recurrence.trace import find_cell
 
 OPSET = 22  # in which the recurrent operators changed last
 IR_VERSION = 10  # which every runtime that knows the opset reads
@@ -77,3 +84,76 @@ class Graph:
     def _unique(self, name: str) -> str:
         self._counts[name] = self._counts.get(name, 0) + 1
         return f"{name.lower()}_{self._counts[name]}"
+
+
+Recurrent: TypeAlias = "nn.RNNBase | BiLSTM"
+
+
+class States(NamedTuple):
+    """The names of the states of the last layer."""
+
+    every: str  # (time, batch, directions * hidden_size), zero beyond a sequence's length
+    final: str  # (directions, batch, hidden_size), at each sequence's end in its direction
+
+
+def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> States:
+    """Add the layers of a recurrent module.
+
+    Args:
+        graph: to add to.
+        rnn: the module.
+        features: (time, batch, input_size) float.
+        lengths: (batch,) int32; "" if all sequences are as long as `features`.
+
+    Raises:
+        ConfigError: ONNX has no operator for the module.
+    """
+    node = find_node(rnn)
+    directions = 2 if rnn.bidirectional else 1
+    every, final = features, ""
+    for layer in range(rnn.num_layers):
+        weights = [graph.weight(each) for each in _layer_weights(rnn, node.blocks, layer)]
+        inputs = [every, *weights, *([] if rnn.bias else [""]), lengths]
+        outputs, final = graph.add_many(
+            node.operator,
+            inputs,
+            2,
+            hidden_size=rnn.hidden_size,
+            direction="bidirectional" if rnn.bidirectional else "forward",
+            **node.all_attributes(directions),
+        )
+        # (time, directions, batch, hidden) to (time, batch, directions * hidden); 0 keeps a size
+        every = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
+        every = graph.add("Reshape", every, graph.constant([0, 0, directions * rnn.hidden_size]))
+    return States(every, final)
+
+
+def find_node(rnn: nn.Module) -> OnnxNode:
+    """The ONNX operator that computes a recurrent module.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        cell = find_cell(rnn)
+    except (TypeError, ValueError) as error:
+        raise ConfigError([f"model: {error}"]) from None
+    if cell.onnx is None:
+        known = ", ".join(name for name, each in CELLS.items() if each.onnx is not None)
+        raise ConfigError(
+            [f"model.cell: {cell.name} has no ONNX operator; {known} have one. format=torch exports any cell"]
+        )
+    return cell.onnx
+
+
+def _layer_weights(rnn: Recurrent, blocks: tuple[int, ...], layer: int) -> list[Tensor]:
+    """W (directions, gates * hidden, input), R (directions, gates * hidden, hidden) and, if there is one,
+    B (directions, 2 * gates * hidden): the input biases, then the recurrent ones."""
+    suffixes = [f"l{layer}", f"l{layer}_reverse"][: 2 if rnn.bidirectional else 1]
+
+    def stack(name: str) -> Tensor:
+        gates = [getattr(rnn, f"{name}_{suffix}").chunk(len(blocks)) for suffix in suffixes]
+        return torch.stack([torch.cat([each[block] for block in blocks]) for each in gates])
+
+    weights = [stack("weight_ih"), stack("weight_hh")]
+    return [*weights, torch.cat([stack("bias_ih"), stack("bias_hh")], dim=1)] if rnn.bias else weights

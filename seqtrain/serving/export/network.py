@@ -1,24 +1,29 @@
-"""A trained network as an ONNX model."""
+"""A trained network as an ONNX model: its inputs, encoder, recurrent layers and head as nodes of a graph."""
 
 from __future__ import annotations
 
 import math
 from typing import cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from seqtrain.config import ConfigError
-from seqtrain.model import CRFHead, Ensemble, LabelHead, Network, RecurrentBackbone, WordEncoder
-from seqtrain.serving.export.crf import CRF_TENSORS
-from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph
-from seqtrain.serving.export.layers import (
-    add_encoder,
-    add_features,
-    add_head,
-    add_images,
-    add_recurrent,
-    add_words,
+from seqtrain.data import View
+from seqtrain.model import (
+    CRFHead,
+    Ensemble,
+    LabelHead,
+    Network,
+    RecurrentBackbone,
+    TagHead,
+    VectorEncoder,
+    WordEncoder,
 )
+from seqtrain.model.encoder import SpellingEncoder
+from seqtrain.records import UNKNOWN
+from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph, States, add_recurrent
+from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 
@@ -45,20 +50,23 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
     steps = [] if isinstance(network.head, LabelHead) else ["time"]
     graph.add_output(answer, "scores", FLOAT, ["batch", *steps, spec.targets.num_targets])
     if isinstance(network.head, CRFHead):
-        _add_crf(graph, network.head)
+        for name in CRF_TENSORS:
+            tensor: Tensor = getattr(network.head, name)
+            graph.add_output(graph.weight(tensor), name, FLOAT, list(tensor.shape))
     return graph.build()
 
 
 def _add_inputs(graph: Graph, members: list[Network], inputs: Inputs) -> tuple[dict[str, str], str]:
-    """Add the inputs; returns their names, and that of the lengths as int32 ("" for images)."""
+    """Add the inputs; returns what encoders read, and the lengths as int32 ("" for images)."""
     match inputs:
         case ImageInputs():
-            return {"features": add_images(graph, inputs)}, ""
+            return {"features": _add_images(graph, inputs)}, ""
         case VectorInputs():
-            return {"features": add_features(graph, inputs)}, _add_lengths(graph)
+            return {"features": _add_features(graph, inputs)}, _add_lengths(graph)
         case WordInputs():
-            encoders = (member.encoder for member in members)
-            names = add_words(graph, [each for each in encoders if isinstance(each, WordEncoder)])
+            names = {"words": graph.add_input("words", INT64, ["batch", "time"])}
+            if any(getattr(member.encoder, "spelling_encoder", None) is not None for member in members):
+                names["letters"] = graph.add_input("letters", INT64, ["batch", "time", "letters"])
             return names, _add_lengths(graph)
     raise ConfigError([f"data: {type(inputs).__name__} cannot be exported as ONNX"])
 
@@ -67,26 +75,119 @@ def _add_lengths(graph: Graph) -> str:
     return graph.add("Cast", graph.add_input("lengths", INT64, ["batch"]), to=INT32)
 
 
+def _add_images(graph: Graph, inputs: ImageInputs) -> str:
+    """`images` (batch, height, width) as (batch, time, features)."""
+    height, width = inputs.size
+    images = graph.add_input("images", FLOAT, ["batch", height, width])
+    if inputs.view == "rows":
+        return images
+    if inputs.view == "columns":
+        return graph.add("Transpose", images, perm=[0, 2, 1])
+    # One pixel per step: applying the view to an image of indices gives their order.
+    order = View.of(inputs)(torch.arange(height * width).view(1, height, width)).flatten().numpy()
+    pixels = graph.add("Reshape", images, graph.constant([0, height * width, 1]))
+    return graph.add("Gather", pixels, graph.constant(order), axis=1)
+
+
+def _add_features(graph: Graph, inputs: VectorInputs) -> str:
+    """`features` (batch, time, feature_size), standardized as in training."""
+    features = graph.add_input("features", FLOAT, ["batch", "time", inputs.feature_size])
+    if inputs.standardization is None:
+        return features
+    mean, deviation = (graph.constant(each, "float32") for each in inputs.standardization)
+    return graph.add("Div", graph.add("Sub", features, mean), deviation)
+
+
 def _add_member(graph: Graph, network: Network, inputs: dict[str, str], lengths: str) -> str:
     if type(network.backbone) is not RecurrentBackbone:
         raise ConfigError([f"model: {type(network.backbone).__name__} cannot be exported as ONNX"])
-    features = add_encoder(graph, network.encoder, inputs)
+    features = _add_encoder(graph, network.encoder, inputs)
     by_step = graph.add("Transpose", features, perm=[1, 0, 2])
     states = add_recurrent(graph, network.backbone.rnn, by_step, lengths)
-    return add_head(graph, network.head, states, lengths)
+    return _add_head(graph, network.head, states, lengths)
 
 
 def _add_mean(graph: Graph, scores: list[str]) -> str:
     """The logarithms of the mean probabilities of the members."""
     logarithms = [graph.add("LogSoftmax", each, axis=-1) for each in scores]
     stacked = [graph.add("Unsqueeze", each, graph.constant([0])) for each in logarithms]
-    summed = graph.add(
-        "ReduceLogSumExp", graph.add("Concat", *stacked, axis=0), graph.constant([0]), keepdims=0
-    )
+    members = graph.add("Concat", *stacked, axis=0)
+    summed = graph.add("ReduceLogSumExp", members, graph.constant([0]), keepdims=0)
     return graph.add("Sub", summed, graph.constant(math.log(len(scores)), "float32"))
 
 
-def _add_crf(graph: Graph, head: CRFHead) -> None:
-    for name in CRF_TENSORS:
-        tensor: Tensor = getattr(head, name)
-        graph.add_output(graph.weight(tensor), name, FLOAT, list(tensor.shape))
+def _add_encoder(graph: Graph, encoder: nn.Module, inputs: dict[str, str]) -> str:
+    """Add an encoder, exactly one of seqtrain's own; returns (batch, time, output_size)."""
+    if type(encoder) is VectorEncoder:
+        return inputs["features"]
+    if type(encoder) is not WordEncoder:
+        raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
+    features = []
+    if encoder.word_embedding is not None:
+        embedding, words = encoder.word_embedding, inputs["words"]
+        if (
+            encoder.word_vectors is not None
+        ):  # words that only have a vector share the unknown word's embedding
+            known = graph.add("Less", words, graph.constant(embedding.num_embeddings))
+            words = graph.add("Where", known, words, graph.constant(UNKNOWN))
+        features.append(graph.add("Gather", graph.weight(embedding.weight), words))
+    if encoder.word_vectors is not None:
+        features.append(graph.add("Gather", graph.weight(encoder.word_vectors), inputs["words"]))
+    if encoder.spelling_encoder is not None:
+        features.append(_add_spellings(graph, encoder.spelling_encoder, inputs))
+    return graph.add("Concat", *features, axis=-1)
+
+
+def _add_spellings(graph: Graph, encoder: SpellingEncoder, inputs: dict[str, str]) -> str:
+    """The final states of the letters' BiLSTM, (batch, time, 2 * hidden_size)."""
+    sizes = graph.add("Shape", inputs["letters"])
+    num_letters = graph.add("Gather", sizes, graph.constant([2]))
+    flat = graph.add("Concat", graph.constant([-1]), num_letters, axis=0)
+    letters = graph.add("Reshape", inputs["letters"], flat)
+    present = graph.add("Cast", graph.add("Greater", letters, graph.constant(0)), to=INT32)
+    counts = graph.add("ReduceSum", present, graph.constant([1]), keepdims=0)
+    # Padding has no letters, but a sequence has at least one step; its result is not used.
+    lengths = graph.add("Max", counts, graph.constant(1, "int32"))
+    embedded = graph.add("Gather", graph.weight(encoder.embedding.weight), letters)
+    states = add_recurrent(graph, encoder.rnn, graph.add("Transpose", embedded, perm=[1, 0, 2]), lengths)
+    final = graph.add("Transpose", states.final, perm=[1, 0, 2])
+    size = graph.constant([2 * encoder.rnn.hidden_size])
+    return graph.add("Reshape", final, graph.add("Concat", graph.add("Shape", inputs["words"]), size, axis=0))
+
+
+def _add_head(graph: Graph, head: nn.Module, states: States, lengths: str) -> str:
+    """Add a head, exactly one of seqtrain's own; returns its scores."""
+    if type(head) is TagHead or type(head) is CRFHead:
+        summary = graph.add("Transpose", states.every, perm=[1, 0, 2])
+    elif type(head) is LabelHead:
+        summary = _summarize(graph, head, states, lengths)
+    else:
+        raise ConfigError([f"head: {type(head).__name__} cannot be exported; label, tags and crf can"])
+    product = graph.add("MatMul", summary, graph.weight(head.linear.weight.T))
+    return graph.add("Add", product, graph.weight(head.linear.bias))
+
+
+def _summarize(graph: Graph, head: LabelHead, states: States, lengths: str) -> str:
+    """(batch, directions * hidden_size)"""
+    if head.pooling == "last":
+        final = graph.add("Transpose", states.final, perm=[1, 0, 2])
+        return graph.add("Reshape", final, graph.constant([0, head.linear.in_features]))
+    time = graph.constant([0])
+    if head.pooling == "max":
+        return graph.add("ReduceMax", _hide_padding(graph, states, lengths), time, keepdims=0)
+    if not lengths:
+        return graph.add("ReduceMean", states.every, time, keepdims=0)
+    counts = graph.add("Unsqueeze", graph.add("Cast", lengths, to=FLOAT), graph.constant([1]))
+    return graph.add("Div", graph.add("ReduceSum", states.every, time, keepdims=0), counts)
+
+
+def _hide_padding(graph: Graph, states: States, lengths: str) -> str:
+    """The states, with minus infinity beyond each sequence's length."""
+    if not lengths:
+        return states.every
+    num_steps = graph.add("Squeeze", graph.add("Shape", states.every, start=0, end=1))
+    steps = graph.add("Range", graph.constant(0), num_steps, graph.constant(1))
+    ends = graph.add("Cast", lengths, to=INT64)
+    valid = graph.add("Less", graph.add("Unsqueeze", steps, graph.constant([1])), ends)
+    lowest = graph.constant(float("-inf"), "float32")
+    return graph.add("Where", graph.add("Unsqueeze", valid, graph.constant([2])), states.every, lowest)

@@ -7,16 +7,19 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan  # no public name; gone: program.pt2 cannot be exported
 from torch.export import Dim, ExportedProgram
 
 from seqtrain.config import ConfigError
 from seqtrain.data import View
 from seqtrain.errors import first_line
-from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
+from seqtrain.model import BiLSTM, CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
-from seqtrain.serving.export.crf import CRF_TENSORS
-from seqtrain.serving.export.scan import ScannedRecurrence, ScannedWordEncoder
+from seqtrain.records import BackboneOutput, FinalState, valid_steps
+from seqtrain.recurrence.cells import State, Weights
+from seqtrain.recurrence.trace import collect_weights, find_cell
+from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
 
 SIZES = (3, 4, 5)  # of the example inputs; no size is 0 or 1, which torch.export would take for fixed
@@ -37,8 +40,8 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     Raises:
         ConfigError: a part of the network cannot be exported.
     """
-    inputs = _example_inputs(spec.inputs)
-    program = _prepare(Scores(deepcopy(network).cpu()), spec.inputs).eval().requires_grad_(False)
+    program, inputs = _prepare(deepcopy(network).cpu(), spec.inputs)
+    program.eval().requires_grad_(False)
     sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
     # What this process has compiled before would be reused, and fix sizes that are to stay dynamic.
     torch.compiler.reset()
@@ -52,60 +55,29 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
         raise ConfigError([f"model, head: torch.export cannot record {names}: {first_line(error)}"]) from None
 
 
-def _prepare(scores: Scores, inputs: Inputs) -> nn.Module:
-    """The network, reading what a user has."""
+def _prepare(network: Network | Ensemble, inputs: Inputs) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The network, reading what a user has, and inputs of which only the shapes matter."""
+    lengths = torch.full(SIZES[:1], SIZES[1])
     match inputs:
         case ImageInputs():
-            return ImageProgram(scores, inputs)
+            return ImageProgram(network, inputs), {"images": torch.zeros(SIZES[0], *inputs.size)}
         case VectorInputs():
-            return FeatureProgram(scores, inputs)
-    return WordProgram(scores)
+            features = torch.zeros(*SIZES[:2], inputs.feature_size)
+            return FeatureProgram(network, inputs), {"features": features, "lengths": lengths}
+        case WordInputs():
+            ids = torch.ones(SIZES, dtype=torch.int64)
+            examples = {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
+            return WordProgram(network), examples
+    raise ConfigError([f"data: {type(inputs).__name__} cannot be exported with format=torch"])
 
 
-class WordProgram(nn.Module):
-    """Tags words by the ids of words and letters."""
-
-    def __init__(self, scores: Scores) -> None:
-        super().__init__()
-        self._scores = scores
-
-    def forward(self, words: Tensor, letters: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        answer: tuple[Tensor, ...] = self._scores((words, letters), lengths)
-        return answer
+def _dynamic_sizes(name: str, example: Tensor) -> dict[int, Any]:
+    """The dimensions of an input that may differ from call to call."""
+    num_dynamic = {"images": 1, "features": 2}.get(name, example.ndim)
+    return dict.fromkeys(range(num_dynamic), Dim.DYNAMIC)
 
 
-class FeatureProgram(nn.Module):
-    """Labels sequences of numbers, standardized as in training."""
-
-    def __init__(self, scores: Scores, inputs: VectorInputs) -> None:
-        super().__init__()
-        self._scores = scores
-        mean, deviation = inputs.standardization or ((0.0,), (1.0,))
-        self.register_buffer("_mean", torch.tensor(mean))
-        self.register_buffer("_deviation", torch.tensor(deviation))
-        self._mean: Tensor
-        self._deviation: Tensor
-
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        answer: tuple[Tensor, ...] = self._scores(((features - self._mean) / self._deviation,), lengths)
-        return answer
-
-
-class ImageProgram(nn.Module):
-    """Classifies images of one size."""
-
-    def __init__(self, scores: Scores, inputs: ImageInputs) -> None:
-        super().__init__()
-        self._scores = scores
-        self._view = View.of(inputs)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        lengths = torch.full((images.shape[0],), self._view.num_steps)
-        answer: tuple[Tensor, ...] = self._scores((self._view(images),), lengths)
-        return answer
-
-
-class Scores(nn.Module):
+class Program(nn.Module):
     """What a network, or an ensemble, makes of the inputs of its encoder; see `build_program`."""
 
     def __init__(self, network: Network | Ensemble) -> None:
@@ -119,12 +91,43 @@ class Scores(nn.Module):
             )
         self._head = network.head
 
-    def forward(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
+    def _score(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
         scores = [member(inputs, lengths) for member in self._members]
         answer = scores[0] if len(scores) == 1 else mean_of(scores)
         if not isinstance(self._head, CRFHead):
             return (answer,)
         return answer, *(getattr(self._head, name).clone() for name in CRF_TENSORS)
+
+
+class WordProgram(Program):
+    """Tags words by the ids of words and letters."""
+
+    def forward(self, words: Tensor, letters: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return self._score((words, letters), lengths)
+
+
+class FeatureProgram(Program):
+    """Labels sequences of numbers, standardized as in training."""
+
+    def __init__(self, network: Network | Ensemble, inputs: VectorInputs) -> None:
+        super().__init__(network)
+        mean, deviation = inputs.standardization or ((0.0,), (1.0,))
+        self._mean = nn.Buffer(torch.tensor(mean))
+        self._deviation = nn.Buffer(torch.tensor(deviation))
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return self._score(((features - self._mean) / self._deviation,), lengths)
+
+
+class ImageProgram(Program):
+    """Classifies images of one size."""
+
+    def __init__(self, network: Network | Ensemble, inputs: ImageInputs) -> None:
+        super().__init__(network)
+        self._view = View.of(inputs)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return self._score((self._view(images),), torch.full((images.shape[0],), self._view.num_steps))
 
 
 class Member(nn.Module):
@@ -160,21 +163,88 @@ def _scanned_backbone(backbone: nn.Module) -> nn.Module:
         raise ConfigError([f"model: {error}; only what can be traced is exported"]) from None
 
 
-def _example_inputs(inputs: Inputs) -> dict[str, Tensor]:
-    """Inputs of which only the shapes matter."""
-    lengths = torch.full(SIZES[:1], SIZES[1])
-    match inputs:
-        case ImageInputs():
-            return {"images": torch.zeros(SIZES[0], *inputs.size)}
-        case VectorInputs():
-            return {"features": torch.zeros(*SIZES[:2], inputs.feature_size), "lengths": lengths}
-        case WordInputs():
-            ids = torch.ones(SIZES, dtype=torch.int64)
-            return {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
-    raise ConfigError([f"data: {type(inputs).__name__} cannot be exported with format=torch"])
+class ScannedRecurrence(nn.Module):
+    """The layers of a recurrent module over padded sequences, in evaluation.
+
+    torch.export would unroll the time loop of `nn.LSTM`, for one length, and record a `BiLSTM` as an operator
+    that only seqtrain has. A scan takes any length, and is an operator of torch.
+
+    Args:
+        rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells; its weights are shared.
+
+    Raises:
+        TypeError: `rnn` is not one of these modules.
+        ValueError: `rnn` has projections (`proj_size`).
+    """
+
+    def __init__(self, rnn: nn.RNNBase | BiLSTM) -> None:
+        super().__init__()
+        self.rnn = rnn
+        self._cell = find_cell(rnn)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> BackboneOutput:
+        """(batch, time, input_size) and (batch,) to the states of the last layer.
+
+        Returns:
+            What a RecurrentBackbone returns, with the final states (D, batch, H) of the last layer alone.
+        """
+        inside = valid_steps(lengths, features.shape[1])
+        steps = torch.arange(features.shape[1], device=features.device)
+        mirrored = torch.where(inside, lengths[:, None] - 1 - steps, steps)
+        final: State = ()
+        for weights in collect_weights(self.rnn, self._cell):
+            features, final = self._scan_layer(features, weights, inside, mirrored)
+        last = FinalState.of(final)
+        return BackboneOutput(features, last.summarize(len(last.h_n)), last)
+
+    def _scan_layer(
+        self, features: Tensor, weights: list[Weights], inside: Tensor, mirrored: Tensor
+    ) -> tuple[Tensor, State]:
+        """One layer; `mirrored` (batch, time) is where each step lies counted from its sequence's end."""
+        both = {name: torch.stack([each[name] for each in weights]) for name in weights[0]}
+        directions = torch.stack([features, _take_steps(features, mirrored)][: len(weights)])
+        rows = self._cell.project(directions.flatten(1, 2), both)
+        rows = rows.reshape(*directions.shape[:3], -1).permute(2, 0, 1, 3)  # (time, D, batch, G * H)
+
+        def step(state: State, given: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
+            projected, is_inside = given
+            following, _ = self._cell.step(projected, state, both)
+            pairs = zip(following, state, strict=True)
+            state = tuple(torch.where(is_inside[:, None], new, old) for new, old in pairs)
+            return state, state[0].clone()  # a result of scan must not share memory with the state
+
+        sizes = self._cell.state_sizes(self.rnn.hidden_size).values()
+        start = tuple(features.new_zeros(len(weights), features.shape[0], size) for size in sizes)
+        final, states = scan(step, start, (rows, inside.transpose(0, 1)))
+        forward, *backward = states.permute(1, 2, 0, 3).unbind(0)
+        joined = torch.cat([forward, *(_take_steps(each, mirrored) for each in backward)], dim=-1)
+        return torch.where(inside[..., None], joined, 0.0), final
 
 
-def _dynamic_sizes(name: str, example: Tensor) -> dict[int, Any]:
-    """The dimensions of an input that may differ from call to call."""
-    num_dynamic = {"images": 1, "features": 2}.get(name, example.ndim)
-    return dict.fromkeys(range(num_dynamic), Dim.DYNAMIC)
+def _take_steps(sequences: Tensor, steps: Tensor) -> Tensor:
+    """The steps (batch, time) of sequences (batch, time, features)."""
+    return sequences.gather(1, steps[..., None].expand_as(sequences))
+
+
+class ScannedWordEncoder(nn.Module):
+    """A `WordEncoder` in evaluation, which reads the letters of every word of the batch by a scan.
+
+    Args:
+        encoder: whose weights are shared.
+    """
+
+    def __init__(self, encoder: WordEncoder) -> None:
+        super().__init__()
+        self._encoder, self._spelling = encoder, encoder.spelling_encoder
+        self._recurrence = None if self._spelling is None else ScannedRecurrence(self._spelling.rnn)
+
+    def forward(self, words: Tensor, letters: Tensor) -> Tensor:
+        """(batch, time) and (batch, time, letters), 0 being padding, to (batch, time, output_size)."""
+        features = self._encoder.look_up(words)
+        if self._spelling is not None and self._recurrence is not None:
+            flat = letters.flatten(0, 1)
+            # Padding has no letters, but a sequence has at least one step; its encoding is not used.
+            lengths = (flat > 0).sum(dim=1).clamp(min=1)
+            summary = self._recurrence(self._spelling.embedding(flat), lengths).summary
+            features.append(summary.view(*letters.shape[:2], -1))
+        return torch.cat(features, dim=-1)

@@ -36,6 +36,7 @@ from seqtrain.serving.export.network import build_onnx  # noqa: E402
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 CLASSES = SequenceClasses(("a", "b", "c"))
 FEATURES = DataSpec(VectorInputs(feature_size=5), CLASSES)
+IMAGES = DataSpec(View("rows", 4, 5).inputs, CLASSES)
 WORDS = DataSpec(
     WordInputs(
         words=Vocabulary(("light", "run", "far"), (3, 2, 0)),
@@ -172,6 +173,46 @@ class TestTaggers:
         )
 
 
+@pytest.mark.parametrize(
+    ("network", "spec", "shapes"),
+    [
+        (make_network(nn.GRU(5, 6)), FEATURES, {"features": ["batch", "time", 5], "lengths": ["batch"]}),
+        (
+            make_network(nn.GRU(5, 6)),
+            DataSpec(View("rows", 4, 5).inputs, CLASSES),
+            {"images": ["batch", 4, 5]},
+        ),
+        (
+            make_tagger(character_hidden_size=0),
+            WORDS,
+            {"words": ["batch", "time"], "lengths": ["batch"]},
+        ),
+        (
+            make_tagger(),
+            WORDS,
+            {"words": ["batch", "time"], "letters": ["batch", "time", "letters"], "lengths": ["batch"]},
+        ),
+    ],
+)
+def test_inputs_have_the_shapes_of_the_data(
+    network: Network, spec: DataSpec, shapes: dict[str, list[str | int]]
+) -> None:
+    session = onnxruntime.InferenceSession(build_onnx(network, spec))
+    assert {each.name: each.shape for each in session.get_inputs()} == shapes
+
+
+def own_kind(kind: type[nn.Module], *arguments: object) -> nn.Module:
+    """A module of a subclass, which may compute something else."""
+    return type("Own", (kind,), {})(*arguments)
+
+
+class Other(nn.Module):
+    output_size = 5
+
+
+OWN_ENCODER, OWN_HEAD = own_kind(VectorEncoder, FEATURES), own_kind(LabelHead, 6, 3, 0.0, 0.0)
+
+
 class TestRefusals:
     @pytest.mark.parametrize("cell", ["lstm_layernorm", "lstm_peephole", "lstm_coupled"])
     def test_cells_without_an_operator(self, cell: str) -> None:
@@ -180,41 +221,37 @@ class TestRefusals:
         ):
             build_onnx(make_network(BiLSTM(5, 6, cell=cell)), FEATURES)
 
-    def test_parts_of_others(self) -> None:
-        class Encoder(VectorEncoder):
-            pass
+    @pytest.mark.parametrize(
+        ("rnn", "name"),
+        [
+            (own_kind(nn.GRU, 5, 6), "Own"),
+            (own_kind(BiLSTM, 5, 6), "Own"),
+            (nn.LSTM(5, 6, proj_size=3), "LSTM with projections"),
+        ],
+    )
+    def test_recurrent_modules_that_cannot_be_traced(self, rnn: nn.Module, name: str) -> None:
+        with pytest.raises(ConfigError, match=f"model: {name} cannot be traced"):
+            build_onnx(make_network(rnn), FEATURES)
 
-        class Other(nn.Module):
-            output_size = 5
-
-        class HalfGRU(nn.GRU):
-            pass
-
-        class Own(BiLSTM):
-            pass
-
-        class Head(LabelHead):
-            pass
-
-        for rnn in (HalfGRU(5, 6), Own(5, 6), nn.LSTM(5, 6, proj_size=3)):
-            with pytest.raises(
-                ConfigError,
-                match=rf"model: {type(rnn).__name__} (with projections )?cannot be traced",
-            ):
-                build_onnx(make_network(rnn), FEATURES)
+    @pytest.mark.parametrize(
+        ("part", "module", "problem"),
+        [
+            (
+                "encoder",
+                own_kind(VectorEncoder, FEATURES),
+                "encoder: Own cannot be exported; words and vectors",
+            ),
+            (
+                "head",
+                own_kind(LabelHead, 6, 3, 0.0, 0.0),
+                "head: Own cannot be exported; label, tags and crf can",
+            ),
+            ("head", Other(), "head: Other cannot be exported; label, tags and crf can"),
+            ("backbone", Other(), "model: Other cannot be exported as ONNX"),
+        ],
+    )
+    def test_modules_of_others(self, part: str, module: nn.Module, problem: str) -> None:
         network = make_network(nn.LSTM(5, 6))
-        network.encoder = Encoder(FEATURES)
-        with pytest.raises(ConfigError, match="encoder: Encoder cannot be exported; words and vectors can"):
-            build_onnx(network, FEATURES)
-        network = make_network(nn.LSTM(5, 6))
-        network.head = Head(6, 3, 0.0, 0.0)
-        with pytest.raises(ConfigError, match="head: Head cannot be exported; label, tags and crf can"):
-            build_onnx(network, FEATURES)
-        network = make_network(nn.LSTM(5, 6))
-        network.backbone = Other()
-        with pytest.raises(ConfigError, match="model: Other cannot be exported as ONNX"):
-            build_onnx(network, FEATURES)
-        network = make_network(nn.LSTM(5, 6))
-        network.head = Other()
-        with pytest.raises(ConfigError, match="head: Other cannot be exported; label, tags and crf can"):
+        setattr(network, part, module)
+        with pytest.raises(ConfigError, match=problem):
             build_onnx(network, FEATURES)

@@ -28,9 +28,9 @@ from seqtrain.model import (
     WordEncoder,
 )
 from seqtrain.records import SequenceBatch
-from seqtrain.serving.export.crf import CRF_TENSORS
 from seqtrain.serving.export.files import export_torch
-from seqtrain.serving.export.program import build_program
+from seqtrain.serving.export.program import ScannedRecurrence, build_program
+from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -210,3 +210,40 @@ class TestRefusals:
         network = Network(Encoder(), RecurrentBackbone(nn.LSTM(5, 6)), LabelHead(6, 3, 0.0, 0.0))
         with pytest.raises(ConfigError, match="encoder: Encoder cannot be exported; words and vectors can"):
             build_program(network, FEATURES)
+
+
+LENGTHS = torch.tensor([4, 1, 3])
+
+
+@pytest.mark.parametrize(
+    "rnn",
+    [
+        nn.RNN(2, 3, batch_first=True),
+        nn.LSTM(2, 3, 2, batch_first=True, bidirectional=True),
+        BiLSTM(2, 3, batch_first=True, cell="gru"),
+        BiLSTM(2, 3, 2, batch_first=True, cell="lstm_layernorm"),
+    ],
+    ids=["rnn", "lstm", "gru", "lstm_layernorm"],
+)
+def test_states_are_those_of_the_module(rnn: nn.Module) -> None:
+    torch.manual_seed(0)
+    features = torch.randn(3, 4, 2)
+    backbone = RecurrentBackbone(rnn)
+    with torch.no_grad():
+        expected, summary, final = backbone(features, LENGTHS)
+        found, found_summary, last = ScannedRecurrence(rnn)(features, LENGTHS)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found_summary, summary, rtol=1e-5, atol=1e-6)
+    # The final states of the last layer.
+    torch.testing.assert_close(last.h_n, final.h_n[-len(last.h_n) :], rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_beyond_a_sequence_does_not_matter() -> None:
+    rnn = nn.GRU(2, 3, batch_first=True, bidirectional=True)
+    features = torch.randn(3, 4, 2)
+    beyond = torch.arange(4) >= LENGTHS[:, None]
+    with torch.no_grad():
+        states, *_ = ScannedRecurrence(rnn)(features, LENGTHS)
+        others, *_ = ScannedRecurrence(rnn)(features.masked_fill(beyond[..., None], 9.0), LENGTHS)
+    assert torch.equal(states, others)
+    assert (states[beyond] == 0).all()
