@@ -6,11 +6,12 @@ The first word that is not key=value names the command; without one it is `train
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from seqtrain.commands.exit_codes import INTERRUPTED, REFUSED
+from seqtrain.commands.interface import INTERRUPTED, REFUSED
 from seqtrain.errors import printable_line
 
 COMMANDS = {
@@ -48,15 +49,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = given.pop(0) if given and _is_word(given[0]) else "train"
     if name not in COMMANDS:
         return _refuse(name)
-    if any(each.startswith("plugins=") for each in given) and str(Path.cwd()) not in sys.path:
-        # As `python -m seqtrain` does; the console script does not look in the current folder.
-        sys.path.append(str(Path.cwd()))
     try:
-        code: int = import_module(f"seqtrain.commands.{name}").main(given)
+        with _plugins_found(given):
+            code: int = import_module(f"seqtrain.commands.{name}").main(given)
     except KeyboardInterrupt:  # during the import, before the command handles it
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     return code
+
+
+@contextmanager
+def _plugins_found(given: Sequence[str]) -> Iterator[None]:
+    """Within it plugins are found in the current folder, where `python -m` looks and a console script not."""
+    before = list(sys.path)
+    if any(each.startswith("plugins=") for each in given) and str(Path.cwd()) not in before:
+        sys.path.append(str(Path.cwd()))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _is_word(argument: str) -> bool:

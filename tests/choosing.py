@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from seqtrain.runs import choose
+from seqtrain.runs import find
 from seqtrain.runs.folder import RunFolder
 
 
@@ -22,8 +22,8 @@ def config_in(cfg: DictConfig) -> Callable[[Path], DictConfig]:
 
 
 def choose_run_folder(cfg: DictConfig, is_given: bool) -> RunFolder:
-    return choose.choose_run_folder(Path(cfg.run_dir), config_in(cfg), is_given)
+    return find.choose_run_folder(Path(cfg.run_dir), config_in(cfg), is_given)
 
 
 def chosen_folder(cfg: DictConfig, is_given: bool) -> AbstractContextManager[RunFolder]:
-    return choose.chosen_folder(Path(cfg.run_dir), config_in(cfg), is_given)
+    return find.chosen_folder(Path(cfg.run_dir), config_in(cfg), is_given)

@@ -111,7 +111,7 @@ class TestDirection:
         "__main__.py",
         *("commands/train.py", "commands/predict.py", "commands/evaluate.py", "commands/export.py"),
         "serving/onnx_predictor.py",
-        *("runs/folder.py", "runs/table.py"),
+        *("runs/folder.py", "runs/logs.py"),
     ],
 )
 def test_a_refusal_needs_no_torch(module: str) -> None:

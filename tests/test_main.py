@@ -33,7 +33,7 @@ def test_every_command_has_help(name: str, capsys) -> None:
 
 
 def test_every_module_of_the_commands_is_listed() -> None:
-    shared = {"__init__", "arguments", "exit_codes"}
+    shared = {"__init__", "interface"}
     modules = {path.stem for path in (ROOT / "seqtrain" / "commands").glob("*.py")} - shared
     assert {name for name in modules if hasattr(import_module(f"seqtrain.commands.{name}"), "main")} == set(
         COMMANDS
@@ -108,7 +108,9 @@ def test_plugins_are_found_in_the_current_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     elsewhere = [each for each in sys.path if each not in ("", str(tmp_path))]
     monkeypatch.setattr(sys, "path", [*elsewhere])
-    assert main(["evaluate", "run_dir=none"]) == 2
+    seen: list[list[str]] = []
+    monkeypatch.setattr("seqtrain.commands.evaluate.main", lambda _: seen.append(list(sys.path)) or 0)
+    assert main(["evaluate", "run_dir=none"]) == 0
+    assert main(["evaluate", "run_dir=none", "plugins=[mine]"]) == 0
+    assert seen == [elsewhere, [*elsewhere, str(tmp_path)]]
     assert sys.path == elsewhere
-    assert main(["evaluate", "run_dir=none", "plugins=[mine]"]) == 2
-    assert sys.path == [*elsewhere, str(tmp_path)]

@@ -37,13 +37,13 @@ def print_cases(
 ) -> None:
     """Measure case by case, printing each row as soon as it is known; write the figures to `--json`."""
     torch.set_num_threads(options.threads)
-    quiet_lightning()
     about = describe_machine(options.device)
     print("\n".join(f"{key}: {value}" for key, value in about.items()), end="\n\n", flush=True)
     print(f"| case | {' | '.join(columns)} |\n|" + " --- |" * (1 + len(columns)), flush=True)
     rows = []
     for case in options.cases:
-        rows.append({"case": case} | measure(case, options))
+        with quiet_lightning():
+            rows.append({"case": case} | measure(case, options))
         print(f"| {case} | {' | '.join(format_row(rows[-1]))} |", flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=2) + "\n", "utf-8")

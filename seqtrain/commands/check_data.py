@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.interface import exit_code
 from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
 from seqtrain.errors import printable
 from seqtrain.runs.files import PICTURES, check_output, open_output, save_picture

@@ -6,8 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from seqtrain.commands.arguments import load_run, parse_arguments
-from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.interface import exit_code, load_run, parse_arguments
 from seqtrain.errors import printable
 
 USAGE = """\
@@ -40,14 +39,13 @@ def _evaluate(arguments: Sequence[str]) -> None:
     run = load_run(given)
 
     from seqtrain.runs.folder import for_json
-    from seqtrain.runs.logs import quiet_lightning
-    from seqtrain.runs.table import metrics_table
+    from seqtrain.runs.logs import metrics_table, quiet_lightning
     from seqtrain.training.build import build_evaluation
     from seqtrain.training.train import measure
 
-    quiet_lightning()
-    evaluation = build_evaluation(run.config, run.checkpoint)
-    metrics = measure(evaluation.evaluator, evaluation.learner, evaluation.data)
+    with quiet_lightning():
+        evaluation = build_evaluation(run.config, run.checkpoint)
+        metrics = measure(evaluation.evaluator, evaluation.learner, evaluation.data)
     print(
         json.dumps(for_json(metrics)) if given.get("format") == "json" else printable(metrics_table(metrics))
     )

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from seqtrain.commands.arguments import load_run, parse_arguments
-from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.interface import exit_code, load_run, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.errors import printable_line
 from seqtrain.runs.files import check_output

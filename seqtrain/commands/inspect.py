@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
-from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.interface import Arguments, exit_code, load_run, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.errors import printable_line
 from seqtrain.runs.files import atomic_write, check_output, open_output

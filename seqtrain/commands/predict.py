@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtrain.commands.arguments import Arguments, load_run, parse_arguments
-from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.interface import Arguments, exit_code, load_run, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.runs.files import check_output, open_output
 

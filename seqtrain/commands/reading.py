@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from seqtrain.commands.arguments import Arguments
+from seqtrain.commands.interface import Arguments
 from seqtrain.config import ConfigError
 from seqtrain.data.files.arrays import read_sequences
 from seqtrain.data.files.conllu import ConlluReader

@@ -6,13 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqtrain.commands.arguments import Arguments, parse_arguments
-from seqtrain.commands.exit_codes import exit_code
+from seqtrain.commands.interface import Arguments, exit_code, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.errors import printable, printable_line
 from seqtrain.runs.files import PICTURES, check_output, open_output, save_picture
+from seqtrain.runs.report.axes import filter_runs
 from seqtrain.runs.report.collect import Run, collect_runs
-from seqtrain.runs.report.filters import filter_runs
 from seqtrain.runs.report.formats import FORMATS, render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.runs.report.layout import find_imbalances

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig
 
-from seqtrain.commands.exit_codes import exit_code
-from seqtrain.commands.ranks import leaders_folder, publish_run_dir
+from seqtrain.commands.interface import exit_code
 from seqtrain.config import (
     CONFIG_DIR,
     ConfigError,
@@ -23,8 +23,52 @@ from seqtrain.config import (
     check_command_line,
 )
 from seqtrain.errors import keep_interrupts, printable_line
-from seqtrain.runs.choose import chosen_folder
-from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.find import chosen_folder
+from seqtrain.runs.folder import RUN_DIR, RunFolder
+
+if TYPE_CHECKING:
+    from torch.distributed import Store  # type: ignore[attr-defined]
+
+STORE_KEY = "seqtrain/run_dir"
+
+
+def leaders_folder(given: Path | None) -> RunFolder | None:
+    """The folder of the process that this one helps to train; None where this one leads.
+
+    The processes that Lightning starts get it from an environment variable. Under torchrun the leader's
+    choice is read from the store of torchrun's agent. Slurm has no such place: there `run_dir` must be given.
+
+    Args:
+        given: `run_dir` of the command line.
+
+    Raises:
+        ConfigError: under Slurm, without `run_dir`.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0" and RUN_DIR in os.environ:
+        return RunFolder(os.environ[RUN_DIR], leads=False)
+    if _is_torchrun():
+        return None if os.environ["RANK"] == "0" else RunFolder(_store().get(STORE_KEY).decode(), leads=False)
+    if os.environ.get("SLURM_PROCID", "0") == "0":
+        return None
+    if given is None:
+        raise ConfigError(["run_dir: missing; tasks of one Slurm job need it, since all write one run"])
+    return RunFolder(given, leads=False)
+
+
+def _tell_torchrun(folder: RunFolder) -> None:
+    """Let the processes that torchrun started know the folder that this one of them chose."""
+    if _is_torchrun() and os.environ["RANK"] == "0":
+        _store().set(STORE_KEY, str(folder.path))
+
+
+def _is_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) > 1
+
+
+def _store() -> Store:
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _launch(arguments: list[str]) -> None:
     checked = check_command_line(arguments)
     if isinstance(checked, SingleRun):
-        sys.argv[1:] = arguments  # with which Lightning starts further processes
         _run_single(checked)
     elif isinstance(checked, Sweep):
         from seqtrain.sweeps.sweep import run_sweep  # only now: a single run starts without it
@@ -70,7 +113,8 @@ def _run_single(run: SingleRun) -> None:
             folder = leader or stack.enter_context(choice)
             cfg = run.checked.config_in(folder.path)
             if leader is None:
-                publish_run_dir(folder)
+                stack.enter_context(folder.published())
+                _tell_torchrun(folder)
                 _announce(run.checked.choices, folder)
             _run(cfg, folder)
     except KeyboardInterrupt:
@@ -85,7 +129,7 @@ def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
 
 
 def _run(cfg: DictConfig, folder: RunFolder) -> None:
-    with folder.held(cfg):
+    with folder.locked(cfg):
         # Only now: torch takes seconds to import, and a refusal or --help should not.
         from seqtrain.training.train import train
 
@@ -94,5 +138,10 @@ def _run(cfg: DictConfig, folder: RunFolder) -> None:
 
 def _show(display: Display) -> None:
     """Let Hydra show what a flag asks for."""
-    sys.argv[1:] = display.arguments
-    hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")(lambda _: None)()
+    show = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")(lambda _: None)
+    before = sys.argv
+    sys.argv = [before[0], *display.arguments]  # Hydra reads no other arguments
+    try:
+        show()
+    finally:
+        sys.argv = before

@@ -1,16 +1,16 @@
-"""Find the run folder that a user asks for: by its path, or as the newest finished run."""
+"""Find the run folder that a user asks for, and choose the one of a training."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import Any, TypeAlias
 
 from seqtrain.config import ConfigError
-from seqtrain.config.saved import read_saved_config
 from seqtrain.runs.files import exists
-from seqtrain.runs.folder import RunFolder
+from seqtrain.runs.folder import FolderInUseError, RunFolder
 
 RUNS = Path("runs")
 LATEST = "latest"
@@ -77,22 +77,6 @@ def _explain(path: Path) -> str:
     return "it has no config.yaml; give a folder of runs/, or run_dir=latest"
 
 
-def read_config(folder: RunFolder, trusted_plugins: Collection[str] = ()) -> DictConfig:
-    """The checked configuration of a run folder, as far as evaluating the run needs it.
-
-    The folder may come from an untrusted source: see `read_saved_config`.
-
-    Args:
-        folder: of the run.
-        trusted_plugins: packages whose classes the configuration may name; those that it lists itself are
-            not trusted.
-
-    Raises:
-        ConfigError: the configuration cannot be read, or is refused.
-    """
-    return read_saved_config(folder.config_file, trusted_plugins)
-
-
 def choose_checkpoint(folder: RunFolder, given: str | Path | None = None) -> Path:
     """The best checkpoint of a run, or the one that is given.
 
@@ -103,3 +87,83 @@ def choose_checkpoint(folder: RunFolder, given: str | Path | None = None) -> Pat
     if not checkpoint.is_file():
         raise ConfigError([f"checkpoint: {checkpoint} does not exist; train first, or give checkpoint=FILE"])
     return checkpoint
+
+
+ConfigIn: TypeAlias = Callable[[Path], Mapping[str, Any]]
+
+log = logging.getLogger("seqtrain")
+
+
+@contextmanager
+def chosen_folder(run_dir: Path, config_in: ConfigIn, is_given: bool) -> Iterator[RunFolder]:
+    """The folder of `choose_run_folder`, held from the moment that it is known to suit.
+
+    Another process may choose the same unfinished run in the same instant, and hold or even finish it first.
+    Then there is another choice, unless the folder was given. If nothing is written to a new folder, it is
+    removed at the end.
+
+    Raises:
+        ConfigError: see `choose_run_folder` and `RunFolder.locked`.
+    """
+    folder = choose_run_folder(run_dir, config_in, is_given)
+    with ExitStack() as stack:
+        stack.callback(lambda: folder.discard_if_empty())  # the last choice
+        while True:
+            try:
+                stack.enter_context(folder.locked(config_in(folder.path)))
+                break
+            except ConfigError as error:
+                if is_given or not (isinstance(error, FolderInUseError) or folder.is_done):
+                    raise
+            folder = choose_run_folder(run_dir, config_in, is_given)
+        yield folder
+
+
+def choose_run_folder(run_dir: Path, config_in: ConfigIn, is_given: bool) -> RunFolder:
+    """The folder of this command's unfinished run, if there is one, else a new one.
+
+    Args:
+        run_dir: the folder given, or the one for a new run.
+        config_in: gives the configuration of the run in a folder.
+        is_given: whether `run_dir` was given on the command line.
+
+    Raises:
+        ConfigError: the folder that was given holds another run, a finished one or something else.
+    """
+    folder = RunFolder(run_dir)
+    cfg = config_in(run_dir)
+    if is_given:
+        folder.refuse_other_run(cfg)
+        return folder
+    if cfg["checkpoint"] is None:
+        for earlier in _unfinished_runs(folder.path.parent):
+            if _is_run_of(earlier, config_in(earlier.path)) and not earlier.is_locked_elsewhere():
+                return earlier
+    return _make_new_folder(folder.path)
+
+
+def _unfinished_runs(parent: Path) -> Iterator[RunFolder]:
+    """The unfinished runs in a folder, the newest by name first."""
+    runs = (RunFolder(path.parent) for path in sorted(parent.glob("*/config.yaml"), reverse=True))
+    return (run for run in runs if not run.is_done)
+
+
+def _is_run_of(folder: RunFolder, cfg: Mapping[str, Any]) -> bool:
+    try:
+        return folder.differences(cfg) == []
+    except ConfigError as error:
+        log.warning("seqtrain: warning: skipped in the search for a run to resume: %s", error.problems[0])
+        return False
+
+
+def _make_new_folder(path: Path) -> RunFolder:
+    """Make the folder; its name gets a number if another run began in the same second."""
+    folder, number = RunFolder(path), 1
+    while True:
+        try:
+            folder.make()
+        except FileExistsError:
+            number += 1
+            folder = RunFolder(path.with_name(f"{path.name}_{number}"))
+        else:
+            return folder

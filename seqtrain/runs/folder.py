@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -133,7 +134,7 @@ class RunFolder:
         )
 
     @contextmanager
-    def held(self, config: Mapping[str, Any] | None = None) -> Iterator[None]:
+    def locked(self, config: Mapping[str, Any] | None = None) -> Iterator[None]:
         """Keep other processes from running in this folder; within it, another one does nothing.
 
         The operating system releases the lock when the process ends, however it ends. The lock file of an
@@ -173,7 +174,20 @@ class RunFolder:
                 [f"run_dir: {self._lock.lock_file} cannot be locked: {error.strerror}"]
             ) from None
 
-    def is_held_elsewhere(self) -> bool:
+    @contextmanager
+    def published(self) -> Iterator[None]:
+        """Within it, the processes that this one starts, for more devices, find the folder of their run."""
+        before = os.environ.get(RUN_DIR)
+        os.environ[RUN_DIR] = str(self.path)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[RUN_DIR]
+            else:
+                os.environ[RUN_DIR] = before
+
+    def is_locked_elsewhere(self) -> bool:
         """Whether another process runs in this folder now."""
         if self._lock.is_locked or not Path(self._lock.lock_file).exists():
             return False

@@ -1,4 +1,4 @@
-"""Logging of a run, to the terminal and to train.log."""
+"""What a run says: its messages on the terminal and in train.log, its metrics as a table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seqtrain.config import ConfigError
-from seqtrain.errors import printable
+from seqtrain.errors import printable, printable_line
 from seqtrain.runs.folder import RunFolder
 
 log = logging.getLogger("seqtrain")
+
+LIGHTNING = "pytorch_lightning"  # its logger
+EXPECTED = (
+    # A resumed run writes to the folders of the interrupted one.
+    r"(Checkpoint|Experiment logs) directory .* is not empty",
+    # A run that starts from another run's checkpoint keeps best checkpoints of its own.
+    r"The dirpath has changed from",
+    # Our curves have a point at the end of every epoch, however short it is.
+    r"The number of training batches .* is smaller than the logging",
+    # A checkpoint of another run may hold the state of callbacks that this one does without.
+    r"Be aware that when using `ckpt_path`",
+    # Lightning 2.6 uses a pytree function that torch 2.13 has deprecated.
+    r".*LeafSpec.* is deprecated",
+)
 
 
 @contextmanager
@@ -24,31 +38,41 @@ def logged(folder: RunFolder) -> Iterator[None]:
         ConfigError: train.log cannot be written.
     """
     if not folder.leads:
-        quiet_lightning()
-        log.propagate = False
-        yield
+        with _at(log, log.level):
+            yield
         return
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(_TerminalFormatter("%(message)s"))
     # Errors are printed by the command, and the final table goes to standard output.
     terminal.addFilter(lambda record: record.exc_info is None and not getattr(record, "is_result", False))
     file = _open_log(folder.log_file)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    lightning = quiet_lightning()
-    handlers: list[tuple[logging.Logger, logging.Handler]] = [(log, terminal), (log, file)]
-    handlers += [(lightning, file), (logging.getLogger("py.warnings"), file)]
+    handlers: list[tuple[logging.Logger, logging.Handler]] = [(log, terminal)]
+    handlers += [(logging.getLogger(name), file) for name in (log.name, LIGHTNING, "py.warnings")]
     for logger, handler in handlers:
         logger.addHandler(handler)
     logging.captureWarnings(True)
     try:
-        yield
+        with _at(log, logging.INFO):
+            yield
     finally:
         logging.captureWarnings(False)
         for logger, handler in handlers:
             logger.removeHandler(handler)
         with suppress(OSError):
             file.close()
+
+
+@contextmanager
+def _at(logger: logging.Logger, level: int) -> Iterator[None]:
+    """Within it, a logger has this level and its own handlers alone."""
+    before = logger.level, logger.propagate
+    logger.setLevel(level)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 class _TerminalFormatter(logging.Formatter):
@@ -74,23 +98,37 @@ def _open_log(path: Path) -> logging.Handler:
     return file
 
 
-def quiet_lightning() -> logging.Logger:
-    """Silence Lightning's messages below the level of warnings: they repeat ours, and one advertises."""
-    lightning = logging.getLogger("pytorch_lightning")
-    lightning.setLevel(logging.WARNING)
-    lightning.propagate = False
-    # Except for what trainer.profiler asks for.
-    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)
-    # A resumed run writes to the folders of the interrupted one.
-    warnings.filterwarnings("ignore", message=r"(Checkpoint|Experiment logs) directory .* is not empty")
-    # A run that starts from another run's checkpoint keeps best checkpoints of its own.
-    warnings.filterwarnings("ignore", message=r"The dirpath has changed from")
-    # Our curves have a point at the end of every epoch, however short it is.
-    warnings.filterwarnings(
-        "ignore", message=r"The number of training batches .* is smaller than the logging"
-    )
-    # A checkpoint of another run may hold the state of callbacks that this one does without.
-    warnings.filterwarnings("ignore", message=r"Be aware that when using `ckpt_path`")
-    # Lightning 2.6 uses a pytree function that torch 2.13 has deprecated.
-    warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
-    return lightning
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Within it, Lightning says nothing below the level of warnings, and none of the warnings in EXPECTED.
+
+    Its messages repeat ours, and one advertises; those of a profiler were asked for with trainer.profiler.
+    """
+    profilers = logging.getLogger(f"{LIGHTNING}.profilers")
+    with _at(logging.getLogger(LIGHTNING), logging.WARNING), warnings.catch_warnings():
+        profilers.setLevel(logging.INFO)
+        for message in EXPECTED:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
+    """The metrics of metrics.json as a table: one row per metric, one column per split.
+
+    Args:
+        metrics: by name.
+        per_class: whether to show the F1 of every class.
+    """
+    shown = {printable_line(name): value for name, value in metrics.items()}
+    metrics = shown if per_class else {name: value for name, value in shown.items() if "/f1/" not in name}
+    splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
+    names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
+    costs = [name for name in metrics if "/" not in name]
+    width = max(map(len, [*names, *costs]), default=0)
+    lines = [" ".join([f"{'':{width}}", *(f"{split:>8}" for split in splits)])]
+    for name in names:
+        values = (metrics.get(f"{split}/{name}") for split in splits)
+        cells = (f"{'':8}" if value is None else f"{value:8.4f}" for value in values)
+        lines.append(" ".join([f"{name:{width}}", *cells]).rstrip())
+    lines += [f"{name:{width}} {metrics[name]:>8,}" for name in costs]
+    return "\n".join(lines)

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from seqtrain.config.saved import read_saved_config
 from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences
 from seqtrain.data.files.arrays import Sequences
 from seqtrain.model import Ensemble, Network
 from seqtrain.predictions import Answer, check_probabilities
 from seqtrain.records import SequenceBatch
-from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
+from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
 from seqtrain.spec import Classes, DataSpec
 from seqtrain.tasks.answers import name_value
@@ -44,7 +45,7 @@ def load(
     """
     folder = find_run_folder(str(run_dir))
     path = choose_checkpoint(folder, checkpoint)
-    return Predictor.of(load_trained(read_config(folder, plugins), path), device)
+    return Predictor.of(load_trained(read_saved_config(folder.config_file, plugins), path), device)
 
 
 class Predictor(BasePredictor[SequenceBatch]):

@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import keep_interrupts
-from seqtrain.runs.folder import RUN_DIR, FolderInUseError, RunFolder
+from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.sweeps.progress import Progress
 
 Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
@@ -51,7 +51,7 @@ def run_job(job: SweepJob, progress: Progress) -> None:
     os.chdir(job.cwd)
     folder = RunFolder(job.folder)
     try:
-        with folder.held():
+        with folder.locked():
             if folder.is_done:
                 return
             progress.announce(job.name)
@@ -110,9 +110,9 @@ def _as_single_run(job: SweepJob) -> Iterator[None]:
     arguments, hydra_config = sys.argv, HydraConfig.instance().cfg
     sys.argv = [arguments[0], *job.overrides, f"run_dir={job.folder}"]
     HydraConfig.instance().cfg = None
-    os.environ[RUN_DIR] = job.folder
     try:
-        yield
+        with RunFolder(job.folder).published():
+            yield
     finally:
         sys.argv, HydraConfig.instance().cfg = arguments, hydra_config
 

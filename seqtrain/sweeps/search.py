@@ -70,7 +70,7 @@ class Worker:
         job = place(self.search.compose(draw(trial, self.search.settings.space)), self.folder)
         folder = RunFolder(job.folder)
         try:
-            held.enter_context(folder.held())
+            held.enter_context(folder.locked())
         except FolderInUseError:
             self.study.tell(trial, state=TrialState.FAIL)
             return None

@@ -91,4 +91,4 @@ def next_trial(study: optuna.Study, settings: SearchSettings, num_failed: int) -
 
 def _is_alive(trial: FrozenTrial) -> bool:
     folder = trial.user_attrs.get(FOLDER)
-    return folder is not None and RunFolder(folder).is_held_elsewhere()
+    return folder is not None and RunFolder(folder).is_locked_elsewhere()

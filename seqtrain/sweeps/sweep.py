@@ -88,7 +88,7 @@ def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, fold
         pending = [job for job in pending if _is_left(job)]
         if pending:
             say(f"waiting for {len(pending)} jobs that another process runs")
-        while pending and all(RunFolder(job.folder).is_held_elsewhere() for job in pending):
+        while pending and all(RunFolder(job.folder).is_locked_elsewhere() for job in pending):
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
@@ -117,7 +117,7 @@ def _blame(jobs: Sequence[SweepJob], before: dict[str, float], error: Exception)
         Whether there were any; otherwise the launcher itself does not work.
     """
     running = [RunFolder(job.folder) for job in _begun_since(jobs, before) if _is_left(job)]
-    lost = [folder for folder in running if not folder.is_held_elsewhere()]
+    lost = [folder for folder in running if not folder.is_locked_elsewhere()]
     for folder in lost:
         folder.write_failure(
             RunError(f"its process, or another one of the same launcher, died ({type(error).__name__})")

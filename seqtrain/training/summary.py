@@ -22,7 +22,7 @@ from seqtrain.model import Ensemble
 from seqtrain.recurrence.engines.kernel import describe_kernel
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.table import metrics_table
+from seqtrain.runs.logs import metrics_table
 from seqtrain.spec import StepClasses
 from seqtrain.tasks.span_f1 import SpanF1
 from seqtrain.training.callbacks.checkpoints import BestCheckpoint

@@ -62,20 +62,25 @@ def train(
         OSError: the folder cannot be written, for instance because the disk is full.
         KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
-    quiet_lightning()
-    training = build_training(cfg, folder, callbacks)
-    with folder.held(training.config), logged(folder):
-        with _failures(folder), keep_interrupts():
+    with quiet_lightning():
+        training = build_training(cfg, folder, callbacks)
+        with folder.locked(training.config), logged(folder):
+            metrics = _run(training)
             if folder.leads:
-                folder.write_config(training.config)
-            _log_start(training)
-            _fit(training)
-            if not folder.leads:
-                return {}
-            metrics = _finish(training)
-        # After the run is done: a closed pipe must not make it a failure.
-        summary.log_end(metrics, training.trainer, folder, per_class=sys.stdout.isatty() and not brief)
-        return metrics
+                # After the run is done: a closed pipe must not make it a failure.
+                per_class = sys.stdout.isatty() and not brief
+                summary.log_end(metrics, training.trainer, folder, per_class)
+            return metrics
+
+
+def _run(training: Training) -> dict[str, float]:
+    folder = training.folder
+    with _failures(folder), keep_interrupts():
+        if folder.leads:
+            folder.write_config(training.config)
+        _log_start(training)
+        _fit(training)
+        return _finish(training) if folder.leads else {}
 
 
 def _log_start(training: Training) -> None:

@@ -6,6 +6,7 @@ import csv
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.profilers import PassThroughProfiler
 
 from seqtrain.config import ConfigError
 from seqtrain.config.schemas.torch import ONE_CYCLE
@@ -21,7 +23,16 @@ from seqtrain.errors import first_line
 from seqtrain.training.callbacks.checkpoints import LocalCheckpointIO
 from seqtrain.training.gradients import accumulation_schedulers
 from seqtrain.training.network import construct
-from seqtrain.training.overhead import NoProfiler, skip_unused_hooks
+from seqtrain.training.telemetry.steps import skip_unused_hooks
+
+
+class NoProfiler(PassThroughProfiler):
+    """Profiles nothing. Lightning's own creates about sixty context managers per step to do the same."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> Any:
+        return self._nothing
 
 
 def construct_trainer(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.commands.ranks import leaders_folder, publish_run_dir
+from seqtrain.commands.train import leaders_folder
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, RunFolder
 
@@ -21,11 +21,12 @@ def test_a_single_process_leads() -> None:
 
 
 def test_a_process_that_lightning_started_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    publish_run_dir(RunFolder("runs/a"))
     monkeypatch.setenv("LOCAL_RANK", "1")
-    folder = leaders_folder(None)
+    with RunFolder("runs/a").published():
+        folder = leaders_folder(None)
     assert folder is not None
     assert (folder.path, folder.leads) == (Path("runs/a"), False)
+    assert leaders_folder(None) is None
 
 
 def test_slurm_tasks_need_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:

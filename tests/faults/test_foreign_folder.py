@@ -12,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqtrain.commands import evaluate, predict
-from seqtrain.runs.find import read_config
+from seqtrain.config.saved import read_saved_config
 from seqtrain.runs.folder import RunFolder
 
 Change = Callable[[dict[str, Any]], None]
@@ -110,7 +110,7 @@ def test_a_configuration_that_would_do_more_than_evaluate(
 )
 def test_what_evaluating_does_not_need_is_not_looked_at(foreign: Path, path: str, value: Any) -> None:
     rewrite(foreign, set_key(path, value))
-    cfg = read_config(RunFolder(foreign))
+    cfg = read_saved_config(RunFolder(foreign).config_file)
     assert set(cfg) == {"seed", "members", "plugins", "task", "data", "encoder", "head", "model", "trainer"}
     assert set(cfg.trainer) == {"accelerator", "precision", "limit_val_batches", "limit_test_batches"}
     assert "cache_dir" not in cfg.data

@@ -16,7 +16,7 @@ import torch
 from omegaconf import OmegaConf
 
 from seqtrain.commands import evaluate, inspect, predict, report
-from seqtrain.commands.arguments import load_run, parse_arguments
+from seqtrain.commands.interface import load_run, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.data import Treebank
 from seqtrain.errors import DataError

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from choosing import choose_run_folder, chosen_folder
+from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
+from seqtrain.runs import find
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.runs.folder import RunFolder
 
@@ -128,3 +133,168 @@ def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.problems == (
         f"checkpoint: {tmp_path} does not exist; train first, or give checkpoint=FILE",
     )
+
+
+Begin = Callable[..., RunFolder]
+
+
+class TestChoice:
+    def test_a_first_run_gets_the_folder_of_its_configuration(self, cfg: DictConfig) -> None:
+        folder = choose_run_folder(cfg, is_given=False)
+        assert folder.path == Path(cfg.run_dir)
+        assert folder.path.is_dir()
+
+    def test_two_runs_of_one_second_get_two_folders(self, cfg: DictConfig) -> None:
+        folders = [choose_run_folder(cfg, is_given=False).path for _ in range(3)]
+        assert [each.name for each in folders] == [f"2024-01-01_00-00-00{end}" for end in ("", "_2", "_3")]
+
+    def test_an_unfinished_run_goes_on(self, cfg: DictConfig, begin: Begin) -> None:
+        unfinished = begin("2023-01-01_00-00-00")
+        assert choose_run_folder(cfg, is_given=False).path == unfinished.path
+        assert not Path(cfg.run_dir).exists()
+
+    def test_the_latest_of_several_goes_on(self, cfg: DictConfig, begin: Begin) -> None:
+        begin("2023-01-01_00-00-00")
+        latest = begin("2023-02-01_00-00-00")
+        begin("2023-03-01_00-00-00", seed=1)
+        assert choose_run_folder(cfg, is_given=False).path == latest.path
+
+    def test_a_finished_run_stays_alone(self, cfg: DictConfig, begin: Begin) -> None:
+        begin("2023-01-01_00-00-00").write_metrics({"val/accuracy": 1.0})
+        assert choose_run_folder(cfg, is_given=False).path == Path(cfg.run_dir)
+
+    @pytest.mark.parametrize(
+        "changed", [{"seed": 1}, {"model": {"hidden_size": 5}}, {"logger": {}}, {"more": 1}]
+    )
+    def test_a_run_of_another_configuration_stays_alone(
+        self, cfg: DictConfig, begin: Begin, changed: dict
+    ) -> None:
+        begin("2023-01-01_00-00-00", **changed)
+        assert choose_run_folder(cfg, is_given=False).path == Path(cfg.run_dir)
+
+    def test_a_run_that_runs_now_stays_alone(self, cfg: DictConfig, begin: Begin) -> None:
+        other = begin("2023-01-01_00-00-00")
+        with other.locked():
+            assert choose_run_folder(cfg, is_given=False).path == Path(cfg.run_dir)
+        assert choose_run_folder(cfg, is_given=False).path == other.path
+
+    @pytest.mark.parametrize("content", [b"a: [", b"seed: \x00", b"\xff\xfe", b"- a\n"])
+    def test_a_run_whose_configuration_cannot_be_read_is_skipped(
+        self, cfg: DictConfig, begin: Begin, caplog: pytest.LogCaptureFixture, content: bytes
+    ) -> None:
+        unfinished = begin("2023-01-01_00-00-00")
+        broken = begin("2023-02-01_00-00-00")
+        broken.config_file.write_bytes(content)
+        assert choose_run_folder(cfg, is_given=False).path == unfinished.path
+        (message,) = caplog.messages
+        assert message.startswith(
+            f"seqtrain: warning: skipped in the search for a run to resume: {broken.config_file}: "
+        )
+
+    def test_a_run_that_starts_from_a_checkpoint_is_a_new_one(self, cfg: DictConfig, begin: Begin) -> None:
+        begin("2023-01-01_00-00-00")
+        cfg.checkpoint = "somewhere.ckpt"
+        assert choose_run_folder(cfg, is_given=False).path == Path(cfg.run_dir)
+
+    def test_what_is_no_folder_cannot_hold_one(self, cfg: DictConfig, tmp_path: Path) -> None:
+        (tmp_path / "runs").write_text("")
+        message = rf"run_dir: {cfg.run_dir} cannot be made: (File exists|Not a directory)"
+        with pytest.raises(ConfigError, match=message):
+            choose_run_folder(cfg, is_given=False)
+
+
+class TestGivenFolder:
+    def refusal(self, cfg: DictConfig) -> str:
+        with pytest.raises(ConfigError) as caught:
+            choose_run_folder(cfg, is_given=True)
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 2
+        return lines[1].strip().replace(str(cfg.run_dir), "DIR")
+
+    def test_a_new_one_is_not_made_before_all_is_checked(self, cfg: DictConfig) -> None:
+        assert choose_run_folder(cfg, is_given=True).path == Path(cfg.run_dir)
+        assert not Path(cfg.run_dir).exists()
+
+    def test_an_empty_one_will_do(self, cfg: DictConfig) -> None:
+        Path(cfg.run_dir).mkdir(parents=True)
+        assert choose_run_folder(cfg, is_given=True).path == Path(cfg.run_dir)
+
+    def test_its_unfinished_run_goes_on(self, cfg: DictConfig, begin: Begin) -> None:
+        begin(Path(cfg.run_dir).name)
+        assert choose_run_folder(cfg, is_given=True).path == Path(cfg.run_dir)
+
+    def test_a_finished_run(self, cfg: DictConfig, begin: Begin) -> None:
+        begin(Path(cfg.run_dir).name).write_metrics({})
+        assert self.refusal(cfg) == (
+            "run_dir: DIR holds a finished run; give another folder, "
+            "or evaluate this one with `seqtrain evaluate DIR`"
+        )
+
+    def test_an_unfinished_run_of_another_configuration(self, cfg: DictConfig, begin: Begin) -> None:
+        begin(Path(cfg.run_dir).name, seed=1, model={"hidden_size": 5})
+        assert self.refusal(cfg) == (
+            "run_dir: DIR holds an unfinished run of another configuration (it differs in model.hidden_size, "
+            "seed); repeat its command to resume it, or give another folder"
+        )
+
+    @pytest.mark.parametrize("name", [".lock", "config.yaml.partial", "train.log"])
+    def test_a_folder_whose_first_process_was_killed(self, cfg: DictConfig, name: str) -> None:
+        Path(cfg.run_dir).mkdir(parents=True)
+        (Path(cfg.run_dir) / name).touch()
+        assert choose_run_folder(cfg, is_given=True).path == Path(cfg.run_dir)
+
+    def test_a_configuration_that_cannot_be_read(self, cfg: DictConfig, begin: Begin) -> None:
+        begin(Path(cfg.run_dir).name).config_file.write_text("a: [")
+        with pytest.raises(ConfigError, match=r"config\.yaml: line 1, column 5: expected the node content"):
+            choose_run_folder(cfg, is_given=True)
+
+    def test_a_name_that_is_too_long(self, cfg: DictConfig) -> None:
+        cfg.run_dir = str(Path(cfg.run_dir).with_name("a" * 300))
+        folder = choose_run_folder(cfg, is_given=True)
+        with pytest.raises(ConfigError, match="cannot be made: File name too long"), folder.locked():
+            pass
+        with pytest.raises(ConfigError, match="cannot be made: File name too long"):
+            choose_run_folder(cfg, is_given=False)
+
+    @pytest.mark.parametrize("kind", ["file", "folder"])
+    def test_something_else(self, cfg: DictConfig, kind: str) -> None:
+        path = Path(cfg.run_dir)
+        (path if kind == "folder" else path.parent).mkdir(parents=True)
+        (path / "photo.png" if kind == "folder" else path).write_text("")
+        assert self.refusal(cfg) == "run_dir: DIR exists and is not a run folder; give another one"
+
+
+class TestChosenFolder:
+    def test_it_is_held(self, cfg: DictConfig) -> None:
+        with chosen_folder(cfg, is_given=False) as folder:
+            assert RunFolder(folder.path).is_locked_elsewhere()
+        assert not folder.path.exists()  # nothing was written
+
+    @pytest.mark.parametrize("finish", [False, True])
+    def test_an_unfinished_run_that_another_start_takes_first(
+        self, cfg: DictConfig, begin: Begin, monkeypatch: pytest.MonkeyPatch, finish: bool
+    ) -> None:
+        """Between the choice and the lock another process takes the run, and may even finish it."""
+        other = begin("2023-01-01_00-00-00")
+        with ExitStack() as stack:
+
+            def choose_too_early(*_: object) -> RunFolder:
+                monkeypatch.undo()
+                if finish:
+                    other.write_metrics({})
+                else:
+                    stack.enter_context(other.locked())
+                return RunFolder(other.path)
+
+            monkeypatch.setattr(find, "choose_run_folder", choose_too_early)
+            with chosen_folder(cfg, is_given=False) as folder:
+                assert folder.path == Path(cfg.run_dir)
+
+    def test_a_given_folder_that_is_held_is_refused(self, cfg: DictConfig, begin: Begin) -> None:
+        other = begin(Path(cfg.run_dir).name)
+        with (
+            other.locked(),
+            pytest.raises(ConfigError, match="is being written by another process"),
+            chosen_folder(cfg, is_given=True),
+        ):
+            pass

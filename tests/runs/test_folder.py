@@ -22,21 +22,21 @@ Begin = Callable[..., RunFolder]
 class TestHold:
     def test_one_process_at_a_time(self, cfg: DictConfig) -> None:
         folder = RunFolder(cfg.run_dir)
-        with folder.held():
+        with folder.locked():
             message = re.escape(f"run_dir: {folder.path} is being written by another process")
-            with pytest.raises(ConfigError, match=message), RunFolder(cfg.run_dir).held():
+            with pytest.raises(ConfigError, match=message), RunFolder(cfg.run_dir).locked():
                 pass
-        with folder.held():
+        with folder.locked():
             pass
         assert list(folder.path.iterdir()) == []
 
     def test_a_run_that_another_process_has_finished_in_the_meantime(self, cfg: DictConfig) -> None:
         folder = choose_run_folder(cfg, is_given=True)
         other = RunFolder(cfg.run_dir)
-        with other.held():
+        with other.locked():
             other.write_config(cfg)
             other.write_metrics({"val/loss": 0.5})
-        with pytest.raises(ConfigError, match="holds a finished run"), folder.held(cfg):
+        with pytest.raises(ConfigError, match="holds a finished run"), folder.locked(cfg):
             pass
         assert sorted(path.name for path in folder.path.iterdir()) == ["config.yaml", "metrics.json"]
 
@@ -44,32 +44,32 @@ class TestHold:
         folder = begin(Path(cfg.run_dir).name, seed=1)
         with (
             pytest.raises(ConfigError, match=r"another configuration \(it differs in seed\)"),
-            folder.held(cfg),
+            folder.locked(cfg),
         ):
             pass
-        assert not folder.is_held_elsewhere()
+        assert not folder.is_locked_elsewhere()
 
     def test_a_lock_that_is_a_folder(self, cfg: DictConfig) -> None:
         lock = Path(cfg.run_dir) / ".lock"
         lock.mkdir(parents=True)
         message = f"run_dir: {lock} cannot be locked: Is a directory"
-        with pytest.raises(ConfigError, match=re.escape(message)), RunFolder(cfg.run_dir).held():
+        with pytest.raises(ConfigError, match=re.escape(message)), RunFolder(cfg.run_dir).locked():
             pass
 
     def test_it_can_be_nested(self, cfg: DictConfig) -> None:
         folder = RunFolder(cfg.run_dir)
-        with folder.held():
-            with folder.held():
+        with folder.locked():
+            with folder.locked():
                 pass
-            assert RunFolder(cfg.run_dir).is_held_elsewhere()
-        assert not RunFolder(cfg.run_dir).is_held_elsewhere()
+            assert RunFolder(cfg.run_dir).is_locked_elsewhere()
+        assert not RunFolder(cfg.run_dir).is_locked_elsewhere()
 
     def test_the_lock_of_an_unfinished_run_stays(self, cfg: DictConfig) -> None:
         folder = RunFolder(cfg.run_dir)
-        with folder.held():
+        with folder.locked():
             folder.write_config(cfg)
         assert (folder.path / ".lock").exists()
-        with folder.held():
+        with folder.locked():
             folder.write_metrics({})
         assert not (folder.path / ".lock").exists()
 

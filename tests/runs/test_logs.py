@@ -9,7 +9,9 @@ from choosing import choose_run_folder
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.logs import logged
+from seqtrain.runs.logs import logged, metrics_table, quiet_lightning
+
+METRICS = {"val/loss": 0.5, "val/f1/A": 1.0, "test/loss": 0.25, "test/extra": 2.0, "seconds": 1234}
 
 
 class TestLogged:
@@ -17,7 +19,7 @@ class TestLogged:
         folder = choose_run_folder(cfg, is_given=False)
         log = logging.getLogger("seqtrain")
         for _ in range(2):
-            with logged(folder):
+            with quiet_lightning(), logged(folder):
                 log.info("said")
                 logging.getLogger("pytorch_lightning").info("an advertisement")
         log.info("said to nobody")
@@ -42,7 +44,7 @@ class TestLogged:
         folder = choose_run_folder(cfg, is_given=False)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            with logged(folder):
+            with quiet_lightning(), logged(folder):
                 warnings.warn("odd", UserWarning, stacklevel=1)
                 logging.getLogger("pytorch_lightning").warning("odder")
         assert capsys.readouterr().err == ""
@@ -64,3 +66,17 @@ class TestLogged:
         with logged(folder):
             logging.getLogger("seqtrain").info("said")
         assert capsys.readouterr().err == "said\n"
+
+
+def test_a_row_for_each_metric_and_a_column_for_each_split() -> None:
+    assert metrics_table(METRICS).splitlines() == [
+        "             val     test",
+        "loss      0.5000   0.2500",
+        "f1/A      1.0000",
+        "extra              2.0000",
+        "seconds    1,234",
+    ]
+
+
+def test_classes_can_be_left_out() -> None:
+    assert "f1/A" not in metrics_table(METRICS, per_class=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,14 @@ import pytorch_lightning as pl
 from disturbed_runs import Disturbance, run
 from omegaconf import DictConfig
 from small_runs import compose_small
+
+from seqtrain.runs.logs import quiet_lightning
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with quiet_lightning():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from small_runs import load_learner
 
 from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training import TrainingCurves
 from seqtrain.training.build import build_data, build_learner, build_trainer
@@ -61,7 +60,6 @@ def test_the_optimizers_take_their_settings(compose, optimizer: str) -> None:
 
 
 def test_the_trainer_gets_its_callbacks_and_logger(compose, tmp_path: Path) -> None:
-    quiet_lightning()
     trainer = build_trainer(compose())
     assert isinstance(trainer.logger, pl.loggers.TensorBoardLogger)
     assert Path(trainer.logger.log_dir) == tmp_path / "run"
@@ -81,7 +79,6 @@ def test_the_trainer_gets_its_callbacks_and_logger(compose, tmp_path: Path) -> N
     ],
 )
 def test_small_data_is_passed_over_more_often(compose, overrides: str, epochs: int) -> None:
-    quiet_lightning()
     cfg = compose("data=ud", "trainer.max_epochs=auto", *overrides.split(), task="pos")
     data, trainer = build_data(cfg), build_trainer(cfg)
     data.setup()
@@ -90,7 +87,6 @@ def test_small_data_is_passed_over_more_often(compose, overrides: str, epochs: i
 
 
 def test_data_that_does_not_say_how_long_to_train(compose) -> None:
-    quiet_lightning()
     cfg = compose("trainer.max_epochs=auto")
     data, trainer = build_data(cfg), build_trainer(cfg)
     data.setup()
@@ -99,7 +95,6 @@ def test_data_that_does_not_say_how_long_to_train(compose) -> None:
 
 
 def test_without_a_logger_there_are_no_curves(compose) -> None:
-    quiet_lightning()
     trainer = build_trainer(compose("logger=none", "callbacks.progress=null"))
     assert trainer.loggers == []
     assert not any(

@@ -54,7 +54,7 @@ from seqtrain.training.callbacks import checkpoints
 class FastClock(pl.Callback):
     def __init__(self, rank: str) -> None:
         if os.environ.get("LOCAL_RANK", "0") == rank:
-            last_checkpoint.time = SimpleNamespace(monotonic=lambda: 1e6 * time.monotonic())
+            checkpoints.time = SimpleNamespace(monotonic=lambda: 1e6 * time.monotonic())
 """
 
 

@@ -17,7 +17,6 @@ from torch import Tensor
 from seqtrain.data.batching.loader import FixedLoader
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.telemetry.steps import step_output
 from seqtrain.training.train import train
@@ -68,7 +67,6 @@ def fit(
     blank: Sequence[int] = (),
 ) -> tuple[Seen, list[Tensor]]:
     """Train on given batches of the treebank; sentences of `blank` have no target."""
-    quiet_lightning()
     cfg = compose(*EXACT, f"head={head}", "trainer.max_epochs=1", *overrides, task="pos")
     data: Any = build_data(cfg)
     data.setup()

@@ -10,7 +10,6 @@ import torch
 from seqtrain.config import ConfigError
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.records import IGNORED, SequenceBatch
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.build import build_data, build_learner
 from seqtrain.training.learner import SequenceLearner
@@ -25,7 +24,6 @@ Made = tuple[Any, SequenceLearner, SequenceDataModule]
 @pytest.fixture
 def make(compose) -> Callable[..., Made]:
     def make(task: str, *overrides: str) -> Made:
-        quiet_lightning()
         cfg = compose(*overrides, task=task)
         data = build_data(cfg)
         data.setup()

@@ -6,14 +6,12 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from small_runs import load_learner
 
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data
 from seqtrain.training.train import measure
 from seqtrain.training.trainer import build_evaluator
 
 
 def test_the_metrics_of_both_parts_are_those_of_the_run(trained_digits: Path) -> None:
-    quiet_lightning()
     cfg = OmegaConf.load(trained_digits / "config.yaml")
     learner = load_learner(cfg, trained_digits / "checkpoints" / "best.ckpt")
     kept = json.loads((trained_digits / "metrics.json").read_text())

@@ -15,7 +15,6 @@ from small_tasks import MAKERS, task_overrides
 from torch import Tensor
 
 from seqtrain.config import CONFIG_DIR, ConfigError, compose_config
-from seqtrain.runs.logs import quiet_lightning
 from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.trainer import choose_precision
 
@@ -54,7 +53,6 @@ def fit(cfg: DictConfig, scaler: Any = None) -> tuple[list[Tensor], list[float]]
     Lightning has no 16-mixed on the CPU and takes bf16-mixed instead. With a `scaler` there is its stand-in:
     autocast to float16 and scaled gradients, as on a GPU.
     """
-    quiet_lightning()
     pl.seed_everything(0, verbose=False)
     data = build_data(cfg)
     data.setup()

@@ -1,13 +1,18 @@
-"""The keys in which runs differ."""
+"""The keys of configurations: in which runs differ, how they are named, which runs `where=` chooses."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
+
+import yaml  # type: ignore[import-untyped]
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import nearest
+from seqtrain.runs.report.collect import Run
 
 Config = Mapping[str, Any]  # by dotted key
 
@@ -111,3 +116,41 @@ def find_key(name: str, keys: Collection[str], argument: str) -> str:
     near = nearest(name, [key.removesuffix(TARGET) for key in keys])
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError([f"{argument}: no run has the configuration key {name!r}{hint}"])
+
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+CONDITION = re.compile(r"([\w./]+)(!=|<=|>=|=|<|>)(.+)")
+
+
+def filter_runs(runs: Sequence[Run], where: str) -> list[Run]:
+    """The runs that meet all conditions, as in `model=lstm,model.hidden_size>=64`.
+
+    Raises:
+        ConfigError: a condition that cannot be read, or a key that no run has.
+    """
+    kept = list(runs)
+    for text in where.split(","):
+        match = CONDITION.fullmatch(text.strip())
+        if match is None:
+            raise ConfigError([f"where: got {text!r}, expected KEY=VALUE (or !=, <, <=, >, >=)"])
+        name, sign, value = match.groups()
+        key = find_key(name, dict.fromkeys(key for run in runs for key in run.config), "where")
+        kept = [run for run in kept if _meets(run, key, sign, value)]
+    return kept
+
+
+def _meets(run: Run, key: str, sign: str, text: str) -> bool:
+    there, wanted = run.config.get(key), yaml.safe_load(text)
+    if _is_number(there) and _is_number(wanted):
+        return OPERATORS[sign](there, wanted)
+    if sign not in ("=", "!="):
+        return False
+    names = {show_value(run.config, key).lower(), str(there).lower()}
+    return (text.lower() in names) == (sign == "=")

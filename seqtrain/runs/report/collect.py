@@ -81,7 +81,7 @@ def read_run(path: Path) -> Run:
     config = flat(without_paths(with_new_names(yaml.load(text, Loader))))
     if folder.is_done:
         return Run(path, config, _read_metrics(folder.metrics_file), "done")
-    if folder.is_held_elsewhere():
+    if folder.is_locked_elsewhere():
         return Run(path, config, {}, "running")
     failure = folder.failure
     return Run(path, config, {}, "failed" if failure else "unfinished", failure)

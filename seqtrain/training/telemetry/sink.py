@@ -15,7 +15,6 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from seqtrain.analysis.histogram import Histogram
-from seqtrain.training.overhead import skip_unused_hooks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +30,6 @@ def sink_of(trainer: pl.Trainer) -> Sink:
         if isinstance(callback, Sink):
             return callback
     sink = Sink(trainer.loggers if trainer.is_global_zero else [])
-    skip_unused_hooks(sink)
     callbacks.append(sink)
     return sink
 

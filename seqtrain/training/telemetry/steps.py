@@ -1,4 +1,4 @@
-"""What callbacks ask for: the output of a step, whether a measurement or a figure is due, the networks."""
+"""Steps as callbacks see them: which hooks are called, what a step returned, whether a measurement is due."""
 
 from __future__ import annotations
 
@@ -16,6 +16,27 @@ from seqtrain.model.network import Network
 from seqtrain.records import StepOutput
 
 FIRST_COST = 0.4  # seconds that the first drawing is expected to take, with the import of the library
+
+
+STEP_HOOKS = (
+    "on_train_batch_start",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+    "on_train_batch_end",
+)
+
+
+def skip_unused_hooks(owner: pl.Callback | pl.LightningModule) -> None:
+    """Make the trainer skip the hooks that `owner` inherits unchanged, and that were not set on it either.
+
+    Lightning calls every hook of every callback at every step, unless the attribute is not callable.
+    """
+    base = pl.Callback if isinstance(owner, pl.Callback) else pl.LightningModule
+    for hook in STEP_HOOKS:
+        if hook not in vars(owner) and getattr(type(owner), hook) is getattr(base, hook):
+            setattr(owner, hook, None)
 
 
 def step_output(outputs: Any) -> StepOutput:

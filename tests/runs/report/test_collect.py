@@ -48,7 +48,7 @@ def test_how_far_each_run_got(tmp_path: Path) -> None:
     for name in ("done", "failed", "running", "unfinished"):
         write_run(tmp_path / name, accuracy=0.5 if name == "done" else None)
     RunFolder(tmp_path / "failed").write_failure(ZeroDivisionError("division by zero"))
-    with RunFolder(tmp_path / "running").held():
+    with RunFolder(tmp_path / "running").locked():
         runs = collect_runs([tmp_path]).runs
     assert [run.path.name for run in runs] == [run.state for run in runs]
     assert runs[1].reason == "ZeroDivisionError: division by zero"

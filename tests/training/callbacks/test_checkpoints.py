@@ -265,10 +265,8 @@ def test_kill_9_of_a_real_process(tmp_path: Path, compose) -> None:
 
 
 def test_last_checkpoint_is_called_after_all_other_callbacks(compose) -> None:
-    from seqtrain.runs.logs import quiet_lightning
     from seqtrain.training.build import build_trainer
 
-    quiet_lightning()
     trainer = build_trainer(compose())
     assert isinstance(trainer.callbacks[-1], LastCheckpoint)
 

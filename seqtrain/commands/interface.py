@@ -1,16 +1,24 @@
-"""The `key=value` arguments of every command but train, and the run folder that they name."""
+"""The interface of every command: its arguments, the run that they name, its messages and exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.errors import nearest
-from seqtrain.runs.find import choose_checkpoint, find_run_folder, read_config
+from seqtrain.config.saved import read_saved_config
+from seqtrain.errors import InputError, RunError, SweepError, keep_interrupts, nearest, printable
+from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.runs.folder import RunFolder
 
 
@@ -110,7 +118,7 @@ def load_run(given: Arguments) -> LoadedRun:
     """
     folder = find_run_folder(given["run_dir"])
     checkpoint = choose_checkpoint(folder, given.get("checkpoint"))
-    cfg = read_config(folder, parse_names(given.get("plugins", "")))
+    cfg = read_saved_config(folder.config_file, parse_names(given.get("plugins", "")))
     if "data_dir" in given:
         _move_data(cfg.data, given["data_dir"])
     return LoadedRun(folder, cfg, checkpoint)
@@ -128,3 +136,72 @@ def _move_data(data: DictConfig, folder: str) -> None:
     data[key] = folder
     if "download" in data:
         data.download = True
+
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+# Errors of the machine, not of this program: one line is as useful as a traceback.
+OS_ERRNOS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+def exit_code(command: Callable[[], object]) -> int:
+    """Run a command, and turn what it raises into a message and an exit code.
+
+    SIGTERM interrupts it as Ctrl-C does, whatever error a library makes of it.
+    """
+    try:
+        with _interrupted_by_sigterm(), keep_interrupts():
+            command()
+    except InputError as refusal:
+        print(printable(refusal), file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt as interruption:
+        print(printable(" ".join(["Interrupted.", *map(str, interruption.args)])), file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has closed it, as `head` does: not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (RunError, SweepError) as failure:
+        print(printable(failure), file=sys.stderr)
+        return FAILED
+    except SystemExit as end:
+        # Hydra ends a sweep in which a job failed like this, after it has reported the failure.
+        return FAILED if end.code else DONE
+    except Exception as error:
+        _report(error)
+        return FAILED
+    return DONE
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in OS_ERRNOS:
+        place = "" if error.filename is None else f"{error.filename}: "
+        print(printable(f"seqtrain: {place}{error.strerror}"), file=sys.stderr)
+    else:
+        print(printable("".join(traceback.format_exception(error))), end="", file=sys.stderr)

@@ -1,10 +1,23 @@
+from __future__ import annotations
+
+import csv
+import signal
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
+from disturbed_runs import STEPS, raise_signal, run
+from pytorch_lightning.loggers import CSVLogger
 
-from seqtrain.config import ConfigError
+from seqtrain.config import ConfigError, compose_config
+from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.training import trainer as module
-from seqtrain.training.trainer import check_devices, check_limits
+from seqtrain.training.build import build_data, build_learner, build_trainer
+from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.telemetry.steps import STEP_HOOKS, skip_unused_hooks
+from seqtrain.training.trainer import NoProfiler, build_loggers, check_devices, check_limits, keep_rows
 
 
 def trainer(**settings: object) -> SimpleNamespace:
@@ -116,3 +129,96 @@ def test_a_core_for_each_process(monkeypatch: pytest.MonkeyPatch, device: str, i
     assert caught.value.problems == (
         "trainer.devices: got 3, but this machine has 2 CPU cores, one for each process",
     )
+
+
+def log_one(folder: Path, value: float, keep: bool) -> str:
+    """The table after a new logger has added one row."""
+    logger = CSVLogger(folder, name="", version="")
+    if keep:
+        keep_rows(SimpleNamespace(loggers=[logger]))  # type: ignore[arg-type]
+    logger.log_metrics({"loss": value}, step=int(value))
+    logger.save()
+    return (folder / "metrics.csv").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:Experiment logs directory")
+def test_a_resumed_run_keeps_the_rows_before_it(tmp_path: Path) -> None:
+    assert log_one(tmp_path, 1.0, keep=True) == "loss,step\n1.0,1\n"
+    assert log_one(tmp_path, 2.0, keep=True) == "loss,step\n1.0,1\n2.0,2\n"
+
+
+def test_two_loggers_at_once(tmp_path: Path) -> None:
+    cfg = compose_config(["logger=[tensorboard,csv]", f"run_dir={tmp_path}"])
+    assert [type(each).__name__ for each in build_loggers(cfg.logger)] == ["TensorBoard", "CSVLogger"]
+
+
+def test_a_logger_whose_package_is_not_installed() -> None:
+    cfg = compose_config(["logger={mine: {_target_: pytorch_lightning.loggers.CometLogger}}"])
+    with pytest.raises(ConfigError) as caught:
+        build_loggers(cfg.logger)
+    assert caught.value.problems[0].startswith(
+        "logger.mine: CometLogger needs a package that is not installed: "
+    )
+
+
+def test_a_csv_goes_on_after_an_interruption(compose, disturbed) -> None:
+    cfg = compose("logger=csv")
+    with pytest.raises(KeyboardInterrupt):
+        disturbed(cfg, STEPS + 4, raise_signal(signal.SIGINT))
+    run(cfg)
+    with (Path(cfg.run_dir) / "metrics.csv").open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+    assert steps == [2, 4, 6, 8, 10, 12]
+
+
+class Counter(pl.Callback):
+    def __init__(self) -> None:
+        self.batches = 0
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.batches += 1
+
+
+def test_only_hooks_that_are_not_defined_are_skipped() -> None:
+    counter = Counter()
+    skip_unused_hooks(counter)
+    assert [hook for hook in STEP_HOOKS if callable(getattr(counter, hook))] == ["on_train_batch_end"]
+    assert callable(counter.on_train_epoch_end)
+
+
+@pytest.mark.parametrize("hook", STEP_HOOKS)
+def test_a_hook_set_on_an_instance_is_called(hook: str, compose) -> None:
+    """As LambdaCallback sets them; a hook of the learner may be replaced likewise."""
+    calls: list[str] = []
+    callback = pl.callbacks.LambdaCallback(**{hook: lambda *_: calls.append("callback")})
+    learner, data, trainer = make(compose, callback)
+    setattr(learner, hook, lambda *_: calls.append("learner"))
+    skip_unused_hooks(learner)
+    trainer.fit(learner, data)
+    assert calls == ["callback", "learner"] * 12
+
+
+def test_every_hook_that_is_skipped_exists_in_lightning() -> None:
+    assert all(hasattr(owner, hook) for hook in STEP_HOOKS for owner in (pl.Callback, pl.LightningModule))
+
+
+def make(compose, callback: pl.Callback) -> tuple[SequenceLearner, SequenceDataModule, pl.Trainer]:
+    cfg = compose("logger=none")
+    data = build_data(cfg)
+    data.setup()
+    return build_learner(cfg, data.spec), data, build_trainer(cfg, [callback])
+
+
+def test_the_hooks_that_are_left_are_called(compose) -> None:
+    counter = Counter()
+    learner, data, trainer = make(compose, counter)
+    trainer.fit(learner, data)
+    assert counter.batches == 12
+    assert learner.on_before_backward is None
+
+
+def test_every_action_has_the_same_context() -> None:
+    profiler = NoProfiler()
+    with profiler.profile("one") as context, profiler.profile("two"):
+        assert context is None
+    assert profiler.profile("one") is profiler.profile("two")
