@@ -160,5 +160,6 @@ def test_so_many_parameters_have_to_fit_too(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fit, "_memory_of_machine", lambda: 8_000_000_000)
     assert list(find_excess(tree(parameters=1_000_000_000), 3)) == []
     assert list(find_excess(tree(parameters=1_500_000_000), 3)) == [
-        "parameters: its weights and their gradients need at least 12 GB of memory, and this machine has 8.0 GB"
+        "parameters: its weights and their gradients need at least 12 GB of memory, and this machine has "
+        "8.0 GB"
     ]
