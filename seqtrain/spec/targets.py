@@ -60,8 +60,9 @@ class StepClasses(Classes):
 
     names: tuple[str, ...]
     column: str | None = None  # of CoNLL-U, where the tags are from
-    # Tags that mark spans: what begins one, see `seqtrain.data.tag_scheme`. It follows from the data, and
-    # earlier versions decided otherwise: a checkpoint of theirs does not come from other data for that.
+    # What begins a span, of tags that mark spans, see `find_scheme` in `seqtrain.data.files.tagged_file`. It
+    # follows from the data, and earlier versions decided otherwise: a checkpoint of theirs does not come
+    # from other data for that.
     tag_scheme: TagScheme | None = field(default=None, compare=False)
 
     per_step: ClassVar[bool] = True

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seqtrain.data import Arrays, Images, Mnist, Tagged, Treebank, read_images, read_word_vectors
-from seqtrain.data.files.cache import cached
+from seqtrain.data.files.downloads import cached
 from seqtrain.errors import DataError
 
 SENTENCE = "# text = A dog\n1-2\tAdog\t_\t_\t_\t_\t_\t_\t_\t_\n" + "".join(

@@ -1,20 +1,29 @@
-"""Where the files of known data sets are: samples in the package, others fetched and known by checksums."""
+"""Files that are kept on this machine: samples, downloads known by checksums, a cache of what was read."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import logging
 import tempfile
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
+from seqtrain.runs.files import atomic_write
 from seqtrain.shipped import shipped_folder
 
+log = logging.getLogger(__name__)
+
+BLOCK_BYTES = 1 << 20
 RETRIES = 2
 MAX_CONTENT_BYTES = 1 << 31  # of a decompressed file
 DELETE = "delete the file to have it downloaded again, or give the folder of another data set as data.path"
@@ -61,12 +70,7 @@ def sample_dir(name: str) -> Path | None:
 
 
 def fetch(known: KnownFiles, folder: Path, download: bool = True) -> None:
-    """Make sure that the files are in `folder`.
-
-    Args:
-        known: the files.
-        folder: where they are.
-        download: whether missing ones are downloaded; if not, they are an error.
+    """Download the files that are missing in `folder`; without `download` they are an error.
 
     Raises:
         DataError: a file cannot be downloaded, or is not the expected one.
@@ -116,12 +120,16 @@ def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
     import pooch  # brings the requests library with it, which nothing else needs
 
     pooch.get_logger().setLevel(logging.WARNING)
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as part:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as partial:
             files = pooch.create(
-                part, known.url, registry=dict.fromkeys(names), retry_if_failed=RETRIES, allow_updates=False
+                partial,
+                known.url,
+                registry=dict.fromkeys(names),
+                retry_if_failed=RETRIES,
+                allow_updates=False,
             )
             for name in names:
                 path = Path(files.fetch(name, progressbar=True))
@@ -130,11 +138,63 @@ def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
                 path.replace(folder / name)
     except OSError as error:  # includes all that requests raises
         with suppress(OSError):  # a refusal leaves no trace
-            for place in made:
-                place.rmdir()
+            for each in made:
+                each.rmdir()
         raise DataError(
             f"cannot download {', '.join(names)} from {known.url} ({type(error).__name__}); put these files"
             f" here yourself, or set data_dir to the folder that holds {known.folder}/;"
             " data=digits and data=pos_sample work without a network",
             folder,
         ) from error
+
+
+def cached(
+    path: Path,
+    kind: str,
+    compute: Callable[[], dict[str, Any]],
+    cache_dir: str | Path | None = None,
+    options: str = "",
+) -> dict[str, Any]:
+    """The result of `compute` for the file at `path`: tensors, strings and numbers in a dict.
+
+    The result is stored in `cache_dir` (by default the user's cache folder) under `kind` and the sha256 of
+    `options` and the file's content, so that it is valid wherever the file is. An entry starts with the
+    sha256 of the rest; a damaged one is computed again. If the folder cannot be written, nothing is cached.
+    """
+    if cache_dir is None:
+        import pooch
+
+        cache_dir = pooch.os_cache("seqtrain")
+    digest = hashlib.sha256(options.encode())
+    with open_regular(path) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    entry = Path(cache_dir) / f"{kind}-{digest.hexdigest()}.pt"
+    if entry.exists():
+        try:
+            return _read_entry(entry)
+        except Exception as error:  # damage raises any of a dozen types
+            log.warning("ignoring the damaged file %s (%s)", entry, type(error).__name__)
+    result = compute()
+    try:
+        _write_entry(result, entry)
+    except OSError as error:
+        log.info("not caching %s: %s", entry, error)
+    return result
+
+
+def _read_entry(entry: Path) -> dict[str, Any]:
+    with open_regular(entry) as file:
+        expected, content = file.read(hashlib.sha256().digest_size), file.read()
+    if hashlib.sha256(content).digest() != expected:
+        raise ValueError("the checksum is wrong")
+    return dict(torch.load(io.BytesIO(content), weights_only=True))
+
+
+def _write_entry(result: dict[str, Any], entry: Path) -> None:
+    content = io.BytesIO()
+    torch.save(result, content)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(entry, shared=True) as file:
+        file.write(hashlib.sha256(content.getbuffer()).digest())
+        file.write(content.getbuffer())

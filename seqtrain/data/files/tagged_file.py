@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,8 +13,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from seqtrain.data.files.cache import cached
+from seqtrain.data.files.downloads import cached
 from seqtrain.data.files.text import open_lines
+from seqtrain.spec import TagScheme
+
+SPAN_TAG = re.compile(r"[BI]-.+")  # B-X begins a span of the type X, I-X continues it; O is outside
 
 
 class TaggedSentence(Protocol):
@@ -107,3 +111,36 @@ class _Numbering(defaultdict[str, int]):
     def __missing__(self, key: str) -> int:
         number = self[key] = len(self)
         return number
+
+
+def find_scheme(file: TaggedFile) -> TagScheme | None:
+    """Which tag begins a span: B in `bio`, I in `iob`; None for tags that do not mark spans.
+
+    In iob a B only separates a span from one of the same type right before it. Real data has wrong tags of
+    either kind, so that the majority of the spans decides that have nothing of their type before them.
+    """
+    if not any(map(SPAN_TAG.fullmatch, file.tags)) or find_strays(file.tags):
+        return None
+    return "iob" if len(find_orphans(file)) > len(_find_first(file, "B-")) else "bio"
+
+
+def find_strays(tags: Collection[str]) -> list[str]:
+    """The tags that are neither O nor B-X or I-X, where others are; none among tags that mark no spans."""
+    spans = {tag for tag in tags if SPAN_TAG.fullmatch(tag)}
+    return [tag for tag in tags if tag not in spans and tag != "O"] if spans else []
+
+
+def find_orphans(file: TaggedFile) -> Tensor:
+    """The words (rows of `file.tag`) whose tag I-X continues nothing: no B-X or I-X is before it."""
+    return _find_first(file, "I-")
+
+
+def _find_first(file: TaggedFile, prefix: str) -> Tensor:
+    """The words whose tag has this prefix, and no tag of the same type before it."""
+    types = {kind: number for number, kind in enumerate(sorted({tag[2:] for tag in file.tags}), start=1)}
+    kinds = [types[tag[2:]] if SPAN_TAG.fullmatch(tag) else 0 for tag in file.tags]
+    kind = torch.tensor(kinds)[file.tag]
+    has_prefix = torch.tensor([tag.startswith(prefix) for tag in file.tags])[file.tag] & (kind > 0)
+    before = torch.cat([kind.new_zeros(1), kind[:-1]])
+    before[file.lengths.cumsum(0) - file.lengths] = 0  # nothing comes before the first word of a sentence
+    return (has_prefix & (before != kind)).nonzero().flatten()

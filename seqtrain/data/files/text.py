@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from tqdm import tqdm
 
 from seqtrain.errors import DataError
 
-MAX_LINE_BYTES = 1 << 20  # of a line; anything longer is not text that was meant to be read line by line
+MAX_LINE_BYTES = 1 << 20  # anything longer is not text that was meant to be read line by line
 MAX_WORD_LENGTH = 1000  # characters
 LINES_PER_UPDATE = 10_000  # of the progress bar
 SECONDS_BEFORE_BAR = 2.0
@@ -30,17 +30,15 @@ def open_regular(path: Path) -> io.BufferedReader:
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise DataError("is a folder; expected a file", path)
-        if not stat.S_ISREG(mode):
-            raise DataError("is a pipe or a device; expected a regular file", path)
-        return path.open("rb")
+        if stat.S_ISREG(mode):
+            return path.open("rb")
     except FileNotFoundError:
         raise DataError("the file is missing", path) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"cannot be opened: {getattr(error, 'strerror', error)}", path) from None
+    if stat.S_ISDIR(mode):
+        raise DataError("is a folder; expected a file", path)
+    raise DataError("is a pipe or a device; expected a regular file", path)
 
 
 @contextmanager
@@ -48,7 +46,7 @@ def open_lines(path: Path) -> Iterator[Iterator[str]]:
     """The lines of a UTF-8 file with their line ends; a progress bar appears if reading takes long.
 
     Raises:
-        DataError: see `open_regular` and `decode_lines`.
+        DataError: see `open_regular` and `LineStream`.
     """
     with open_regular(path) as file:
         size = path.stat().st_size
@@ -57,7 +55,7 @@ def open_lines(path: Path) -> Iterator[Iterator[str]]:
             total=size, desc=path.name, unit="B", unit_scale=True, delay=SECONDS_BEFORE_BAR, disable=None
         )
         with bar:
-            yield _show_progress(decode_lines(file, path), file, bar)
+            yield _show_progress(LineStream(file, path), file, bar)
 
 
 def _show_progress(lines: Iterator[str], file: io.BufferedReader, bar: tqdm[NoReturn]) -> Iterator[str]:
@@ -65,23 +63,6 @@ def _show_progress(lines: Iterator[str], file: io.BufferedReader, bar: tqdm[NoRe
         yield line
         if number % LINES_PER_UPDATE == 0:
             bar.update(file.tell() - bar.n)
-
-
-def decode_lines(file: BinaryIO, path: str | Path) -> Iterator[str]:
-    """The lines of a binary stream, decoded; `path` is what messages call it.
-
-    Raises:
-        DataError: a line is not UTF-8, or longer than a megabyte.
-    """
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES):
-        number += 1
-        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-            raise DataError(f"the line is longer than {MAX_LINE_BYTES:,} bytes", path, number)
-        try:
-            yield line.decode()
-        except UnicodeDecodeError:
-            decode_utf8(line, path, number)  # raises
 
 
 def read_utf8(path: Path) -> str:
@@ -173,13 +154,12 @@ class LineStream(Iterator[str]):
             raise StopIteration
         content, end, self._rest = (self._rest + block).rpartition(b"\n")
         if not block:  # the last line has no end
-            content, end, self._rest = self._rest, b"", b""
+            content, self._rest = self._rest, b""
+        first_line = self._num_read + 1
         if len(self._rest) > MAX_LINE_BYTES:
-            raise DataError(
-                f"the line is longer than {MAX_LINE_BYTES:,} bytes", self.path, self._num_read + 1
-            )
-        text = decode_utf8(content + end, self.path, self._num_read + 1)
-        lines = text.split("\n")
-        ended = [line + "\n" for line in lines[:-1]]
-        self._lines.extend([*ended, lines[-1]] if lines[-1] else ended)
-        self._num_read += len(lines) - 1
+            raise DataError(f"the line is longer than {MAX_LINE_BYTES:,} bytes", self.path, first_line)
+        *ended, last = decode_utf8(content + end, self.path, first_line).split("\n")
+        self._lines.extend(line + "\n" for line in ended)
+        if last:
+            self._lines.append(last)
+        self._num_read += len(ended)

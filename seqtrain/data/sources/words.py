@@ -13,10 +13,9 @@ from torch import Tensor
 from seqtrain.data.batching.datasets import Spellings, WordDataset
 from seqtrain.data.corpus import SPLITS, Corpus, Dataset
 from seqtrain.data.files.conllu import EMPTY
-from seqtrain.data.files.tagged_file import TaggedFile
+from seqtrain.data.files.tagged_file import TaggedFile, find_orphans, find_scheme, find_strays
 from seqtrain.data.files.word_vectors import read_word_vectors
 from seqtrain.data.sources.splits import take_from_train
-from seqtrain.data.tag_scheme import find_orphans, find_strays, tag_scheme
 from seqtrain.errors import DataError, printable_line
 from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
@@ -79,7 +78,7 @@ def build_word_corpus(
     given, files = files, files | {split: train.select(chosen) for split, chosen in masks.items()}
     train = files["train"]
     notes += _note_hidden_forms(files)
-    scheme = tag_scheme(train.tags, train.tag, train.lengths)
+    scheme = find_scheme(train)
     notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
     counts, characters = _count(train.form_counts())
     words, vector_size, vectors = known.read(counts, recalled)
@@ -150,7 +149,7 @@ def _note_strays(train: TaggedFile) -> list[str]:
 
 def _note_orphans(files: Files) -> list[str]:
     """Tags that BIO does not allow where they are. They stay targets."""
-    orphans = [(file, find_orphans(file.tags, file.tag, file.lengths).tolist()) for file in files.values()]
+    orphans = [(file, find_orphans(file).tolist()) for file in files.values()]
     found = [(file, places) for file, places in orphans if places]
     if not found:
         return []

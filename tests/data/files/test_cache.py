@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqtrain.data.files.cache import cached
+from seqtrain.data.files.downloads import cached
 
 
 class Counted:

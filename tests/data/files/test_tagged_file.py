@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from seqtrain.data.files.cache import cached
-from seqtrain.data.files.tagged_file import TaggedFile, flatten, read_tagged_file
+from seqtrain.data.files.downloads import cached
+from seqtrain.data.files.tagged_file import TaggedFile, find_orphans, find_scheme, flatten, read_tagged_file
+from seqtrain.model.heads.crf import illegal_bio
 
 
 class Sentence(NamedTuple):
@@ -63,3 +64,45 @@ def test_a_cached_result_that_is_not_sound_is_computed_again(tmp_path: Path) -> 
     cached(path, "kind-1", lambda: wrong, tmp_path / "cache", options="a")
     file = read_tagged_file(path, "kind-1", lambda _: SENTENCES, tmp_path / "cache", options="a")
     assert file.lengths.tolist() == [3, 1, 1]
+
+
+def tagged(sentences: str) -> TaggedFile:
+    """A file of sentences of which only the tags matter."""
+    tags = [sentence.split() for sentence in sentences.split("|")]
+    return TaggedFile(Path("file"), **flatten(Sentence(each, each) for each in tags))
+
+
+@pytest.mark.parametrize(
+    ("sentences", "scheme"),
+    [
+        ("B-X I-X O | O B-Y", "bio"),
+        ("B-X I-X I-X B-X", "bio"),
+        ("B-X B-Y O", "bio"),
+        ("O I-X", "iob"),
+        ("O I-X | O I-X B-X | I-Y", "iob"),
+        ("O I-X | I-X | O B-X", "iob"),  # one wrong tag among those of iob
+        ("O B-X | I-X", "bio"),  # and among those of bio
+        ("B-X O B-Y | I-X", "bio"),
+        ("I-X O | O", "iob"),
+        ("B-X I-Y", "bio"),
+        ("O O", None),
+        ("B-X E-X O", None),
+        ("NOUN VERB", None),
+        ("B- O", None),
+    ],
+)
+def test_the_scheme_of_tags(sentences: str, scheme: str | None) -> None:
+    assert find_scheme(tagged(sentences)) == scheme
+
+
+def test_orphans_are_the_tags_that_the_crf_may_not_predict() -> None:
+    file = tagged("I-X I-X O I-Y I-X | B-X I-X I-Y | I-Y B-Y")
+    assert find_orphans(file).tolist() == [0, 3, 4, 7, 8]
+    transitions, starts = illegal_bio(file.tags)
+    sentence_starts = [0, *file.lengths.cumsum(0).tolist()]
+    illegal = [
+        word
+        for word, tag in enumerate(file.tag.tolist())
+        if (starts[tag] if word in sentence_starts else transitions[file.tag[word - 1], tag])
+    ]
+    assert find_orphans(file).tolist() == illegal

