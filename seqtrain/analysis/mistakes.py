@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor
 
-from seqtrain.analysis.markdown import escape
+from seqtrain.analysis.sample import AnsweredSample
+from seqtrain.data import View
 from seqtrain.records import IGNORED
+from seqtrain.spec import Classes, ImageInputs
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUM_MISTAKES = 12
 AROUND = 6  # words of a sentence that are shown on either side of a mistake
+SPECIAL = r"\`*_[]|"  # in Markdown
+
+
+def show_mistakes(answered: AnsweredSample) -> Figure | str | None:
+    """The most confident mistakes: images as a figure, sentences as a table in Markdown.
+
+    None where there is no mistake, or where the inputs are neither.
+    """
+    targets, batch, confidences = answered.spec.targets, answered.batch, answered.confidences
+    assert isinstance(targets, Classes)
+    assert batch.targets is not None
+    assert confidences is not None
+    mistakes = find_mistakes(batch.targets, answered.predictions, confidences, targets.names, NUM_MISTAKES)
+    if mistakes and answered.words is not None:
+        return list_sentences(mistakes, answered.words)
+    if not mistakes or not isinstance(answered.spec.inputs, ImageInputs):
+        return None
+    from seqtrain.analysis.figures.predictions import draw_mistakes
+
+    inputs = cast(Tensor, batch.inputs)[[mistake.sequence for mistake in mistakes]]
+    titles = [f"{each.target} > {each.prediction} ({each.confidence:.0%})" for each in mistakes]
+    return draw_mistakes(View.of(answered.spec.inputs).to_images(inputs.float()), titles)
 
 
 @dataclass(frozen=True)
@@ -64,3 +94,9 @@ def list_sentences(mistakes: Sequence[Mistake], sentences: Sequence[Sequence[str
         target, prediction = escape(mistake.target), escape(mistake.prediction)
         rows.append(f"| {text} | {target} | {prediction} | {mistake.confidence:.1%} |")
     return "\n".join(rows)
+
+
+def escape(text: str) -> str:
+    """A word or the name of a class, so that Markdown shows it as it is, also in a table."""
+    plain = html.escape(text, quote=False)
+    return "".join(f"\\{letter}" if letter in SPECIAL else letter for letter in plain)

@@ -23,7 +23,6 @@ from seqtrain.model import Ensemble, Network
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import Classes, DataSpec, Targets
-from seqtrain.tasks.answers import name_value
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def build_report(
     facts: Sequence[tuple[str, str]],
     spec: DataSpec,
     examples: Sequence[ExaminedExample],
-    name_value: Callable[[float, Targets], str] = name_value,
+    name_value: Callable[[float, Targets], str],
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written.
 

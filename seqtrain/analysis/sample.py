@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from seqtrain.config import ConfigError
 from seqtrain.data import Dataset
 from seqtrain.data.corpus import Corpus
-from seqtrain.model.backbone import recurrent_module
-from seqtrain.model.network import Network
+from seqtrain.model.backbone import eval_mode, recurrent_module
+from seqtrain.model.ensemble import Ensemble
+from seqtrain.model.network import Head, Network
 from seqtrain.records import SequenceBatch
-from seqtrain.spec import DataSpec
+from seqtrain.spec import Classes, DataSpec
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,18 @@ class Sample:
     batch: SequenceBatch
     spec: DataSpec
     words: list[list[str]] | None
+
+
+@dataclass(frozen=True)
+class AnsweredSample(Sample):
+    """Validation sequences with a network's answers, as `Task.draw` is given them; all on the CPU.
+
+    `predictions` are what the head chose, of the targets' shape where those are classes; `confidences` their
+    probabilities, None for targets that are no classes.
+    """
+
+    predictions: Tensor
+    confidences: Tensor | None
 
 
 def draw_sample(corpus: Corpus, num_sequences: int, max_steps: int | None = None) -> Sample:
@@ -65,17 +77,16 @@ def traced_module(network: Network) -> Any:
         return None
 
 
-@contextmanager
-def looking_at(network: nn.Module, with_gradients: bool = False) -> Iterator[None]:
-    """Without dropout, and with a graph only where gradients are asked for, also inside a validation."""
-    training = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        with torch.inference_mode(False), torch.set_grad_enabled(with_gradients):
-            yield
-    finally:
-        for module in training:
-            module.training = True
+def answer_sample(network: Network | Ensemble, sample: Sample, device: torch.device) -> AnsweredSample:
+    """What a network, which is on `device`, answers in evaluation mode."""
+    batch, head = sample.batch.to(device), cast(Head, network.head)
+    with eval_mode(network):
+        scores, _ = network(batch)
+        predictions = head.decode(scores, batch.lengths)
+        confidences = None
+        if isinstance(sample.spec.targets, Classes):
+            confidences = head.confidences(scores, predictions, batch.lengths).cpu()
+    return AnsweredSample(sample.batch, sample.spec, sample.words, predictions.cpu(), confidences)
 
 
 def load_dev(source: Any, spec: DataSpec) -> Dataset:

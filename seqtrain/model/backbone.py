@@ -166,17 +166,18 @@ def _check_part(name: str, part: str, legend: str, value: Any, shape: tuple[int,
 def _run_example(backbone: nn.Module, input_size: int) -> Any:
     like = next((each for each in backbone.parameters() if each.is_floating_point()), torch.empty(0))
     features = like.new_zeros(len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS), input_size)
-    with torch.no_grad(), _in_evaluation(backbone):
+    with eval_mode(backbone):
         return backbone(features, torch.tensor(EXAMPLE_LENGTHS))
 
 
 @contextmanager
-def _in_evaluation(module: nn.Module) -> Iterator[None]:
-    """Without dropout, and without an update of running statistics."""
+def eval_mode(module: nn.Module, with_gradients: bool = False) -> Iterator[None]:
+    """Without dropout or an update of running statistics, and without a graph unless gradients are wanted."""
     training = [each for each in module.modules() if each.training]
     module.eval()
     try:
-        yield
+        with torch.inference_mode(False), torch.set_grad_enabled(with_gradients):
+            yield
     finally:
         for each in training:
             each.training = True

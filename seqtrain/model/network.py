@@ -24,7 +24,10 @@ class Head(Protocol):
         """The chosen targets."""
 
     def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
-        """The probabilities of chosen targets."""
+        """The probabilities of chosen targets, shaped like them; only asked for where they are classes."""
+
+    def probabilities(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """The probability of every class, (..., num_targets); only asked for by metrics that want them."""
 
 
 class Network(nn.Module):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import Metric, SumMetric
+from torchmetrics.classification import BinaryPrecisionRecallCurve
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import first_line
@@ -25,7 +28,15 @@ class Metrics(nn.Module):
     Args:
         targets: of the data.
         further: metrics of the configuration, by name. They are given the predictions and the targets of the
-            valid positions, (positions,) each.
+            valid positions, (positions,) each; those that refuse predictions, like an area under a curve, the
+            probabilities of all classes, (positions, classes), and the targets.
+
+    Attributes:
+        of_probabilities: those further metrics that are given probabilities, by name: of which classes.
+
+    Raises:
+        ConfigError: a further metric has the name of one of the task, refuses what it is given, or gives no
+            number. Each is tried on two positions.
     """
 
     own_names: ClassVar[frozenset[str]] = frozenset({"loss"})
@@ -38,9 +49,46 @@ class Metrics(nn.Module):
         self.loss_sum = SumMetric(nan_strategy="disable")
         self.num_valid = SumMetric(nan_strategy="disable")
         self.further = nn.ModuleDict({name: metric.clone() for name, metric in (further or {}).items()})
+        self.of_probabilities = dict(self._try_further())
+
+    def _try_further(self) -> Iterator[tuple[str, slice | int]]:
+        """Those metrics that want probabilities, see `find_probabilities`."""
+        problems, taken = [], ", ".join(sorted(self.own_names))
+        for name, metric in self._further():
+            if name in self.own_names:
+                problem = f"the task has a metric of this name; choose another than {taken}"
+                problems.append(f"metrics.{name}: {problem}")
+                continue
+            try:
+                column = find_probabilities(metric, self.targets)
+                if column is not None:
+                    yield name, column
+            except ValueError as error:
+                problems.append(f"metrics.{name}: {type(metric).__name__}: {error}")
+        if problems:
+            raise ConfigError(problems)
+
+    def check_head(self, head: object) -> None:
+        """Refuse metrics that want probabilities of a head that gives none.
+
+        Raises:
+            ConfigError: it has no method `probabilities`.
+        """
+        if self.of_probabilities and not hasattr(head, "probabilities"):
+            name = type(head).__name__
+            problem = (
+                f"wants the probabilities of all classes, and {name} gives none; choose a metric of "
+                f"predictions, or give {name} a method probabilities(scores, lengths)"
+            )
+            raise ConfigError([f"metrics.{each}: {problem}" for each in sorted(self.of_probabilities)])
 
     def update(
-        self, predictions: Tensor, targets: Tensor, loss_sum: Tensor, unseen: Tensor | None = None
+        self,
+        predictions: Tensor,
+        targets: Tensor,
+        loss_sum: Tensor,
+        unseen: Tensor | None = None,
+        probabilities: Tensor | None = None,
     ) -> None:
         """Add the positions of a batch whose target is not IGNORED.
 
@@ -51,19 +99,23 @@ class Metrics(nn.Module):
             targets: what was to be predicted, of the same shape.
             loss_sum: () the loss, summed over these positions.
             unseen: bool, of the same shape, true for words that do not occur in the training data.
+            probabilities: of all classes, (..., classes), where `of_probabilities` names a metric.
         """
         valid = targets != IGNORED
         self.loss_sum.update(loss_sum)
         self.num_valid.update(valid.sum())
-        for metric in self._further():
+        for name, metric in self._further():
+            given = predictions
+            if name in self.of_probabilities:
+                assert probabilities is not None
+                given = probabilities[..., self.of_probabilities[name]]
             with _counted_in_any_order(targets):
-                metric.update(predictions[valid], targets[valid])
+                metric.update(given[valid], targets[valid])
 
     def compute(self) -> dict[str, float]:
         """`loss`, and the further metrics by their names."""
         metrics = {"loss": float(self.loss_sum.compute()) / float(self.num_valid.compute())}
-        for name, metric in self.further.items():
-            assert isinstance(metric, Metric)
+        for name, metric in self._further():
             metrics |= read_value(name, metric.compute(), self.targets)
         return metrics
 
@@ -77,14 +129,14 @@ class Metrics(nn.Module):
         return not self.loss_sum.update_called
 
     def reset(self) -> None:
-        for metric in (*self.children(), *self._further()):
+        for metric in (*self.children(), *self.further.values()):
             if metric is not self.further:
                 metric.reset()  # type: ignore[operator]
 
-    def _further(self) -> Iterator[Metric]:
-        for metric in self.further.values():
+    def _further(self) -> Iterator[tuple[str, Metric]]:
+        for name, metric in self.further.items():
             assert isinstance(metric, Metric)
-            yield metric
+            yield name, metric
 
 
 @contextmanager
@@ -120,9 +172,14 @@ class ClassMetrics(Metrics):
         self.num_unseen_correct = SumMetric(nan_strategy="disable")
 
     def update(
-        self, predictions: Tensor, targets: Tensor, loss_sum: Tensor, unseen: Tensor | None = None
+        self,
+        predictions: Tensor,
+        targets: Tensor,
+        loss_sum: Tensor,
+        unseen: Tensor | None = None,
+        probabilities: Tensor | None = None,
     ) -> None:
-        super().update(predictions, targets, loss_sum, unseen)
+        super().update(predictions, targets, loss_sum, unseen, probabilities)
         self.confusion.update(targets, predictions)
         if unseen is not None:
             self.num_unseen.update((unseen & (targets != IGNORED)).sum())
@@ -165,23 +222,19 @@ class Confusions(Metric):
         self.add_state("counts", counts, dist_reduce_fx="sum")
 
     def update(self, targets: Tensor, predictions: Tensor) -> None:
-        """Count positions: the ids of their targets and predictions, of one shape."""
-        self.counts = self.counts + count_confusions(targets, predictions, len(self.counts))
+        """Count positions: the ids of their targets and predictions, of one shape.
+
+        Nothing is read back from the device.
+        """
+        num = len(self.counts)
+        pairs = torch.where(targets == IGNORED, num**2, targets * num + predictions)
+        counts = pairs.new_zeros(num**2 + 1)  # the last one counts what is ignored
+        counts.index_add_(0, pairs.flatten(), counts.new_ones(()).expand(pairs.numel()))
+        self.counts = self.counts + counts[:-1].view(num, num)
 
     def compute(self) -> Tensor:
         """(num_targets, num_targets) int64"""
         return self.counts
-
-
-def count_confusions(targets: Tensor, predictions: Tensor, num_targets: int) -> Tensor:
-    """(num_targets, num_targets): how often each target (row) was predicted as each target (column).
-
-    Nothing is read back from the device.
-    """
-    pairs = torch.where(targets == IGNORED, num_targets**2, targets * num_targets + predictions)
-    counts = pairs.new_zeros(num_targets**2 + 1)  # the last one counts what is ignored
-    counts.index_add_(0, pairs.flatten(), counts.new_ones(()).expand(pairs.numel()))
-    return counts[:-1].view(num_targets, num_targets)
 
 
 def read_value(name: str, value: object, targets: Targets) -> dict[str, float]:
@@ -200,26 +253,50 @@ def read_value(name: str, value: object, targets: Targets) -> dict[str, float]:
     raise ValueError(f"gives {shape}, expected a number, or one for each class")
 
 
-def check_metrics(metrics: Metrics) -> None:
-    """Try the further metrics on two positions, before a training.
+def find_probabilities(metric: Metric, targets: Targets) -> slice | int | None:
+    """Of which classes a metric wants the probabilities; None for one that takes predictions.
+
+    A metric of two classes that has its scores in one column is given the probability of the second. Curves
+    of such metrics take predictions for scores, and would be wrong without a word.
 
     Raises:
-        ConfigError: one has the name of a metric of the task, refuses predictions, or gives no number.
+        ValueError: it takes neither predictions nor probabilities, or gives no number.
     """
-    positions = torch.tensor([0, 1] if isinstance(metrics.targets, Classes) else [0.0, 1.0])
-    problems = []
-    for name, metric in metrics.further.items():
-        if name in metrics.own_names:
-            taken = ", ".join(sorted(metrics.own_names))
-            problem = f"the task has a metric of this name; choose another than {taken}"
-            problems.append(f"metrics.{name}: {problem}")
-            continue
-        tried = metric.clone()  # type: ignore[operator]
-        try:
-            tried.update(positions, positions)
-            read_value(name, tried.compute(), metrics.targets)
-        except (ValueError, TypeError, RuntimeError) as error:
-            given = f"a metric is given the predictions and targets of all positions, {positions.dtype}"
-            problems.append(f"metrics.{name}: {type(metric).__name__}: {first_line(error)}; {given}")
-    if problems:
-        raise ConfigError(problems)
+    if not isinstance(targets, Classes):
+        numbers = torch.tensor([0.0, 1.0])
+        if refusal := _try_metric(metric, numbers, numbers, targets):
+            raise ValueError(f"{refusal}; it is given predictions and targets, (positions,) torch.float32")
+        return None
+    num = targets.num_targets
+    ids = torch.tensor([0, num - 1])
+    shares = F.one_hot(ids, num).float()
+    if isinstance(metric, BinaryPrecisionRecallCurve):
+        if num != 2:
+            raise ValueError(f"it is for two classes, and the data has {num}")
+        if refusal := _try_metric(metric, shares[:, 1], ids, targets):
+            raise ValueError(refusal)
+        return 1
+    refusal = _try_metric(metric, ids, ids, targets)
+    if refusal is None:
+        return None
+    columns: list[slice | int] = [slice(None), 1] if num == 2 else [slice(None)]
+    for column in columns:
+        if _try_metric(metric, shares[:, column], ids, targets) is None:
+            return column
+    raise ValueError(
+        f"{refusal}; it is given predictions and targets, (positions,) torch.int64, or else the "
+        f"probabilities of all classes, (positions, {num}) torch.float32, and targets"
+    )
+
+
+def _try_metric(metric: Metric, given: Tensor, positions: Tensor, targets: Targets) -> str | None:
+    """Why a metric cannot be computed of these; None if it can."""
+    tried = metric.clone()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes that do not occur in so few positions
+            tried.update(given, positions)
+            read_value("", tried.compute(), targets)
+    except (ValueError, TypeError, RuntimeError, IndexError) as error:
+        return first_line(error)
+    return None

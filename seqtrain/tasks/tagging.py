@@ -33,9 +33,14 @@ class SequenceTagging(Task):
         return TagMetrics(spec.targets, further)
 
     def update_metrics(
-        self, metrics: Metrics, predictions: Tensor, batch: SequenceBatch, loss_sum: Tensor
+        self,
+        metrics: Metrics,
+        predictions: Tensor,
+        batch: SequenceBatch,
+        loss_sum: Tensor,
+        probabilities: Tensor | None = None,
     ) -> None:
-        super().update_metrics(metrics, predictions, batch, loss_sum)
+        super().update_metrics(metrics, predictions, batch, loss_sum, probabilities)
         spans = cast("TagMetrics", metrics).spans
         if spans is not None:
             spans.update(predictions, cast(Tensor, batch.targets), batch.lengths)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import torch
 from torch import Tensor
 
 from seqtrain.config import ConfigError
@@ -15,13 +16,14 @@ from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
 from seqtrain.predictions import Answer, Given
 from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch, StepOutput
-from seqtrain.spec import DataSpec, Targets
+from seqtrain.spec import Classes, DataSpec, Targets
 from seqtrain.tasks import answers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torchmetrics import Metric
 
+    from seqtrain.analysis.sample import AnsweredSample
     from seqtrain.tasks.metrics import Metrics
 
 
@@ -94,16 +96,26 @@ class Task(ABC):
         """
         scores, outputs = network(batch)
         loss_sum = network.loss_sum(scores, batch)
-        predictions = cast(Head, network.head).decode(scores, batch.lengths)
-        self.update_metrics(metrics, predictions, batch, loss_sum)
+        head = cast(Head, network.head)
+        predictions = head.decode(scores, batch.lengths)
+        probabilities = head.probabilities(scores, batch.lengths) if metrics.of_probabilities else None
+        self.update_metrics(metrics, predictions, batch, loss_sum, probabilities)
         return replace(self._output(network, batch, loss_sum, outputs), predictions=predictions)
 
     def update_metrics(
-        self, metrics: Metrics, predictions: Tensor, batch: SequenceBatch, loss_sum: Tensor
+        self,
+        metrics: Metrics,
+        predictions: Tensor,
+        batch: SequenceBatch,
+        loss_sum: Tensor,
+        probabilities: Tensor | None = None,
     ) -> None:
-        """Add a batch with targets: the predictions, shaped like the targets, and the loss."""
+        """Add a batch with targets: the predictions, shaped like the targets, and the loss.
+
+        `probabilities` of all classes are there if a metric of the configuration wants them.
+        """
         targets = cast(Tensor, batch.targets).masked_fill(~self.valid(batch), IGNORED)
-        metrics.update(predictions, targets, loss_sum, batch.unseen)
+        metrics.update(predictions, targets, loss_sum, batch.unseen, probabilities)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of the task, tensors and plain values: a state that is carried on, say."""
@@ -120,9 +132,38 @@ class Task(ABC):
         """The answer to one sequence, with its line end: `form` is table, json, tsv or conllu."""
         return answers.show(given, answer, form, spec)
 
-    def draw(self, batch: SequenceBatch, predictions: Tensor, spec: DataSpec) -> dict[str, Figure]:
-        """Figures by name of the predictions for some validation sequences, for TensorBoard."""
-        return {}
+    def worth_showing(self, batch: SequenceBatch, predictions: Tensor) -> Tensor:
+        """(batch,) bool: the validation sequences that `draw` chooses among, by default those with a mistake.
+
+        Of targets that are numbers it is all. Nothing is read back from the device.
+        """
+        targets = cast(Tensor, batch.targets)
+        if targets.is_floating_point():
+            return torch.ones(len(targets), dtype=torch.bool, device=targets.device)
+        return (self.valid(batch) & (predictions != targets)).view(len(targets), -1).any(dim=1)
+
+    def draw(self, answered: AnsweredSample, metrics: Metrics) -> dict[str, Figure | str]:
+        """Figures, and texts in Markdown, of the last validation, for TensorBoard: by name.
+
+        By default the confusions and the most confident mistakes of classes, and nothing of other targets.
+
+        Args:
+            answered: at most so many of its sequences as the callback shows, of those worth showing, or of
+                all if none is; with `predictions` for them.
+            metrics: of all of it.
+        """
+        targets = answered.spec.targets
+        if not isinstance(targets, Classes):
+            return {}
+        from seqtrain.analysis.figures.predictions import draw_confusions
+        from seqtrain.analysis.mistakes import show_mistakes
+
+        shown: dict[str, Figure | str] = {}
+        if not metrics.is_empty and (counts := metrics.confusions()) is not None:
+            shown["confusions"] = draw_confusions(torch.tensor(counts), targets.names)
+        if mistakes := show_mistakes(answered):
+            shown["mistakes"] = mistakes
+        return shown
 
     def _output(
         self,

@@ -8,5 +8,7 @@ from .telemetry.predictions import PredictionTelemetry as PredictionTelemetry
 from .telemetry.recurrence import RecurrenceTelemetry as RecurrenceTelemetry
 from .telemetry.run_page import RunPage as RunPage
 from .telemetry.sink import TensorBoard as TensorBoard
+from .telemetry.sink import sink_of as sink_of
 from .telemetry.states import HiddenStateTelemetry as HiddenStateTelemetry
 from .telemetry.states import WeightTelemetry as WeightTelemetry
+from .telemetry.steps import step_output as step_output

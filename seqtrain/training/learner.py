@@ -16,7 +16,7 @@ from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import BackboneOutput, SequenceBatch
 from seqtrain.spec import DataSpec
-from seqtrain.tasks.metrics import Metrics, check_metrics
+from seqtrain.tasks.metrics import Metrics
 from seqtrain.tasks.task import Task
 from seqtrain.training.gradients import (
     MeanOverPositions,
@@ -62,7 +62,7 @@ class SequenceLearner(pl.LightningModule):
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
         splits = {split: task.build_metrics(spec, metrics or {}) for split in ("val", "test")}
-        check_metrics(splits["val"])
+        splits["val"].check_head(network.head)
         self._metrics = nn.ModuleDict(splits)
         self._mean = MeanOverPositions()
         self._batch_idx = 0

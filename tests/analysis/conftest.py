@@ -13,6 +13,7 @@ from seqtrain.analysis.sample import load_dev
 from seqtrain.model import Network
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec
+from seqtrain.tasks.answers import name_value
 from seqtrain.training.network import construct, load_trained
 
 Loaded = tuple[DictConfig, Network, DataSpec]
@@ -34,7 +35,8 @@ def examples_of(loaded: Loaded, num: int) -> list[ExaminedExample]:
 
 def report_of(run_dir: Path, loaded: Loaded, examples: list[ExaminedExample]) -> Report:
     _, network, spec = loaded
-    return build_report(RunFolder(run_dir), describe_run(network, "Data", len(examples)), spec, examples)
+    facts = describe_run(network, "Data", len(examples))
+    return build_report(RunFolder(run_dir), facts, spec, examples, name_value)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import html
+import re
+
+import markdown
 import pytest
 import torch
 
-from seqtrain.analysis.mistakes import Mistake, find_mistakes, list_sentences
+from seqtrain.analysis.mistakes import Mistake, escape, find_mistakes, list_sentences
 from seqtrain.records import IGNORED
 
 NAMES = ("NOUN", "VERB", "DET")
@@ -35,3 +39,17 @@ def test_sentences_show_the_word_and_those_around_it() -> None:
         r"| ... two three four five six seven **eight\_nine** \| ten"
         r" | Case=Nom\|Number=Sing | \`\` | 98.7% |"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("``", "*_*", "[1]", "<b>", "a<b", "\\n", "snake_case_name", "Case=Nom|Number=Sing"),
+        *("|", "&amp;", "<", ">", "-", "#", "1.", "$_$", "__init__", "x|", "\\|"),
+    ],
+)
+def test_a_cell_of_a_table_shows_the_text_as_it_is(text: str) -> None:
+    """As rendered by the library that TensorBoard's text plugin uses, with its extension for tables."""
+    page = markdown.markdown(f"| a | b |\n| --- | --- |\n| {escape(text)} | end |", extensions=["tables"])
+    cells = re.findall(r"<td>(.*?)</td>", page)
+    assert [html.unescape(cell) for cell in cells] == [text, "end"]

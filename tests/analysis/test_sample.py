@@ -7,8 +7,9 @@ import torch
 from small_networks import network
 from torch import nn
 
-from seqtrain.analysis.sample import draw_sample, looking_at, traced_module
+from seqtrain.analysis.sample import draw_sample, traced_module
 from seqtrain.model import RecurrentBackbone
+from seqtrain.model.backbone import eval_mode
 from seqtrain.training.build import build_data
 from seqtrain.training.telemetry.recurrence import RecurrenceTelemetry
 
@@ -42,10 +43,10 @@ def test_a_sample_is_at_most_the_split_and_of_so_many_steps(compose) -> None:
     assert len(draw_sample(corpus, 100, max_steps=1).batch) == 1
 
 
-def test_looking_changes_nothing() -> None:
+def test_evaluation_mode_changes_nothing() -> None:
     network = nn.Sequential(nn.Dropout(0.5), nn.Linear(2, 2))
     network[1].eval()
-    with torch.inference_mode(), looking_at(network, with_gradients=True):
+    with torch.inference_mode(), eval_mode(network, with_gradients=True):
         assert not network[0].training
         network(torch.ones(1, 2)).sum().backward()
     assert network[1].weight.grad is not None

@@ -81,9 +81,9 @@ class Counting(Task):
             return f'{{"input": "{given.name}", "{spec.targets.unit}": {answer.names[0]}}}\n'
         return super().show(given, answer, form, spec)
 
-    def draw(self, batch, predictions, spec):
+    def draw(self, answered, metrics):
         figure = Figure(figsize=(3, 3))
         axes = figure.subplots()
-        axes.scatter(batch.targets, predictions, s=4)
-        axes.set(xlabel=spec.targets.unit, ylabel="prediction")
+        axes.scatter(answered.batch.targets, answered.predictions, s=4)
+        axes.set(xlabel=answered.spec.targets.unit, ylabel="prediction")
         return {"amounts": figure}

@@ -1,25 +1,37 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 
 import pytest
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchmetrics import Metric
 from torchmetrics.classification import (
+    BinaryAUROC,
+    BinaryCalibrationError,
     MulticlassAUROC,
+    MulticlassCalibrationError,
     MulticlassCohenKappa,
     MulticlassConfusionMatrix,
     MulticlassRecall,
 )
+from torchmetrics.regression import MeanAbsoluteError
 
 from seqtrain.config import ConfigError
-from seqtrain.spec import SequenceClasses
-from seqtrain.tasks.metrics import ClassMetrics, check_metrics
+from seqtrain.model import TagHead
+from seqtrain.records import IGNORED
+from seqtrain.spec import SequenceClasses, Targets
+from seqtrain.tasks.metrics import ClassMetrics, Metrics
 
 CLASSES = SequenceClasses(("A", "B", "C"))
+
+
+class Amounts(Targets):
+    """A number for each sequence."""
+
+
 Batch = tuple[list[int], list[int], float]  # predictions, targets, loss
 
 
@@ -67,8 +79,8 @@ def test_without_unseen_words_there_is_no_accuracy_on_them() -> None:
 
 def test_confusions_by_eye() -> None:
     metrics = ClassMetrics(CLASSES)
-    metrics.update(torch.tensor([0, 0, 2, 1, 2]), torch.tensor([0, 1, 2, 2, 2]), torch.tensor(0.0))
-    assert metrics.confusions() == [[1, 0, 0], [1, 0, 0], [0, 1, 2]]
+    metrics.update(torch.tensor([0, 0, 2, 1, 2]), torch.tensor([0, 1, 2, 2, IGNORED]), torch.tensor(0.0))
+    assert metrics.confusions() == [[1, 0, 0], [1, 0, 0], [0, 1, 1]]
 
 
 class Largest(TorchDispatchMode):
@@ -145,7 +157,6 @@ class TestFurtherMetrics:
         metrics = ClassMetrics(
             CLASSES, {"kappa": MulticlassCohenKappa(3), "recall": MulticlassRecall(3, average=None)}
         )
-        check_metrics(metrics)
         metrics.update(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), torch.tensor(0.0))
         metrics.update(torch.tensor([2]), torch.tensor([2]), torch.tensor(0.0))
         found = metrics.compute()
@@ -159,7 +170,7 @@ class TestFurtherMetrics:
     def test_the_name_of_a_metric_of_the_task_is_refused(self, name: str) -> None:
         message = rf"metrics\.{name}: the task has a metric of this name; choose another than accuracy, "
         with pytest.raises(ConfigError, match=message):
-            check_metrics(ClassMetrics(CLASSES, {name: MulticlassCohenKappa(3)}))
+            ClassMetrics(CLASSES, {name: MulticlassCohenKappa(3)})
 
     def test_every_name_that_is_computed_is_taken(self) -> None:
         metrics = ClassMetrics(CLASSES)
@@ -177,14 +188,72 @@ class TestFurtherMetrics:
     @pytest.mark.parametrize(
         ("metric", "problem"),
         [
+            (MulticlassConfusionMatrix(3), "gives (3, 3), expected a number, or one for each class; it is"),
             (
-                MulticlassAUROC(3),
-                r"MulticlassAUROC: Expected `preds` to have one more .*; a metric is",
+                MulticlassAUROC(5),
+                "Expected `preds` to have one more dimension than `target` but got 1 and 1; it",
             ),
-            (MulticlassConfusionMatrix(3), r"MulticlassConfusionMatrix: gives \(3, 3\), expected a number"),
+            (BinaryAUROC(), "it is for two classes, and the data has 3"),
         ],
     )
     def test_what_cannot_be_computed_is_refused_before_a_training(self, metric: Metric, problem: str) -> None:
         with pytest.raises(ConfigError) as caught:
-            check_metrics(ClassMetrics(CLASSES, {"mine": metric}))
-        assert re.match(rf"metrics\.mine: {problem}", caught.value.problems[0])
+            ClassMetrics(CLASSES, {"mine": metric})
+        (said,) = caught.value.problems
+        assert said.startswith(f"metrics.mine: {type(metric).__name__}: {problem}")
+
+    def test_the_refusal_says_what_a_metric_is_given(self) -> None:
+        with pytest.raises(ConfigError) as caught:
+            ClassMetrics(CLASSES, {"mine": MulticlassConfusionMatrix(3)})
+        (said,) = caught.value.problems
+        assert said.endswith(
+            "; it is given predictions and targets, (positions,) torch.int64, or else the probabilities of "
+            "all classes, (positions, 3) torch.float32, and targets"
+        )
+
+    def test_those_of_numbers_are_given_numbers(self) -> None:
+        metrics = Metrics(Amounts(), {"mae": MeanAbsoluteError()})
+        metrics.update(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]), torch.tensor(0.0))
+        assert metrics.compute() == {"loss": 0.0, "mae": 1.25}
+        with pytest.raises(ConfigError) as caught:
+            Metrics(Amounts(), {"mine": MulticlassAUROC(3)})
+        assert caught.value.problems[0].endswith(
+            "; it is given predictions and targets, (positions,) torch.float32"
+        )
+
+    def test_what_refuses_predictions_is_given_probabilities(self) -> None:
+        area, error = MulticlassAUROC(3), MulticlassCalibrationError(3)
+        metrics = ClassMetrics(CLASSES, {"area": area, "error": error, "kappa": MulticlassCohenKappa(3)})
+        assert metrics.of_probabilities.keys() == {"area", "error"}
+        probabilities = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
+        targets = torch.tensor([0, 1, 2, 2])
+        ignored = torch.tensor([[0.0, 0.0, 1.0]])
+        metrics.update(
+            torch.tensor([0, 1, 2, 0, 1]),
+            torch.tensor([*targets, IGNORED]),
+            torch.tensor(0.0),
+            probabilities=torch.cat([probabilities, ignored]),
+        )
+        found = metrics.compute()
+        assert found["area"] == pytest.approx(float(MulticlassAUROC(3)(probabilities, targets)))
+        assert found["error"] == pytest.approx((0.5 + 0.2 + 0.6 + 0.6) / 4)
+
+    @pytest.mark.parametrize("metric", [BinaryAUROC(), BinaryCalibrationError()])
+    def test_those_of_two_classes_are_given_the_probability_of_the_second(self, metric: Metric) -> None:
+        metrics = ClassMetrics(SequenceClasses(("A", "B")), {"mine": metric})
+        second, targets = torch.tensor([0.4, 0.45, 0.3, 0.2]), torch.tensor([0, 1, 1, 0])
+        probabilities = torch.stack([1 - second, second], dim=1)
+        metrics.update(torch.zeros(4).long(), targets, torch.tensor(0.0), probabilities=probabilities)
+        assert metrics.compute()["mine"] == pytest.approx(float(metric.clone()(second, targets)))
+
+    def test_a_head_without_probabilities_is_told_what_it_lacks(self) -> None:
+        metrics = ClassMetrics(CLASSES, {"area": MulticlassAUROC(3)})
+        metrics.check_head(TagHead(3, 3, 0.0, 0.0))
+        with pytest.raises(ConfigError) as caught:
+            metrics.check_head(nn.Linear(3, 3))
+        (said,) = caught.value.problems
+        assert said == (
+            "metrics.area: wants the probabilities of all classes, and Linear gives none; choose a metric of "
+            "predictions, or give Linear a method probabilities(scores, lengths)"
+        )
+        ClassMetrics(CLASSES, {"kappa": MulticlassCohenKappa(3)}).check_head(nn.Linear(3, 3))

@@ -100,6 +100,15 @@ def test_an_evaluation_step_counts_no_padding() -> None:
     assert computed["accuracy_unseen"] == 0.5  # of the first two words; the others are known, or padding
 
 
+def test_sequences_with_a_mistake_are_worth_showing() -> None:
+    targets = batch([[0, 1, 1], [2, IGNORED, IGNORED]], [3, 1])
+    predictions = torch.tensor([[0, 2, 1], [2, 0, 0]])
+    assert TAGGING.worth_showing(targets, predictions).tolist() == [True, False]
+    targets = batch([1, 0, IGNORED], [1, 1, 1])
+    assert CLASSIFICATION.worth_showing(targets, torch.ones(3)).tolist() == [False, True, False]
+    assert CLASSIFICATION.worth_showing(batch([0.5, 1.0], [1, 1]), torch.ones(2)).tolist() == [True, True]
+
+
 def test_nothing_to_learn_from() -> None:
     unlabelled = SequenceBatch(torch.zeros(1, 1, 3), torch.tensor([1]))
     for step in (

@@ -147,17 +147,26 @@ def test_the_promise_of_the_data_is_in_every_checkpoint(make) -> None:
     assert type(data.spec).from_dict(checkpoint["spec"]) == data.spec
 
 
-def test_metrics_of_the_configuration_reach_the_run_folder_and_can_be_monitored(compose, capsys) -> None:
+@pytest.mark.filterwarnings(
+    "ignore:Metric `AUROC` will save all targets", "ignore:No (posi|nega)tive samples"
+)
+@pytest.mark.parametrize(("task", "name", "options"), [("digits", "9", ()), ("pos", "DET", ("head=crf",))])
+def test_metrics_of_the_configuration_reach_the_run_folder_and_can_be_monitored(
+    compose, capsys, task: str, name: str, options: tuple[str, ...]
+) -> None:
     from seqtrain.commands import evaluate
     from seqtrain.runs.folder import RunFolder
     from seqtrain.training.train import train
 
     recall = "+metrics.recall={_target_: torchmetrics.classification.MulticlassRecall, average: none}"
-    cfg = compose("metrics=agreement", recall, "task.monitor=val/kappa", "callbacks.predictions=null")
+    area = "+metrics.area={_target_: torchmetrics.classification.MulticlassAUROC, average: none}"
+    parts = ("metrics=agreement", recall, area, "task.monitor=val/kappa", "callbacks.predictions=null")
+    cfg = compose(*parts, *options, task=task)
     folder = RunFolder(cfg.run_dir)
     metrics = train(cfg, folder)
     written = json.loads(folder.metrics_file.read_text())
-    assert {"val/kappa", "test/mcc", "test/recall/0", "test/recall/9"} < written.keys()
+    assert {"val/kappa", "test/mcc", f"test/recall/{name}", f"test/area/{name}"} < written.keys()
+    assert 0 < written[f"test/area/{name}"] < 1
     assert written == metrics
     best = torch.load(folder.best_checkpoint, weights_only=True)
     assert best["epoch"] in (0, 1)

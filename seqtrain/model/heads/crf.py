@@ -127,9 +127,9 @@ class CRFHead(nn.Module):
 
     def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time) the marginal probability of each answer; it takes a backward pass."""
-        return self.marginals(scores, lengths).gather(2, answers[..., None]).squeeze(2)
+        return self.probabilities(scores, lengths).gather(2, answers[..., None]).squeeze(2)
 
-    def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+    def probabilities(self, scores: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, num_targets) the probability of each tag at each step, over all sequences of tags.
 
         They are the gradient of the log-partition function by the emission scores.

@@ -13,7 +13,34 @@ from seqtrain.records import IGNORED, valid_steps
 Pooling: TypeAlias = Literal["last", "mean", "max"]
 
 
-class LabelHead(nn.Module):
+class _SoftmaxHead(nn.Module):
+    """A class by itself for each row of scores (..., num_targets)."""
+
+    def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_size, num_targets)
+        self.label_smoothing = label_smoothing
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """Summed cross-entropy over all that have a target, smoothed in training only."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        return cross_entropy_sum(scores.flatten(0, -2), targets.flatten(), smoothing)
+
+    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(...) the likeliest class of each row of scores."""
+        return scores.argmax(dim=-1)
+
+    def probabilities(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """(..., num_targets) the probability of each class."""
+        return scores.float().softmax(dim=-1)
+
+    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
+        """(...) the probability of each answer."""
+        return self.probabilities(scores, lengths).gather(-1, answers[..., None]).squeeze(-1)
+
+
+class LabelHead(_SoftmaxHead):
     """One class per sequence, from what the backbone made of it.
 
     Args:
@@ -33,13 +60,10 @@ class LabelHead(nn.Module):
         label_smoothing: float,
         pooling: Pooling = "last",
     ) -> None:
-        super().__init__()
+        super().__init__(input_size, num_targets, dropout, label_smoothing)
         if pooling not in get_args(Pooling):
             raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
         self.pooling = pooling
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(input_size, num_targets)
-        self.label_smoothing = label_smoothing
 
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) and (batch, input_size) to scores (batch, num_targets)."""
@@ -55,20 +79,8 @@ class LabelHead(nn.Module):
             return states.masked_fill(beyond[..., None], 0.0).sum(dim=1) / lengths[:, None]
         return states.masked_fill(beyond[..., None], -torch.inf).amax(dim=1)
 
-    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-        """Summed cross-entropy of the sequences, smoothed in training only."""
-        return cross_entropy_sum(scores, targets, self.label_smoothing if self.training else 0.0)
 
-    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """(batch,) the likeliest class of each sequence."""
-        return scores.argmax(dim=-1)
-
-    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
-        """(batch,) the probability of each answer."""
-        return probability(scores, answers)
-
-
-class TagHead(nn.Module):
+class TagHead(_SoftmaxHead):
     """A tag per step, each by itself.
 
     Args:
@@ -78,37 +90,15 @@ class TagHead(nn.Module):
         label_smoothing: probability spread over all tags in the training loss (Szegedy et al., 2016).
     """
 
-    def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(input_size, num_targets)
-        self.label_smoothing = label_smoothing
-
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) to scores (batch, time, num_targets)."""
         scores: Tensor = self.linear(self.dropout(states))
         return scores
 
-    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-        """Summed cross-entropy over the steps that have a target, smoothed in training only."""
-        smoothing = self.label_smoothing if self.training else 0.0
-        return cross_entropy_sum(scores.flatten(0, 1), targets.flatten(), smoothing)
-
-    def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time) the likeliest tag of each step."""
-        return scores.argmax(dim=-1)
-
-    def confidences(self, scores: Tensor, answers: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time) the probability of each answer."""
-        return probability(scores, answers)
-
 
 def cross_entropy_sum(scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    """() the loss of scores (rows, num_targets), summed over the rows whose target is not IGNORED."""
     # In float32 also under autocast: a sum over a batch leaves bfloat16 no digits.
     return F.cross_entropy(
         scores.float(), targets, ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
     )
-
-
-def probability(scores: Tensor, answers: Tensor) -> Tensor:
-    return scores.float().softmax(dim=-1).gather(-1, answers[..., None]).squeeze(-1)

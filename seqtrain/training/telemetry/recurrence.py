@@ -22,9 +22,8 @@ from seqtrain.analysis.gradients import (
 from seqtrain.analysis.sample import (
     Sample,
     draw_sample,
-    looking_at,
 )
-from seqtrain.model.backbone import recurrent_module
+from seqtrain.model.backbone import eval_mode, recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.recurrence.trace import Trace
 from seqtrain.training.telemetry.sink import Sink, sink_of
@@ -107,7 +106,7 @@ class RecurrenceTelemetry(pl.Callback):
         sink, step = sink_of(trainer), trainer.global_step
         batch = self._sample.batch.to(pl_module.device)
         for member, network in members_of(pl_module):
-            with looking_at(network, with_gradients=self.gradients):
+            with eval_mode(network, with_gradients=self.gradients):
                 traced = trace_network(network, batch)
                 norms = gradient_norms(network, batch, traced) if self.gradients else {}
                 distances = norms_by_distance(network, batch, traced, norms) if self.gradients else {}

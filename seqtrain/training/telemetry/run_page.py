@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytorch_lightning as pl
 
-from seqtrain.analysis.markdown import escape
+from seqtrain.analysis.mistakes import escape
 from seqtrain.training.telemetry.sink import sink_of
 
 Value: TypeAlias = str | float

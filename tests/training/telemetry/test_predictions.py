@@ -12,27 +12,14 @@ from seqtrain.data import Corpus
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs
-from seqtrain.tasks.metrics import count_confusions
 from seqtrain.training.build import build_data
 from seqtrain.training.telemetry import predictions as telemetry_of_predictions
-from seqtrain.training.telemetry.predictions import _name_sequences, are_wrong
+from seqtrain.training.telemetry.predictions import _name_sequences
 from seqtrain.training.train import train
 
 OFF = [
     f"callbacks.{name}=null" for name in ("hidden_states", "weights", "recurrence", "warnings", "run_page")
 ]
-
-
-def test_confusions_are_counted_without_padding() -> None:
-    targets = torch.tensor([[0, 1, 1], [2, IGNORED, IGNORED]])
-    predictions = torch.tensor([[0, 2, 1], [2, 0, 0]])
-    assert count_confusions(targets, predictions, 3).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
-
-
-def test_a_sequence_with_a_mistake_is_wrong() -> None:
-    targets = torch.tensor([[0, 1, 1], [2, IGNORED, IGNORED]])
-    assert are_wrong(targets, torch.tensor([[0, 2, 1], [2, 0, 0]])).tolist() == [True, False]
-    assert are_wrong(torch.tensor([1, 0, IGNORED]), torch.tensor([1, 1, 1])).tolist() == [False, True, False]
 
 
 def test_mistakes_are_searched_for_in_the_whole_split(compose, monkeypatch, tmp_path) -> None:
@@ -62,7 +49,7 @@ def test_a_tagger_shows_sentences(compose) -> None:
     train(cfg, RunFolder(cfg.run_dir))
     folder = Path(cfg.run_dir) / "validation"
     assert read_images(folder) == {"predictions/confusions": [12]}
-    assert "| sentence | target | prediction | confidence |" in read_texts(folder)["mistakes"][12]
+    assert "| sentence | target | prediction | confidence |" in read_texts(folder)["predictions/mistakes"][12]
     labels = (folder / "00000" / "final_states" / "metadata.tsv").read_text().splitlines()
     states = (folder / "00000" / "final_states" / "tensors.tsv").read_text().splitlines()
     assert len(labels) == len(states) == 24
@@ -75,7 +62,7 @@ def test_digits_show_images(compose) -> None:
     folder = Path(cfg.run_dir) / "validation"
     assert read_images(folder) == {
         "predictions/confusions": [12],
-        "predictions/most confident mistakes": [12],
+        "predictions/mistakes": [12],
     }
     points = folder / "00000" / "final_states"
     assert set((points / "metadata.tsv").read_text().split()) <= set("0123456789")
