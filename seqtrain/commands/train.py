@@ -105,17 +105,17 @@ def _run_search(search: Search, arguments: list[str]) -> None:
 
 
 def _run_single(run: SingleRun) -> None:
-    run_dir = Path(run.checked.tree["run_dir"])
+    run_dir = Path(run.composed.tree["run_dir"])
     leader = leaders_folder(run_dir if run.is_folder_given else None)
     try:
         with keep_interrupts(), ExitStack() as stack:
-            choice = chosen_folder(run_dir, run.checked.config_in, run.is_folder_given)
+            choice = chosen_folder(run_dir, run.composed.config_in, run.is_folder_given)
             folder = leader or stack.enter_context(choice)
-            cfg = run.checked.config_in(folder.path)
+            cfg = run.composed.config_in(folder.path)
             if leader is None:
                 stack.enter_context(folder.published())
                 _tell_torchrun(folder)
-                _announce(run.checked.choices, folder)
+                _announce(run.composed.choices, folder)
             _run(cfg, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None

@@ -13,7 +13,7 @@ from hydra._internal.utils import get_args_parser  # in every 1.3, to which pypr
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
-from seqtrain.config.compose import Checked, Composer, plugins_among
+from seqtrain.config.compose import Composed, Composer, plugins_among
 from seqtrain.config.files import ConfigFiles
 from seqtrain.config.fit import find_warnings
 from seqtrain.config.sweep import Search, Sweep, check_search, check_sweep, find_search
@@ -29,11 +29,11 @@ class SingleRun:
     """One run, composed and found to be right.
 
     Args:
-        checked: the configuration, for whichever folder the run gets.
+        composed: the configuration, for whichever folder the run gets.
         is_folder_given: whether the command line sets `run_dir`.
     """
 
-    checked: Checked
+    composed: Composed
     is_folder_given: bool
 
 
@@ -65,17 +65,16 @@ def check_command_line(argv: Sequence[str]) -> SingleRun | Sweep | Search | Disp
     composer = Composer(files, plugins_among(single))
     if flags.multirun:
         return _check_sweep(composer, overrides, problems, flags.sweep)
-    composition = composer.compose(single)
-    if composition.base.hydra.mode is RunMode.MULTIRUN:
+    composed = composer.compose(single)
+    if composed.hydra.mode is RunMode.MULTIRUN:
         return _check_sweep(composer, overrides, problems, flags.sweep)
-    checked = composition.check()
     if flags.sweep is not None:
         problems.append(f"sweep: got {flags.sweep!r} for a single run; add -m for a sweep")
-    problems += [*find_sweep_problems(overrides), *_find_idle_hydra_settings(single), *checked.problems]
+    problems += [*find_sweep_problems(overrides), *_find_idle_hydra_settings(single), *composed.problems]
     if problems:
         raise ConfigError(problems)
-    _warn(find_warnings(checked.tree))
-    return SingleRun(checked, any(each.key_or_group == "run_dir" for each in single))
+    _warn(find_warnings(composed.tree))
+    return SingleRun(composed, any(each.key_or_group == "run_dir" for each in single))
 
 
 def _find_idle_hydra_settings(overrides: Sequence[Override]) -> list[str]:

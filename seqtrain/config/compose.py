@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqtrain.config.check import find_problems
 from seqtrain.config.files import ConfigFiles, find_foreign_code
 from seqtrain.config.tree import (
+    Resolved,
     Tree,
     find_sweep_problems,
     hydra_config_of,
@@ -36,33 +37,24 @@ from seqtrain.errors import ConfigError, nearest, not_among
 RUN_DIR = "\0run_dir\0"  # no path has such a part
 
 
-def compose_config(
-    overrides: Sequence[str] = (),
-    config_dirs: Sequence[str | Path] = (),
-    return_hydra_config: bool = False,
-) -> DictConfig:
+def compose_config(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> DictConfig:
     """The checked configuration of one run, with every interpolation resolved.
 
     Args:
         overrides: as on the command line. Packages whose classes may be built are taken from `plugins=[...]`
             here, never from a file.
         config_dirs: the user's own folders of configuration files, searched after the shipped one.
-        return_hydra_config: keep Hydra's own node, under `hydra`.
 
     Raises:
         ConfigError: with all problems.
     """
     parsed, problems = parse_overrides(overrides)
     single = without_sweeps(parsed)
-    composition = Composer(ConfigFiles(config_dirs), plugins_among(single)).compose(single)
-    checked = composition.check()
-    problems += find_sweep_problems(parsed) + list(checked.problems)
+    composed = Composer(ConfigFiles(config_dirs), plugins_among(single)).compose(single)
+    problems += [*find_sweep_problems(parsed), *composed.problems]
     if problems:
         raise ConfigError(problems)
-    cfg = OmegaConf.create(checked.tree)
-    if return_hydra_config:
-        cfg.hydra = composition.base.hydra
-    return cfg
+    return OmegaConf.create(composed.tree)
 
 
 def plugins_among(overrides: Sequence[Override]) -> tuple[str, ...]:
@@ -73,20 +65,25 @@ def plugins_among(overrides: Sequence[Override]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A resolved configuration and everything that is wrong with it.
+class Composed:
+    """The resolved and checked configuration of one run.
 
     Args:
         tree: for the run folder that the configuration itself names.
-        problems: each as "path: problem".
+        problems: everything that is wrong with it, each as "path: problem".
         template: the same tree as it was resolved, with `RUN_DIR` for the run folder.
-        choices: the file chosen in each group.
+        hydra: Hydra's own node.
     """
 
     tree: Tree
     problems: tuple[str, ...]
     template: Tree
-    choices: dict[str, Any]
+    hydra: DictConfig
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The file chosen in each group."""
+        return dict(self.hydra.runtime.choices)
 
     def config_in(self, run_dir: str | Path) -> DictConfig:
         """The configuration of this run in another folder; nothing is resolved or checked again."""
@@ -94,43 +91,19 @@ class Checked:
         return OmegaConf.create(tree)
 
 
-@dataclass(frozen=True)
-class Composition:
-    """The configuration of one run, composed but not yet resolved.
-
-    Args:
-        cfg: without Hydra's own node.
-        base: what Hydra composed, its own node included; `${hydra:...}` refers to it.
-        plugins: packages that classes may be built from besides the built-in ones.
-        overridden: the dotted keys of single values that the command line sets.
-        problems: those found while composing.
-        is_as_meant: False where an unknown choice left out a file, so that more problems would mislead.
-    """
-
-    cfg: DictConfig
-    base: DictConfig
-    plugins: Collection[str]
-    overridden: Collection[str]
-    problems: Sequence[str]
-    is_as_meant: bool
-
-    def check(self) -> Checked:
-        """Resolve and check, in the folder that the configuration itself names."""
-        cfg, run_dir = self.cfg.copy(), None
-        with hydra_config_of(self.base):
-            with suppress(OmegaConfBaseException):  # told below, as a problem
-                run_dir = cfg.run_dir
-            if isinstance(run_dir, str):
-                cfg.run_dir = RUN_DIR
-            resolved = resolve_tree(cfg)
-        template = resolved.tree
+def _resolve(cfg: DictConfig, base: DictConfig) -> tuple[Resolved, Tree]:
+    """The tree of `cfg`, whose `${hydra:...}` refers to `base`, and its template."""
+    run_dir = None
+    with hydra_config_of(base):
+        with suppress(OmegaConfBaseException):  # told as a problem when the tree is resolved
+            run_dir = cfg.run_dir
         if isinstance(run_dir, str):
-            resolved.tree = _with_run_dir(template, template, run_dir)
-        choices = dict(self.base.hydra.runtime.choices)
-        problems = [*self.problems, *find_foreign_code(self.base.hydra, self.plugins)]
-        if self.is_as_meant:
-            problems += find_problems(resolved, self.plugins, choices, overridden=self.overridden)
-        return Checked(resolved.tree, tuple(problems), template, choices)
+            cfg.run_dir = RUN_DIR
+        resolved = resolve_tree(cfg)
+    template = resolved.tree
+    if isinstance(run_dir, str):
+        resolved.tree = _with_run_dir(template, template, run_dir)
+    return resolved, template
 
 
 def _with_run_dir(value: Any, template: Any, run_dir: str) -> Any:
@@ -157,8 +130,12 @@ class Composer:
         self.plugins = plugins
         self._bases: dict[tuple[str, ...], DictConfig] = {}  # by the choices of groups
 
-    def compose(self, overrides: Sequence[Override]) -> Composition:
-        """One run, from overrides without sweeps. Raises ConfigError where Hydra cannot compose at all."""
+    def compose(self, overrides: Sequence[Override]) -> Composed:
+        """One run, from overrides without sweeps; resolved and checked in the folder that it names itself.
+
+        Raises:
+            ConfigError: Hydra cannot compose at all.
+        """
         chosen, is_as_meant, problems = self._choose(overrides)
         base = self._load((*chosen, *_of_hydra(overrides)))
         self._name_subject(base, chosen)
@@ -168,7 +145,12 @@ class Composer:
                 problems.append("hydra.searchpath: not set here; --config-dir=FOLDER adds files of your own")
             elif not override.is_hydra_override() and not self._is_group(override):
                 problems += lay_over(cfg, override)
-        return Composition(cfg, base, self.plugins, keys_set_by(overrides), problems, is_as_meant)
+        resolved, template = _resolve(cfg, base)
+        problems += [*find_foreign_code(base.hydra, self.plugins)]
+        if is_as_meant:
+            choices = dict(base.hydra.runtime.choices)
+            problems += find_problems(resolved, self.plugins, choices, overridden=keys_set_by(overrides))
+        return Composed(resolved.tree, tuple(problems), template, base.hydra)
 
     def _load(self, overrides: tuple[str, ...]) -> DictConfig:
         if overrides not in self._bases:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from seqtrain.config.schemas.schema import SCHEMAS, Schema, Tree, schema_at
+from seqtrain.config.schemas.seqtrain import find_bad_monitor
 from seqtrain.shipped import CONFIG_DIR
 
 MOST = 1_000  # members or layers: a network of more would take hours to build
@@ -48,7 +49,9 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
 def find_conflicts(tree: Tree) -> Iterator[str]:
     """Contradictions in a tree whose keys and values are right one by one, as "path: problem"."""
     contradictions = [schema.answer("contradictions", node, tree) or () for _, node, schema in _nodes(tree)]
-    yield from dict.fromkeys(itertools.chain.from_iterable(contradictions))
+    callbacks = {f"callbacks.{name}": node for name, node in (tree.get("callbacks") or {}).items() if node}
+    monitors = [find_bad_monitor(*each, tree) for each in {"task": tree["task"], **callbacks}.items()]
+    yield from dict.fromkeys(itertools.chain(*contradictions, *monitors))
     size = _features(tree)
     given = tree["model"].get("input_size")
     if size is not None and given not in (None, size.features):

@@ -9,13 +9,13 @@ from typing import Any, Literal, get_type_hints
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from seqtrain.config.check import Node, check_keys
-from seqtrain.config.compose import Checked, Composer
+from seqtrain.config.compose import Composed, Composer
 from seqtrain.config.fit import find_warnings
 from seqtrain.config.schemas.schema import Count, Natural, Schema
-from seqtrain.config.tree import find_sweep_problems, parse_overrides, without_sweeps
+from seqtrain.config.tree import Tree, find_sweep_problems, parse_overrides, without_sweeps
 from seqtrain.errors import ConfigError, show
 
 SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -29,12 +29,12 @@ class Job:
     Args:
         overrides: of the command line, with one value for each axis.
         values: of the axes, by key.
-        checked: the configuration, for whichever folder the job gets.
+        composed: the configuration, for whichever folder the job gets.
     """
 
     overrides: tuple[str, ...]
     values: dict[str, str]
-    checked: Checked
+    composed: Composed
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ class Search:
             ConfigError: with all problems.
         """
         lines = (*self.overrides, *_lines(values))
-        checked = self.composer.compose(parse_overrides(lines)[0]).check()
-        if checked.problems:
-            raise ConfigError(checked.problems)
-        return Job(lines, {key: _shorten(value) for key, value in values.items()}, checked)
+        composed = self.composer.compose(parse_overrides(lines)[0])
+        if composed.problems:
+            raise ConfigError(composed.problems)
+        return Job(lines, {key: _shorten(value) for key, value in values.items()}, composed)
 
 
 def check_sweep(
@@ -149,15 +149,15 @@ def _check_jobs(
     warnings: dict[str, list[str]] = {}
     for lines in jobs:
         overrides, unread = parse_overrides(lines)
-        checked = composer.compose(overrides).check()
-        found = [*unread, *checked.problems]
+        composed = composer.compose(overrides)
+        found = [*unread, *composed.problems]
         for problem in dict.fromkeys(found):
             problems.setdefault(problem, []).append(" ".join(lines))
-        for warning in [] if found else find_warnings(checked.tree):
+        for warning in [] if found else find_warnings(composed.tree):
             warnings.setdefault(warning, []).append(" ".join(lines))
         given = dict(line.split("=", 1) for line in lines if "=" in line)
         values = {key.lstrip("+"): given[key] for key in axes if key in given}
-        done.append(Job(tuple(lines), values, checked))
+        done.append(Job(tuple(lines), values, composed))
     return tuple(done), _name_jobs(problems, len(jobs)), _name_jobs(warnings, len(jobs))
 
 
@@ -168,36 +168,35 @@ def _name_jobs(found: Mapping[str, Sequence[str]], num: int) -> list[str]:
     ]
 
 
-def find_search(composer: Composer, overrides: Sequence[Override]) -> DictConfig | None:
+def find_search(composer: Composer, overrides: Sequence[Override]) -> Tree | None:
     """The node `search` that the command line asks for; None without one."""
     asked = [each for each in overrides if each.key_or_group.partition(".")[0] == "search"]
-    node = composer.compose(asked).cfg.get("search") if asked else None
-    return node if isinstance(node, DictConfig) else None
+    node = composer.compose(asked).tree.get("search") if asked else None
+    return node if isinstance(node, dict) else None
 
 
 def check_search(
-    composer: Composer, node: DictConfig, overrides: Sequence[Override], name: str | None
+    composer: Composer, node: Tree, overrides: Sequence[Override], name: str | None
 ) -> tuple[Search | None, list[str], list[str]]:
     """The search, its problems and its warnings; every bound and choice of the space is checked as a run."""
-    tree: Any = OmegaConf.to_container(node, resolve=True)
-    if isinstance(tree.get("space"), dict):  # files and command line add keys; null takes one away
-        tree["space"] = {key: values for key, values in tree["space"].items() if values is not None}
-    problems = [*find_sweep_problems(overrides), *_find_problems(tree)]
+    if isinstance(node.get("space"), dict):  # files and command line add keys; null takes one away
+        node["space"] = {key: values for key, values in node["space"].items() if values is not None}
+    problems = [*find_sweep_problems(overrides), *_find_problems(node)]
     if problems:
         return None, problems, []
-    settings = SearchSettings(**tree)
+    settings = SearchSettings(**node)
     lines = [str(each.input_line) for each in overrides if each.key_or_group.partition(".")[0] != "search"]
     jobs, problems, warnings = _check_jobs(composer, _corners(settings.space, lines))
     search = Search(name, settings, tuple(lines), composer, jobs[0])
     return search, [f"search.space: {problem}" for problem in problems], warnings
 
 
-def _find_problems(tree: dict[str, Any]) -> Iterator[str]:
-    yield from check_keys(Node("search", "search", tree), {"search": SETTINGS})
+def _find_problems(node: Tree) -> Iterator[str]:
+    yield from check_keys(Node("search", "search", node), {"search": SETTINGS})
     for key in SETTINGS.kinds:
-        if key not in tree:
+        if key not in node:
             yield f"search.{key}: missing; begin a file of your own with defaults: [optuna]"
-    space = tree.get("space")
+    space = node.get("space")
     if space == {}:
         yield "search.space: got {}, expected keys with ranges or choices"
     for key, values in space.items() if isinstance(space, dict) else ():

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, Node, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seqtrain.errors import first_line, nearest, show
@@ -140,12 +140,18 @@ def lay_over(cfg: DictConfig, override: Override) -> list[str]:
     key = override.key_or_group
     if "/" in key or override.package:
         return [f"{key}: no such group"]
-    parent = key.rpartition(".")[0]
-    exists, value = _find_value(cfg, parent)
-    if parent and exists and not value:
+    parent, _, name = key.rpartition(".")
+    node = _node_at(cfg, parent)
+    if node is not None and (node._is_none() or not node):
         return [f"{key}: {parent} is null, so that it has no keys"]
     if override.is_delete():
-        return _delete(cfg, key)
+        present = [str(each) for each in node] if isinstance(node, DictConfig) else []
+        if name in present:
+            del node[name]
+            return []
+        meant = nearest(name, present)
+        prefix = f"~{parent}." if parent else "~"
+        return [f"{key}: nothing to delete" + (f"; did you mean {prefix}{meant}?" if meant else "")]
     try:
         OmegaConf.update(cfg, key, override.value(), merge=True, force_add=True)
     except (OmegaConfBaseException, ValueError, TypeError, AttributeError, AssertionError) as error:
@@ -153,27 +159,14 @@ def lay_over(cfg: DictConfig, override: Override) -> list[str]:
     return []
 
 
-def _find_value(cfg: DictConfig, path: str) -> tuple[bool, Any]:
-    """Whether the key exists, and its value; interpolations are not resolved."""
+def _node_at(cfg: DictConfig, path: str) -> Any:
+    """The node at a dotted path, "" being `cfg` itself, as it is written; None where there is none."""
     node: Any = cfg
-    for key in path.split("."):
+    for key in path.split(".") if path else ():
         if not isinstance(node, DictConfig) or node._is_none() or key not in tuple(node):
-            return False, None
+            return None
         node = node._get_node(key)
-    empty = isinstance(node, Node) and node._is_none()
-    return True, None if empty else node
-
-
-def _delete(cfg: DictConfig, key: str) -> list[str]:
-    parent, _, name = key.rpartition(".")
-    node = _find_value(cfg, parent)[1] if parent else cfg
-    present = [str(each) for each in node] if isinstance(node, DictConfig) else []
-    if name in present:
-        del node[name]
-        return []
-    meant = nearest(name, present)
-    prefix = f"~{parent}." if parent else "~"
-    return [f"{key}: nothing to delete" + (f"; did you mean {prefix}{meant}?" if meant else "")]
+    return node
 
 
 def keys_of_run(cfg: DictConfig) -> list[Any]:

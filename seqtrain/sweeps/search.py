@@ -47,7 +47,7 @@ class Worker:
 
     @property
     def monitor(self) -> str:
-        return str(self.search.example.checked.tree["task"]["monitor"])
+        return str(self.search.example.composed.tree["task"]["monitor"])
 
     def work(self) -> None:
         """Run trials until there are enough, and none is left that another worker might die of."""
@@ -160,7 +160,7 @@ def _num_done(study: optuna.Study) -> int:
 
 
 def _folder_of(search: Search) -> Path:
-    choices = search.example.checked.choices
+    choices = search.example.composed.choices
     name = name_sweep(f"{choices.get('task')}-{choices.get('model')}-search", search.settings.space)
     folder = SWEEPS / (search.name or name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def _folder_of(search: Search) -> Path:
 
 def _open(search: Search, folder: Path) -> optuna.Study:
     with FileLock(folder / ".lock"):  # two workers must not both make the tables
-        return open_study(folder, search.settings, str(search.example.checked.tree["task"]["mode"]))
+        return open_study(folder, search.settings, str(search.example.composed.tree["task"]["mode"]))
 
 
 def _start_others(arguments: list[str], num: int) -> list[subprocess.Popen[bytes]]:

@@ -56,14 +56,14 @@ def _folder_of(sweep: Sweep) -> Path:
     given = [line for line in sweep.master.hydra.overrides.hydra if line.startswith("hydra.sweep.dir=")]
     if given:
         return Path(sweep.master.hydra.sweep.dir)
-    task = sweep.jobs[0].checked.choices.get("task", "sweep")
+    task = sweep.jobs[0].composed.choices.get("task", "sweep")
     return SWEEPS / (sweep.name or name_sweep(str(task), sweep.jobs[0].values))
 
 
 def place(job: Job, folder: Path) -> SweepJob:
     """Give a job its folder, and resolve its configuration for it."""
-    name = name_job(job.values, job.checked.tree)
-    cfg = job.checked.config_in(folder / name)
+    name = name_job(job.values, job.composed.tree)
+    cfg = job.composed.config_in(folder / name)
     tree = OmegaConf.to_container(cfg)
     assert isinstance(tree, dict)
     plain = {str(key): value for key, value in tree.items()}

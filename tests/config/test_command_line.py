@@ -59,7 +59,7 @@ def test_a_single_run_is_composed_here(arguments: str, key: str, value: object) 
     checked = check_command_line(arguments.split())
     assert isinstance(checked, SingleRun)
     assert checked.is_folder_given is ("run_dir" in arguments)
-    assert OmegaConf.select(checked.checked.config_in("here"), key) == value
+    assert OmegaConf.select(checked.composed.config_in("here"), key) == value
 
 
 def test_a_sweep_trusts_the_packages_of_its_command_line_alone(tmp_path: Path) -> None:
@@ -129,13 +129,13 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         "_target_: torch.nn.GRU\nhidden_size: 3\n", encoding="utf-8"
     )
     checked = check_command_line(["--config-dir", str(tmp_path), "model=mine", "model.num_layers=2"])
-    assert checked.checked.config_in("here").model == {
+    assert checked.composed.config_in("here").model == {
         "_target_": "torch.nn.GRU",
         "hidden_size": 3,
         "num_layers": 2,
     }
     sweep = check_command_line(["--config-dir", str(tmp_path), "model=mine", "-m", "model.num_layers=2,3"])
-    assert [job.checked.tree["model"]["num_layers"] for job in sweep.jobs] == [2, 3]
+    assert [job.composed.tree["model"]["num_layers"] for job in sweep.jobs] == [2, 3]
 
 
 def test_idle_settings_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:

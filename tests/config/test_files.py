@@ -23,15 +23,15 @@ def write(folder: Path, name: str, text: str) -> Path:
         (group, path.stem)
         for group in GROUPS
         for path in (CONFIG_DIR / group).glob("*.yaml")
-        if path.stem != "optuna"  # many runs, see test_search.py
+        if path.stem != "optuna"  # many runs, see test_sweep.py
     ],
 )
 def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
     words = name in ("ud", "pos_sample", "tagged", "words", "tags", "crf")
     own = name in ("tagged", "arrays", "images", "steps", "tagging")
     needed = ["task=pos"] * words + ["data.path=mine"] * own
-    cfg = compose_config([f"{group}={name}", *needed], return_hydra_config=True)
-    assert cfg.hydra.runtime.choices[group] == name
+    checked = check_command_line([f"{group}={name}", *needed])
+    assert checked.composed.choices[group] == name
 
 
 def test_unknown_keys_in_a_users_file(tmp_path: Path) -> None:

@@ -21,13 +21,13 @@ def test_all_combinations_in_the_order_of_hydras_sweeper() -> None:
         {"model": "gru", "seed": "1"},
     ]
     assert sweep.jobs[0].overrides == ("model=rnn", "seed=0", "trainer.max_epochs=2")
-    assert [job.checked.tree["seed"] for job in sweep.jobs] == [0, 1, 0, 1]
+    assert [job.composed.tree["seed"] for job in sweep.jobs] == [0, 1, 0, 1]
 
 
 def test_without_several_values_there_is_one_job() -> None:
     (job,) = check("seed=3").jobs
     assert job.values == {}
-    assert job.checked.tree["seed"] == 3
+    assert job.composed.tree["seed"] == 3
 
 
 def test_a_problem_of_some_jobs_names_the_first() -> None:
@@ -57,9 +57,9 @@ def test_a_search_is_checked_and_its_trials_are_single_runs() -> None:
     assert isinstance(search, Search)
     assert (search.settings.trials, search.settings.sampler, search.name) == (40, "tpe", "mine")
     job = search.compose({"model.hidden_size": 77, "optimizer.lr": 0.0012345, "head.dropout": 0.2})
-    assert job.checked.tree["model"]["hidden_size"] == 77
-    assert job.checked.tree["optimizer"]["lr"] == 0.0012345
-    assert "search" not in job.checked.tree
+    assert job.composed.tree["model"]["hidden_size"] == 77
+    assert job.composed.tree["optimizer"]["lr"] == 0.0012345
+    assert "search" not in job.composed.tree
     assert job.values == {"model.hidden_size": "77", "optimizer.lr": "0.001234", "head.dropout": "0.2"}
 
 

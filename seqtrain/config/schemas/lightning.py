@@ -23,7 +23,6 @@ from seqtrain.config.schemas.schema import (
     read_schema,
     schema_at,
 )
-from seqtrain.config.schemas.seqtrain import find_bad_monitor, path_of
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"]
 # What this package's networks run in: their inputs are float32, so that others would fail at the first step.
@@ -139,34 +138,6 @@ def _may_stop_early(tree: Tree) -> bool:
     return any(not str(node.get("_target_")).startswith("seqtrain.") for node in nodes)
 
 
-@describes("callbacks", "pytorch_lightning.callbacks.ModelCheckpoint")
-class ModelCheckpoint:
-    dirpath: LocalPath | None = OPTIONAL
-    filename: str | None = OPTIONAL
-    monitor: str | None = OPTIONAL
-    mode: Literal["min", "max"] = OPTIONAL
-    save_top_k: Annotated[int, Range(-1)] = OPTIONAL
-    save_last: bool | Literal["link"] | None = OPTIONAL
-    save_weights_only: bool = OPTIONAL
-    save_on_exception: bool = OPTIONAL
-    save_on_train_epoch_end: bool | None = OPTIONAL
-    every_n_epochs: Natural | None = OPTIONAL
-    every_n_train_steps: Natural | None = OPTIONAL
-    train_time_interval: Node | None = OPTIONAL
-    auto_insert_metric_name: bool = OPTIONAL
-    enable_version_counter: bool = OPTIONAL
-    verbose: Elsewhere = "the line of each epoch marks the best value"
-
-    @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        yield from find_bad_monitor(node, tree)
-        path = path_of(node, tree)
-        if "mode" in node and node.get("monitor") is None:
-            yield f"{path}.mode: does nothing without a metric; set {path}.monitor"
-        if "auto_insert_metric_name" in node and node.get("filename") is None:
-            yield f"{path}.auto_insert_metric_name: does nothing without a name; set {path}.filename"
-
-
 @describes("callbacks", "pytorch_lightning.callbacks.EarlyStopping")
 class EarlyStopping:
     monitor: str
@@ -181,10 +152,6 @@ class EarlyStopping:
     verbose: Elsewhere = "a run ends with a line on why training stopped"
     log_rank_zero_only: Elsewhere = "a run ends with a line on why training stopped"
 
-    @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        yield from find_bad_monitor(node, tree)
-
 
 @describes("callbacks", "pytorch_lightning.callbacks.LearningRateMonitor")
 class LearningRateMonitor:
@@ -195,7 +162,8 @@ class LearningRateMonitor:
     @staticmethod
     def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
         if not any((tree.get("logger") or {}).values()):
-            yield f"{path_of(node, tree)}: has no logger to write to; choose logger=tensorboard or csv"
+            name = next(name for name, each in tree["callbacks"].items() if each is node)
+            yield f"callbacks.{name}: has no logger to write to; choose logger=tensorboard or csv"
 
 
 class FolderLogger:

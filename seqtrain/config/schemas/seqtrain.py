@@ -19,6 +19,7 @@ from seqtrain.config.schemas.schema import (
 )
 from seqtrain.errors import not_among
 
+BUILT_IN = ("seqtrain.", "pytorch_lightning.")
 MODES = {"val/loss": "min", "val/accuracy": "max", "val/macro_f1": "max"}  # measured in every validation
 MODES_OF_TAGS = {  # where words can be unseen, or tags mark spans
     "val/accuracy_unseen": "max",
@@ -28,17 +29,18 @@ MODES_OF_TAGS = {  # where words can be unseen, or tags mark spans
 }
 
 
-def find_bad_monitor(node: Tree, tree: Tree) -> Iterator[str]:
-    """A `monitor` that the task does not measure, or a `mode` that prefers the worse value.
+def find_bad_monitor(path: str, node: Tree, tree: Tree) -> Iterator[str]:
+    """The `monitor` of a node that the task does not measure, or its `mode` that prefers the worse value.
 
-    Metrics of a user's own task are not judged. What is written as ${task.monitor} is reported once.
+    Metrics of a user's own task are not judged, nor is what a callback of the user's own monitors. What is
+    written as ${task.monitor} is reported once.
     """
-    task = schema_at(tree, "task")
-    monitor, path = node.get("monitor"), _path(node, tree)
-    if task is None or monitor is None:
+    task, monitor, mode = schema_at(tree, "task"), node.get("monitor"), node.get("mode", "min")
+    if task is None or monitor is None or not node["_target_"].startswith(BUILT_IN):
         return
+    if (monitor, mode) == (tree["task"]["monitor"], tree["task"]["mode"]):
+        path = "task"
     modes = MODES | MODES_OF_TAGS if task.targets == "StepClasses" else MODES
-    mode = node.get("mode", "min")  # Lightning's default
     own = [f"val/{name}" for name in tree.get("metrics") or {}]
     if any(monitor == name or monitor.startswith(f"{name}/") for name in own):
         return
@@ -49,18 +51,6 @@ def find_bad_monitor(node: Tree, tree: Tree) -> Iterator[str]:
         yield (
             f"{path}.mode: got {mode}, but a {better} {monitor} is better; give {path}.mode={modes[monitor]}"
         )
-
-
-def _path(node: Tree, tree: Tree) -> str:
-    task = tree["task"]
-    if (node.get("monitor"), node.get("mode")) == (task.get("monitor"), task.get("mode")):
-        return "task"
-    return path_of(node, tree)
-
-
-def path_of(node: Tree, tree: Tree) -> str:
-    """Where a callback stands in the configuration."""
-    return next(f"callbacks.{name}" for name, each in tree["callbacks"].items() if each is node)
 
 
 Group: TypeAlias = dict[str, Any]
@@ -114,10 +104,6 @@ class Task:
     monitor: str
     mode: Literal["min", "max"]
 
-    @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        yield from find_bad_monitor(node, tree)
-
 
 @describes("task", "seqtrain.tasks.SequenceClassification", targets="SequenceClasses")
 class SequenceClassification(Task):
@@ -134,10 +120,6 @@ class BestCheckpoint:
     path: LocalPath
     monitor: str
     mode: Literal["min", "max"]
-
-    @staticmethod
-    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
-        yield from find_bad_monitor(node, tree)
 
 
 @describes("callbacks", "seqtrain.training.LastCheckpoint")

@@ -5,12 +5,12 @@ from seqtrain.config.schemas.seqtrain import find_bad_monitor
 
 
 def problems(task: str, **node: str) -> list[str]:
-    checkpoint: Tree = dict(node)
+    checkpoint: Tree = {"_target_": "seqtrain.training.BestCheckpoint", **node}
     tree = {
         "task": {"_target_": f"seqtrain.tasks.{task}", "monitor": "val/accuracy", "mode": "max"},
         "callbacks": {"mine": checkpoint},
     }
-    return list(find_bad_monitor(checkpoint, tree))
+    return list(find_bad_monitor("callbacks.mine", checkpoint, tree))
 
 
 @pytest.mark.parametrize("task", ["SequenceTagging", "SequenceClassification"])
@@ -35,8 +35,8 @@ def test_a_mode_that_prefers_the_worse() -> None:
 def test_metrics_of_the_configuration() -> None:
     task = {"_target_": "seqtrain.tasks.SequenceTagging", "monitor": "val/kappa", "mode": "max"}
     tree = {"task": task, "metrics": {"kappa": {}}}
-    assert list(find_bad_monitor(task, tree)) == []
-    (problem,) = find_bad_monitor(task, {"task": task, "metrics": {"mcc": {}}})
+    assert list(find_bad_monitor("task", task, tree)) == []
+    (problem,) = find_bad_monitor("task", task, {"task": task, "metrics": {"mcc": {}}})
     assert problem.startswith("task.monitor: got 'val/kappa', expected one of ")
     assert "val/mcc" in problem
 
