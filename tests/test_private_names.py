@@ -34,7 +34,7 @@ ALLOWED = {
     ("config/tree.py", "_is_none"),
     ("sweeps/launch.py", "_return_value"),
     ("sweeps/launch.py", "hydra._internal.callbacks"),
-    ("sweeps/study.py", "_trial_id"),
+    ("sweeps/search.py", "_trial_id"),
 }
 PUBLIC = {"_fields", "_replace", "_asdict", "_target_"}  # of named tuples, and Hydra's key
 # in quotes: an attribute's name of several words, or a path to something private

@@ -25,7 +25,6 @@ PACKAGES = ("seqtrain", "torch", "pytorch_lightning", "torchmetrics")
 Kinds = Mapping[str, tuple[str, ...]]  # a base class, and the packages whose subclasses of it are built
 
 MODULES: Kinds = {"torch.nn.Module": ("torch.nn.", "seqtrain.model.")}
-CALLBACKS: Kinds = {"pytorch_lightning.Callback": ("pytorch_lightning.", "seqtrain.")}
 LIGHTNING = ("pytorch_lightning.", "lightning_fabric.")
 PARTS: Kinds = {
     "pytorch_lightning.profilers.Profiler": LIGHTNING,
@@ -36,97 +35,91 @@ PARTS: Kinds = {
 
 @dataclass(frozen=True)
 class Role:
-    """A place in the configuration.
+    """What belongs in one place of the configuration.
 
     Args:
         kind: the class that belongs there.
         built: the classes of libraries that are built there; the user's own are not bound by it.
         added: the arguments that the builder passes.
         nullable: those of `added` that may be set as well; null means that the builder passes them.
-        elsewhere: arguments of the class that are set in another way, and how.
+        reasons: why other arguments of the class are not set there, and what is.
     """
 
     kind: str | None = None
     built: Kinds = field(default_factory=dict)
     added: tuple[str, ...] = ()
     nullable: tuple[str, ...] = ()
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def elsewhere(self) -> dict[str, str]:
+        """The arguments that are set in another way, and how."""
+        given = dict.fromkeys({*self.added} - {*self.nullable}, "it comes from the parts before this one")
+        return {name: f"not set here; {reason}" for name, reason in {**given, **self.reasons}.items()}
 
 
-GIVEN = "not set here; it comes from the parts before this one"
+def _library_role(kind: str, *packages: str, **options: Any) -> Role:
+    """The role of subclasses of `kind` from these packages."""
+    return Role(kind, {kind: packages}, **options)
+
 
 UNSUITED = {
     "torch.optim.lr_scheduler.ReduceLROnPlateau": "follows a metric, and schedules here go by the step",
 }
-
-TRAINER_ELSEWHERE = {
-    "logger": "not set here; choose one with logger=...",
-    "callbacks": "not set here; add one with +callbacks.NAME={_target_: ...}",
-    "enable_progress_bar": "not set here; callbacks.progress=null turns the bar off",
-    "enable_checkpointing": "not set here; checkpoints are written by callbacks.best and callbacks.last",
-    "enable_model_summary": "not set here; a summary is printed at the start of every run",
-    "num_sanity_val_steps": "not set here; trainer=debug tries three batches of everything",
-    "fast_dev_run": "not set here; trainer=debug tries three batches of everything",
-    "limit_predict_batches": "not set here; seqtrain predict reads what it is given, in lines or files",
-    "use_distributed_sampler": "not set here; the data divides its batches among the processes itself",
-    "reload_dataloaders_every_n_epochs": "not set here; the data draws its batches anew in every epoch",
-    "enable_autolog_hparams": "not set here; callbacks.run_page.hparams adds them to TensorBoard",
-    "model_registry": "not set here; runs write to run_dir alone",
-    "barebones": "not set here; callbacks=minimal logger=none leaves out what costs time",
-}
-
 ROLES = {
     "task": Role(),
     "data": Role(),
-    "encoder": Role("torch.nn.Module", MODULES, ("spec",), elsewhere={"spec": GIVEN}),
-    "head": Role(
-        "torch.nn.Module",
-        MODULES,
-        ("input_size", "num_targets"),
-        elsewhere={"input_size": GIVEN, "num_targets": GIVEN},
-    ),
-    "model": Role("torch.nn.Module", MODULES, ("input_size",), nullable=("input_size",)),
+    "encoder": Role("torch.nn.Module", MODULES, ("spec",)),
+    "head": Role("torch.nn.Module", MODULES, ("input_size", "num_targets")),
+    "model": Role("torch.nn.Module", MODULES, ("input_size",), ("input_size",)),
     "initialization": Role(),
-    "optimizer": Role(
+    "optimizer": _library_role(
         "torch.optim.Optimizer",
-        {"torch.optim.Optimizer": ("torch.optim.",)},
-        ("params",),
-        elsewhere={
-            "params": GIVEN,
-            "capturable": "not set here; the steps of a training are not captured in CUDA graphs",
-            "differentiable": "not set here; nothing differentiates through the steps of a training",
+        "torch.optim.",
+        added=("params",),
+        reasons={
+            "capturable": "the steps of a training are not captured in CUDA graphs",
+            "differentiable": "nothing differentiates through the steps of a training",
         },
     ),
-    "schedule": Role(
+    "schedule": _library_role(
         "torch.optim.lr_scheduler.LRScheduler",
-        {"torch.optim.lr_scheduler.LRScheduler": ("torch.optim.",)},
-        ("optimizer",),
+        "torch.optim.",
+        added=("optimizer",),
         nullable=("total_steps", "T_max"),
-        elsewhere={
-            "optimizer": GIVEN,
-            "last_epoch": "not set here; a run that is resumed continues its schedule",
+        reasons={"last_epoch": "a run that is resumed continues its schedule"},
+    ),
+    "trainer": _library_role(
+        "pytorch_lightning.Trainer",
+        "pytorch_lightning.",
+        added=("callbacks", "logger"),
+        reasons={
+            "logger": "choose one with logger=...",
+            "callbacks": "add one with +callbacks.NAME={_target_: ...}",
+            "enable_progress_bar": "callbacks.progress=null turns the bar off",
+            "enable_checkpointing": "checkpoints are written by callbacks.best and callbacks.last",
+            "enable_model_summary": "a summary is printed at the start of every run",
+            "num_sanity_val_steps": "trainer=debug tries three batches of everything",
+            "fast_dev_run": "trainer=debug tries three batches of everything",
+            "limit_predict_batches": "seqtrain predict reads what it is given, in lines or files",
+            "use_distributed_sampler": "the data divides its batches among the processes itself",
+            "reload_dataloaders_every_n_epochs": "the data draws its batches anew in every epoch",
+            "enable_autolog_hparams": "callbacks.run_page.hparams adds them to TensorBoard",
+            "model_registry": "runs write to run_dir alone",
+            "barebones": "callbacks=minimal logger=none leaves out what costs time",
         },
     ),
-    "trainer": Role(
-        "pytorch_lightning.Trainer",
-        {"pytorch_lightning.Trainer": ("pytorch_lightning.",)},
-        ("callbacks", "logger"),
-        elsewhere=TRAINER_ELSEWHERE,
-    ),
-    "callbacks": Role("pytorch_lightning.Callback", CALLBACKS),
-    "metrics": Role(
+    "callbacks": _library_role("pytorch_lightning.Callback", "pytorch_lightning.", "seqtrain."),
+    "metrics": _library_role(
         "torchmetrics.Metric",
-        {"torchmetrics.Metric": ("torchmetrics.classification.", "torchmetrics.regression.")},
+        "torchmetrics.classification.",
+        "torchmetrics.regression.",
         nullable=("num_classes",),
     ),
-    "logger": Role(
-        "pytorch_lightning.loggers.Logger",
-        {"pytorch_lightning.loggers.Logger": ("pytorch_lightning.",)},
-    ),
+    "logger": _library_role("pytorch_lightning.loggers.Logger", "pytorch_lightning."),
     "part": Role(built=PARTS),  # nested in the trainer, a callback or a logger
     "submodule": Role(built=MODULES),  # nested in anything else
 }
-
 NESTED = ("part", "submodule")
 
 
@@ -144,20 +137,17 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
     _refuse_outsiders(target, plugins)
     if target in UNSUITED:
         raise TargetError(f"{target} {UNSUITED[target]}")
-    known, cls = SCHEMAS.get(target), None
-    if known is None:
+    schema = SCHEMAS.get(target) or _schema_by_class(find_class(target))
+    if schema is None:
         cls = find_class(target)
-        known = _find_known(cls)
-    if known:
-        if known.role != role and not (known.role == "part" and role in NESTED):
-            raise TargetError(f"{target} belongs under {known.role}, not under {role}")
-        return known
-    assert cls is not None
-    _refuse_other_kinds(target, cls, role, plugins)
-    return _read_signature(target, cls, role)
+        _refuse_other_kinds(target, cls, role, plugins)
+        return _read_signature(target, cls, role)
+    if schema.role != role and not (schema.role == "part" and role in NESTED):
+        raise TargetError(f"{target} belongs under {schema.role}, not under {role}")
+    return schema
 
 
-def _find_known(cls: type) -> Schema | None:
+def _schema_by_class(cls: type) -> Schema | None:
     """The schema of a class that was named by another path than its schema names."""
     names = (name for name in SCHEMAS if name.rpartition(".")[2] == cls.__name__)
     return next((SCHEMAS[name] for name in names if find_class(name) is cls), None)
@@ -231,36 +221,35 @@ def _public(module: Any) -> list[str]:
 
 
 def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[str]) -> None:
-    place = ROLES[role]
-    if place.kind and not issubclass(cls, find_class(place.kind)):
-        raise TargetError(f"{target} is no {place.kind}, which {role} needs")
+    allowed = ROLES[role]
+    if allowed.kind and not issubclass(cls, find_class(allowed.kind)):
+        raise TargetError(f"{target} is no {allowed.kind}, which {role} needs")
     if cls.__module__.partition(".")[0] in plugins:
         return
-    for kind, packages in place.built.items():
+    for kind, packages in allowed.built.items():
         if cls.__module__.startswith(packages) and issubclass(cls, find_class(kind)):
             return
-    expected = ", ".join([*place.built, "the classes of seqtrain for this place, and those of your plugins"])
-    raise TargetError(f"{target} is not built from a configuration: expected {expected}")
+    expected = [*allowed.built, "the classes of seqtrain for this place, and those of your plugins"]
+    raise TargetError(f"{target} is not built from a configuration: expected {', '.join(expected)}")
 
 
-def _read_signature(target: str, cls: type, role: str) -> Schema:
-    parameters = dict(_parameters(cls))
-    place = ROLES[role]
+def _read_signature(target: str, cls: type, name: str) -> Schema:
+    parameters, role = dict(_parameters(cls)), ROLES[name]
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-    for name in place.added:
-        if name not in parameters and not takes_any:
-            raise TargetError(f"{target} takes no argument {name}, which a class under {role} is given")
+    for key in role.added:
+        if key not in parameters and not takes_any:
+            raise TargetError(f"{target} takes no argument {key}, which a class under {name} is given")
     named = {
-        name: each
-        for name, each in parameters.items()
-        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) and name not in place.elsewhere
+        key: each
+        for key, each in parameters.items()
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) and key not in role.elsewhere
     }
     hints = _hints(cls)
-    kinds = {name: hints.get(name, Any) for name in named}
-    nullable = {name for name, each in named.items() if each.default is None or name in place.nullable}
-    kinds |= {name: Union[kinds[name], None] for name in nullable}  # noqa: UP007
-    required = {name for name, each in named.items() if each.default is each.empty}
-    return Schema(target, role, kinds, frozenset(required - set(place.nullable)), open=takes_any)
+    kinds = {key: hints.get(key, Any) for key in named}
+    nullable = {key for key, each in named.items() if each.default is None or key in role.nullable}
+    kinds |= {key: Union[kinds[key], None] for key in nullable}  # noqa: UP007
+    required = {key for key, each in named.items() if each.default is each.empty}
+    return Schema(target, name, kinds, frozenset(required - set(role.nullable)), open=takes_any)
 
 
 def _parameters(cls: type) -> Iterator[tuple[str, inspect.Parameter]]:

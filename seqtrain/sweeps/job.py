@@ -1,10 +1,14 @@
-"""One job of a sweep, wherever a launcher runs it: its own folder shows whether there is anything to do."""
+"""One job of a sweep, wherever a launcher runs it, and what the terminal says of it.
+
+A job's own folder shows whether there is anything to do.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -15,12 +19,63 @@ from typing import Any, TypeAlias
 from hydra.core.hydra_config import HydraConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.errors import keep_interrupts
+from seqtrain.errors import keep_interrupts, printable_line
 from seqtrain.runs.folder import FolderInUseError, RunFolder
-from seqtrain.sweeps.progress import Progress
 
 Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
 NVIDIA = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU, where there is the driver
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is, according to its folders, so that all processes agree.
+
+    Args:
+        folders: of all jobs, by their names, in order.
+        started_at: when this command started, in seconds of the system clock.
+        num_done_before: jobs that were done then.
+    """
+
+    folders: dict[str, str]
+    started_at: float
+    num_done_before: int
+
+    def announce(self, name: str) -> None:
+        """Print that a job starts, with its number and the estimated time left."""
+        done = sum((Path(folder) / "metrics.json").exists() for folder in self.folders.values())
+        rest = describe_rest(self.started_at, done - self.num_done_before, len(self.folders) - done)
+        say(f"{list(self.folders).index(name) + 1} of {len(self.folders)}  {name}{rest}")
+
+    def report_failure(self, name: str, folder: RunFolder, reason: Exception | str) -> None:
+        """Print that a job failed, and where its traceback is."""
+        lines = str(reason).strip().splitlines() or [type(reason).__name__]
+        say(f"{name} failed: {lines[-1].strip()} (see {folder.path / 'job.log'})")
+
+
+def describe_start(what: str, folder: Path, num: int, num_done: int) -> str:
+    """`12 jobs in runs/sweeps/mine, 4 of them done already`, for jobs or trials."""
+    done = f", {num_done} of them done already" if num_done else ""
+    return f"{num} {what} in {folder}{done}"
+
+
+def describe_rest(started_at: float, num_done: int, num_left: int) -> str:
+    """`  about 40 s left` if the rest is as fast as what was done since the start; empty before the first."""
+    if num_done < 1:
+        return ""
+    return f"  about {describe_seconds((time.time() - started_at) / num_done * num_left)} left"
+
+
+def describe_seconds(seconds: float) -> str:
+    """`40 s`, `12 min` or `3.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def say(line: str) -> None:
+    """Write a line at once: jobs that run side by side share the terminal."""
+    sys.stderr.write(f"{printable_line(line)}\n")
+    sys.stderr.flush()
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from seqtrain.runs.folder import RunFolder
-from seqtrain.sweeps.job import SweepJob, run_job
-from seqtrain.sweeps.progress import Progress
+from seqtrain.sweeps.job import Progress, SweepJob, run_job
 
 OURS = "seqtrain.sweeps."
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher."  # its jobs write to files, not to this terminal

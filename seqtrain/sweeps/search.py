@@ -1,4 +1,7 @@
-"""A search: draw values, run them as jobs, tell the study; the same command again continues it."""
+"""A search: draw values, run them as jobs, tell the study; the same command again continues it.
+
+Optuna keeps the study, and which trial is next is decided here.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,26 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import optuna
 from filelock import FileLock
-from optuna.trial import TrialState
+from optuna import pruners, samplers, storages
+from optuna.trial import FrozenTrial, Trial, TrialState
 
-from seqtrain.config.sweep import Search
+from seqtrain.config.sweep import Search, SearchSettings
 from seqtrain.errors import SweepError, keep_interrupts, printable_line
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
-from seqtrain.sweeps.job import SweepJob, run_held
-from seqtrain.sweeps.progress import describe_rest, describe_start, say
-from seqtrain.sweeps.study import COUNTED, FOLDER, draw, next_trial, open_study
+from seqtrain.sweeps.job import SweepJob, describe_rest, describe_start, run_held, say
 from seqtrain.sweeps.sweep import SWEEPS, name_sweep, place
 
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
+FOLDER = "folder"  # attribute of a trial: the path of its run folder
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 SECONDS_BETWEEN_LOOKS = 0.5  # at trials that other workers run
 
 
@@ -42,8 +48,9 @@ class Worker:
     @classmethod
     def on(cls, search: Search, folder: Path) -> Worker:
         """A worker on the study in a folder."""
-        study = _open(search, folder)
-        return cls(search, study, folder, time.time(), _num_done(study))
+        with FileLock(folder / ".lock"):  # two workers must not both make the tables
+            study = open_study(folder, search.settings, str(search.example.composed.tree["task"]["mode"]))
+        return cls(search, study, folder, time.time(), len(_trials(study, *COUNTED)))
 
     @property
     def monitor(self) -> str:
@@ -60,7 +67,7 @@ class Worker:
                 if trial is not None and job is not None:
                     num_failed += not self._run(trial, *job)
                     continue
-            if trial is None and not self._others_run():
+            if trial is None and not _trials(self.study, TrialState.RUNNING):
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -103,18 +110,18 @@ class Worker:
             self.study.tell(trial, value)
         return True
 
-    def _others_run(self) -> bool:
-        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-
     def _announce(self, trial: optuna.Trial, job: SweepJob) -> None:
-        """Say that a trial starts: its place among all, the best value so far, and the time that is left."""
-        wanted, num_done = self.search.settings.trials, _num_done(self.study)
+        """Say that a trial starts: its number, the best value so far, and the time that is left."""
+        wanted, num_done = self.search.settings.trials, len(_trials(self.study, *COUNTED))
         rest = describe_rest(self.started_at, num_done - self.num_done_before, wanted - num_done)
-        say(f"{trial.number + 1} of {wanted}  {job.name}{self._describe_best()}{rest}")
+        best = ""
+        if _trials(self.study, TrialState.COMPLETE):
+            best = f"  best {self.monitor} so far {self.study.best_value:.4f}"
+        say(f"{trial.number + 1} of {wanted}  {job.name}{best}{rest}")
 
-    def _describe_best(self) -> str:
-        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return f"  best {self.monitor} so far {self.study.best_value:.4f}" if done else ""
+
+def _trials(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=states)
 
 
 def run_search(search: Search, arguments: list[str]) -> None:
@@ -129,7 +136,7 @@ def run_search(search: Search, arguments: list[str]) -> None:
     is_main = WORKER not in os.environ
     if is_main:
         say(describe_start("trials", folder, search.settings.trials, worker.num_done_before))
-    others = _start_others(arguments, search.settings.workers - 1) if is_main else []
+    others = [_start_worker(arguments) for _ in range(search.settings.workers - 1)] if is_main else []
     try:
         with keep_interrupts():
             worker.work()
@@ -145,18 +152,14 @@ def run_search(search: Search, arguments: list[str]) -> None:
 
 
 def _describe_interruption(worker: Worker) -> str:
-    wanted, num_done = worker.search.settings.trials, _num_done(worker.study)
-    running = worker.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    wanted, num_done = worker.search.settings.trials, len(_trials(worker.study, *COUNTED))
+    running = _trials(worker.study, TrialState.RUNNING)
     names = ", ".join(Path(trial.user_attrs[FOLDER]).name for trial in running if FOLDER in trial.user_attrs)
     return (
         f"{num_done} of {wanted} trials {'is' if num_done == 1 else 'are'} done"
         f"{f', {len(running)} running ({names})' if running else ''}, "
         f"{max(wanted - num_done - len(running), 0)} left. The same command continues them."
     )
-
-
-def _num_done(study: optuna.Study) -> int:
-    return len(study.get_trials(deepcopy=False, states=COUNTED))
 
 
 def _folder_of(search: Search) -> Path:
@@ -167,25 +170,19 @@ def _folder_of(search: Search) -> Path:
     return folder
 
 
-def _open(search: Search, folder: Path) -> optuna.Study:
-    with FileLock(folder / ".lock"):  # two workers must not both make the tables
-        return open_study(folder, search.settings, str(search.example.composed.tree["task"]["mode"]))
-
-
-def _start_others(arguments: list[str], num: int) -> list[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "seqtrain", *arguments]
-    return [subprocess.Popen(command, env={**os.environ, WORKER: "1"}) for _ in range(num)]
+def _start_worker(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "seqtrain", *arguments], env={**os.environ, WORKER: "1"})
 
 
 def _show_table(worker: Worker) -> None:
     folders = {trial.user_attrs[FOLDER] for trial in worker.study.trials if FOLDER in trial.user_attrs}
     runs = [read_run(Path(folder)) for folder in sorted(folders) if RunFolder(folder).is_begun]
     print(f"\n{render(compare_runs(runs), 'table')}", flush=True)
-    done = worker.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    done = _trials(worker.study, TrialState.COMPLETE)
     if done:
         best = worker.study.best_trial
         values = " ".join(f"{key}={value}" for key, value in best.params.items())
-        pruned = len(worker.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
+        pruned = len(_trials(worker.study, TrialState.PRUNED))
         stopped = f" ({pruned} more stopped early)" if pruned else ""
         line = (
             f"best of {len(done)} complete trials{stopped}: {worker.monitor} {best.value:.4f} with {values}"
@@ -195,9 +192,82 @@ def _show_table(worker: Worker) -> None:
 
 def _refuse_unfinished(worker: Worker) -> None:
     wanted = worker.search.settings.trials
-    done = _num_done(worker.study)
+    done = len(_trials(worker.study, *COUNTED))
     if done < wanted:
         raise SweepError(
             f"{wanted - done} of {wanted} trials are not done; their job.log says why. "
             "The same command draws new ones in their place."
         )
+
+
+def open_study(folder: Path, settings: SearchSettings, mode: str) -> optuna.Study:
+    """The study in a folder, new or with the trials of earlier commands."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        study_name=folder.name,
+        storage=_storage(folder, settings.storage),
+        sampler=_sampler(settings, trial=0),
+        pruner=_pruner(settings),
+        direction="maximize" if mode == "max" else "minimize",
+        load_if_exists=True,
+    )
+
+
+def _storage(folder: Path, kind: str) -> storages.BaseStorage:
+    if kind == "journal":
+        return storages.JournalStorage(storages.journal.JournalFileBackend(str(folder / "study.log")))
+    wait = {"connect_args": {"timeout": 60}}  # seconds, while another worker writes
+    return storages.RDBStorage(f"sqlite:///{folder / 'study.db'}", engine_kwargs=wait)
+
+
+def _sampler(settings: SearchSettings, trial: int) -> samplers.BaseSampler:
+    # Mixed: the first numbers of generators with seeds that follow each other are alike.
+    seed = int(np.random.SeedSequence([settings.seed, trial]).generate_state(1)[0])
+    if settings.sampler == "random":
+        return samplers.RandomSampler(seed=seed)
+    # Trials that run now count as bad ones, so that several workers do not draw the same values.
+    return samplers.TPESampler(seed=seed, n_startup_trials=settings.startup_trials, constant_liar=True)
+
+
+def _pruner(settings: SearchSettings) -> pruners.BasePruner:
+    if settings.pruner == "hyperband":
+        return pruners.HyperbandPruner()
+    if settings.pruner == "median":
+        return pruners.MedianPruner(n_startup_trials=settings.startup_trials)
+    return pruners.NopPruner()
+
+
+def draw(trial: Trial, space: dict[str, Any]) -> dict[str, Any]:
+    """The values of a trial; those that it has already stay."""
+    return {key: _suggest(trial, key, values) for key, values in space.items()}
+
+
+def _suggest(trial: Trial, key: str, values: Any) -> Any:
+    if isinstance(values, list):
+        return trial.suggest_categorical(key, values)
+    low, high, log = values["low"], values["high"], values.get("log", False)
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(key, low, high, step=values.get("step") or 1, log=log)
+    return trial.suggest_float(key, low, high, step=values.get("step"), log=log)
+
+
+def next_trial(study: optuna.Study, settings: SearchSettings, num_failed: int) -> Trial | None:
+    """A trial whose worker died, else a new one, unless enough are done, running, or failed just now.
+
+    A trial runs if a process holds its run folder. One whose process was killed is continued from its
+    checkpoint. Call this under a lock that all workers share.
+    """
+    running = _trials(study, TrialState.RUNNING)
+    for trial in running:
+        if not _is_alive(trial):
+            return Trial(study, trial._trial_id)  # in every 5, to which pyproject.toml keeps Optuna
+    if len(_trials(study, *COUNTED)) + len(running) + num_failed >= settings.trials:
+        return None
+    # Seeded for each trial: a study that was interrupted draws what it would have drawn.
+    study.sampler = _sampler(settings, len(study.get_trials(deepcopy=False)))
+    return study.ask()
+
+
+def _is_alive(trial: FrozenTrial) -> bool:
+    folder = trial.user_attrs.get(FOLDER)
+    return folder is not None and RunFolder(folder).is_held_elsewhere()

@@ -19,9 +19,8 @@ from seqtrain.runs.report.axes import short_names
 from seqtrain.runs.report.collect import Run, read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
-from seqtrain.sweeps.job import SweepJob
+from seqtrain.sweeps.job import Progress, SweepJob, describe_start, say
 from seqtrain.sweeps.launch import launch
-from seqtrain.sweeps.progress import Progress, describe_start, say
 
 SWEEPS = RUNS / "sweeps"
 SECONDS_BETWEEN_LOOKS = 0.5  # at jobs that another process runs

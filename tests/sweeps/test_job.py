@@ -3,14 +3,22 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from seqtrain.runs.folder import RUN_DIR, RunFolder
 from seqtrain.sweeps import job as module
-from seqtrain.sweeps.job import SweepJob, run_held, run_job, use_own_gpu, visible_gpus
-from seqtrain.sweeps.progress import Progress
+from seqtrain.sweeps.job import (
+    Progress,
+    SweepJob,
+    describe_seconds,
+    run_held,
+    run_job,
+    use_own_gpu,
+    visible_gpus,
+)
 
 
 @pytest.fixture
@@ -71,3 +79,31 @@ def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_gpus() == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (99, "99 s"), (150, "2 min"), (5999, "100 min"), (7200, "2.0 h")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert describe_seconds(seconds) == text
+
+
+def test_a_line_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = {name: str(tmp_path / name) for name in "abcd"}
+    progress = Progress(folders, started_at=time.time() - 10, num_done_before=1)
+    for name in "a":
+        finish(tmp_path / name)
+    progress.announce("b")
+    finish(tmp_path / "b")
+    progress.announce("c")  # one job in 10 seconds; two are left
+    progress.report_failure("c", RunFolder(tmp_path / "c"), ValueError("first\nlast line"))
+    assert capsys.readouterr().err.splitlines() == [
+        "2 of 4  b",
+        "3 of 4  c  about 20 s left",
+        f"c failed: last line (see {tmp_path}/c/job.log)",
+    ]
+
+
+def finish(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "metrics.json").write_text("{}")

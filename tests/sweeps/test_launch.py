@@ -11,10 +11,9 @@ import pytest
 from seqtrain.config import Sweep, check_command_line
 from seqtrain.runs.folder import RunFolder
 from seqtrain.sweeps import launch as module
-from seqtrain.sweeps import progress as progress_module
-from seqtrain.sweeps.job import SweepJob
+from seqtrain.sweeps import job as job_module
+from seqtrain.sweeps.job import Progress, SweepJob
 from seqtrain.sweeps.launch import Task, launch, watched
-from seqtrain.sweeps.progress import Progress
 
 JOBS = tuple(SweepJob(name, name, ".", (), {}) for name in "abc")
 PROGRESS = Progress({name: name for name in "abc"}, 0.0, 0)
@@ -37,7 +36,7 @@ def test_hydras_basic_launcher_runs_every_job_in_order(monkeypatch: pytest.Monke
 def lines(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[str]:
     """What is printed, in a queue: capsys loses a line that is written while it is being read."""
     printed: queue.SimpleQueue[str] = queue.SimpleQueue()
-    monkeypatch.setattr(progress_module, "say", printed.put)
+    monkeypatch.setattr(job_module, "say", printed.put)
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.01)
     return printed
 

@@ -6,9 +6,8 @@ import pytest
 
 from seqtrain.config import ConfigError
 from seqtrain.sweeps import launch
-from seqtrain.sweeps.job import SweepJob
+from seqtrain.sweeps.job import Progress, SweepJob
 from seqtrain.sweeps.launch import Task
-from seqtrain.sweeps.progress import Progress
 from seqtrain.sweeps.ray_launcher import RayLauncher, _run
 
 

@@ -7,7 +7,7 @@ import pytest
 optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install seqtrain[search]")
 
 from seqtrain.config.sweep import SearchSettings  # noqa: E402
-from seqtrain.sweeps.study import draw, next_trial, open_study  # noqa: E402
+from seqtrain.sweeps.search import draw, next_trial, open_study  # noqa: E402
 
 SPACE = {
     "model": ["rnn", "lstm"],
