@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from omegaconf import DictConfig
 
 from seqtrain.commands.interface import exit_code
 from seqtrain.config import (
@@ -22,6 +21,7 @@ from seqtrain.config import (
     Sweep,
     check_command_line,
 )
+from seqtrain.config.tree import Tree
 from seqtrain.errors import keep_interrupts, printable_line
 from seqtrain.runs.find import chosen_folder
 from seqtrain.runs.folder import RUN_DIR, RunFolder
@@ -109,14 +109,14 @@ def _run_single(run: SingleRun) -> None:
     leader = leaders_folder(run_dir if run.is_folder_given else None)
     try:
         with keep_interrupts(), ExitStack() as stack:
-            choice = chosen_folder(run_dir, run.composed.config_in, run.is_folder_given)
+            choice = chosen_folder(run_dir, run.composed.tree_in, run.is_folder_given)
             folder = leader or stack.enter_context(choice)
-            cfg = run.composed.config_in(folder.path)
+            tree = run.composed.tree_in(folder.path)
             if leader is None:
                 stack.enter_context(folder.published())
                 _tell_torchrun(folder)
                 _announce(run.composed.choices, folder)
-            _run(cfg, folder)
+            _run(tree, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
 
@@ -128,12 +128,12 @@ def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
     print(printable_line(text), file=sys.stderr, flush=True)
 
 
-def _run(cfg: DictConfig, folder: RunFolder) -> None:
-    with folder.locked(cfg):
+def _run(tree: Tree, folder: RunFolder) -> None:
+    with folder.locked(tree):
         # Only now: torch takes seconds to import, and a refusal or --help should not.
         from seqtrain.training.train import train
 
-        train(cfg, folder)
+        train(tree, folder)
 
 
 def _show(display: Display) -> None:

@@ -85,10 +85,10 @@ class Composed:
         """The file chosen in each group."""
         return dict(self.hydra.runtime.choices)
 
-    def config_in(self, run_dir: str | Path) -> DictConfig:
+    def tree_in(self, run_dir: str | Path) -> Tree:
         """The configuration of this run in another folder; nothing is resolved or checked again."""
         tree: Tree = _with_run_dir(self.tree, self.template, str(run_dir))
-        return OmegaConf.create(tree)
+        return tree
 
 
 def _resolve(cfg: DictConfig, base: DictConfig) -> tuple[Resolved, Tree]:
@@ -138,7 +138,6 @@ class Composer:
         """
         chosen, is_as_meant, problems = self._choose(overrides)
         base = self._load((*chosen, *_of_hydra(overrides)))
-        self._name_subject(base, chosen)
         cfg = without_hydra(base)
         for override in overrides:
             if override.key_or_group == "hydra.searchpath":
@@ -154,7 +153,9 @@ class Composer:
 
     def _load(self, overrides: tuple[str, ...]) -> DictConfig:
         if overrides not in self._bases:
-            self._bases[overrides] = self.files.load(overrides)
+            base = self.files.load(overrides)
+            self._name_subject(base, overrides)
+            self._bases[overrides] = base
         return self._bases[overrides]
 
     def _name_subject(self, base: DictConfig, chosen: Sequence[str]) -> None:

@@ -145,11 +145,11 @@ def lay_over(cfg: DictConfig, override: Override) -> list[str]:
     if node is not None and (node._is_none() or not node):
         return [f"{key}: {parent} is null, so that it has no keys"]
     if override.is_delete():
-        present = [str(each) for each in node] if isinstance(node, DictConfig) else []
+        present = node if isinstance(node, DictConfig) else {}
         if name in present:
-            del node[name]
+            del present[name]
             return []
-        meant = nearest(name, present)
+        meant = nearest(name, [str(each) for each in present])
         prefix = f"~{parent}." if parent else "~"
         return [f"{key}: nothing to delete" + (f"; did you mean {prefix}{meant}?" if meant else "")]
     try:

@@ -18,6 +18,7 @@ import numpy as np
 import optuna
 from filelock import FileLock
 from optuna import pruners, samplers, storages
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqtrain.config.sweep import Search, SearchSettings
@@ -215,7 +216,7 @@ def open_study(folder: Path, settings: SearchSettings, mode: str) -> optuna.Stud
 
 def _storage(folder: Path, kind: str) -> storages.BaseStorage:
     if kind == "journal":
-        return storages.JournalStorage(storages.journal.JournalFileBackend(str(folder / "study.log")))
+        return storages.JournalStorage(JournalFileBackend(str(folder / "study.log")))
     wait = {"connect_args": {"timeout": 60}}  # seconds, while another worker writes
     return storages.RDBStorage(f"sqlite:///{folder / 'study.db'}", engine_kwargs=wait)
 
@@ -270,4 +271,4 @@ def next_trial(study: optuna.Study, settings: SearchSettings, num_failed: int) -
 
 def _is_alive(trial: FrozenTrial) -> bool:
     folder = trial.user_attrs.get(FOLDER)
-    return folder is not None and RunFolder(folder).is_held_elsewhere()
+    return folder is not None and RunFolder(folder).is_locked_elsewhere()

@@ -60,13 +60,10 @@ def _folder_of(sweep: Sweep) -> Path:
 
 
 def place(job: Job, folder: Path) -> SweepJob:
-    """Give a job its folder, and resolve its configuration for it."""
+    """Give a job its folder."""
     name = name_job(job.values, job.composed.tree)
-    cfg = job.composed.config_in(folder / name)
-    tree = OmegaConf.to_container(cfg)
-    assert isinstance(tree, dict)
-    plain = {str(key): value for key, value in tree.items()}
-    return SweepJob(name, str(folder / name), str(Path.cwd()), job.overrides, plain)
+    tree = job.composed.tree_in(folder / name)
+    return SweepJob(name, str(folder / name), str(Path.cwd()), job.overrides, tree)
 
 
 def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_single_run_is_composed_here(arguments: str, key: str, value: object) 
     checked = check_command_line(arguments.split())
     assert isinstance(checked, SingleRun)
     assert checked.is_folder_given is ("run_dir" in arguments)
-    assert OmegaConf.select(checked.composed.config_in("here"), key) == value
+    assert OmegaConf.select(OmegaConf.create(checked.composed.tree_in("here")), key) == value
 
 
 def test_a_sweep_trusts_the_packages_of_its_command_line_alone(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         "_target_: torch.nn.GRU\nhidden_size: 3\n", encoding="utf-8"
     )
     checked = check_command_line(["--config-dir", str(tmp_path), "model=mine", "model.num_layers=2"])
-    assert checked.composed.config_in("here").model == {
+    assert checked.composed.tree_in("here")["model"] == {
         "_target_": "torch.nn.GRU",
         "hidden_size": 3,
         "num_layers": 2,

@@ -10,8 +10,8 @@ import pytest
 
 from seqtrain.config import Sweep, check_command_line
 from seqtrain.runs.folder import RunFolder
-from seqtrain.sweeps import launch as module
 from seqtrain.sweeps import job as job_module
+from seqtrain.sweeps import launch as module
 from seqtrain.sweeps.job import Progress, SweepJob
 from seqtrain.sweeps.launch import Task, launch, watched
 
