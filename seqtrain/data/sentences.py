@@ -1,7 +1,5 @@
-"""Plain text to sentences of tokens that know where they are in the text.
-
-Tokens are the words of Universal Dependencies, by the rules that English-EWT follows.
-"""
+"""Plain text to sentences of tokens that know where they are in the text: the words of Universal
+Dependencies, by the rules that English-EWT follows."""
 
 from __future__ import annotations
 
@@ -64,7 +62,7 @@ EXPECTED = "expected a text, a list of sentences (strings), or a list of lists o
 
 @dataclass(frozen=True)
 class Sentence:
-    """The tokens of a sentence, and the start and the end of each in the text that it comes from, if any."""
+    """Tokens, and the start and the end of each in the text that they come from, if any."""
 
     tokens: Sequence[str]
     spans: tuple[tuple[int, int], ...] | None = None
@@ -82,7 +80,7 @@ def as_sentences(sentences: Sentences) -> list[Sentence]:
     num_texts = sum(isinstance(item, str) for item in items)
     if num_texts not in (0, len(items)):
         raise DataError(f"sentences: got both strings and lists; {EXPECTED}")
-    found = [_as_sentence(item, f"sentences[{number}]") for number, item in enumerate(items)]
+    found = [_as_sentence(item, f"sentences[{index}]") for index, item in enumerate(items)]
     check_words([sentence.tokens for sentence in found])
     return found
 
@@ -122,15 +120,12 @@ def split_sentences(text: str) -> list[Sentence]:
     before a space, unless the next word begins with a lower-case letter, or the mark is the point of an
     abbreviation (Dr., e.g., U.S.) or of an initial (J. Smith).
     """
-    return [
-        sentence
-        for start, end in _sentence_spans(text)
-        if (sentence := tokenize_span(text, start, end)).tokens
-    ]
+    sentences = (tokenize_span(text, start, end) for start, end in _sentence_spans(text))
+    return [sentence for sentence in sentences if sentence.tokens]
 
 
 def tokenize_span(text: str, start: int, end: int) -> Sentence:
-    """The tokens of `text[start:end]`, which is one sentence, with their places in `text`."""
+    """The tokens of `text[start:end]`, which is one sentence, with their positions in `text`."""
     spans = tuple((start + first, start + last) for first, last in token_spans(text[start:end]))
     return Sentence([text[first:last] for first, last in spans], spans)
 
@@ -154,18 +149,13 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     return not (mark == "." and _ABBREVIATION.search(text, start, match.end()))
 
 
-def tokenize(sentence: str) -> list[str]:
-    """The words of a sentence.
+def token_spans(sentence: str) -> list[tuple[int, int]]:
+    """The start and the end of each word of a sentence.
 
     As in English-EWT, contractions are two words (I ca n't), hyphenated words three (well - known) unless
     they begin with a prefix that is no word of its own (non-profit, e-mail), and marks stand alone.
     A sentence whose words are separated by spaces already, marks included, stays as it is.
     """
-    return [sentence[start:end] for start, end in token_spans(sentence)]
-
-
-def token_spans(sentence: str) -> list[tuple[int, int]]:
-    """The start and the end of each word of a sentence; see `tokenize`."""
     if _is_separated(sentence.split()):
         return [match.span() for match in re.finditer(r"\S+", sentence)]
     return [span for match in _TOKEN.finditer(sentence) for span in _split_contraction(match)]

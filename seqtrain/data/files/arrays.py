@@ -19,15 +19,13 @@ Array: TypeAlias = npt.NDArray[Any]
 
 MAX_BYTES = 1 << 32  # of the arrays of a file, unpacked
 KEYS = ("x", "y", "lengths", "names")
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 EXPECTED = "expected x, lengths if it is ragged, y, and optionally names"
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences of vectors, one after another.
-
-    `y` is None where the file has no targets.
-    """
+    """Sequences of vectors, one after another; `y` is None where the file has no targets."""
 
     x: npt.NDArray[np.float32]  # (time steps of all sequences, features)
     lengths: npt.NDArray[np.int64]  # (sequences,)
@@ -56,10 +54,9 @@ def as_sequences(sequences: str | Path | Sequences) -> Sequences:
     if isinstance(sequences, Sequences):
         return sequences
     if not isinstance(sequences, (str, Path)):
-        raise DataError(
-            f"sequences: got {type(sequences).__name__}; expected the path of an .npz file, or what "
-            "seqtrain.data.read_sequences gives: save_sequences writes such a file from arrays"
-        )
+        expected = "the path of an .npz file, or what seqtrain.data.read_sequences gives"
+        remedy = "save_sequences writes such a file from arrays"
+        raise DataError(f"sequences: got {type(sequences).__name__}; expected {expected}: {remedy}")
     return read_sequences(Path(sequences))
 
 
@@ -96,7 +93,18 @@ def read_sequences(path: Path) -> Sequences:
 
 def _load(path: Path) -> dict[str, Array]:
     """The arrays of the file by name, with numbers as `x`."""
-    arrays = _load_arrays(path)
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            wanted = {key: info for key, info in members.items() if key in KEYS}
+            if sum(info.file_size for info in wanted.values()) > MAX_BYTES:
+                raise DataError(f"the arrays take more than {MAX_BYTES >> 30} GiB", path)
+            arrays = {key: _read_member(archive, info) for key, info in wanted.items()}
+    except DataError:
+        raise
+    except Exception as error:  # damage shows as any of a dozen types
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise DataError(f"not an .npz file, or a damaged one: {reason}", path) from None
     if "x" not in arrays:
         raise DataError(f"no array x in it, but {', '.join(sorted(arrays)) or 'nothing'}; {EXPECTED}", path)
     if not np.issubdtype(arrays["x"].dtype, np.number) or np.iscomplexobj(arrays["x"]):
@@ -104,29 +112,10 @@ def _load(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _load_arrays(path: Path) -> dict[str, Array]:
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            wanted = {key: info for key, info in members.items() if key in KEYS}
-            if sum(info.file_size for info in wanted.values()) > MAX_BYTES:
-                raise DataError(f"the arrays take more than {MAX_BYTES >> 30} GiB", path)
-            return {key: _read_member(archive, info) for key, info in wanted.items()}
-    except DataError:
-        raise
-    except Exception as error:  # damage shows as any of a dozen types
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(f"not an .npz file, or a damaged one: {reason}", path) from None
-
-
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     """An array, if its size matches its header: memory is allocated only for data that exists."""
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
+        read_header = HEADERS[np.lib.format.read_magic(member)]
         shape, _, dtype = read_header(member)
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if dtype.hasobject or size != info.file_size - member.tell():
@@ -138,9 +127,14 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
 
 def _check_lengths(x: Array, given: Array | None, path: Path) -> tuple[npt.NDArray[np.int64], bool]:
     """The lengths, and whether `x` has the sequences one after another."""
-    _check_shapes(x, given, path)
+    if x.ndim not in (1, 2, 3) or x.size == 0 or (x.ndim == 1 and given is None):
+        expected = "(sequences, time, features), or (time steps, features) with lengths"
+        raise DataError(f"x has the shape {x.shape}; expected {expected}", path)
     if given is None:
         return np.full(len(x), x.shape[1], dtype=np.int64), False
+    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer) or len(given) == 0:
+        found = f"lengths are {given.dtype} of shape {given.shape}"
+        raise DataError(f"{found}; expected (sequences,) integers", path)
     lengths = given.astype(np.int64)
     is_flat = x.ndim < 3 and int(lengths.sum()) == len(x)
     if not is_flat and len(lengths) != len(x):
@@ -148,12 +142,36 @@ def _check_lengths(x: Array, given: Array | None, path: Path) -> tuple[npt.NDArr
     longest = len(x) if is_flat else x.shape[1]
     wrong = np.flatnonzero((lengths < 1) | (lengths > longest))
     if len(wrong):
-        raise DataError(
-            f"the length of sequence {wrong[0]} (counted from 0) is {lengths[wrong[0]]}; expected 1 to"
-            f" {longest}",
-            path,
-        )
+        found = f"the length of sequence {wrong[0]} (counted from 0) is {lengths[wrong[0]]}"
+        raise DataError(f"{found}; expected 1 to {longest}", path)
     return lengths, is_flat
+
+
+def _check_finite(values: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64], path: Path) -> None:
+    if np.isfinite(values).all():
+        return
+    step, feature = np.argwhere(~np.isfinite(values))[0].tolist()
+    sequence = int(np.searchsorted(lengths.cumsum(), step, side="right"))
+    inside = step - int(lengths[:sequence].sum())
+    position = f"time step {inside} of sequence {sequence}, feature {feature} (counted from 0)"
+    raise DataError(f"x is {values[step, feature]} at {position}; expected finite numbers", path)
+
+
+def _check_targets(y: Array, values: Array, lengths: Array, path: Path) -> Array:
+    if y.ndim != 1 or len(y) not in (len(lengths), len(values)):
+        expected = f"each of the {len(lengths)} sequences, or for each of the {len(values)} time steps"
+        raise DataError(f"y has the shape {y.shape}; expected a class for {expected}", path)
+    if y.dtype.kind not in "iuUb":
+        raise DataError(f"y has values of type {y.dtype}; expected classes: integers or strings", path)
+    if y.dtype.kind == "i" and y.min() < 0:
+        index = int(np.flatnonzero(y < 0)[0])
+        raise DataError(f"y is {y[index]} at {index} (counted from 0); expected classes from 0", path)
+    return y
+
+
+def _as_vectors(x: Array) -> Array:
+    """(time steps,) or (time steps, features) to (time steps, features)."""
+    return x[:, None] if x.ndim == 1 else x
 
 
 def check_features(sequences: Sequences, inputs: Inputs) -> None:
@@ -167,51 +185,3 @@ def check_features(sequences: Sequences, inputs: Inputs) -> None:
     num_features = sequences.x.shape[1]
     if num_features != inputs.feature_size:
         raise DataError(f"{num_features} features; the model was trained on {inputs.feature_size}")
-
-
-def _check_shapes(x: Array, lengths: Array | None, path: Path) -> None:
-    if x.ndim not in (1, 2, 3) or x.size == 0 or (x.ndim == 1 and lengths is None):
-        raise DataError(
-            f"x has the shape {x.shape}; expected (sequences, time, features), or (time steps, features) with"
-            " lengths",
-            path,
-        )
-    if lengths is None:
-        return
-    if lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer) or len(lengths) == 0:
-        raise DataError(
-            f"lengths are {lengths.dtype} of shape {lengths.shape}; expected (sequences,) integers", path
-        )
-
-
-def _check_finite(values: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64], path: Path) -> None:
-    if np.isfinite(values).all():
-        return
-    step, feature = np.argwhere(~np.isfinite(values))[0].tolist()
-    sequence = int(np.searchsorted(lengths.cumsum(), step, side="right"))
-    inside = step - int(lengths[:sequence].sum())
-    raise DataError(
-        f"x is {values[step, feature]} at time step {inside} of sequence {sequence}, feature {feature}"
-        " (counted from 0); expected finite numbers",
-        path,
-    )
-
-
-def _check_targets(y: Array, values: Array, lengths: Array, path: Path) -> Array:
-    if y.ndim != 1 or len(y) not in (len(lengths), len(values)):
-        raise DataError(
-            f"y has the shape {y.shape}; expected a class for each of the {len(lengths)} sequences, or for"
-            f" each of the {len(values)} time steps",
-            path,
-        )
-    if y.dtype.kind not in "iuUb":
-        raise DataError(f"y has values of type {y.dtype}; expected classes: integers or strings", path)
-    if y.dtype.kind == "i" and y.min() < 0:
-        place = int(np.flatnonzero(y < 0)[0])
-        raise DataError(f"y is {y[place]} at {place} (counted from 0); expected classes from 0", path)
-    return y
-
-
-def _as_vectors(x: Array) -> Array:
-    """(time steps,) or (time steps, features) to (time steps, features)."""
-    return x[:, None] if x.ndim == 1 else x

@@ -48,7 +48,8 @@ class TagColumn:
         """The tag in the columns of a line; "" if the column is empty."""
         if self.key is None:
             return columns[self.index]
-        return _parse_misc(columns[MISC]).get(self.key, EMPTY)
+        entries = (each.partition("=") for each in columns[MISC].rstrip("\r\n").split("|"))
+        return {key: value or EMPTY for key, _, value in entries}.get(self.key, EMPTY)
 
     def write(self, columns: list[str], tag: str) -> None:
         """Replace the tag in the columns of a line."""
@@ -63,11 +64,6 @@ class TagColumn:
         columns[MISC] = ("|".join(entries) or EMPTY) + line_end
 
 
-def _parse_misc(content: str) -> dict[str, str]:
-    entries = (each.partition("=") for each in content.rstrip("\r\n").split("|"))
-    return {key: value or EMPTY for key, _, value in entries}
-
-
 RANGE_OR_EMPTY_NODE = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")
 GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 
@@ -78,15 +74,15 @@ class ConlluSentence(NamedTuple):
     words: list[str]
     tags: list[str]  # of each word; empty if no column was asked for
     lines: list[str]  # with comments, ranges, empty nodes and the blank lines before them
-    places: list[int]  # of each word in `lines`
+    word_lines: list[int]  # the index in `lines` of each word
 
     def with_tags(self, tags: Sequence[str], column: TagColumn) -> str:
         """The text of the sentence, with the tags of its words replaced."""
         lines = list(self.lines)
-        for place, tag in zip(self.places, tags, strict=True):
-            columns = lines[place].split("\t")
+        for index, tag in zip(self.word_lines, tags, strict=True):
+            columns = lines[index].split("\t")
             column.write(columns, tag)
-            lines[place] = "\t".join(columns)
+            lines[index] = "\t".join(columns)
         return "".join(lines)
 
 
@@ -117,15 +113,16 @@ class ConlluReader:
         num_sentences = number = 0
         for number, line in enumerate(self.lines, start=1):
             sentence.lines.append(line)
-            if line == "\n" or line.isspace() or (number == 1 and line.strip() == BYTE_ORDER_MARK):
+            content = line if number > 1 else line.removeprefix(BYTE_ORDER_MARK)
+            if not content or content.isspace():
                 if sentence.words:
                     num_sentences += 1
                     yield sentence
                     sentence = ConlluSentence([], [], [], [])
-            elif line[0] == "#" or (number == 1 and line.startswith(BYTE_ORDER_MARK + "#")):
-                self._check_comment(line, number)
+            elif content[0] == "#":
+                self._check_comment(content, number)
             else:
-                self._read_word(line if number > 1 else line.removeprefix(BYTE_ORDER_MARK), number, sentence)
+                self._read_word(content, number, sentence)
         if sentence.words:
             num_sentences += 1
             yield sentence
@@ -140,19 +137,19 @@ class ConlluReader:
         if len(columns) != NUM_COLUMNS:
             hint = "" if "\t" in line else "; columns are separated by tabs, not spaces"
             self._refuse(number, f"{len(columns)} columns instead of {NUM_COLUMNS}{hint}")
-        words, tags, lines, places = sentence
+        words, tags, lines, word_lines = sentence
         if columns[ID] != str(len(words) + 1):
             self._check_not_a_word(columns[ID], len(words) + 1, number)
             return
         word = columns[FORM]
         check_word(word, self.path, number)
         if self.column is not None:
-            tag = columns[self.column.index] if self.column.key is None else self.column.read(columns)
+            tag = self.column.read(columns)
             if tag not in self._checked:
                 self._check_tag(tag, self.column, number)
             tags.append(tag)
         words.append(word)
-        places.append(len(lines) - 1)
+        word_lines.append(len(lines) - 1)
 
     def _check_tag(self, tag: str, column: TagColumn, number: int) -> None:
         if column.index == UPOS and tag not in UPOS_TAGS:
@@ -166,17 +163,14 @@ class ConlluReader:
             return
         if not identity.isdecimal():
             self._refuse(number, f"the id {identity!r} is not a number, a range (1-2) or an empty node (8.1)")
-        self._refuse(
-            number, f"word {identity} where word {expected_id} was expected; an empty line ends a sentence"
-        )
+        problem = f"word {identity} where word {expected_id} was expected"
+        self._refuse(number, f"{problem}; an empty line ends a sentence")
 
     def _check_comment(self, line: str, number: int) -> None:
-        match = GLOBAL_COLUMNS.match(line.removeprefix(BYTE_ORDER_MARK))
+        match = GLOBAL_COLUMNS.match(line)
         if match and match[1].split() != list(NAMES):
-            self._refuse(
-                number,
-                f"CoNLL-U Plus with the columns {match[1].strip()}; expected the ten columns of CoNLL-U",
-            )
+            found = f"CoNLL-U Plus with the columns {match[1].strip()}"
+            self._refuse(number, f"{found}; expected the ten columns of CoNLL-U")
 
     def _refuse(self, number: int, problem: str) -> NoReturn:
         raise DataError(problem, self.path, number)

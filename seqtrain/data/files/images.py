@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,7 @@ NEEDS_PILLOW = "needs pillow: pip install 'seqtrain[image]'"
 
 
 def as_pixels(images: Images, size: tuple[int, int], resize: bool = False) -> Pixels:
-    """An array of images, or the images of a file or of several; see `check_images`, `iterate_images`.
-
-    Raises:
-        DataError: it is none of these, or see there.
-    """
+    """An array of images, or the images of a file or of several; see `_check` and `iterate_images`."""
     if isinstance(images, (str, Path)):
         return read_images(Path(images), size, resize)
     given = images if isinstance(images, Sequence) else []
@@ -43,7 +40,7 @@ def as_pixels(images: Images, size: tuple[int, int], resize: bool = False) -> Pi
         values = np.asarray(images)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors on a GPU, with gradients
         raise DataError(f"images: cannot be read as an array: {error}; {EXPECTED}") from None
-    return check_images(values, size, resize=resize)
+    return _check(values, size, None, resize)
 
 
 def read_images(path: Path, size: tuple[int, int], resize: bool = False) -> Pixels:
@@ -65,29 +62,19 @@ def iterate_images(path: Path, size: tuple[int, int], resize: bool = False) -> I
     Raises:
         DataError: the file is neither, is damaged, or has images of another size.
     """
-    readers = {".npy": _open_npy, ".png": read_png}
-    if path.suffix.lower() not in readers:
+    read = {".npy": _open_npy, ".png": read_png}.get(path.suffix.lower())
+    if read is None:
         raise DataError("cannot read this kind of file; expected .png or .npy", path)
-    if not path.is_file():
-        raise DataError("is a folder; expected a file" if path.is_dir() else "the file is missing", path)
-    values = readers[path.suffix.lower()](path)
+    open_regular(path).close()
+    values = read(path)
     for start in range(0, len(values), CHUNK):
-        yield check_images(values[start : start + CHUNK], size, path, resize)
+        yield _check(values[start : start + CHUNK], size, path, resize)
 
 
-def check_images(
-    values: Array, size: tuple[int, int], path: Path | None = None, resize: bool = False
-) -> Pixels:
+def _check(values: Array, size: tuple[int, int], path: Path | None, resize: bool) -> Pixels:
     """The images of an array, (images, height, width) or (height, width), as floats from 0 to 1.
 
-    Args:
-        values: uint8, or floats from 0 (background) to 1 (stroke).
-        size: the height and the width of the images that the model was trained on.
-        path: of the file that they come from, for messages.
-        resize: whether to stretch images of another size.
-
-    Raises:
-        DataError: the array has another shape, type or range.
+    Its values are uint8, or floats from 0 (background) to 1 (stroke); DataError where they are not.
     """
     pixels = _scale(_as_stack(values, path), path)
     if pixels.shape[1:] != size:
@@ -101,18 +88,15 @@ def check_images(
         pixels = np.stack([resize_image(image, size, path) for image in pixels])
     border = np.concatenate([pixels[:, [0, -1]].ravel(), pixels[:, :, [0, -1]].ravel()])
     if border.mean() > 0.5:
-        what = "images" if path is None else path
-        log.warning(
-            "%s: a light background, but the model knows light strokes on a dark one; invert it", what
-        )
+        problem = "a light background, but the model knows light strokes on a dark one; invert it"
+        log.warning("%s: %s", path or "images", problem)
     return pixels
 
 
 def _as_stack(values: Array, path: Path | None) -> Array:
     if values.ndim not in (2, 3) or values.size == 0:
-        raise DataError(
-            f"the shape is {values.shape}; expected (height, width) or (images, height, width)", path
-        )
+        expected = "expected (height, width) or (images, height, width)"
+        raise DataError(f"the shape is {values.shape}; {expected}", path)
     return values[None] if values.ndim == 2 else values
 
 
@@ -167,9 +151,9 @@ def read_png(path: Path) -> Array:
             if image.mode not in GREY_MODES:
                 raise DataError(f"pixels of mode {image.mode}; save it with 8 bits a channel", path)
             coloured = image.convert("RGBA")
+    except DataError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"the image is damaged: {error}", path) from None
     if coloured.getchannel("A").getextrema() != (255, 255):
         raise DataError("parts of the image are transparent; save it on a black background", path)

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from seqtrain.data.corpus import Batching, Corpus
+from seqtrain.data.corpus import Batching
 from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
 from seqtrain.data.files.text import BYTE_ORDER_MARK, check_word
 from seqtrain.data.sources.splits import find_parts
-from seqtrain.data.sources.words import KnownWords, build_word_corpus
+from seqtrain.data.sources.words import Files, KnownWords, WordSource
 from seqtrain.errors import DataError
-from seqtrain.spec import DataSpec, WordInputs
 
 CACHE_VERSION = 1  # increase it whenever a change makes the same file read differently
 DOCUMENT_START = "-DOCSTART-"  # of CoNLL-2003, on a line of its own between blank lines
 
 
-class Tagged:
+class Tagged(WordSource):
     """Sentences with a word and its tag on each line, and blank lines between them.
 
     Args:
-        path: a folder with one file for each part (train, dev or valid, test in its name), or a single file.
-            Parts without a file are taken from train: every tenth sentence each.
+        path: a folder with one file for each split (train, dev or valid, test in its name), or a single file.
+            Splits without a file are taken from train: every tenth sentence each.
         word_column: where the word is, counted from 1; -1 is the last column.
         tag_column: where the tag is, likewise.
         min_count: words that occur less often in train are unknown.
@@ -52,20 +51,13 @@ class Tagged:
         for name, column in (("word_column", word_column), ("tag_column", tag_column)):
             if column == 0:
                 raise ValueError(f"{name} must be 1 or more, or -1 for the last column, got 0")
-        self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
+        batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
+        super().__init__(batching, KnownWords(min_count, vectors, max_vectors))
         self._path, self._cache_dir = Path(path), cache_dir
         self._columns = (word_column, tag_column)
-        self._known = KnownWords(min_count, vectors, max_vectors)
-        self._recalled: WordInputs | None = None
 
-    def recall(self, spec: DataSpec) -> None:
-        """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
-        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
-            self._recalled = spec.inputs
-
-    def load(self) -> Corpus:
-        files = {split: self._read(path) for split, path in find_parts(self._path).items()}
-        return build_word_corpus(files, self._known, self._recalled)
+    def read_files(self) -> Files:
+        return {split: self._read(path) for split, path in find_parts(self._path).items()}
 
     def _read(self, path: Path) -> TaggedFile:
         def parse(lines: Iterator[str]) -> TwoColumnReader:
@@ -112,7 +104,8 @@ class TwoColumnReader:
             if columns and columns[0] != DOCUMENT_START and not line.isspace():
                 num_columns = num_columns or self._count(columns, number)
                 if len(columns) != num_columns:
-                    self._refuse(number, f"{len(columns)} columns, but the lines before have {num_columns}")
+                    problem = f"{len(columns)} columns, but the lines before have {num_columns}"
+                    raise DataError(problem, self.path, number)
                 self._read_word(columns, number, sentence)
             elif sentence.words:
                 num_sentences += 1
@@ -124,25 +117,16 @@ class TwoColumnReader:
             raise DataError("no sentence in it; expected a word and its tag on each line", self.path)
 
     def _count(self, columns: list[str], number: int) -> int:
-        needed = max(2, *(each if each > 0 else -each for each in (self.word_column, self.tag_column)))
+        needed = max(2, abs(self.word_column), abs(self.tag_column))
         if len(columns) < needed:
-            self._refuse(
-                number,
-                f"expected at least {needed} columns, found {len(columns)}: word, tab or spaces, tag",
-            )
+            problem = f"expected at least {needed} columns, found {len(columns)}: word, tab or spaces, tag"
+            raise DataError(problem, self.path, number)
         return len(columns)
 
     def _read_word(self, columns: list[str], number: int, sentence: TwoColumnSentence) -> None:
-        word, tag = (columns[_index(each)] for each in (self.word_column, self.tag_column))
+        word, tag = (columns[each - (each > 0)] for each in (self.word_column, self.tag_column))
         check_word(word, self.path, number)
         if not tag or tag.isspace():
-            self._refuse(number, "the tag is empty")
+            raise DataError("the tag is empty", self.path, number)
         sentence.words.append(word)
         sentence.tags.append(tag)
-
-    def _refuse(self, number: int, problem: str) -> NoReturn:
-        raise DataError(problem, self.path, number)
-
-
-def _index(column: int) -> int:
-    return column - 1 if column > 0 else column

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqtrain.data.corpus import SPLITS, Batching, Corpus
+from seqtrain.data.corpus import SPLITS, Batching
 from seqtrain.data.files.conllu import ConlluReader, TagColumn
 from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, sample_dir, verify
 from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
-from seqtrain.data.sources.words import KnownWords, build_word_corpus
+from seqtrain.data.sources.words import Files, KnownWords, WordSource
 from seqtrain.errors import DataError
-from seqtrain.spec import DataSpec, WordInputs
 
 CACHE_VERSION = 2  # increase it whenever a change makes the same file read differently
 GITHUB = "https://github.com/UniversalDependencies"
 
 
-class Treebank:
+class Treebank(WordSource):
     """The sentences of a treebank: a sample of this package, a folder, or a treebank in data_dir.
 
     Args:
         data_dir: where treebanks are. English-EWT is downloaded there if it is missing.
         treebank: the name of a sample (pos_sample) or of a folder in `data_dir`.
         column: where the tags are: UPOS, XPOS, FEATS, DEPREL or MISC:Key.
-        path: a folder to use instead of `data_dir` and `treebank`. It has one file for each part, whose name
+        path: a folder to use instead of `data_dir` and `treebank`. It has one file for each split, whose name
             ends in `train.conllu`, `dev.conllu` or `test.conllu`; a missing dev is taken from train.
         min_count: words that occur less often in train are unknown.
         vectors: a file of pretrained word vectors, see `KnownWords`.
@@ -51,24 +50,17 @@ class Treebank:
         cache_dir: str | Path | None = None,
         download: bool = True,
     ) -> None:
-        self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
+        batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
+        super().__init__(batching, KnownWords(min_count, vectors, max_vectors), column)
         self._data_dir, self._treebank, self._path = Path(data_dir), treebank, path
-        self._column, self._cache_dir, self._download = column, cache_dir, download
-        self._known = KnownWords(min_count, vectors, max_vectors)
-        self._recalled: WordInputs | None = None
+        self._tag_column, self._cache_dir, self._download = column, cache_dir, download
         TagColumn.parse(column)  # refuses a wrong name now rather than after reading
 
-    def recall(self, spec: DataSpec) -> None:
-        """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
-        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
-            self._recalled = spec.inputs
-
-    def load(self) -> Corpus:
-        files = {
-            split: read_treebank_file(path, self._column, self._cache_dir)
+    def read_files(self) -> Files:
+        return {
+            split: read_treebank_file(path, self._tag_column, self._cache_dir)
             for split, path in self._find_files().items()
         }
-        return build_word_corpus(files, self._known, self._recalled, self._column)
 
     def _find_files(self) -> dict[str, Path]:
         if self._path is not None:
@@ -81,18 +73,13 @@ class Treebank:
             fetch(ENGLISH_EWT, folder, self._download)
             for name, sha256 in ENGLISH_EWT.sha256.items():
                 verify(read_content(folder / name), sha256, folder / name)
-        return find_splits(
-            folder,
-            f"get it with: git clone --depth 1 {repository_of(self._treebank)} {folder}; or set data.path to"
-            " where it is; data=pos_sample needs no download",
-        )
+        command = f"git clone --depth 1 {repository_of(self._treebank)} {folder}"
+        remedy = "or set data.path to where it is; data=pos_sample needs no download"
+        return find_splits(folder, f"get it with: {command}; {remedy}")
 
 
 def repository_of(treebank: str) -> str:
-    """The address of a treebank's repository: UD_Irish-IDT for ud_irish_idt.
-
-    GitHub ignores case in addresses.
-    """
+    """The address of a treebank's repository: UD_Irish-IDT for ud_irish_idt; GitHub ignores case."""
     if "-" in treebank:
         return f"{GITHUB}/{treebank}"
     language, _, code = treebank.removeprefix("ud_").rpartition("_")
@@ -101,19 +88,18 @@ def repository_of(treebank: str) -> str:
 
 
 def find_splits(folder: Path, remedy: str) -> dict[str, Path]:
-    """The file of each part in `folder`; dev may be missing.
+    """The file of each split in `folder`; dev may be missing.
 
     Raises:
-        DataError: there is no file of train or test, or several of one part.
+        DataError: there is no file of train or test, or several of one split.
     """
     found = {}
     for split in SPLITS:
         candidates = sorted(folder.glob(f"*{split}.conllu"))
         if len(candidates) > 1:
             names = ", ".join(path.name for path in candidates)
-            raise DataError(
-                f"one file *{split}.conllu expected, found {names}; keep one treebank here", folder
-            )
+            problem = f"one file *{split}.conllu expected, found {names}"
+            raise DataError(f"{problem}; keep one treebank here", folder)
         if candidates:
             found[split] = candidates[0]
         elif split != "dev":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.batching.datasets import Spellings, WordDataset
-from seqtrain.data.corpus import SPLITS, Corpus, Dataset
+from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile, find_orphans, find_scheme, find_strays
 from seqtrain.data.files.word_vectors import read_word_vectors
@@ -59,10 +60,31 @@ class KnownWords:
         return words, found.size, found.rows_of(words)
 
 
+class WordSource(ABC):
+    """A source of tagged sentences; a subclass reads its files."""
+
+    def __init__(self, batching: Batching, known: KnownWords, column: str | None = None) -> None:
+        self.batching = batching
+        self._known, self._column = known, column
+        self._recalled: WordInputs | None = None
+
+    def recall(self, spec: DataSpec) -> None:
+        """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
+        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
+            self._recalled = spec.inputs
+
+    def load(self) -> Corpus:
+        return build_word_corpus(self.read_files(), self._known, self._recalled, self._column)
+
+    @abstractmethod
+    def read_files(self) -> Files:
+        """The files of the splits, at least train."""
+
+
 def build_word_corpus(
     files: Files, known: KnownWords, recalled: WordInputs | None = None, column: str | None = None
 ) -> Corpus:
-    """The corpus of the files of train, dev and test; a missing part is taken from train.
+    """The corpus of the files of the splits; a missing one is taken from train.
 
     Args:
         files: at least train.
@@ -125,12 +147,8 @@ def _note_unseen_tags(files: Files) -> list[str]:
 
 def _note_hidden_forms(files: Files) -> list[str]:
     hidden = [split for split, file in files.items() if [form for form, _ in file.form_counts()] == [EMPTY]]
-    if not hidden:
-        return []
-    return [
-        f"every word of {', '.join(hidden)} is {EMPTY}: the treebank comes without its text; its README says"
-        " how to fill it in"
-    ]
+    remedy = "the treebank comes without its text; its README says how to fill it in"
+    return [f"every word of {', '.join(hidden)} is {EMPTY}: {remedy}"] if hidden else []
 
 
 def _note_strays(train: TaggedFile) -> list[str]:
