@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "seqtrain"
 # those above it here; what every room may use comes first.
 ROOMS = [
     "errors",
+    "foreign",
     "shipped",
     "spec",
     "records",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,10 +18,14 @@ from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.example import Array
 from seqtrain.analysis.gradients import Distances, gradient_through_time
 from seqtrain.analysis.selectivity import selectivity
+from seqtrain.errors import DataError
+from seqtrain.foreign import decode_utf8, is_regular, read_regular
 from seqtrain.model import Ensemble, Network
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import Classes, DataSpec, Targets
+
+MAX_TABLE, MAX_DIGITS = 1 << 26, 15  # bytes of confusions.csv, digits of a count in it
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def build_report(
     Targets and predictions that are no classes become places in the list of their texts, `Report.values`.
     """
     values: tuple[str, ...] = ()
-    if not isinstance(spec.targets, Classes):
+    confusions = None
+    if isinstance(spec.targets, Classes):
+        confusions = _read_confusions(folder.confusions_file, len(spec.targets.names))
+    else:
         examples, values = _number_values(examples, lambda value: name_value(value, spec.targets))
     return Report(
         name=_name_run(folder.path.resolve()),
@@ -90,8 +96,8 @@ def build_report(
         spec=spec,
         examples=tuple(examples),
         curves=tuple(read_curves(folder.path)),
-        metrics=json.loads(folder.metrics_file.read_text(encoding="utf-8")) if folder.is_done else {},
-        confusions=_read_confusions(folder.confusions_file),
+        metrics=folder.load_metrics() if folder.is_done else {},
+        confusions=confusions,
         values=values,
     )
 
@@ -126,12 +132,24 @@ def _name_run(folder: Path) -> str:
     return "/".join(parts[below:])
 
 
-def _read_confusions(path: Path) -> tuple[tuple[int, ...], ...] | None:
-    if not path.is_file():
+def _read_confusions(path: Path, num_classes: int) -> tuple[tuple[int, ...], ...] | None:
+    """The counts of a run folder, which may be someone else's."""
+    if not is_regular(path):
         return None
-    with path.open(encoding="utf-8", newline="") as file:
-        _, *rows = csv.reader(file)
-    return tuple(tuple(int(count) for count in row[1:]) for row in rows)
+    lines = decode_utf8(read_regular(path, MAX_TABLE), path).splitlines()
+    try:
+        rows = tuple(tuple(map(_count, row[1:])) for row in csv.reader(lines[1:]))
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"cannot be read as a table of counts: {error}", path) from None
+    if {len(row) for row in rows} != {num_classes} or len(rows) != num_classes:
+        raise DataError(f"expected {num_classes} rows of as many counts", path)
+    return rows
+
+
+def _count(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a count of {len(text):,} digits")
+    return int(text)
 
 
 def describe_run(network: Network | Ensemble, data_name: str, num_examples: int) -> list[tuple[str, str]]:

@@ -20,9 +20,10 @@ from seqtrain.config import ConfigError
 from seqtrain.data.files.arrays import read_sequences
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.images import iterate_images
-from seqtrain.data.files.text import LineStream, open_regular
+from seqtrain.data.files.text import LineStream
 from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
 from seqtrain.errors import DataError
+from seqtrain.foreign import open_regular
 from seqtrain.predictions import Given
 from seqtrain.spec import ImageInputs, Inputs, VectorInputs, WordInputs
 

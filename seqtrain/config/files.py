@@ -13,15 +13,14 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
 
-from seqtrain.config.saved import read_bounded_text
 from seqtrain.config.tree import leaves
 from seqtrain.errors import ConfigError, first_line, not_among
+from seqtrain.foreign import MAX_BYTES, decode_utf8, read_regular, read_yaml
 from seqtrain.shipped import CONFIG_DIR
 
 # Launchers and sweepers as they come with Hydra and its plugins, and what its own logging is made of. Nothing
@@ -39,7 +38,7 @@ STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
 class BoundedFileSource(FileConfigSource):
-    """A folder of the user's, whose files are size-checked before they are parsed: they may be untrusted."""
+    """A folder of the user's, whose files may come from someone else: they are read as such."""
 
     @staticmethod
     def scheme() -> str:
@@ -47,9 +46,11 @@ class BoundedFileSource(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         path = Path(self.path) / self._normalize_file_name(config_path)
-        if path.exists():
-            read_bounded_text(path)
-        return super().load_config(config_path)
+        if not path.exists():
+            raise ConfigLoadError(f"Config not found : {path}")
+        header = self._get_header_dict(decode_utf8(read_regular(path, MAX_BYTES), path)[:512])
+        config = OmegaConf.create(read_yaml(path) or {})
+        return ConfigResult(self.provider, f"{self.scheme()}://{self.path}", config, header)
 
 
 class ConfigFiles:
@@ -87,18 +88,12 @@ class ConfigFiles:
             return self.loader.load_configuration(
                 "config", [*self._search, *overrides], run_mode=run_mode, from_shell=False
             )
-        except ConfigError:  # of a file that was refused before it was parsed
-            raise
-        except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+        except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
             raise ConfigError([_explain(error)]) from None
 
 
 def _explain(error: Exception) -> str:
-    """One line for an error of Hydra, OmegaConf or YAML, with the file or key where there is one."""
-    mark = getattr(error, "problem_mark", None)
-    if mark is not None:
-        reason = getattr(error, "problem", None) or "cannot be read"
-        return f"{mark.name}: line {mark.line + 1}, column {mark.column + 1}: {reason}"
+    """One line for an error, with the key where there is one."""
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}: {not_among(name, sorted(error.options))}"

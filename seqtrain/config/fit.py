@@ -10,10 +10,9 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from seqtrain.config.schemas.schema import SCHEMAS, Schema, Tree, schema_at
 from seqtrain.config.schemas.seqtrain import find_bad_monitor
+from seqtrain.foreign import read_yaml
 from seqtrain.shipped import CONFIG_DIR
 
 MOST = 1_000  # members or layers: a network of more would take hours to build
@@ -99,7 +98,7 @@ def files_of(group: str, what: str, value: str) -> str:
 
     names = []
     for path in sorted((CONFIG_DIR / group).glob("*.yaml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         schema = schema_at({group: content.get(group, content)}, group)
         if schema is not None and getattr(schema, what) in (value, None):
             names.append(path.stem)

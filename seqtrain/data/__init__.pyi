@@ -20,7 +20,6 @@ from .files.conllu import ConlluSentence as ConlluSentence
 from .files.conllu import TagColumn as TagColumn
 from .files.downloads import sample_dir as sample_dir
 from .files.images import read_images as read_images
-from .files.text import decode_utf8 as decode_utf8
 from .files.text import read_utf8 as read_utf8
 from .files.word_vectors import WordVectors as WordVectors
 from .files.word_vectors import read_word_vectors as read_word_vectors

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqtrain.errors import DataError
+from seqtrain.foreign import is_regular
 
+MAX_LOG_BYTES = 1 << 30
 MAX_POINTS = 400  # of a curve: more than a chart has pixels for
 COPIES = "at a glance/"  # of the main curves, for TensorBoard's first screen
 
@@ -92,15 +94,23 @@ def _read_points(run_dir: Path, metric: str | None = None) -> Iterator[_Point]:
             yield from _from_events(path, metric)
         for path in [] if events else _find_files(run_dir, "metrics.csv"):
             yield from _from_csv(path, metric)
-    except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
+    except DataError:
+        raise
+    except Exception as error:  # what a reader raises on damaged bytes has no bounds
         raise DataError(f"its logged metrics cannot be read: {error}", run_dir) from None
 
 
 def _find_files(run_dir: Path, pattern: str) -> list[Path]:
-    """By folder, then by name; a pipe would be waited for."""
-    return sorted(
-        (path for path in run_dir.rglob(pattern) if path.is_file()), key=lambda path: (path.parent, path.name)
-    )
+    """By folder, then by name.
+
+    Raises:
+        DataError: one is so large that no run has written it.
+    """
+    found = [path for path in run_dir.rglob(pattern) if is_regular(path)]
+    for path in found:
+        if path.stat().st_size > MAX_LOG_BYTES:
+            raise DataError(f"has {path.stat().st_size:,} bytes; expected at most {MAX_LOG_BYTES:,}", path)
+    return sorted(found, key=lambda path: (path.parent, path.name))
 
 
 def _from_events(path: Path, metric: str | None) -> Iterator[_Point]:
@@ -110,7 +120,8 @@ def _from_events(path: Path, metric: str | None) -> Iterator[_Point]:
     for event in _load_events(path):
         for value in event.summary.value:
             kind = kinds.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
-            if kind == "scalars" and metric in (None, value.tag):
+            # A shape would say how much room the one number takes.
+            if kind == "scalars" and metric in (None, value.tag) and not value.tensor.tensor_shape.dim:
                 number = float(tensor_util.make_ndarray(value.tensor))
                 yield _Point(path.parent.name, value.tag, event.step, number)
 

@@ -19,6 +19,8 @@ from omegaconf import OmegaConf
 from seqtrain.config import ConfigError
 from seqtrain.config.saved import read_plain_yaml
 from seqtrain.config.tree import with_new_names
+from seqtrain.errors import DataError
+from seqtrain.foreign import is_regular, read_json
 from seqtrain.runs.files import exists, write_text
 from seqtrain.runs.identity import flat, plain
 
@@ -28,6 +30,8 @@ LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
 # Tells the processes that a run starts for more devices which folder is theirs.
 RUN_DIR = "SEQTRAIN_RUN_DIR"
 
+
+MAX_REASON = 1 << 16  # bytes of the end of failure.txt, where the reason is
 
 # Another process that looks for a run to resume holds the lock for an instant.
 LOOK_SECONDS = 0.2
@@ -245,12 +249,28 @@ class RunFolder:
         """Write the metrics, which marks the run as done."""
         write_text(self.metrics_file, json.dumps(for_json(metrics), indent=2, allow_nan=False) + "\n")
 
+    def load_metrics(self) -> dict[str, float]:
+        """What `write_metrics` wrote, without what was not finite.
+
+        Raises:
+            DataError: the file cannot be read, or holds something else.
+        """
+        metrics = read_json(self.metrics_file, follow=False)
+        if not isinstance(metrics, dict) or not all(
+            value is None or type(value) in (int, float) for value in metrics.values()
+        ):
+            raise DataError("holds more than numbers by name", self.metrics_file)
+        # null was not finite, and other programs write NaN, which is not JSON.
+        return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
+
     @property
     def failure(self) -> str:
         """The last line of the error that ended the last attempt; empty where none did."""
-        if self.is_done or not self.failure_file.is_file():
+        if self.is_done or not is_regular(self.failure_file):
             return ""
-        lines = self.failure_file.read_text(encoding="utf-8").strip().splitlines()
+        with self.failure_file.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MAX_REASON))
+            lines = file.read(MAX_REASON).decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "unknown error"
 
     def write_failure(self, error: BaseException) -> None:

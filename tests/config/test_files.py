@@ -47,8 +47,8 @@ def test_unknown_keys_in_a_users_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("hidden_size: [3\n", "{file}: line 2, column 1: expected ',' or ']', but got '<stream end>'"),
-        ("a: 1\na: 2\n", "{file}: line 2, column 1: found duplicate key a"),
+        ("a: 1\na: 2\n", "{file}:2: the key a is there twice"),
+        ("a: 2\nb: !!timestamp 2020\n", "{file}:2: tags such as tag:yaml.org,2002:timestamp are not allowed"),
         (
             "_target_: torch.nn.LSTM\nhidden_size: ???\n",
             "model.hidden_size: has no value yet (???); give it one with model.hidden_size=VALUE",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqtrain.config import ConfigError, compose_config
-from seqtrain.config.saved import MAX_BYTES, MAX_DEPTH, read_bounded_text, read_plain_yaml, read_saved_config
+from seqtrain.config.saved import read_plain_yaml, read_saved_config
 
 
 def write(folder: Path, content: bytes) -> Path:
@@ -25,46 +24,28 @@ def test_plain_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"a: &x [1]\nb: *x\n", "line 2, column 4: aliases are not allowed"),
-        (b"[1, 2]", "expected keys and values, found a list"),
-        (b"", "expected keys and values, found nothing"),
-        (b"a: \xff", "not UTF-8 text: byte 3 is 0xff"),
+        (b"a: &x [1]\nb: *x\n", "2: aliases are not allowed"),
+        (b"[1, 2]", " expected keys and values, found a list"),
+        (b"", " expected keys and values, found nothing"),
         (
             b"a: ${oc.env:HOME}",
-            "a: got '${oc.env:HOME}'; a run folder's configuration holds no interpolations",
+            " a: got '${oc.env:HOME}'; a run folder's configuration holds no interpolations",
         ),
-        (b"a:\n  b: ???", "a.b: has no value (???)"),
-        (b"a: [!!binary aGVsbG8=]", "a[0]: got bytes, expected a plain value"),
-        (b"a: {null: x}", "a: the key null is neither a text nor a number"),
-        (b"a: [1", "line 1, column 6: expected ',' or ']', but got '<stream end>'"),
+        (b"a:\n  b: ???", " a.b: has no value (???)"),
+        (b"a: {null: x}", " a: the key null is neither a text nor a number"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
     path = write(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         read_plain_yaml(path)
-    assert caught.value.problems == (f"{path}: {problem}",)
+    assert caught.value.problems == (f"{path}:{problem}",)
 
 
-def test_nesting_up_to_the_limit(tmp_path: Path) -> None:
-    depth = MAX_DEPTH - 1  # the outermost level is the mapping
-    assert read_bounded_text(write(tmp_path, b"a: " + b"[" * depth + b"]" * depth))
-    with pytest.raises(ConfigError, match="line 1, column 33: nested more than 30 levels deep"):
-        read_bounded_text(write(tmp_path, b"a: " + b"[" * 100_000))
-
-
-def test_size_up_to_the_limit(tmp_path: Path) -> None:
-    assert len(read_bounded_text(write(tmp_path, b"#" * MAX_BYTES))) == 1_000_000
-    with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
-        read_bounded_text(write(tmp_path, b"#" * (MAX_BYTES + 1)))
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigError, match="pipe: not a regular file"):
-        read_bounded_text(tmp_path / "pipe")
-    with pytest.raises(ConfigError, match="none: no such file"):
-        read_bounded_text(tmp_path / "none")
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(write(tmp_path, b"a: secret"))
+    with pytest.raises(ConfigError, match="link: is a link, which is not followed here"):
+        read_plain_yaml(tmp_path / "link")
 
 
 def write_run(folder: Path, overrides: tuple[str, ...] = (), **changes: Any) -> Path:

@@ -188,7 +188,7 @@ class TestChoice:
         assert choose_run_folder(cfg, is_given=False).path == unfinished.path
         (message,) = caplog.messages
         assert message.startswith(
-            f"seqtrain: warning: skipped in the search for a run to resume: {broken.config_file}: "
+            f"seqtrain: warning: skipped in the search for a run to resume: {broken.config_file}:"
         )
 
     def test_a_run_that_starts_from_a_checkpoint_is_a_new_one(self, cfg: DictConfig, begin: Begin) -> None:
@@ -245,7 +245,7 @@ class TestGivenFolder:
 
     def test_a_configuration_that_cannot_be_read(self, cfg: DictConfig, begin: Begin) -> None:
         begin(Path(cfg.run_dir).name).config_file.write_text("a: [")
-        with pytest.raises(ConfigError, match=r"config\.yaml: line 1, column 5: expected the node content"):
+        with pytest.raises(ConfigError, match=r"config\.yaml:\d: "):
             choose_run_folder(cfg, is_given=True)
 
     def test_a_name_that_is_too_long(self, cfg: DictConfig) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
+from seqtrain.foreign import open_regular
 from seqtrain.runs.files import atomic_write
 from seqtrain.shipped import shipped_folder
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import stat
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import NoReturn, Protocol
 from tqdm import tqdm
 
 from seqtrain.errors import DataError
+from seqtrain.foreign import decode_utf8, open_regular
 
 MAX_LINE_BYTES = 1 << 20  # anything longer is not text that was meant to be read line by line
 MAX_WORD_LENGTH = 1000  # characters
@@ -20,25 +20,6 @@ LINES_PER_UPDATE = 10_000  # of the progress bar
 SECONDS_BEFORE_BAR = 2.0
 BYTE_ORDER_MARK = "\ufeff"
 BLOCK_BYTES = 1 << 16  # asked for at a time; a pipe gives what has arrived
-
-
-def open_regular(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading; a pipe or a device might block or never end.
-
-    Raises:
-        DataError: there is no such file, it is not a regular file, or it cannot be opened.
-    """
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            return path.open("rb")
-    except FileNotFoundError:
-        raise DataError("the file is missing", path) from None
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise DataError(f"cannot be opened: {getattr(error, 'strerror', error)}", path) from None
-    if stat.S_ISDIR(mode):
-        raise DataError("is a folder; expected a file", path)
-    raise DataError("is a pipe or a device; expected a regular file", path)
 
 
 @contextmanager
@@ -73,21 +54,6 @@ def read_utf8(path: Path) -> str:
     """
     with open_regular(path) as file:
         return decode_utf8(file.read(), path)
-
-
-def decode_utf8(content: bytes, path: str | Path, first_line: int = 1) -> str:
-    """Decode bytes that came from `path`, where they start at `first_line`.
-
-    Raises:
-        DataError: names the line that is not UTF-8.
-    """
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = first_line + content.count(b"\n", 0, error.start)
-        raise DataError(
-            f"the byte 0x{content[error.start]:02x} is not valid UTF-8; save the file as UTF-8", path, line
-        ) from None
 
 
 def check_word(word: str, path: str | Path, line: int) -> None:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from seqtrain.config import ConfigError
-from seqtrain.config.saved import read_bounded_text
+from seqtrain.config.saved import read_plain_yaml
 from seqtrain.config.tree import with_new_names
+from seqtrain.errors import InputError
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.identity import flat, without_paths
-
-# libyaml's loader is ten times as fast; PyYAML has it wherever it was built with libyaml.
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -61,8 +55,10 @@ def collect_runs(folders: Sequence[Path]) -> Collection:
     for path in sorted({path for folder in folders for path in find_run_folders(folder)}):
         try:
             runs.append(read_run(path))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError) as error:
-            problems.append(f"{path}: left out, it cannot be read: {type(error).__name__}: {error}")
+        except InputError as error:
+            problems += [f"left out: {problem}" for problem in getattr(error, "problems", [error])]
+        except Exception as error:  # of one folder, which must not cost the others their report
+            problems.append(f"left out: {path}: {type(error).__name__}: {error}")
     return Collection(tuple(runs), tuple(problems))
 
 
@@ -77,23 +73,10 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 def read_run(path: Path) -> Run:
     folder = RunFolder(path)
-    text = read_bounded_text(folder.config_file, Loader)  # the folder may come from an untrusted source
-    config = flat(without_paths(with_new_names(yaml.load(text, Loader))))
+    config = flat(without_paths(with_new_names(read_plain_yaml(folder.config_file))))
     if folder.is_done:
-        return Run(path, config, _read_metrics(folder.metrics_file), "done")
+        return Run(path, config, folder.load_metrics(), "done")
     if folder.is_locked_elsewhere():
         return Run(path, config, {}, "running")
     failure = folder.failure
     return Run(path, config, {}, "failed" if failure else "unfinished", failure)
-
-
-def _read_metrics(path: Path) -> dict[str, float]:
-    if not path.is_file():
-        raise ValueError(f"{path.name} is not a regular file")
-    metrics = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(metrics, dict) or not all(
-        value is None or type(value) in (int, float) for value in metrics.values()
-    ):
-        raise ValueError(f"{path.name} holds more than numbers by name")
-    # null was not finite, and other programs write NaN, which is not JSON.
-    return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}

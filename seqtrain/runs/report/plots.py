@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
@@ -10,11 +11,14 @@ from matplotlib import color_sequences
 from matplotlib.figure import Figure
 
 from seqtrain.config import ConfigError
+from seqtrain.errors import DataError
 from seqtrain.runs.curves import read_curve
 from seqtrain.runs.report.axes import find_axes, find_key, short_names, show_value
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.groups import Group, Section, compare_runs
 from seqtrain.runs.report.layout import count_runs, find_imbalances
+
+log = logging.getLogger("seqtrain")
 
 MAX_TICKS = 10  # values of an axis that are all written below it
 MAX_CAVEATS = 4  # configurations that are named below a picture
@@ -98,7 +102,11 @@ def draw_curves(runs: Sequence[Run], metric: str) -> Figure:
     figure, axis = _new_figure(len({_label(run.config, axes) for run in runs}))
     colours: dict[str, str] = {}
     for run in runs:
-        curve = read_curve(run.path, metric)
+        try:
+            curve = read_curve(run.path, metric)
+        except DataError as damage:  # of one folder, which must not cost the others their picture
+            log.warning("seqtrain: warning: %s", damage)
+            continue
         if curve:
             label = _label(run.config, axes)
             style = {"color": colours[label]} if label in colours else {"label": label}

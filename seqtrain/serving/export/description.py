@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seqtrain.data.files.conllu import TagColumn
-from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
+from seqtrain.foreign import open_regular
 from seqtrain.runs.files import write_text
 from seqtrain.spec import (
     Classes,

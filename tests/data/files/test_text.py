@@ -9,12 +9,11 @@ from seqtrain.data.files import text
 from seqtrain.data.files.text import (
     LineStream,
     check_word,
-    decode_utf8,
     open_lines,
-    open_regular,
     read_utf8,
 )
 from seqtrain.errors import DataError
+from seqtrain.foreign import decode_utf8, open_regular
 
 
 def test_lines_keep_their_ends(tmp_path: Path) -> None:

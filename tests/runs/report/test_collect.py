@@ -60,7 +60,9 @@ def test_a_damaged_folder_is_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "b" / "metrics.json").write_text("{")
     found = collect_runs([tmp_path])
     assert [run.path.name for run in found.runs] == ["a"]
-    assert found.problems[0].startswith(f"{tmp_path / 'b'}: left out, it cannot be read: JSONDecodeError")
+    assert found.problems[0].startswith(
+        f"left out: {tmp_path / 'b' / 'metrics.json'}: cannot be read as JSON: "
+    )
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
