@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -51,18 +50,18 @@ def test_values(text: str, value: Any) -> None:
     assert parse_yaml("- .nan", "x")[0] != 0
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="$"), max_size=9)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
-    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=9), inside, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(TEXT, inside, max_size=3),
     max_leaves=20,
 )
 
 
-@given(value=PLAIN)
-def test_what_we_write_is_read_as_it_was(value: Any) -> None:
-    text = OmegaConf.to_yaml(OmegaConf.create({"value": 1}))
-    assert parse_yaml(text, "x") == {"value": 1}
-    assert parse_yaml(yaml.safe_dump(value, allow_unicode=True), "x") == value
+@given(value=st.dictionaries(TEXT, PLAIN, max_size=3))
+def test_what_we_write_is_read_as_it_was(value: dict[str, Any]) -> None:
+    value |= {"value": [1e-5, 1e20, "1e3", "on", "1_0", "2020-01-01", "1:2", "0x1", ".nan", "~"]}
+    assert parse_yaml(OmegaConf.to_yaml(OmegaConf.create(value)), "x") == value
 
 
 @pytest.mark.parametrize(
