@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqtrain.config.fit import find_conflicts, find_mismatches, find_unused
+from seqtrain.config.fit import files_with_key, find_conflicts, find_mismatches, find_unused
 from seqtrain.config.schemas.schema import Schema, accepts, coerce, describe, explain
 from seqtrain.config.schemas.seqtrain import ROOT
 from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of, takes_newer_key
@@ -27,7 +27,13 @@ MEANT = {
     "layers": "model.num_layers",
     "hidden": "model.hidden_size",
     "device": "trainer.accelerator",
+    "gpu": "trainer=gpu",
+    "gpus": "trainer.devices",
+    "cuda": "trainer=gpu",
+    "early_stopping": "callbacks=early_stopping",
+    "patience": "callbacks=early_stopping callbacks.early_stopping.patience",
 }
+MOST_OWNERS = 3  # of a key without its group that are all named
 
 
 @dataclass(frozen=True)
@@ -164,13 +170,17 @@ def _explain_unknown(node: Node, key: str, schemas: Mapping[str, Schema]) -> str
     schema = schemas[node.path]
     what = f"no such key in {schema.target}" if node.path else "no such key or group"
     meant = nearest(key, schema.kinds)
-    owners = [path for path, other in schemas.items() if path and key in other.kinds]
-    if key in MEANT:
+    owners = [f"{path}.{key}" for path, other in schemas.items() if path and key in other.kinds]
+    files = files_with_key(node.path, key) if node.path == node.role else ""
+    if files:
+        hint = f"it is a key of {node.path}={files}"
+        hint += f"; did you mean {MEANT[key]}?" if key in MEANT else ""
+    elif key in MEANT:
         hint = f"did you mean {MEANT[key]}?"
     elif meant and (node.path or not owners):
         hint = f"did you mean {node.child(meant)}?"
-    elif len(owners) == 1:
-        hint = f"did you mean {owners[0]}.{key}?"
+    elif 1 <= len(owners) <= MOST_OWNERS:
+        hint = f"did you mean {' or '.join(owners)}?"
     else:
         hint = f"there are {', '.join(schema.kinds)}"
     return f"{node.child(key)}: {what}; {hint}"

@@ -95,14 +95,20 @@ def _name(group: str, schema: Schema, choices: Mapping[str, Any]) -> str:
 
 def files_of(group: str, what: str, value: str) -> str:
     """The shipped files of a group whose class has this `inputs` or `targets`, joined by |."""
+    return "|".join(name for name, schema in _shipped(group) if getattr(schema, what) in (value, None))
 
-    names = []
+
+def files_with_key(group: str, key: str) -> str:
+    """The shipped files of a group whose class has this key, joined by |."""
+    return "|".join(name for name, schema in _shipped(group) if key in schema.kinds)
+
+
+def _shipped(group: str) -> Iterator[tuple[str, Schema]]:
     for path in sorted((CONFIG_DIR / group).glob("*.yaml")):
         content = read_yaml(path)
         schema = schema_at({group: content.get(group, content)}, group)
-        if schema is not None and getattr(schema, what) in (value, None):
-            names.append(path.stem)
-    return "|".join(names)
+        if schema is not None:
+            yield path.stem, schema
 
 
 def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:

@@ -78,6 +78,22 @@ def test_data_on_the_command_line_wins_over_the_task() -> None:
         ("model.xyz=3", f"model.xyz: no such key in torch.nn.LSTM; there are {LSTM_KEYS}"),
         ("model.lr=3", "model.lr: no such key in torch.nn.LSTM; did you mean optimizer.lr?"),
         ("batch_size=3", "batch_size: no such key or group; did you mean data.batch_size?"),
+        ("gpu=1", "gpu: no such key or group; did you mean trainer=gpu?"),
+        ("dropout=0.1", "dropout: no such key or group; did you mean head.dropout or model.dropout?"),
+        (
+            "early_stopping=true",
+            "early_stopping: no such key or group; did you mean callbacks=early_stopping?",
+        ),
+        (
+            "data.view=rows",
+            "data.view: no such key in seqtrain.data.Digits; it is a key of data=images|mnist",
+        ),
+        ("model.cell=gru", "model.cell: no such key in torch.nn.LSTM; it is a key of model=bilstm"),
+        (
+            "model.proj_size=3",
+            "model.proj_size: not set here; torch's projections make h smaller than hidden_size; "
+            "set model.hidden_size",
+        ),
         ("model=bilsm", "model: got 'bilsm', expected one of bilstm, gru, lstm, rnn; did you mean bilstm?"),
         ("model=LSTM", "model: got 'LSTM', expected one of bilstm, gru, lstm, rnn; did you mean lstm?"),
         ("model=3", "model: got 3, expected one of bilstm, gru, lstm, rnn"),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from seqtrain.config.schemas.schema import (
     OPTIONAL,
     Count,
+    Elsewhere,
     Natural,
     NonNegative,
     OneOf,
@@ -120,6 +121,8 @@ class RNN(Recurrent):
 
 @describes("model", "torch.nn.LSTM")
 class LSTM(Recurrent):
+    proj_size: Elsewhere = "torch's projections make h smaller than hidden_size; set model.hidden_size"
+
     @classmethod
     def cell_of(cls, _: Tree) -> str:
         return "lstm"
