@@ -7,6 +7,7 @@ reported together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqtrain.config.check import find_problems
 from seqtrain.config.files import ConfigFiles, find_foreign_code
+from seqtrain.config.fit import files_with_key
 from seqtrain.config.tree import (
     Resolved,
     Tree,
@@ -193,11 +195,19 @@ class Composer:
                 plus = "" if group in self.files.groups else "+"
                 chosen.append(f"{plus}{group}={override.get_value_string()}")
             else:
-                problems += [f"{group}: {not_among(each, options)}" for each in wrong]
+                told = [f"{not_among(each, options)}{_explain_path(group, each)}" for each in wrong]
+                problems += [f"{group}: {each}" for each in told]
                 meant = nearest(str(wrong[0]), options)
                 is_as_meant = is_as_meant and meant is not None
                 chosen += [f"{group}={meant}"] if meant else []
         return chosen, is_as_meant, problems
+
+
+def _explain_path(group: str, value: object) -> str:
+    """What to do with the name of a file in place of a choice."""
+    if group != "data" or not isinstance(value, str) or not re.search(r"[./\\]", value):
+        return ""
+    return f"; a file of your own is data.path={value}, with data={files_with_key('data', 'path')}"
 
 
 def _of_hydra(overrides: Sequence[Override]) -> list[str]:

@@ -1,5 +1,7 @@
 """Refusals, by their text: what came, what was expected, and the nearest right spelling."""
 
+import re
+
 import pytest
 from composing import problems_of
 from omegaconf import OmegaConf
@@ -197,3 +199,8 @@ def test_keys_of_the_schema_that_no_file_lists_need_no_plus() -> None:
 @pytest.mark.parametrize("text", ["1e-3", "0.001", "1.0e-3"])
 def test_numbers_in_any_notation(text: str) -> None:
     assert compose_config([f"optimizer.lr={text}"]).optimizer.lr == 0.001
+
+
+def test_a_file_in_place_of_a_choice() -> None:
+    (problem,) = problems_of("data=my.conllu")
+    assert re.search(r"; a file of your own is data\.path=my\.conllu, with data=\S*tagged\S*\|ud", problem)
