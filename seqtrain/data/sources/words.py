@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,53 +61,44 @@ class KnownWords:
 
 
 class WordSource(ABC):
-    """A source of tagged sentences; a subclass reads its files."""
+    """A source of tagged sentences, of which a subclass reads the files.
+
+    Args:
+        batching: see `Source`.
+        known: which words the model knows.
+        column: of CoNLL-U, where the tags are read from.
+    """
 
     def __init__(self, batching: Batching, known: KnownWords, column: str | None = None) -> None:
         self.batching = batching
         self._known, self._column = known, column
-        self._recalled: WordInputs | None = None
+        self._recalled: WordInputs | None = None  # of a checkpoint, in place of the file of word vectors
 
     def recall(self, spec: DataSpec) -> None:
         """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
         if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
             self._recalled = spec.inputs
 
-    def load(self) -> Corpus:
-        return build_word_corpus(self.read_files(), self._known, self._recalled, self._column)
-
     @abstractmethod
     def read_files(self) -> Files:
-        """The files of the splits, at least train."""
+        """The file of each split, at least of train: what is missing is taken from it."""
 
-
-def build_word_corpus(
-    files: Files, known: KnownWords, recalled: WordInputs | None = None, column: str | None = None
-) -> Corpus:
-    """The corpus of the files of the splits; a missing one is taken from train.
-
-    Args:
-        files: at least train.
-        known: which words the model knows.
-        recalled: those of a checkpoint, which replace the file of word vectors.
-        column: of CoNLL-U, where the tags were read from.
-
-    Raises:
-        DataError: train is too small, or has a single tag.
-    """
-    train = files["train"]
-    masks, notes = take_from_train(len(train.lengths), files, "sentence", train.path)
-    given, files = files, files | {split: train.select(chosen) for split, chosen in masks.items()}
-    train = files["train"]
-    notes += _note_hidden_forms(files)
-    scheme = find_scheme(train)
-    notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
-    counts, characters = _count(train.form_counts())
-    words, vector_size, vectors = known.read(counts, recalled)
-    inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
-    targets = StepClasses(_target_names(files), column, scheme)
-    splits: dict[str, Dataset] = {split: _encode(files[split], inputs, targets, counts) for split in SPLITS}
-    return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
+    def load(self) -> Corpus:
+        given = self.read_files()
+        train = given["train"]
+        masks, notes = take_from_train(len(train.lengths), given, "sentence", train.path)
+        files = given | {split: train.select(chosen) for split, chosen in masks.items()}
+        train = files["train"]
+        notes += _note_hidden_forms(files)
+        scheme = find_scheme(train)
+        notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
+        counts, characters = _count(train.form_counts())
+        words, vector_size, vectors = self._known.read(counts, self._recalled)
+        inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
+        targets = StepClasses(_target_names(files), self._column, scheme)
+        splits: dict[str, Dataset] = {each: _encode(files[each], inputs, targets, counts) for each in SPLITS}
+        notes_of_targets = tuple(_note_unseen_tags(files))
+        return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), notes_of_targets)
 
 
 def _count(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
@@ -121,28 +112,22 @@ def _count(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]
 
 
 def _target_names(files: Files) -> tuple[str, ...]:
-    """The tags of all parts: one that train lacks has an output that is never a target in training."""
-    if len(files["train"].tag_counts()) == 1:
-        (tag,) = files["train"].tag_counts()
-        raise DataError(
-            f"all words have the tag {tag!r}, so there is nothing to learn; choose another column of tags",
-            files["train"].path,
-        )
+    """The tags of all splits: one that train lacks has an output that is never a target in training."""
+    trained, path = files["train"].tag_counts(), files["train"].path
+    if len(trained) == 1:
+        problem = f"all words have the tag {next(iter(trained))!r}, so there is nothing to learn"
+        raise DataError(f"{problem}; choose another column of tags", path)
     return tuple(sorted({tag for file in files.values() for tag in file.tag_counts()}))
 
 
-def _note_unseen_tags(files: Files) -> list[str]:
+def _note_unseen_tags(files: Files) -> Iterator[str]:
     trained = files["train"].tag_counts()
-    notes = []
     for split in ("dev", "test"):
         unseen = {tag: count for tag, count in files[split].tag_counts().items() if tag not in trained}
         if unseen:
             listed = ", ".join(f"{tag} {count:,}" for tag, count in sorted(unseen.items()))
-            notes.append(
-                f"{split} has {sum(unseen.values()):,} words with tags that train lacks ({listed});"
-                " they count as errors"
-            )
-    return notes
+            number = sum(unseen.values())
+            yield f"{split} has {number:,} words with tags that train lacks ({listed}); they count as errors"
 
 
 def _note_hidden_forms(files: Files) -> list[str]:
