@@ -89,9 +89,9 @@ class WordSource(ABC):
         masks, notes = take_from_train(len(train.lengths), given, "sentence", train.path)
         files = given | {split: train.select(chosen) for split, chosen in masks.items()}
         train = files["train"]
-        notes += _note_hidden_forms(files)
         scheme = find_scheme(train)
-        notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
+        notes += [*_note_hidden_forms(files), *_note_strays(given["train"])]
+        notes += _note_orphans(given) if scheme == "bio" else ()
         counts, characters = _count(train.form_counts())
         words, vector_size, vectors = self._known.read(counts, self._recalled)
         inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
@@ -130,41 +130,39 @@ def _note_unseen_tags(files: Files) -> Iterator[str]:
             yield f"{split} has {number:,} words with tags that train lacks ({listed}); they count as errors"
 
 
-def _note_hidden_forms(files: Files) -> list[str]:
+def _note_hidden_forms(files: Files) -> Iterator[str]:
     hidden = [split for split, file in files.items() if [form for form, _ in file.form_counts()] == [EMPTY]]
-    remedy = "the treebank comes without its text; its README says how to fill it in"
-    return [f"every word of {', '.join(hidden)} is {EMPTY}: {remedy}"] if hidden else []
+    if hidden:
+        remedy = "the treebank comes without its text; its README says how to fill it in"
+        yield f"every word of {', '.join(hidden)} is {EMPTY}: {remedy}"
 
 
-def _note_strays(train: TaggedFile) -> list[str]:
+def _note_strays(train: TaggedFile) -> Iterator[str]:
     """Tags that are not BIO, where others are: a misspelt one, or those of another scheme."""
     counts = train.tag_counts()
-    strays = find_strays(counts)
-    if not strays:
-        return []
-    listed = [f"{printable_line(tag)} {counts[tag]:,}" for tag in strays[:MAX_LISTED]]
-    listed += [f"{len(strays) - MAX_LISTED} more"] * (len(strays) > MAX_LISTED)
-    return [
-        f"tags of {train.path.name} that are neither O nor B-X or I-X: {', '.join(listed)}; because of them"
-        " no tag counts as the mark of a span: head=crf predicts any sequence, and spans are not scored"
-    ]
+    if strays := find_strays(counts):
+        listed = [f"{printable_line(tag)} {counts[tag]:,}" for tag in strays[:MAX_LISTED]]
+        listed += [f"{len(strays) - MAX_LISTED} more"] * (len(strays) > MAX_LISTED)
+        yield (
+            f"tags of {train.path.name} that are neither O nor B-X or I-X: {', '.join(listed)}; because of"
+            " them no tag counts as the mark of a span: head=crf predicts any sequence, and spans are not"
+            " scored"
+        )
 
 
-def _note_orphans(files: Files) -> list[str]:
+def _note_orphans(files: Files) -> Iterator[str]:
     """Tags that BIO does not allow where they are. They stay targets."""
     orphans = [(file, find_orphans(file).tolist()) for file in files.values()]
-    found = [(file, places) for file, places in orphans if places]
-    if not found:
-        return []
-    file, (place, *_) = found[0]
-    tag, word = file.tags[int(file.tag[place])], file.forms[int(file.form[place])]
-    sentence = 1 + int((file.lengths.cumsum(0) <= place).sum())
-    counts = ", ".join(f"{len(places):,} in {file.path.name}" for file, places in found)
-    return [
-        f"I- tags that continue no span of their type, which BIO does not allow: {counts} (the first is {tag}"
-        f" of the word {printable_line(word)} in sentence {sentence:,}); they count as they are, and head=crf"
-        " predicts none there"
-    ]
+    found = [(file, rows) for file, rows in orphans if rows]
+    for file, (row, *_) in found[:1]:
+        tag, word = file.tags[int(file.tag[row])], file.forms[int(file.form[row])]
+        sentence = 1 + int((file.lengths.cumsum(0) <= row).sum())
+        counts = ", ".join(f"{len(rows):,} in {each.path.name}" for each, rows in found)
+        yield (
+            f"I- tags that continue no span of their type, which BIO does not allow: {counts} (the first is"
+            f" {tag} of the word {printable_line(word)} in sentence {sentence:,}); they count as they are,"
+            " and head=crf predicts none there"
+        )
 
 
 def _encode(
