@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seqtrain.errors import RunError
+
+NOT_FINITE = (
+    "The model's scores are nan or infinite, so there is no answer: its weights, or its states for "
+    "this input, are too large. Use another checkpoint, or train again with a lower optimizer.lr."
+)
 
 
 class Answer(NamedTuple):
@@ -33,6 +38,22 @@ class Answer(NamedTuple):
         return cls(tuple(names), tuple(round(share, 4) for share in confidences))
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """The numbers that a network predicts for one sequence, in the units of the data.
+
+    `values` are (numbers,), or (time, numbers) for each step. `quantiles` has arrays like it by probability,
+    of a model that was trained for quantiles; that of 0.5 is `values`.
+    """
+
+    values: npt.NDArray[np.float32]
+    quantiles: Mapping[float, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.values).all():
+            raise RunError(NOT_FINITE)
+
+
 def check_probabilities(values: Sequence[float]) -> None:
     """Refuse what a model gives whose scores overflow.
 
@@ -40,10 +61,7 @@ def check_probabilities(values: Sequence[float]) -> None:
         RunError: a probability is nan or infinite.
     """
     if not all(map(math.isfinite, values)):
-        raise RunError(
-            "The model's scores are nan or infinite, so there is no answer: its weights, or its states for "
-            "this input, are too large. Use another checkpoint, or train again with a lower optimizer.lr."
-        )
+        raise RunError(NOT_FINITE)
 
 
 @dataclass(frozen=True)

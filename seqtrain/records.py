@@ -37,9 +37,10 @@ class SequenceBatch:
 
     `inputs` is (batch, time, features) float for sequences of vectors, or `Words`. `lengths` (batch,)
     int64 is required even where all are equal, and stays on the CPU, where packing needs it. `targets` is
-    (batch,) for one class per sequence or (batch, time) for a tag per token, IGNORED (-100) at padding and
-    where it is not known; None where nothing is known. `unseen` (batch, time) bool marks the words that the
-    training part lacks.
+    (batch,) int64 for one class per sequence or (batch, time) for one per time step, IGNORED (-100) at
+    padding and where it is not known; (batch, numbers) float for numbers of a sequence or (batch, time,
+    numbers) for those of time steps, NaN where there is none; None where nothing is known. `unseen`
+    (batch, time) bool marks the words that the training part lacks.
     """
 
     inputs: Tensor | Words
@@ -52,8 +53,8 @@ class SequenceBatch:
 
     @cached_property
     def num_valid(self) -> int:
-        """How many targets are not IGNORED; counted before the batch moves, to wait for no device."""
-        return 0 if self.targets is None else int((self.targets != IGNORED).sum())
+        """How many targets are known; counted before the batch moves, to wait for no device."""
+        return 0 if self.targets is None else int(is_known(self.targets).sum())
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
         """The same batch on `device`; lengths stay on the CPU: a copy back would synchronise."""
@@ -120,8 +121,28 @@ def valid_steps(lengths: Tensor, num_steps: int) -> Tensor:
     return torch.arange(num_steps, device=lengths.device) < lengths[:, None]
 
 
-IGNORED = -100  # the target at padding, torch's own default for cross-entropy
+IGNORED = -100  # the class at padding, torch's own default for cross-entropy; of numbers it is NaN
 UNKNOWN = 1  # the id of a string that a vocabulary lacks; 0 is padding
+
+
+def is_known(targets: Tensor) -> Tensor:
+    """Bool, of the same shape: which targets are neither IGNORED nor NaN."""
+    return ~targets.isnan() if targets.is_floating_point() else targets != IGNORED
+
+
+def are_of_steps(targets: Tensor) -> bool:
+    """Whether targets, or predictions, are of time steps and not of sequences; see `SequenceBatch`."""
+    return targets.ndim == (3 if targets.is_floating_point() else 2)
+
+
+def filler_of(targets: Tensor) -> float:
+    """What stands where a target is not known: IGNORED, or among numbers NaN."""
+    return torch.nan if targets.is_floating_point() else IGNORED
+
+
+def hide(targets: Tensor, where: Tensor) -> Tensor:
+    """The targets, without those of the positions where the bool `where` is true."""
+    return targets.masked_fill(where, filler_of(targets))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from seqtrain.errors import InputError
 from seqtrain.model import Network
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
-from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.records import SequenceBatch, are_of_steps, hide, valid_steps
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
 from seqtrain.spec import DataSpec, ImageInputs
 
@@ -29,18 +29,18 @@ BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 class ExaminedExample(Example):
     """One sequence with the network's answers, and with gradients.
 
-    Of `parts`, "gradient" is dL/dh_t of the sequence's own loss, that of the predictions where the targets
-    are unknown. States and gates of another size than h are left out: the page shows units. `targets`,
-    `predictions` and `confidences` have an entry for each step, or a single one for the whole sequence.
-    `reach` (layers, directions, time, time) is given for a target per
-    step, unless the sequence is very long; see `seqtrain.analysis.gradients`.
+    Of `parts`, "gradient" is dL/dh_t of the sequence's own loss, where the targets are unknown that of the
+    predictions, or of numbers that are 1 off. States and gates of another size than h are left out: the page
+    shows units. `targets`, `predictions` and `confidences` have an entry for each step, or a single one for
+    the whole sequence: of classes their ids, of several numbers a tuple. `reach` (layers, directions, time,
+    time) is given for a target per step, unless the sequence is very long; see `seqtrain.analysis.gradients`.
     `by_distance[layer][direction]` has the norms of dL/dh by the distance from the loss L of one step;
     see `seqtrain.analysis.gradients`.
     """
 
     image: Array | None  # (height, width), 0 to 1
-    targets: tuple[int, ...] | None
-    predictions: tuple[int, ...]
+    targets: tuple[Any, ...] | None
+    predictions: tuple[Any, ...]
     confidences: tuple[float, ...]
     by_distance: tuple[tuple[Array, ...], ...]
     reach: Array | None
@@ -112,23 +112,25 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
         traced = trace(rnn, features, batch.lengths)
         scores = head(traced.output, traced.summary, batch.lengths)
         predictions = head.decode(scores, batch.lengths)
-        targets = _hide_padding(predictions, batch) if batch.targets is None else batch.targets
+        targets = _assume_targets(predictions, batch) if batch.targets is None else batch.targets
         gradients = traced.state_gradients(head.loss_sum(scores, targets, batch.lengths))
         norms = walk_norms(gradients, batch.lengths)
         distances = norms_by_distance(network, replace(batch, targets=targets), traced, norms)
-        is_per_step = targets.ndim == 2 and not targets.is_floating_point()
-        reached = reach(traced, scores, targets) if is_per_step else None
+        has_tags = are_of_steps(targets) and not targets.is_floating_point()
+        reached = reach(traced, scores, targets) if has_tags else None
     confidences = scores.new_empty(len(batch), 0)
     if hasattr(head, "confidences"):  # of numbers there is none
         confidences = head.confidences(scores.detach(), predictions, batch.lengths)
     return _Observation(traced, gradients, predictions, confidences, distances, reached)
 
 
-def _hide_padding(predictions: Tensor, batch: SequenceBatch) -> Tensor:
-    if predictions.ndim == 1:
-        return predictions
-    beyond = torch.arange(predictions.shape[1]) >= batch.lengths[:, None]
-    return predictions.masked_fill(beyond, IGNORED)
+def _assume_targets(predictions: Tensor, batch: SequenceBatch) -> Tensor:
+    """The predicted classes; of numbers, whose loss would be zero, what makes an error of 1."""
+    targets = predictions.detach() - 1 if predictions.is_floating_point() else predictions
+    if not are_of_steps(predictions):
+        return targets
+    beyond = ~valid_steps(batch.lengths, predictions.shape[1])
+    return hide(targets, beyond.view(*beyond.shape, *[1] * (predictions.ndim - 2)))
 
 
 def _stack_parts(observation: _Observation) -> dict[str, Array]:
@@ -158,13 +160,15 @@ def _read_distances(observation: _Observation, row: int) -> tuple[tuple[Array, .
 def _answers(
     batch: SequenceBatch, observation: _Observation, row: int
 ) -> tuple[tuple[int, ...] | None, tuple[int, ...], tuple[float, ...]]:
-    def read(values: Tensor) -> list[Any]:
-        return values[row].reshape(-1)[: int(batch.lengths[row])].tolist()
+    def read(values: Tensor) -> tuple[Any, ...]:
+        of_steps = are_of_steps(observation.predictions)
+        entries = values[row, : int(batch.lengths[row])] if of_steps else values[row : row + 1]
+        return tuple(tuple(each) if isinstance(each, list) else each for each in entries.tolist())
 
-    targets = None if batch.targets is None else tuple(read(batch.targets))
-    confidences = tuple(read(observation.confidences))
+    targets = None if batch.targets is None else read(batch.targets)
+    confidences = read(observation.confidences) if observation.confidences.numel() else ()
     check_probabilities(confidences)
-    return targets, tuple(read(observation.predictions)), confidences
+    return targets, read(observation.predictions), confidences
 
 
 def _image_of(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:

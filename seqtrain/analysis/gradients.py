@@ -24,7 +24,7 @@ from seqtrain.analysis.example import Array
 from seqtrain.analysis.places import name_place
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
-from seqtrain.records import IGNORED, SequenceBatch, valid_steps
+from seqtrain.records import IGNORED, SequenceBatch, are_of_steps, is_known, valid_steps
 from seqtrain.recurrence.trace import StateGradients, Trace, trace
 
 FADED = 1e-4  # a gradient below this share of that at the loss itself has vanished, as for the warning
@@ -139,13 +139,14 @@ def norms_by_distance(
         norms: of the loss of all steps, see `gradient_norms`.
     """
     assert batch.targets is not None
-    if batch.targets.ndim == 2 and batch.targets.is_floating_point():
-        return {}  # not defined for numbers: the loss of a single step is that of the head alone
-    if batch.targets.ndim == 1:
-        num_steps = torch.where(batch.targets.cpu() == IGNORED, 0, batch.lengths)
+    if not are_of_steps(batch.targets):
+        has_target = is_known(batch.targets).reshape(len(batch), -1).any(dim=1)
+        num_steps = torch.where(has_target.cpu(), batch.lengths, 0)
         return {
             place: Distances(reverse(by_step, batch.lengths), num_steps) for place, by_step in norms.items()
         }
+    if batch.targets.is_floating_point():
+        return {}  # not defined for numbers of steps
     scores = network.head(traced.output, traced.summary, batch.lengths).float()
     by_place: dict[str, Distances] = {}
     for direction in range(len(traced.layers[0])):

@@ -78,7 +78,7 @@ def build_report(
     facts: Sequence[tuple[str, str]],
     spec: DataSpec,
     examples: Sequence[ExaminedExample],
-    name_value: Callable[[float, Targets], str],
+    name_value: Callable[[Any, Targets], str],
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written.
 
@@ -103,7 +103,7 @@ def build_report(
 
 
 def _number_values(
-    examples: Sequence[ExaminedExample], name: Callable[[float], str]
+    examples: Sequence[ExaminedExample], name: Callable[[Any], str]
 ) -> tuple[list[ExaminedExample], tuple[str, ...]]:
     numbers: dict[str, int] = {}
     for value in sorted({value for each in examples for value in (*(each.targets or ()), *each.predictions)}):

@@ -35,7 +35,7 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
         if schema is None or wanted is None or other in told:
             continue
         mine, theirs = getattr(schema, what), getattr(wanted, what)
-        if None in (mine, theirs) or mine == theirs:
+        if _agree(mine, theirs):
             continue
         told.add(group)
         here, elsewhere = _name(group, schema, choices), _name(other, wanted, choices)
@@ -93,9 +93,14 @@ def _name(group: str, schema: Schema, choices: Mapping[str, Any]) -> str:
     return f"{group}={choices.get(group) or schema.target.rpartition('.')[2]}"
 
 
+def _agree(mine: str | None, theirs: str | None) -> bool:
+    """Whether two sets of kinds, see `Schema`, have one in common; None has all."""
+    return mine is None or theirs is None or not set(mine.split("|")).isdisjoint(theirs.split("|"))
+
+
 def files_of(group: str, what: str, value: str) -> str:
-    """The shipped files of a group whose class has this `inputs` or `targets`, joined by |."""
-    return "|".join(name for name, schema in _shipped(group) if getattr(schema, what) in (value, None))
+    """The shipped files of a group whose class has these `inputs` or `targets`, joined by |."""
+    return "|".join(name for name, schema in _shipped(group) if _agree(getattr(schema, what), value))
 
 
 def files_with_key(group: str, key: str) -> str:

@@ -30,5 +30,6 @@ from .sources.images import Images as Images
 from .sources.mnist import Mnist as Mnist
 from .sources.tagged import Tagged as Tagged
 from .sources.treebank import Treebank as Treebank
+from .sources.waves import Waves as Waves
 from .view import View as View
 from .view import encode_images as encode_images

@@ -4,7 +4,7 @@ from seqtrain.model.backbone import Backbone, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
 from seqtrain.model.encoder import VectorEncoder, WordEncoder
 from seqtrain.model.ensemble import Ensemble
-from seqtrain.model.heads import CRFHead, LabelHead, TagHead
+from seqtrain.model.heads import CRFHead, LabelHead, NumberHead, TagHead
 from seqtrain.model.initialization import Initialization
 from seqtrain.model.network import Network
 from seqtrain.records import BackboneOutput, FinalState
@@ -19,6 +19,7 @@ __all__ = [
     "Initialization",
     "LabelHead",
     "Network",
+    "NumberHead",
     "RecurrentBackbone",
     "TagHead",
     "VectorEncoder",

@@ -18,7 +18,8 @@ class Ensemble(nn.Module):
     probabilities (Lakshminarayanan et al., 2017): they differ in their first weights and their dropout.
 
     Args:
-        members: two or more, whose heads give scores to be taken through a softmax.
+        members: two or more, whose heads give scores to be taken through a softmax, or have a method
+            `mean_of`, which gives the common scores from those of all members.
     """
 
     def __init__(self, members: Sequence[Network]) -> None:
@@ -48,13 +49,13 @@ class Ensemble(nn.Module):
     def forward(
         self, batch: SequenceBatch, state: Sequence[Any] | None = None
     ) -> tuple[Tensor, tuple[BackboneOutput, ...]]:
-        """Logarithms of the mean probabilities, and the output of each member's backbone.
+        """The common scores, by default logarithms of the mean probabilities, and each backbone's output.
 
         `state` has an initial state for each member; zeros by default.
         """
         calls = zip(self._networks, self._states(state), strict=True)
         scores, outputs = zip(*(member(batch, own) for member, own in calls), strict=True)
-        return mean_of(scores), tuple(output for (output,) in outputs)
+        return mean_of(scores, self.head), tuple(output for (output,) in outputs)
 
     def training_loss(
         self, batch: SequenceBatch, state: Sequence[Any] | None = None
@@ -81,7 +82,12 @@ class Ensemble(nn.Module):
         return self._networks[0]
 
 
-def mean_of(scores: Sequence[Tensor]) -> Tensor:
-    """Logarithms of the mean of several softmaxes, in float32 also under autocast."""
+def mean_of(scores: Sequence[Tensor], head: nn.Module) -> Tensor:
+    """The common scores of several heads like this one: by default logarithms of the mean of their softmaxes.
+
+    They are in float32 also under autocast.
+    """
+    if hasattr(head, "mean_of"):
+        return cast(Tensor, cast(Any, head).mean_of(scores))
     logarithms = torch.stack([each.float().log_softmax(dim=-1) for each in scores])
     return logarithms.logsumexp(dim=0) - math.log(len(scores))

@@ -112,15 +112,24 @@ def quiet_lightning() -> Iterator[None]:
         yield
 
 
+METRICS_OF_EACH = {"f1": "F1 of each class", "mae": "MAE of each number", "r2": "R2 of each number"}
+
+
+def is_of_each(metric: str) -> bool:
+    """Whether a metric, with its split, is of a single class or number, as is `test/f1/NOUN`."""
+    name, *of = metric.split("/")[1:] or [metric]
+    return bool(of) and name in METRICS_OF_EACH
+
+
 def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
     """The metrics of metrics.json as a table: one row per metric, one column per split.
 
     Args:
         metrics: by name.
-        per_class: whether to show the F1 of every class.
+        per_class: whether to show the metrics of every single class or number.
     """
     shown = {printable_line(name): value for name, value in metrics.items()}
-    metrics = shown if per_class else {name: value for name, value in shown.items() if "/f1/" not in name}
+    metrics = {name: value for name, value in shown.items() if per_class or not is_of_each(name)}
     splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
     names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
     costs = [name for name in metrics if "/" not in name]

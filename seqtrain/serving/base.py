@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
 from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.errors import DataError
-from seqtrain.predictions import Answer, Classification, Given, TaggedSentence
-from seqtrain.spec import DataSpec, ImageInputs, VectorInputs, WordInputs
+from seqtrain.predictions import Answer, Classification, Estimate, Given, TaggedSentence
+from seqtrain.spec import DataSpec, ImageInputs, Numbers, VectorInputs, WordInputs
 from seqtrain.tasks.answers import show
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class BasePredictor(ABC, Generic[Batch]):
         """Sequences of numbers, in the units of the data that the model was trained on."""
 
     @abstractmethod
-    def answer_batch(self, batch: Batch) -> Iterable[Answer]:
+    def answer_batch(self, batch: Batch) -> Iterable[Answer | Estimate]:
         """The model's answer to each sequence of a batch."""
 
     def tag(self, sentences: Sentences) -> list[TaggedSentence]:
@@ -89,7 +89,7 @@ class BasePredictor(ABC, Generic[Batch]):
         found = as_sentences(sentences)
         if not found:
             return []
-        answers = self.predict(self.encode_sentences([each.tokens for each in found]))
+        answers = self._answers(self.encode_sentences([each.tokens for each in found]))
         return [
             TaggedSentence(tuple(sentence.tokens), answer.names, answer.confidences, sentence.spans)
             for sentence, answer in zip(found, answers, strict=True)
@@ -113,7 +113,7 @@ class BasePredictor(ABC, Generic[Batch]):
 
     def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
         """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
-        answers = self.predict(self.encode_images(pixels))
+        answers = self._answers(self.encode_images(pixels))
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
@@ -127,9 +127,27 @@ class BasePredictor(ABC, Generic[Batch]):
             seqtrain.errors.DataError: the model was not trained on arrays, the file cannot be read, or the
                 sequences have another number of features.
         """
-        return self.predict(self.encode_sequences(as_sequences(sequences)))
+        if isinstance(self.spec.targets, Numbers):
+            raise DataError("this model predicts numbers; use estimate(sequences)")
+        return self._answers(self.encode_sequences(as_sequences(sequences)))
 
-    def answer(self, given: Sequence[Given]) -> list[Answer]:
+    def estimate(self, sequences: str | Path | Sequences) -> list[Estimate]:
+        """The numbers of each sequence of numbers, or of each of its time steps.
+
+        Args:
+            sequences: see `label`.
+
+        Raises:
+            seqtrain.errors.DataError: the model does not predict numbers; otherwise see `label`.
+        """
+        if not isinstance(self.spec.targets, Numbers):
+            raise DataError("this model predicts classes; use label(sequences)")
+        return cast(list[Estimate], self.predict(self.encode_sequences(as_sequences(sequences))))
+
+    def _answers(self, dataset: Encoded[Batch]) -> list[Answer]:
+        return cast(list[Answer], self.predict(dataset))
+
+    def answer(self, given: Sequence[Given]) -> list[Answer | Estimate]:
         """What the model says of each sequence, in their order.
 
         Raises:
@@ -146,18 +164,19 @@ class BasePredictor(ABC, Generic[Batch]):
                 return self.predict(self.encode_sequences(Sequences(np.concatenate(values), lengths)))
         raise DataError(f"{type(self.spec.inputs).__name__} cannot be read here")
 
-    def show(self, given: Given, answer: Answer, form: str) -> str:
+    def show(self, given: Given, answer: Answer | Estimate, form: str) -> str:
         """An answer as a text: `form` is table, json, tsv or conllu."""
         shows = show if self.task is None else self.task.show
         return shows(given, answer, form, self.spec)
 
-    def predict(self, dataset: Encoded[Batch]) -> list[Answer]:
+    def predict(self, dataset: Encoded[Batch]) -> list[Answer | Estimate]:
         """The model's answer to each sequence of a data set, in their order.
 
         Raises:
-            seqtrain.errors.RunError: a score is nan or infinite; so do `tag`, `classify` and `label`.
+            seqtrain.errors.RunError: a score is nan or infinite; so do `tag`, `classify`, `label` and
+                `estimate`.
         """
-        answers: dict[int, Answer] = {}
+        answers: dict[int, Answer | Estimate] = {}
         for indices in batches_by_length(dataset.lengths.tolist(), self.max_steps):
             answers |= zip(indices, self.answer_batch(dataset.batch(indices)), strict=True)
         return [answers[index] for index in range(len(answers))]

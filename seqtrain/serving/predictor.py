@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from seqtrain.config.saved import read_saved_config
 from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences
 from seqtrain.data.files.arrays import Sequences
 from seqtrain.model import Ensemble, Network
-from seqtrain.predictions import Answer, check_probabilities
+from seqtrain.predictions import Answer, Estimate, check_probabilities
 from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
-from seqtrain.spec import Classes, DataSpec
+from seqtrain.spec import Classes, DataSpec, Numbers
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
 from seqtrain.training.network import Trained, load_trained
@@ -83,11 +84,13 @@ class Predictor(BasePredictor[SequenceBatch]):
     def encode_sequences(self, sequences: Sequences) -> Dataset:
         return encode_sequences(self.spec, sequences)
 
-    def answer_batch(self, batch: SequenceBatch) -> list[Answer]:
+    def answer_batch(self, batch: SequenceBatch) -> list[Answer] | list[Estimate]:
         batch = batch.to(self.device)
         head: Any = self.network.head
         with torch.inference_mode():
             scores, _ = self.network(batch)
+            if isinstance(self.spec.targets, Numbers):
+                return self._estimate(head, scores, batch.lengths)
             predicted = head.decode(scores, batch.lengths)
             if isinstance(self.spec.targets, Classes):
                 confidences = head.confidences(scores, predicted, batch.lengths)
@@ -98,6 +101,22 @@ class Predictor(BasePredictor[SequenceBatch]):
         counts = [1] * len(batch) if predicted.ndim == 1 else batch.lengths.tolist()
         rows = (each.reshape(len(batch), -1).tolist() for each in (predicted, confidences))
         return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
+
+    def _estimate(self, head: Any, scores: Tensor, lengths: Tensor) -> list[Estimate]:
+        """One for each sequence."""
+        targets = self.spec.targets
+        assert isinstance(targets, Numbers)
+        values = targets.in_units(head.decode(scores, lengths).float().cpu().numpy())
+        quantiles: dict[float, npt.NDArray[np.float32]] = {}
+        if probabilities := getattr(head, "quantiles", ()):
+            ordered = targets.in_units(head.ordered(scores).float().cpu().numpy())
+            parts = np.split(ordered, len(probabilities), axis=-2)
+            quantiles = {share: part.squeeze(-2) for share, part in zip(probabilities, parts, strict=True)}
+        ends = lengths.tolist() if targets.per_step else [None] * len(values)
+        return [
+            Estimate(values[row, :end], {share: part[row, :end] for share, part in quantiles.items()})
+            for row, end in enumerate(ends)
+        ]
 
     def _name(self, values: list[float], shares: list[float]) -> Answer:
         name = name_value if self.task is None else self.task.name_value

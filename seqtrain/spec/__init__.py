@@ -17,7 +17,17 @@ from seqtrain.spec.inputs import (
     WordInputs,
 )
 from seqtrain.spec.kinds import Kind, UnknownKindError
-from seqtrain.spec.targets import Classes, NextToken, SequenceClasses, StepClasses, TagScheme, Targets
+from seqtrain.spec.targets import (
+    Classes,
+    NextToken,
+    Numbers,
+    SequenceClasses,
+    SequenceNumbers,
+    StepClasses,
+    StepNumbers,
+    TagScheme,
+    Targets,
+)
 from seqtrain.spec.vocabulary import Vocabulary
 
 __all__ = [
@@ -27,9 +37,12 @@ __all__ = [
     "Inputs",
     "Kind",
     "NextToken",
+    "Numbers",
     "SequenceClasses",
+    "SequenceNumbers",
     "Standardization",
     "StepClasses",
+    "StepNumbers",
     "TagScheme",
     "Targets",
     "TokenInputs",

@@ -26,6 +26,13 @@ class Inputs(Kind):
         return ""
 
 
+def check_standardization(standardization: Standardization | None) -> None:
+    if standardization is not None:
+        means, deviations = standardization
+        if not all(type(each) in (int, float) for each in (*means, *deviations)):
+            raise TypeError("the standardization is not made of numbers")
+
+
 @dataclass(frozen=True, kw_only=True)
 class VectorInputs(Inputs):
     """Sequences of vectors."""
@@ -35,10 +42,7 @@ class VectorInputs(Inputs):
 
     def __post_init__(self) -> None:
         check_sizes(self.feature_size)
-        if self.standardization is not None:
-            means, deviations = self.standardization
-            if not all(type(each) in (int, float) for each in (*means, *deviations)):
-                raise TypeError("the standardization is not made of numbers")
+        check_standardization(self.standardization)
 
 
 @dataclass(frozen=True, kw_only=True)

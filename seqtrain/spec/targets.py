@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+from seqtrain.spec.inputs import Standardization, check_standardization
 from seqtrain.spec.kinds import Kind, check_names, check_sizes
 
 TagScheme: TypeAlias = Literal["bio", "iob"]  # see `StepClasses.tag_scheme`
@@ -91,3 +95,51 @@ class NextToken(Targets):
 
     def describe(self) -> str:
         return f"the next of {self.num_tokens:,} tokens"
+
+
+class Numbers(Targets):
+    """Numbers, which are learnt as `(value - mean) / deviation` where there is a standardization."""
+
+    names: tuple[str, ...]  # of the numbers of one position
+    standardization: Standardization | None  # a mean and a deviation for each name
+
+    @property
+    def num_targets(self) -> int:
+        return len(self.names)
+
+    def in_units(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Predicted numbers (..., num_targets) in the units of the data."""
+        if self.standardization is None:
+            return values
+        means, deviations = (np.asarray(each, dtype=np.float32) for each in self.standardization)
+        return values * deviations + means
+
+    def describe(self) -> str:
+        many = len(self.names)
+        return f"the number {self.names[0]}" if many == 1 else f"{many} numbers"
+
+    def __post_init__(self) -> None:
+        check_names(self.names)
+        check_standardization(self.standardization)
+
+
+@dataclass(frozen=True)
+class SequenceNumbers(Numbers):
+    """Numbers for each sequence: targets of a batch are (batch, numbers) float, NaN where unknown."""
+
+    names: tuple[str, ...]
+    standardization: Standardization | None = None
+
+    per_step: ClassVar[bool] = False
+    each: ClassVar[str] = "numbers for each sequence"
+
+
+@dataclass(frozen=True)
+class StepNumbers(Numbers):
+    """Numbers for each time step: targets of a batch are (batch, time, numbers) float, NaN where unknown."""
+
+    names: tuple[str, ...]
+    standardization: Standardization | None = None
+
+    per_step: ClassVar[bool] = True
+    each: ClassVar[str] = "numbers for each time step"

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from seqtrain.config import ConfigError
 from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, TagColumn
 from seqtrain.errors import printable_json, printable_line
-from seqtrain.predictions import Answer, Given
-from seqtrain.spec import Classes, DataSpec, StepClasses, Targets, WordInputs
+from seqtrain.predictions import Answer, Estimate, Given
+from seqtrain.spec import Classes, DataSpec, Numbers, StepClasses, Targets, WordInputs
+from seqtrain.tasks.estimates import show_numbers
 
 DEFAULT_COLUMN = "MISC:Tag"  # of CoNLL-U, for tags that come from another format
 
 
-def name_value(value: float, targets: Targets) -> str:
-    """A predicted or a true value as a text: the name of a class, or a number."""
-    return targets.names[int(value)] if isinstance(targets, Classes) else f"{value:.4g}"
+def name_value(value: Any, targets: Targets) -> str:
+    """What is predicted or true of one position, as a text: the name of a class, a number, or several."""
+    match targets:
+        case Classes():
+            return targets.names[int(value)]
+        case Numbers():
+            numbers = targets.in_units(np.asarray(value, dtype=np.float32)).tolist()
+            return ", ".join(f"{number:.4g}" for number in numbers)
+    return f"{value:.4g}"
 
 
 def check_form(form: str, spec: DataSpec) -> None:
@@ -29,8 +39,11 @@ def check_form(form: str, spec: DataSpec) -> None:
         raise ConfigError(["format: got 'conllu', which is for tags of words; give table, json or tsv"])
 
 
-def show(given: Given, answer: Answer, form: str, spec: DataSpec) -> str:
+def show(given: Given, answer: Answer | Estimate, form: str, spec: DataSpec) -> str:
     """The answer to one sequence, with its line end: `form` is table, json, tsv or conllu."""
+    if isinstance(answer, Estimate):
+        assert isinstance(spec.targets, Numbers)
+        return show_numbers(given.name, answer, form, spec.targets)
     if form == "conllu":
         return _conllu(given, answer, spec)
     if form == "json":

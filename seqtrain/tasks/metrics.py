@@ -15,7 +15,7 @@ from torchmetrics.classification import BinaryPrecisionRecallCurve
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import first_line
-from seqtrain.records import IGNORED
+from seqtrain.records import IGNORED, is_known
 from seqtrain.spec import Classes, Targets
 
 
@@ -90,7 +90,7 @@ class Metrics(nn.Module):
         unseen: Tensor | None = None,
         probabilities: Tensor | None = None,
     ) -> None:
-        """Add the positions of a batch whose target is not IGNORED.
+        """Add the positions of a batch whose target is known.
 
         Nothing is read back from the device, unless there are further metrics: those are given no others.
 
@@ -101,7 +101,7 @@ class Metrics(nn.Module):
             unseen: bool, of the same shape, true for words that do not occur in the training data.
             probabilities: of all classes, (..., classes), where `of_probabilities` names a metric.
         """
-        valid = targets != IGNORED
+        valid = is_known(targets)
         self.loss_sum.update(loss_sum)
         self.num_valid.update(valid.sum())
         for name, metric in self._further():

@@ -14,8 +14,8 @@ from seqtrain.config import ConfigError
 from seqtrain.config.fit import files_of
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
-from seqtrain.predictions import Answer, Given
-from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch, StepOutput
+from seqtrain.predictions import Answer, Estimate, Given
+from seqtrain.records import BackboneOutput, SequenceBatch, StepOutput, hide, is_known
 from seqtrain.spec import Classes, DataSpec, Targets
 from seqtrain.tasks import answers
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 class Task(ABC):
     """The only place that decides which positions count, in the loss and in the metrics.
 
-    A task of your own defines `targets` and `name_unit`; by default the positions count whose target is not
-    IGNORED, and the metrics are the loss and those of `metrics:` in the configuration.
+    A task of your own defines `targets` and `name_unit`; by default the positions count whose target is
+    known, and the metrics are the loss and those of `metrics:` in the configuration.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
         mode: `max` if higher is better, else `min`.
 
     Attributes:
-        targets: the kind of targets that it learns.
+        targets: the kind of targets that it learns, or the kinds.
     """
 
-    targets: ClassVar[type[Targets]] = Targets
+    targets: ClassVar[type[Targets] | tuple[type[Targets], ...]] = Targets
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -70,7 +70,7 @@ class Task(ABC):
 
     def valid(self, batch: SequenceBatch) -> Tensor:
         """Bool, shaped like the batch's targets: the positions that count."""
-        return cast(Tensor, batch.targets) != IGNORED
+        return is_known(cast(Tensor, batch.targets))
 
     def num_valid(self, batch: SequenceBatch) -> int:
         """The number of valid positions, computed on the CPU so that the device need not be synchronized."""
@@ -114,7 +114,7 @@ class Task(ABC):
 
         `probabilities` of all classes are there if a metric of the configuration wants them.
         """
-        targets = cast(Tensor, batch.targets).masked_fill(~self.valid(batch), IGNORED)
+        targets = hide(cast(Tensor, batch.targets), ~self.valid(batch))
         metrics.update(predictions, targets, loss_sum, batch.unseen, probabilities)
 
     def state_dict(self) -> dict[str, Any]:
@@ -124,11 +124,11 @@ class Task(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
         """Take over what `state_dict` gave; nothing of a checkpoint that has none."""
 
-    def name_value(self, value: float, targets: Targets) -> str:
-        """A predicted or a true value as a text: the name of a class, or a number."""
+    def name_value(self, value: Any, targets: Targets) -> str:
+        """What is predicted or true of one position, as a text: the name of a class, a number, or several."""
         return answers.name_value(value, targets)
 
-    def show(self, given: Given, answer: Answer, form: str, spec: DataSpec) -> str:
+    def show(self, given: Given, answer: Answer | Estimate, form: str, spec: DataSpec) -> str:
         """The answer to one sequence, with its line end: `form` is table, json, tsv or conllu."""
         return answers.show(given, answer, form, spec)
 

@@ -15,6 +15,7 @@ from torchmetrics import Metric
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import BackboneOutput, SequenceBatch
+from seqtrain.runs.logs import is_of_each
 from seqtrain.spec import DataSpec
 from seqtrain.tasks.metrics import Metrics
 from seqtrain.tasks.task import Task
@@ -121,7 +122,7 @@ class SequenceLearner(pl.LightningModule):
         metrics = {f"{split}/{name}": value for name, value in self.metrics(split).compute().items()}
         if self.trainer.state.fn == TrainerFn.FITTING:
             # A curve for every class would bury the others; the final table has them all.
-            metrics = {name: value for name, value in metrics.items() if not name.startswith("val/f1/")}
+            metrics = {name: value for name, value in metrics.items() if not is_of_each(name)}
         self.log_dict(metrics, logger=False, sync_dist=True)
 
     def on_train_start(self) -> None:

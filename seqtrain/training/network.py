@@ -15,7 +15,7 @@ from seqtrain.config.targets import find_class
 from seqtrain.model import CRFHead, Ensemble, Network, RecurrentBackbone
 from seqtrain.model.backbone import BackboneError
 from seqtrain.model.heads.crf import illegal_bio
-from seqtrain.spec import DataSpec, StepClasses
+from seqtrain.spec import DataSpec, StepClasses, Targets
 from seqtrain.tasks.task import Task
 from seqtrain.training.checkpoint import check_finite, load_network_weights, read_weights
 
@@ -113,12 +113,21 @@ def _build_member(cfg: Mapping[str, Any], spec: DataSpec) -> Network:
         if not hasattr(backbone, "output_size"):
             backbone = RecurrentBackbone(backbone)
         head = construct(cfg["head"], input_size=backbone.output_size, num_targets=targets.num_targets)
+        _check_positions(head, targets)
         network = Network(encoder, backbone, head)
     except BackboneError as error:
         raise ConfigError([f"model: {error}"]) from None
     if isinstance(head, CRFHead) and isinstance(targets, StepClasses) and targets.tag_scheme == "bio":
         head.forbid(*illegal_bio(targets.names))
     return network
+
+
+def _check_positions(head: torch.nn.Module, targets: Targets) -> None:
+    """Refuse a head that answers for sequences where the data has targets of steps, or the other way."""
+    per_step = getattr(head, "per_step", targets.per_step)
+    if per_step != targets.per_step:
+        remedy = "a pooling: last, mean or max" if per_step else "head.pooling=null"
+        raise ConfigError([f"head.pooling: the data has {targets.each}; give {remedy}"])
 
 
 def _initialize(node: Mapping[str, Any], backbone: torch.nn.Module) -> None:

@@ -15,7 +15,7 @@ from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import RunError, keep_interrupts
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.logs import logged, quiet_lightning
+from seqtrain.runs.logs import is_of_each, logged, quiet_lightning
 from seqtrain.spec import Classes
 from seqtrain.training import summary
 from seqtrain.training.build import Training, build_training
@@ -136,8 +136,8 @@ def _finish(training: Training) -> dict[str, float]:
     for guard in _callbacks(trainer, StopOnNonfinite):
         guard.check_metrics(metrics, "in the final evaluation")
     sink = sink_of(trainer)
-    # The run page has the F1 of each class: charts of a single point would bury the others.
-    test_metrics = {k: v for k, v in metrics.items() if k.startswith("test/") and "/f1/" not in k}
+    # The run page has those of each class: charts of a single point would bury the others.
+    test_metrics = {k: v for k, v in metrics.items() if k.startswith("test/") and not is_of_each(k)}
     sink.scalars(test_metrics, trainer.global_step)
     for page in _callbacks(trainer, RunPage):
         page.write_end(trainer, training.config, metrics)

@@ -101,6 +101,16 @@ class Arrays(Batching):
     min_steps: Natural = OPTIONAL
 
 
+@describes("data", "seqtrain.data.Waves", inputs="VectorInputs", targets="SequenceNumbers")
+class Waves(Batching):
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+    @staticmethod
+    def feature_size(_: Tree) -> Size:
+        return Size(1, "the data has 1 number per step")
+
+
 @describes("data", "seqtrain.data.Images", inputs="VectorInputs", targets="SequenceClasses")
 class Images(Batching):
     path: LocalPath

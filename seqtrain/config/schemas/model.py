@@ -160,6 +160,27 @@ class TagHead(Head):
     pass
 
 
+@describes("head", "seqtrain.model.NumberHead", targets="SequenceNumbers|StepNumbers")
+class NumberHead:
+    dropout: Share
+    loss: Literal["mse", "mae", "huber", "quantiles"]
+    quantiles: list[Annotated[float, Range(0, 1)]] = OPTIONAL
+    pooling: Literal["last", "mean", "max"] | None = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        given = node.get("quantiles", [0.5])
+        if 0.5 not in given or given != sorted(set(given)) or not 0 < given[0] <= given[-1] < 1:
+            yield (
+                f"head.quantiles: got {given}, expected rising numbers between 0 and 1, with 0.5 among them"
+            )
+
+    @staticmethod
+    def unused(node: Tree, _: Tree) -> Iterator[tuple[str, str]]:
+        if node["loss"] != "quantiles":
+            yield "quantiles", f"does nothing with head.loss={node['loss']}; set head.loss=quantiles"
+
+
 @describes("head", "seqtrain.model.CRFHead", targets="StepClasses")
 class CRFHead:
     dropout: Share

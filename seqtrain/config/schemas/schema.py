@@ -235,7 +235,7 @@ class Schema:
         open: whether other keys are accepted too.
         inputs: the kind of inputs (see `seqtrain.spec`) that the data has, or that an encoder reads; images
             are read as `VectorInputs`.
-        targets: the kind of targets that the data has, or that a head or a task learns.
+        targets: the kind of targets that the data has, or that a head or a task learns; several between |.
         declaration: the class whose static methods answer for one node.
         elsewhere: arguments of the class that are set in another way, and how.
     """

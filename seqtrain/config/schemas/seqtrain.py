@@ -20,12 +20,21 @@ from seqtrain.config.schemas.schema import (
 from seqtrain.errors import not_among
 
 BUILT_IN = ("seqtrain.", "pytorch_lightning.")
-MODES = {"val/loss": "min", "val/accuracy": "max", "val/macro_f1": "max"}  # measured in every validation
+LOSS = {"val/loss": "min"}  # measured in every validation
+MODES_OF_CLASSES = {"val/accuracy": "max", "val/macro_f1": "max"}
 MODES_OF_TAGS = {  # where words can be unseen, or tags mark spans
     "val/accuracy_unseen": "max",
     "val/span_f1": "max",
     "val/span_precision": "max",
     "val/span_recall": "max",
+}
+MODES_OF_NUMBERS = {
+    f"val/{scale}{error}": "min" for scale in ("", "scaled_") for error in ("mae", "mse", "rmse")
+}
+MODES = {
+    "SequenceClasses": LOSS | MODES_OF_CLASSES,
+    "StepClasses": LOSS | MODES_OF_CLASSES | MODES_OF_TAGS,
+    "SequenceNumbers|StepNumbers": LOSS | MODES_OF_NUMBERS | {"val/r2": "max"},
 }
 
 
@@ -40,7 +49,7 @@ def find_bad_monitor(path: str, node: Tree, tree: Tree) -> Iterator[str]:
         return
     if (monitor, mode) == (tree["task"]["monitor"], tree["task"]["mode"]):
         path = "task"
-    modes = MODES | MODES_OF_TAGS if task.targets == "StepClasses" else MODES
+    modes = MODES.get(task.targets or "", LOSS)
     own = [f"val/{name}" for name in tree.get("metrics") or {}]
     if any(monitor == name or monitor.startswith(f"{name}/") for name in own):
         return
@@ -112,6 +121,11 @@ class SequenceClassification(Task):
 
 @describes("task", "seqtrain.tasks.SequenceTagging", targets="StepClasses")
 class SequenceTagging(Task):
+    pass
+
+
+@describes("task", "seqtrain.tasks.Regression", targets="SequenceNumbers|StepNumbers")
+class Regression(Task):
     pass
 
 

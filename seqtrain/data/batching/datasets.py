@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError
-from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words, valid_steps
+from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words, filler_of, valid_steps
 from seqtrain.spec import DataSpec, Vocabulary, WordInputs
 
 
@@ -25,12 +25,12 @@ class VectorDataset:
 
     inputs: Tensor
     lengths: Tensor  # (num_sequences,) int64
-    targets: Tensor | None = None  # (num_sequences,) int64
+    targets: Tensor | None = None  # (num_sequences,) int64, or (num_sequences, numbers) float
     transform: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("lengths", self.lengths), ("targets", self.targets)):
-            if value is not None and value.shape != self.inputs.shape[:1]:
+            if value is not None and value.shape[:1] != self.inputs.shape[:1]:
                 raise ValueError(
                     f"{name} must have one entry for each of the {len(self.inputs)} sequences,"
                     f" got the shape {tuple(value.shape)}"
@@ -48,11 +48,11 @@ class VectorDataset:
 
 @dataclass(frozen=True)
 class FlatDataset:
-    """Sequences of vectors of any length, with a class for each, for each of their time steps, or without."""
+    """Sequences of vectors of any length, with a class or numbers for each, or for each of their steps."""
 
     inputs: Tensor  # (time steps of all sequences, features) float
     lengths: Tensor  # (num_sequences,) int64
-    targets: Tensor | None = None  # (num_sequences,), or (time steps of all sequences,), int64
+    targets: Tensor | None = None  # (num_sequences,) or (time steps of all sequences,); see `SequenceBatch`
     has_target_per_step: bool = False
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
@@ -63,7 +63,9 @@ class FlatDataset:
         if self.targets is None:
             return SequenceBatch(inputs, lengths)
         targets = self.targets
-        targets = _pad(targets[rows], valid, IGNORED) if self.has_target_per_step else targets[indices]
+        targets = (
+            _pad(targets[rows], valid, filler_of(targets)) if self.has_target_per_step else targets[indices]
+        )
         return SequenceBatch(inputs, lengths, targets)
 
     @cached_property
@@ -173,7 +175,7 @@ def _locate(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return (starts[:, None] + torch.arange(valid.shape[1]))[valid], valid
 
 
-def _pad(values: Tensor, valid: Tensor, filler: int) -> Tensor:
+def _pad(values: Tensor, valid: Tensor, filler: float) -> Tensor:
     """The values of the valid steps, (batch, time, ...) with `filler` elsewhere."""
     padded = values.new_full((*valid.shape, *values.shape[1:]), filler)
     padded[valid] = values

@@ -29,9 +29,11 @@ class Sequences:
 
     x: npt.NDArray[np.float32]  # (time steps of all sequences, features)
     lengths: npt.NDArray[np.int64]  # (sequences,)
-    y: Array | None = None  # (sequences,), or (time steps of all sequences,); integers or strings
+    y: Array | None = (
+        None  # (sequences,), or (time steps of all sequences,) integers or strings; (..., numbers) float32
+    )
     has_target_per_step: bool = False
-    names: tuple[str, ...] | None = None  # of the classes, for integers
+    names: tuple[str, ...] | None = None  # of the classes, for integers, or of the numbers
 
 
 def save_sequences(path: str | Path, x: Sequence[npt.ArrayLike], y: Sequence[Any], **more: Any) -> None:
@@ -40,13 +42,18 @@ def save_sequences(path: str | Path, x: Sequence[npt.ArrayLike], y: Sequence[Any
     Args:
         path: of the .npz file.
         x: one array for each sequence, (time,) or (time, features), of any length.
-        y: a class for each sequence, or for each sequence the classes of its time steps.
-        more: names=, one for each class.
+        y: a class, a number as a float, or several of these, for each sequence; or for each sequence those of
+            its time steps.
+        more: names=, one for each class, or for each number.
     """
     arrays = [_as_vectors(np.asarray(each)) for each in x]
-    targets = np.concatenate([np.asarray(each) for each in y]) if np.ndim(y[0]) else np.asarray(y)
+    targets = [np.asarray(each) for each in y]
+    is_per_step = all(
+        each.shape[:1] == values.shape[:1] for each, values in zip(targets, arrays, strict=True)
+    )
+    together = np.concatenate(targets) if is_per_step else np.stack(targets)
     lengths = np.array([len(each) for each in arrays], dtype=np.int64)
-    np.savez_compressed(path, x=np.concatenate(arrays), lengths=lengths, y=targets, **more)
+    np.savez_compressed(path, x=np.concatenate(arrays), lengths=lengths, y=together, **more)
 
 
 def as_sequences(sequences: str | Path | Sequences) -> Sequences:
@@ -54,10 +61,9 @@ def as_sequences(sequences: str | Path | Sequences) -> Sequences:
     if isinstance(sequences, Sequences):
         return sequences
     if not isinstance(sequences, (str, Path)):
-        raise DataError(
-            f"sequences: got {type(sequences).__name__}; expected the path of an .npz file, or what "
-            "seqtrain.data.read_sequences gives: save_sequences writes such a file from arrays"
-        )
+        expected = "the path of an .npz file, or what seqtrain.data.read_sequences gives"
+        remedy = "save_sequences writes such a file from arrays"
+        raise DataError(f"sequences: got {type(sequences).__name__}; expected {expected}: {remedy}")
     return read_sequences(Path(sequences))
 
 
@@ -66,8 +72,9 @@ def read_sequences(path: Path) -> Sequences:
 
     It holds `x`, either padded, (sequences, time) or (sequences, time, features), or with all sequences one
     after another, (time steps, features); `lengths`, one for each sequence (not needed if all are as long as
-    the padded array); `y`, a class for each sequence or for each time step, laid out like `x`; and
-    optionally `names`, one for each class.
+    the padded array); `y`, a class for each sequence or for each time step, laid out like `x`, or with floats
+    a number, or in a further dimension several, NaN where unknown; and optionally `names`, one for each class
+    or number.
 
     Raises:
         DataError: the file is damaged, or an array has an unexpected shape, type or value.
@@ -78,7 +85,7 @@ def read_sequences(path: Path) -> Sequences:
     is_per_step = False
     if not is_flat:
         inside = np.arange(x.shape[1]) < lengths[:, None]
-        if y is not None and y.ndim == 2 and y.shape == x.shape[:2]:
+        if y is not None and y.shape[:2] == x.shape[:2]:
             y, is_per_step = y[inside], True
         x = x[inside]
     values = _as_vectors(x).astype(np.float32)
@@ -159,15 +166,30 @@ def _check_finite(values: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64
 
 
 def _check_targets(y: Array, values: Array, lengths: Array, path: Path) -> Array:
-    if y.ndim != 1 or len(y) not in (len(lengths), len(values)):
+    is_float = y.dtype.kind == "f"
+    if y.ndim not in ((1, 2) if is_float else (1,)) or len(y) not in (len(lengths), len(values)):
+        what = "numbers" if is_float else "a class"
         expected = f"each of the {len(lengths)} sequences, or for each of the {len(values)} time steps"
-        raise DataError(f"y has the shape {y.shape}; expected a class for {expected}", path)
+        raise DataError(f"y has the shape {y.shape}; expected {what} for {expected}", path)
+    if is_float:
+        return _check_numbers(y, path)
     if y.dtype.kind not in "iuUb":
-        raise DataError(f"y has values of type {y.dtype}; expected classes: integers or strings", path)
+        expected = "classes, integers or strings, or numbers, floats"
+        raise DataError(f"y has values of type {y.dtype}; expected {expected}", path)
     if y.dtype.kind == "i" and y.min() < 0:
         index = int(np.flatnonzero(y < 0)[0])
         raise DataError(f"y is {y[index]} at {index} (counted from 0); expected classes from 0", path)
     return y
+
+
+def _check_numbers(y: Array, path: Path) -> Array:
+    """(sequences or time steps, numbers) float32."""
+    numbers = _as_vectors(y).astype(np.float32)
+    if np.isinf(numbers).any():
+        row, column = np.argwhere(np.isinf(numbers))[0].tolist()
+        found = f"y is {numbers[row, column]} at {row}, number {column} (counted from 0)"
+        raise DataError(f"{found}; expected finite numbers, or nan where one is unknown", path)
+    return numbers
 
 
 def _as_vectors(x: Array) -> Array:

@@ -1,6 +1,7 @@
 """Heads: from states to scores, and from scores to a loss and to predictions."""
 
 from seqtrain.model.heads.crf import CRFHead
+from seqtrain.model.heads.numbers import NumberHead
 from seqtrain.model.heads.softmax import LabelHead, TagHead
 
-__all__ = ["CRFHead", "LabelHead", "TagHead"]
+__all__ = ["CRFHead", "LabelHead", "NumberHead", "TagHead"]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqtrain.records import IGNORED, valid_steps
-
-Pooling: TypeAlias = Literal["last", "mean", "max"]
+from seqtrain.model.heads.pooling import Pooling, check_pooling, pool
+from seqtrain.records import IGNORED
 
 
 class _SoftmaxHead(nn.Module):
@@ -61,23 +57,13 @@ class LabelHead(_SoftmaxHead):
         pooling: Pooling = "last",
     ) -> None:
         super().__init__(input_size, num_targets, dropout, label_smoothing)
-        if pooling not in get_args(Pooling):
-            raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
+        check_pooling(pooling)
         self.pooling = pooling
 
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) and (batch, input_size) to scores (batch, num_targets)."""
-        pooled = summary if self.pooling == "last" else self._pool(states, lengths)
-        scores: Tensor = self.linear(self.dropout(pooled))
+        scores: Tensor = self.linear(self.dropout(pool(self.pooling, states, summary, lengths)))
         return scores
-
-    def _pool(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, input_size)"""
-        lengths = lengths.to(states.device)
-        beyond = ~valid_steps(lengths, states.shape[1])
-        if self.pooling == "mean":
-            return states.masked_fill(beyond[..., None], 0.0).sum(dim=1) / lengths[:, None]
-        return states.masked_fill(beyond[..., None], -torch.inf).amax(dim=1)
 
 
 class TagHead(_SoftmaxHead):

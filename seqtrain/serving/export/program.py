@@ -93,7 +93,7 @@ class Program(nn.Module):
 
     def _score(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
         scores = [member(inputs, lengths) for member in self._members]
-        answer = scores[0] if len(scores) == 1 else mean_of(scores)
+        answer = scores[0] if len(scores) == 1 else mean_of(scores, self._head)
         if not isinstance(self._head, CRFHead):
             return (answer,)
         return answer, *(getattr(self._head, name).clone() for name in CRF_TENSORS)

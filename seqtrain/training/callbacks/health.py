@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqtrain.analysis.rules import Finding, judge, judge_loss
 from seqtrain.errors import RunError
+from seqtrain.records import are_of_steps
 from seqtrain.training.telemetry.sink import sink_of
 from seqtrain.training.telemetry.steps import has_stepped, step_output
 
@@ -46,7 +47,7 @@ class HealthWarnings(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._one_target = batch.targets is None or batch.targets.ndim == 1
+        self._one_target = batch.targets is None or not are_of_steps(batch.targets)
         if not self._history["train/loss"]:  # that of the first batch, long before a validation
             output = step_output(outputs)
             self._history["train/loss"].append(float(output.loss_sum) / max(output.num_valid, 1))

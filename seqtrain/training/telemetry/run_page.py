@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pytorch_lightning as pl
 
 from seqtrain.analysis.mistakes import escape
+from seqtrain.runs.logs import METRICS_OF_EACH
 from seqtrain.training.telemetry.sink import sink_of
 
 Value: TypeAlias = str | float
@@ -80,13 +81,15 @@ class RunPage(pl.Callback):
 
 
 def describe_metrics(metrics: Mapping[str, float]) -> str:
-    """Markdown: a table of the metrics on dev and test, then each class's F1, then what the training took."""
+    """Markdown: tables of the metrics on dev and test, then of each class, then what the training took."""
     names = list(dict.fromkeys(name.split("/", 1)[1] for name in metrics if "/" in name))
-    classes = [name for name in names if name.startswith("f1/")]
+    of_each = {metric: [n for n in names if n.startswith(f"{metric}/")] for metric in METRICS_OF_EACH}
+    single = {name for found in of_each.values() for name in found}
     costs = {name: f"{value:,}" for name, value in metrics.items() if "/" not in name}
-    parts = [f"## Metrics\n\n{_splits(metrics, [name for name in names if name not in classes])}"]
-    if classes:
-        parts.append(f"## F1 of each class\n\n{_splits(metrics, classes)}")
+    parts = [f"## Metrics\n\n{_splits(metrics, [name for name in names if name not in single])}"]
+    for metric, found in of_each.items():
+        if found:
+            parts.append(f"## {METRICS_OF_EACH[metric]}\n\n{_splits(metrics, found)}")
     return "\n\n".join([*parts, f"## Costs\n\n{_table(costs)}"])
 
 
@@ -95,7 +98,7 @@ def _splits(metrics: Mapping[str, float], names: list[str]) -> str:
     for name in names:
         values = (metrics.get(f"{split}/{name}") for split in ("val", "test"))
         cells = ["" if value is None else f"{value:.4f}" for value in values]
-        rows.append(f"| {escape(name.removeprefix('f1/'))} | {cells[0]} | {cells[1]} |")
+        rows.append(f"| {escape(name.partition('/')[2] or name)} | {cells[0]} | {cells[1]} |")
     return "\n".join(rows)
 
 

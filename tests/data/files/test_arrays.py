@@ -94,7 +94,10 @@ def test_a_list_is_written_and_read_again(tmp_path: Path, targets: list[Any]) ->
             "y has the shape (3,); expected a class for each of the 2 sequences, or for each of the 6 time"
             " steps",
         ),
-        ({"x": X, "y": [0.5, 1.0]}, "y has values of type float64; expected classes: integers or strings"),
+        (
+            {"x": X, "y": [1j, 1.0]},
+            "y has values of type complex128; expected classes, integers or strings, or numbers, floats",
+        ),
         ({"x": X, "y": [1, -1]}, "y is -1 at 1 (counted from 0); expected classes from 0"),
     ],
 )

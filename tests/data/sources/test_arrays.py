@@ -77,11 +77,11 @@ def test_names_of_classes(folder: Path) -> None:
 
 def test_parts_that_do_not_agree(folder: Path) -> None:
     np.savez(folder / "dev.npz", x=np.zeros((1, 2, 2)))
-    assert refusal(folder) == "dev has no y; training needs a class for each sequence or time step"
+    assert refusal(folder) == "dev has no y; training needs classes or numbers for each sequence or time step"
     save_sequences(folder / "dev.npz", [[1, 2]], ["a"])
     assert refusal(folder) == "dev has 1 features, train has 2"
     save_sequences(folder / "dev.npz", [[[1, 2], [3, 4]]], [["a", "b"]])
-    assert refusal(folder) == "dev and train differ: one has a class for each time step"
+    assert refusal(folder) == "dev and train differ: one has targets for each time step"
     save_sequences(folder / "train.npz", [[[1, 2]], [[3, 4]]], ["a", "a"])
     save_sequences(folder / "dev.npz", [[[1, 2]]], ["a"])
     assert refusal(folder) == "all of train has the class 'a', so there is nothing to learn"
