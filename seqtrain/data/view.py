@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -83,8 +83,8 @@ class View:
     @property
     def pixels_of_steps(self) -> list[list[int]]:
         """For each step the pixels that it reads, counted line by line from 0."""
-        places = torch.arange(self.height * self.width, dtype=torch.float64).view(1, self.height, self.width)
-        return [[int(place) for place in step] for step in self(places)[0].tolist()]
+        pixels = torch.arange(self.height * self.width).view(1, self.height, self.width)
+        return cast(list[list[int]], self(pixels)[0].tolist())
 
 
 def image_dataset(

@@ -35,8 +35,11 @@ def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float]) -> 
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    notes = [*map(_describe_missing, summary.missing_targets.items()), *summary.notes]
-    if notes:
+    notes = [
+        f"targets of {split} that train lacks: {', '.join(targets)}"
+        for split, targets in summary.missing_targets.items()
+    ]
+    if notes := [*notes, *summary.notes]:
         figure.supxlabel("\n".join(fill(note, 130) for note in notes), fontsize=9)
     return figure
 
@@ -57,11 +60,6 @@ def _panels(summary: DataSummary, memory: Mapping[str, float]) -> list[Panel]:
         panels.append(partial(_draw_ambiguous, summary.ambiguous))
     panels.append(partial(_draw_memory, memory))
     return panels
-
-
-def _describe_missing(missing: tuple[str, Mapping[str, int]]) -> str:
-    split, targets = missing
-    return f"targets of {split} that train lacks: {', '.join(targets)}"
 
 
 def _draw_lengths(summary: DataSummary, axis: Any) -> None:
@@ -85,8 +83,8 @@ def _draw_targets(summary: DataSummary, targets: Classes, axis: Any) -> None:
     width = 0.8 / len(counts)
     for number, (split, each) in enumerate(counts.items()):
         shares = 100 * each / each.sum().clamp(min=1)
-        places = [place + (number - (len(counts) - 1) / 2) * width for place in range(len(shown))]
-        axis.bar(places, shares[shown].tolist(), width, label=split)
+        offset = (number - (len(counts) - 1) / 2) * width
+        axis.bar([offset + each for each in range(len(shown))], shares[shown].tolist(), width, label=split)
     names = [targets.names[number] for number in shown]
     is_long = max(map(len, names)) > 2
     axis.set_xticks(range(len(shown)), names, rotation=90 if is_long else 0, fontsize=8)
@@ -124,15 +122,13 @@ def _draw_ambiguous(ambiguous: AmbiguousWords, axis: Any) -> None:
     words = [word for word, _ in ambiguous.examples]
     usual = [max(tags.values()) for _, tags in ambiguous.examples]
     other = [sum(tags.values()) - most for most, (_, tags) in zip(usual, ambiguous.examples, strict=True)]
-    places = range(len(words))
-    axis.barh(places, usual)
-    bars = axis.barh(places, other, left=usual)
-    listed = [
-        ", ".join(f"{tag} {count:,}" for tag, count in list(tags.items())[:3])
-        for _, tags in ambiguous.examples
-    ]
+    rows = range(len(words))
+    axis.barh(rows, usual)
+    bars = axis.barh(rows, other, left=usual)
+    common = [list(tags.items())[:3] for _, tags in ambiguous.examples]
+    listed = [", ".join(f"{tag} {count:,}" for tag, count in tags) for tags in common]
     axis.bar_label(bars, listed, padding=3, fontsize=8)
-    axis.set_yticks(places, words)
+    axis.set_yticks(rows, words)
     _describe(axis, "words of train with several tags (orange: not the most frequent one)")
     _leave_room(axis, max(map(sum, zip(usual, other, strict=True))), len(words), factor=1.8)
 

@@ -15,28 +15,22 @@ NUM_BINS = 10
 def render_summary(summary: DataSummary) -> str:
     """The whole summary, a paragraph for each question."""
     inputs = summary.spec.inputs
-    parts = [_sizes(summary), _histogram(summary.splits[0], inputs), _targets(summary)]
+    paragraphs = [_sizes(summary), _histogram(summary.splits[0], inputs), _targets(summary)]
     unknown = [_unknown(name, counts) for name, counts in summary.unknown.items()]
-    parts.append("\n".join([*_oddities(summary, inputs.sequences), *unknown]))
+    paragraphs.append("\n".join([*_oddities(summary, inputs.sequences), *unknown]))
     if summary.ambiguous is not None:
-        parts.append(_ambiguous(summary.ambiguous))
-    parts.append(_padding(summary))
-    return "\n\n".join(part for part in parts if part)
+        paragraphs.append(_ambiguous(summary.ambiguous))
+    return "\n\n".join(filter(None, [*paragraphs, _padding(summary)]))
 
 
 def _sizes(summary: DataSummary) -> str:
     inputs = summary.spec.inputs
     head = ["", inputs.sequences, inputs.steps, "shortest", "median", "95 %", "longest"]
-    rows = [
-        [
-            split.name,
-            f"{split.num_sequences:,}",
-            f"{split.num_steps:,}",
-            *(str(split.length_quantile(share)) for share in (0, 0.5, 0.95, 1)),
-        ]
-        for split in summary.splits
-    ]
-    return _aligned([head, *rows])
+    rows = [head]
+    for split in summary.splits:
+        quantiles = [str(split.length_quantile(share)) for share in (0, 0.5, 0.95, 1)]
+        rows.append([split.name, f"{split.num_sequences:,}", f"{split.num_steps:,}", *quantiles])
+    return _aligned(rows)
 
 
 def _histogram(train: SplitSummary, inputs: Inputs) -> str:
@@ -45,10 +39,10 @@ def _histogram(train: SplitSummary, inputs: Inputs) -> str:
         return f"all {inputs.sequences} of train have {low} {inputs.steps}"
     width = -(-(high - low + 1) // NUM_BINS)
     counts = ((train.lengths - low) // width).bincount().tolist()
-    largest = max(counts)
+    starts = range(low, high + 1, width)
     rows = [
-        [f"{low + width * place} to {low + width * (place + 1) - 1}", f"{count:,}", _bar(count / largest)]
-        for place, count in enumerate(counts)
+        [f"{start} to {start + width - 1}", f"{count:,}", _bar(count / max(counts))]
+        for start, count in zip(starts, counts, strict=True)
     ]
     return f"lengths of the {inputs.sequences} of train\n{_aligned(rows)}"
 
@@ -115,10 +109,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     rows = [list(map(printable_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
-    for first, *rest in rows:
-        cells = [
-            cell.ljust(width) if set(cell) <= {"#"} else cell.rjust(width)
-            for cell, width in zip(rest, widths[1:], strict=True)
-        ]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    for row in rows:
+        first, *rest = zip(row, widths, strict=True)
+        cells = [cell.ljust(width) if set(cell) <= {"#"} else cell.rjust(width) for cell, width in rest]
+        lines.append("  ".join([first[0].ljust(first[1]), *cells]).rstrip())
     return "\n".join(lines)

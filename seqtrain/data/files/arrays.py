@@ -61,9 +61,10 @@ def as_sequences(sequences: str | Path | Sequences) -> Sequences:
     if isinstance(sequences, Sequences):
         return sequences
     if not isinstance(sequences, (str, Path)):
-        expected = "the path of an .npz file, or what seqtrain.data.read_sequences gives"
-        remedy = "save_sequences writes such a file from arrays"
-        raise DataError(f"sequences: got {type(sequences).__name__}; expected {expected}: {remedy}")
+        raise DataError(
+            f"sequences: got {type(sequences).__name__}; expected the path of an .npz file, or what "
+            "seqtrain.data.read_sequences gives: save_sequences writes such a file from arrays"
+        )
     return read_sequences(Path(sequences))
 
 

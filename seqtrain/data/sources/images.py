@@ -57,7 +57,7 @@ class Images:
         train = files["train"]
         masks, notes = take_from_train(len(train), files, "image", self._path)
         files |= {split: list(compress(train, chosen.tolist())) for split, chosen in masks.items()}
-        names = tuple(sorted({name for part in files.values() for _, name in part}))
+        names = tuple(sorted({name for each in files.values() for _, name in each}))
         if len(names) < 2:
             raise DataError("images of only one class; expected a folder for each of two or more", self._path)
         size = self._size or read_png(files["train"][0][0]).shape[1:]
@@ -76,19 +76,15 @@ class Images:
 
 
 def _find_files(folder: Path) -> dict[str, Files]:
-    """The images of each part; all are train where there are no folders for parts."""
+    """The images of each split; all are train where there are no folders for splits."""
     if not folder.is_dir():
         raise DataError("there is no such folder", folder)
-    parts = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
-    if "train" not in parts:
-        parts = {"train": folder}
-    found = {
-        split: [(path, path.parent.name) for path in sorted(part.glob("*/*.[pP][nN][gG]"))]
-        for split, part in parts.items()
-    }
-    for split, files in found.items():
-        if not files:
-            raise DataError("no PNG files in its folders; expected CLASS/*.png", parts[split])
+    folders = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
+    found = {}
+    for split, each in (folders if "train" in folders else {"train": folder}).items():
+        found[split] = [(path, path.parent.name) for path in sorted(each.glob("*/*.[pP][nN][gG]"))]
+        if not found[split]:
+            raise DataError("no PNG files in its folders; expected CLASS/*.png", each)
     return found
 
 
@@ -96,15 +92,12 @@ def _read(files: Files, size: tuple[int, int], resize: bool) -> Tensor:
     """(images, height, width) uint8"""
     images: npt.NDArray[np.uint8] = np.empty((len(files), *size), dtype=np.uint8)
     bar = tqdm(files, desc="reading images", unit="file", delay=SECONDS_BEFORE_BAR, disable=None)
-    for place, (path, _) in enumerate(bar):
+    for index, (path, _) in enumerate(bar):
         (image,) = read_png(path)
         if image.shape != size and resize:
             image = resize_image(image.astype(np.float32), size, path).round().astype(np.uint8)
         if image.shape != size:
-            raise DataError(
-                f"{image.shape[0]} x {image.shape[1]} pixels, but the first image has {size[0]} x {size[1]};"
-                " give data.size=[HEIGHT,WIDTH] to resize all images",
-                path,
-            )
-        images[place] = image
+            problem = "{} x {} pixels, but the first image has {} x {}".format(*image.shape, *size)
+            raise DataError(f"{problem}; give data.size=[HEIGHT,WIDTH] to resize all images", path)
+        images[index] = image
     return torch.from_numpy(images)

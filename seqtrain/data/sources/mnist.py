@@ -32,11 +32,8 @@ def parse_idx(content: bytes, num_dims: int, path: Path) -> Tensor:
         raise DataError(f"the magic number is {magic}, not {expected}: no IDX file of {kind}", path)
     values = len(content) - header
     if values != math.prod(shape):
-        sizes = " x ".join(map(str, shape))
-        raise DataError(
-            f"{values} bytes of values where {sizes} = {math.prod(shape)} were announced; get the file again",
-            path,
-        )
+        announced = f"{' x '.join(map(str, shape))} = {math.prod(shape)} were announced"
+        raise DataError(f"{values} bytes of values where {announced}; get the file again", path)
     if values == 0:
         raise DataError("the file holds no values", path)
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(shape)
@@ -84,14 +81,12 @@ class Mnist:
         images, labels = self._read("train")
         test_images, test_labels = self._read("t10k")
         if test_images.shape[1:] != images.shape[1:]:
-            raise DataError(
-                f"test images are {_size(test_images)} pixels, training images {_size(images)}", self._folder
-            )
+            sizes = (f"{each.shape[1]}x{each.shape[2]}" for each in (test_images, images))
+            raise DataError("test images are {} pixels, training images {}".format(*sizes), self._folder)
         train_size = len(images) - self._dev_size
         if train_size < 1:
-            raise DataError(
-                f"dev_size={self._dev_size} leaves nothing of {len(images)} images to train on", self._folder
-            )
+            problem = f"dev_size={self._dev_size} leaves nothing of {len(images)} images to train on"
+            raise DataError(problem, self._folder)
         names = self._target_names(int(max(labels.max(), test_labels.max())) + 1)
         view = View(self._view, images.shape[1], images.shape[2])
         spec = DataSpec(view.inputs, SequenceClasses(names))
@@ -100,9 +95,9 @@ class Mnist:
         test = image_dataset(test_images, test_labels, view)
         return Corpus(spec, {"train": train, "dev": dev, "test": test})
 
-    def _read(self, part: str) -> tuple[Tensor, Tensor]:
-        images = self._read_file(f"{part}-images-idx3-ubyte", num_dims=3)
-        name = f"{part}-labels-idx1-ubyte"
+    def _read(self, prefix: str) -> tuple[Tensor, Tensor]:
+        images = self._read_file(f"{prefix}-images-idx3-ubyte", num_dims=3)
+        name = f"{prefix}-labels-idx1-ubyte"
         labels = self._read_file(name, num_dims=1).long()
         if len(images) != len(labels):
             raise DataError(f"{len(labels)} labels for {len(images)} images", self._find(name))
@@ -123,8 +118,8 @@ class Mnist:
         # EMNIST has "test" for "t10k", and unpacked files of MNIST are often called train-images.idx3-ubyte.
         spellings = {name, name.replace("t10k", "test")}
         spellings |= {spelling.replace("-idx", ".idx") for spelling in spellings}
-        endings = [spelling + packed for spelling in spellings for packed in ("", ".gz")]
-        found = sorted(path for ending in endings for path in self._folder.glob(f"*{ending}"))
+        endings = tuple(spelling + packed for spelling in spellings for packed in ("", ".gz"))
+        found = sorted(path for path in self._folder.glob("*") if path.name.endswith(endings))
         if not found:
             raise DataError(f"no file *{name} or *{name}.gz here", self._folder)
         if len(found) > 1:
@@ -138,13 +133,8 @@ class Mnist:
             return tuple(str(number) for number in range(num_classes))
         names = tuple(line.strip() for line in read_utf8(path).splitlines() if line.strip())
         if len(names) < num_classes:
-            raise DataError(
-                f"{len(names)} names of classes, but there are labels up to {num_classes - 1}", path
-            )
+            problem = f"{len(names)} names of classes, but there are labels up to {num_classes - 1}"
+            raise DataError(problem, path)
         if len(set(names)) < len(names):
             raise DataError("two classes have the same name", path)
         return names
-
-
-def _size(images: Tensor) -> str:
-    return f"{images.shape[1]}x{images.shape[2]}"

@@ -1,4 +1,4 @@
-"""The parts of a data set: their files, or what is kept of train where there is none."""
+"""The splits of a data set: their files, or what is kept of train where there is none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtrain.errors import DataError
 
 EVERY = 10
 
-# Parts of file names, between punctuation: train.txt, eng.testa, wnut17-dev.conll.
+# Words in file names, between punctuation: train.txt, eng.testa, wnut17-dev.conll.
 NAMES = {
     "train": {"train", "training"},
     "dev": {"dev", "valid", "val", "validation", "testa"},
@@ -36,24 +36,24 @@ def hold_out(num_sequences: int, offset: int = 0) -> Tensor:
 def take_from_train(
     num_sequences: int, present: Collection[str], unit: str, path: Path
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Which sequences of train stay in train, and which are used for the parts that are missing.
+    """Which sequences of train stay in train, and which are used for the splits that are missing.
 
     Args:
         num_sequences: in train.
-        present: the names of the parts that there are.
+        present: the names of the splits that there are.
         unit: what messages call a sequence.
         path: of train, for messages.
 
     Returns:
-        For train and each missing part (num_sequences,) bool; and a sentence on each missing part.
+        For train and each missing split (num_sequences,) bool; and a sentence on each missing split.
 
     Raises:
         DataError: train is too small.
     """
     missing = [split for split in SPLITS if split not in present]
     if num_sequences <= len(missing):
-        needed = " and ".join(missing)
-        raise DataError(f"{num_sequences} {unit}s are too few to keep some for {needed}", path)
+        problem = f"{num_sequences} {unit}s are too few to keep some for {' and '.join(missing)}"
+        raise DataError(problem, path)
     taken = {split: hold_out(num_sequences, offset) for offset, split in enumerate(missing)}
     rest = torch.ones(num_sequences, dtype=torch.bool)
     for chosen in taken.values():
@@ -67,10 +67,10 @@ def take_from_train(
 
 
 def find_parts(path: Path) -> dict[str, Path]:
-    """The file of each part in a folder; a single file is train.
+    """The file of each split in a folder; a single file is train.
 
     Raises:
-        DataError: there is no such path, no file of train, or several files of one part.
+        DataError: there is no file of train, or several files of one split.
     """
     if not path.is_dir():
         return {"train": path}
@@ -78,11 +78,10 @@ def find_parts(path: Path) -> dict[str, Path]:
     for file in sorted(each for each in path.iterdir() if not each.name.startswith(".")):
         words = set(re.split(r"[\W_]+", file.name.lower()))
         for split in SPLITS:
-            if not words & NAMES[split]:
-                continue
-            if split in found:
-                raise DataError(f"two files of {split}: {found[split].name}, {file.name}; keep one", path)
-            found[split] = file
+            if words & NAMES[split]:
+                if split in found:
+                    raise DataError(f"two files of {split}: {found[split].name}, {file.name}; keep one", path)
+                found[split] = file
     if "train" not in found:
         raise DataError("no file with train in its name, as in train.txt; dev and test may be missing", path)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,53 +61,44 @@ class KnownWords:
 
 
 class WordSource(ABC):
-    """A source of tagged sentences; a subclass reads its files."""
+    """A source of tagged sentences, of which a subclass reads the files.
+
+    Args:
+        batching: see `Source`.
+        known: which words the model knows.
+        column: of CoNLL-U, where the tags are read from.
+    """
 
     def __init__(self, batching: Batching, known: KnownWords, column: str | None = None) -> None:
         self.batching = batching
         self._known, self._column = known, column
-        self._recalled: WordInputs | None = None
+        self._recalled: WordInputs | None = None  # of a checkpoint, in place of the file of word vectors
 
     def recall(self, spec: DataSpec) -> None:
         """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
         if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
             self._recalled = spec.inputs
 
-    def load(self) -> Corpus:
-        return build_word_corpus(self.read_files(), self._known, self._recalled, self._column)
-
     @abstractmethod
     def read_files(self) -> Files:
-        """The files of the splits, at least train."""
+        """The file of each split, at least of train: what is missing is taken from it."""
 
-
-def build_word_corpus(
-    files: Files, known: KnownWords, recalled: WordInputs | None = None, column: str | None = None
-) -> Corpus:
-    """The corpus of the files of the splits; a missing one is taken from train.
-
-    Args:
-        files: at least train.
-        known: which words the model knows.
-        recalled: those of a checkpoint, which replace the file of word vectors.
-        column: of CoNLL-U, where the tags were read from.
-
-    Raises:
-        DataError: train is too small, or has a single tag.
-    """
-    train = files["train"]
-    masks, notes = take_from_train(len(train.lengths), files, "sentence", train.path)
-    given, files = files, files | {split: train.select(chosen) for split, chosen in masks.items()}
-    train = files["train"]
-    notes += _note_hidden_forms(files)
-    scheme = find_scheme(train)
-    notes += [*_note_strays(given["train"]), *(_note_orphans(given) if scheme == "bio" else ())]
-    counts, characters = _count(train.form_counts())
-    words, vector_size, vectors = known.read(counts, recalled)
-    inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
-    targets = StepClasses(_target_names(files), column, scheme)
-    splits: dict[str, Dataset] = {split: _encode(files[split], inputs, targets, counts) for split in SPLITS}
-    return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), tuple(_note_unseen_tags(files)))
+    def load(self) -> Corpus:
+        given = self.read_files()
+        train = given["train"]
+        masks, notes = take_from_train(len(train.lengths), given, "sentence", train.path)
+        files = given | {split: train.select(chosen) for split, chosen in masks.items()}
+        train = files["train"]
+        scheme = find_scheme(train)
+        notes += [*_note_hidden_forms(files), *_note_strays(given["train"])]
+        notes += _note_orphans(given) if scheme == "bio" else ()
+        counts, characters = _count(train.form_counts())
+        words, vector_size, vectors = self._known.read(counts, self._recalled)
+        inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
+        targets = StepClasses(_target_names(files), self._column, scheme)
+        splits: dict[str, Dataset] = {each: _encode(files[each], inputs, targets, counts) for each in SPLITS}
+        notes_of_targets = tuple(_note_unseen_tags(files))
+        return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), notes_of_targets)
 
 
 def _count(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
@@ -121,65 +112,57 @@ def _count(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]
 
 
 def _target_names(files: Files) -> tuple[str, ...]:
-    """The tags of all parts: one that train lacks has an output that is never a target in training."""
-    if len(files["train"].tag_counts()) == 1:
-        (tag,) = files["train"].tag_counts()
-        raise DataError(
-            f"all words have the tag {tag!r}, so there is nothing to learn; choose another column of tags",
-            files["train"].path,
-        )
+    """The tags of all splits: one that train lacks has an output that is never a target in training."""
+    trained, path = files["train"].tag_counts(), files["train"].path
+    if len(trained) == 1:
+        problem = f"all words have the tag {next(iter(trained))!r}, so there is nothing to learn"
+        raise DataError(f"{problem}; choose another column of tags", path)
     return tuple(sorted({tag for file in files.values() for tag in file.tag_counts()}))
 
 
-def _note_unseen_tags(files: Files) -> list[str]:
+def _note_unseen_tags(files: Files) -> Iterator[str]:
     trained = files["train"].tag_counts()
-    notes = []
     for split in ("dev", "test"):
         unseen = {tag: count for tag, count in files[split].tag_counts().items() if tag not in trained}
         if unseen:
             listed = ", ".join(f"{tag} {count:,}" for tag, count in sorted(unseen.items()))
-            notes.append(
-                f"{split} has {sum(unseen.values()):,} words with tags that train lacks ({listed});"
-                " they count as errors"
-            )
-    return notes
+            number = sum(unseen.values())
+            yield f"{split} has {number:,} words with tags that train lacks ({listed}); they count as errors"
 
 
-def _note_hidden_forms(files: Files) -> list[str]:
+def _note_hidden_forms(files: Files) -> Iterator[str]:
     hidden = [split for split, file in files.items() if [form for form, _ in file.form_counts()] == [EMPTY]]
-    remedy = "the treebank comes without its text; its README says how to fill it in"
-    return [f"every word of {', '.join(hidden)} is {EMPTY}: {remedy}"] if hidden else []
+    if hidden:
+        remedy = "the treebank comes without its text; its README says how to fill it in"
+        yield f"every word of {', '.join(hidden)} is {EMPTY}: {remedy}"
 
 
-def _note_strays(train: TaggedFile) -> list[str]:
+def _note_strays(train: TaggedFile) -> Iterator[str]:
     """Tags that are not BIO, where others are: a misspelt one, or those of another scheme."""
     counts = train.tag_counts()
-    strays = find_strays(counts)
-    if not strays:
-        return []
-    listed = [f"{printable_line(tag)} {counts[tag]:,}" for tag in strays[:MAX_LISTED]]
-    listed += [f"{len(strays) - MAX_LISTED} more"] * (len(strays) > MAX_LISTED)
-    return [
-        f"tags of {train.path.name} that are neither O nor B-X or I-X: {', '.join(listed)}; because of them"
-        " no tag counts as the mark of a span: head=crf predicts any sequence, and spans are not scored"
-    ]
+    if strays := find_strays(counts):
+        listed = [f"{printable_line(tag)} {counts[tag]:,}" for tag in strays[:MAX_LISTED]]
+        listed += [f"{len(strays) - MAX_LISTED} more"] * (len(strays) > MAX_LISTED)
+        yield (
+            f"tags of {train.path.name} that are neither O nor B-X or I-X: {', '.join(listed)}; because of"
+            " them no tag counts as the mark of a span: head=crf predicts any sequence, and spans are not"
+            " scored"
+        )
 
 
-def _note_orphans(files: Files) -> list[str]:
+def _note_orphans(files: Files) -> Iterator[str]:
     """Tags that BIO does not allow where they are. They stay targets."""
     orphans = [(file, find_orphans(file).tolist()) for file in files.values()]
-    found = [(file, places) for file, places in orphans if places]
-    if not found:
-        return []
-    file, (place, *_) = found[0]
-    tag, word = file.tags[int(file.tag[place])], file.forms[int(file.form[place])]
-    sentence = 1 + int((file.lengths.cumsum(0) <= place).sum())
-    counts = ", ".join(f"{len(places):,} in {file.path.name}" for file, places in found)
-    return [
-        f"I- tags that continue no span of their type, which BIO does not allow: {counts} (the first is {tag}"
-        f" of the word {printable_line(word)} in sentence {sentence:,}); they count as they are, and head=crf"
-        " predicts none there"
-    ]
+    found = [(file, rows) for file, rows in orphans if rows]
+    for file, (row, *_) in found[:1]:
+        tag, word = file.tags[int(file.tag[row])], file.forms[int(file.form[row])]
+        sentence = 1 + int((file.lengths.cumsum(0) <= row).sum())
+        counts = ", ".join(f"{len(rows):,} in {each.path.name}" for each, rows in found)
+        yield (
+            f"I- tags that continue no span of their type, which BIO does not allow: {counts} (the first is"
+            f" {tag} of the word {printable_line(word)} in sentence {sentence:,}); they count as they are,"
+            " and head=crf predicts none there"
+        )
 
 
 def _encode(

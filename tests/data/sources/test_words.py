@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain.data.corpus import Corpus
+from seqtrain.data.corpus import Batching, Corpus
 from seqtrain.data.files.conllu import ConlluSentence
 from seqtrain.data.files.tagged_file import TaggedFile, flatten
-from seqtrain.data.sources.words import KnownWords, build_word_corpus
+from seqtrain.data.sources.words import KnownWords, WordSource
 from seqtrain.errors import DataError
 
 
@@ -17,8 +17,19 @@ def tagged_file(*sentences: str) -> TaggedFile:
     return TaggedFile(Path("train.txt"), **flatten(pairs))
 
 
+class Given(WordSource):
+    """Tagged sentences that are there already."""
+
+    def __init__(self, **files: TaggedFile) -> None:
+        super().__init__(Batching(2, None, 2), KnownWords(min_count=1, vectors=None, max_vectors=None))
+        self.files = files
+
+    def read_files(self) -> dict[str, TaggedFile]:
+        return self.files
+
+
 def build(**files: TaggedFile) -> Corpus:
-    return build_word_corpus(files, KnownWords(min_count=1, vectors=None, max_vectors=None))
+    return Given(**files).load()
 
 
 TRAIN = tagged_file("the/D dog/N", "a/D cat/N", "run/V")
