@@ -118,7 +118,9 @@ def _processor_name() -> str:
 
 def _backbone_name(learner: SequenceLearner) -> str:
     network = learner.network
-    name = repr(getattr(network.backbone, "rnn", network.backbone)).splitlines()[0]
+    backbone = getattr(network.backbone, "rnn", network.backbone)
+    is_one_line = "\n" not in repr(backbone)  # torch shows the modules within one on lines of their own
+    name = repr(backbone) if is_one_line else type(backbone).__name__
     return f"{len(network.members)} x {name}" if isinstance(network, Ensemble) else name
 
 

@@ -189,6 +189,8 @@ def _costs(trainer: pl.Trainer, learner: SequenceLearner) -> dict[str, float]:
     }
     for throughput in _callbacks(trainer, Throughput):
         costs["seconds"] = round(throughput.seconds, 1)
+        if throughput.cpu_seconds is not None:
+            costs["cpu_seconds"] = round(throughput.cpu_seconds, 1)
         per_second = throughput.per_second(trainer.world_size)
         if per_second is not None:
             costs[f"{learner.task.name_unit(learner.spec)}_per_second"] = round(per_second)

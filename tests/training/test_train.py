@@ -124,6 +124,7 @@ class TestRunFolder:
             "parameters",
             "epochs",
             "seconds",
+            "cpu_seconds",
         } <= kept.keys()
         assert all(isinstance(value, float | int) for value in kept.values())
         assert (kept["epochs"], kept["parameters"]) == (2, 4 * 16 * (8 + 16 + 2) + 10 * 17)

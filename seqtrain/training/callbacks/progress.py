@@ -131,23 +131,31 @@ class EpochReport(pl.Callback):
 
 
 class Throughput(pl.Callback):
-    """Measures the wall-clock time of training and counts the valid positions trained on.
+    """Measures the time of a training, by the clock and of the processor, and counts its valid positions.
 
-    Validation and checkpoints are part of the time. Both numbers are kept in checkpoints, so that they cover
-    every attempt of an interrupted run up to its last checkpoint.
+    Validation and checkpoints are part of the time. The numbers are kept in checkpoints, so that they cover
+    every attempt of an interrupted run up to its last checkpoint. The processor's time is that of all threads
+    of this process.
     """
 
     def __init__(self) -> None:
-        self._started_at: float | None = None
-        self._earlier_seconds = 0.0
+        self._started_at: tuple[float, float] | None = None  # wall-clock, processor
+        self._earlier: tuple[float, float | None] = (0.0, 0.0)
         self._num_trained: int | None = 0  # None: resumed from a version that did not count
 
     @property
     def seconds(self) -> float:
         """Wall-clock time of the training so far."""
-        if self._started_at is None:
-            return self._earlier_seconds
-        return self._earlier_seconds + time.monotonic() - self._started_at
+        return self._earlier[0] + (
+            0.0 if self._started_at is None else time.monotonic() - self._started_at[0]
+        )
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """The processor's time so far; None: resumed from a version that did not measure it."""
+        if self._earlier[1] is None or self._started_at is None:
+            return self._earlier[1]
+        return self._earlier[1] + time.process_time() - self._started_at[1]
 
     def per_second(self, num_processes: int) -> float | None:
         """Valid positions per second over all processes, which train on equal shares of the data."""
@@ -156,14 +164,14 @@ class Throughput(pl.Callback):
         return self._num_trained * num_processes / self.seconds
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "num_trained": self._num_trained}
+        return {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "num_trained": self._num_trained}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._earlier_seconds = state_dict["seconds"]
+        self._earlier = state_dict["seconds"], state_dict.get("cpu_seconds")
         self._num_trained = state_dict["num_trained"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started_at = time.monotonic()
+        self._started_at = time.monotonic(), time.process_time()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -172,7 +180,7 @@ class Throughput(pl.Callback):
             self._num_trained += step_output(outputs).num_valid
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._earlier_seconds, self._started_at = self.seconds, None
+        self._earlier, self._started_at = (self.seconds, self.cpu_seconds), None
 
 
 class EvaluationThroughput(pl.Callback):

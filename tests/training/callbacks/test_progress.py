@@ -140,12 +140,13 @@ def test_a_resumed_training_adds_to_what_its_checkpoint_has(clock) -> None:
     start(first)
     step(first, 30)
     clock[0] += 4
-    second.load_state_dict(first.state_dict())
+    second.load_state_dict(first.state_dict() | {"cpu_seconds": 8.0})
     clock[0] += 50  # between the two attempts
     start(second)
     step(second, 30)
     clock[0] += 2
     assert second.seconds == 6
+    assert 8.0 < second.cpu_seconds <= second.state_dict()["cpu_seconds"] < 9.0
     assert second.per_second(1) == 10.0
 
 
@@ -154,6 +155,7 @@ def test_positions_that_were_never_counted_give_no_throughput() -> None:
     measured.load_state_dict({"seconds": 3.0, "num_trained": None})
     step(measured, 30)
     assert measured.seconds == 3.0
+    assert measured.cpu_seconds is None
     assert measured.per_second(1) is None
 
 
