@@ -26,8 +26,7 @@ from seqtrain.config import compose_config
 from seqtrain.config.tree import with_new_names
 from seqtrain.runs.curves import seconds_until
 from seqtrain.runs.folder import RunFolder, plain
-from seqtrain.runs.identity import DATA_DIR, RUN_DIR, without_paths
-from seqtrain.runs.report.collect import find_run_folders
+from seqtrain.runs.report.collect import DATA_DIR, RUN_DIR, find_run_folders, without_paths
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "configs" / "experiment"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from seqtrain.runs.identity import flat
+from seqtrain.runs.folder import flat
 
 
 def write_run(

@@ -22,7 +22,6 @@ from seqtrain.config.tree import with_new_names
 from seqtrain.errors import DataError
 from seqtrain.foreign import is_regular, read_json
 from seqtrain.runs.files import exists, write_text
-from seqtrain.runs.identity import flat, plain
 
 # What a folder may hold without config.yaml if the process that made it was killed.
 LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
@@ -113,29 +112,22 @@ class RunFolder:
         Raises:
             ConfigError: the folder holds something else.
         """
-        problem = self._find_problem(config)
-        if problem:
-            raise ConfigError([f"run_dir: {self.path} {problem}"])
-
-    def _find_problem(self, config: Mapping[str, Any]) -> str:
         if self.is_done:
-            return (
-                "holds a finished run; give another folder, or evaluate this one with "
-                f"`seqtrain evaluate {self.path}`"
-            )
+            hint = f"give another folder, or evaluate this one with `seqtrain evaluate {self.path}`"
+            raise ConfigError([f"run_dir: {self.path} holds a finished run; {hint}"])
         if self.is_begun:
-            return self._explain_differences(self.differences(config))
-        if self.path.is_dir() and {path.name for path in self.path.iterdir()} <= LEFT_BY_A_KILL:
-            return ""
-        return "exists and is not a run folder; give another one" if exists(self.path) else ""
+            if keys := ", ".join(self.differences(config)):
+                raise ConfigError(
+                    [
+                        f"run_dir: {self.path} holds an unfinished run of another configuration (it differs "
+                        f"in {keys}); repeat its command to resume it, or give another folder"
+                    ]
+                )
+        elif exists(self.path) and not self._is_left_by_a_kill():
+            raise ConfigError([f"run_dir: {self.path} exists and is not a run folder; give another one"])
 
-    def _explain_differences(self, keys: Sequence[str]) -> str:
-        if not keys:
-            return ""
-        return (
-            f"holds an unfinished run of another configuration (it differs in {', '.join(keys)}); "
-            "repeat its command to resume it, or give another folder"
-        )
+    def _is_left_by_a_kill(self) -> bool:
+        return self.path.is_dir() and {path.name for path in self.path.iterdir()} <= LEFT_BY_A_KILL
 
     @contextmanager
     def locked(self, config: Mapping[str, Any] | None = None) -> Iterator[None]:
@@ -277,3 +269,26 @@ class RunFolder:
         """Keep the traceback of the error that ended this attempt, unless it cannot be written."""
         with suppress(OSError):  # the error itself matters more, and may be that the disk is full
             write_text(self.failure_file, "".join(traceback.format_exception(error)))
+
+
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as dicts, lists and values, without Hydra's own node."""
+    return {str(key): _plain(value) for key, value in config.items() if key != "hydra"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in value]
+    return value
+
+
+def flat(node: Any, path: str = "") -> dict[str, Any]:
+    """The leaves of a tree by dotted key; lists and empty mappings are leaves."""
+    if not isinstance(node, dict) or not node:
+        return {path: node}
+    leaves: dict[str, Any] = {}
+    for key, value in node.items():
+        leaves |= flat(value, f"{path}.{key}" if path else str(key))
+    return leaves

@@ -14,9 +14,8 @@ from seqtrain.config import Job, Sweep
 from seqtrain.errors import InputError, RunError, SweepError, keep_interrupts
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.identity import content_key
 from seqtrain.runs.report.axes import short_names
-from seqtrain.runs.report.collect import Run, read_run
+from seqtrain.runs.report.collect import Run, content_key, read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import Progress, SweepJob, describe_start, say

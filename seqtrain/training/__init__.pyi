@@ -3,12 +3,12 @@ from .callbacks.checkpoints import LastCheckpoint as LastCheckpoint
 from .callbacks.health import HealthWarnings as HealthWarnings
 from .callbacks.health import StopOnNonfinite as StopOnNonfinite
 from .callbacks.progress import ProgressBar as ProgressBar
+from .summary import RunPage as RunPage
 from .telemetry.curves import TrainingCurves as TrainingCurves
 from .telemetry.predictions import PredictionTelemetry as PredictionTelemetry
+from .telemetry.recurrence import HiddenStateTelemetry as HiddenStateTelemetry
 from .telemetry.recurrence import RecurrenceTelemetry as RecurrenceTelemetry
-from .telemetry.run_page import RunPage as RunPage
+from .telemetry.recurrence import WeightTelemetry as WeightTelemetry
 from .telemetry.sink import TensorBoard as TensorBoard
 from .telemetry.sink import sink_of as sink_of
-from .telemetry.states import HiddenStateTelemetry as HiddenStateTelemetry
-from .telemetry.states import WeightTelemetry as WeightTelemetry
 from .telemetry.steps import step_output as step_output

@@ -19,14 +19,12 @@ from seqtrain.config import ConfigError
 from seqtrain.config.targets import find_class
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import first_line
-from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.identity import plain
+from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.spec import Classes, DataSpec
 from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughput
 from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
-from seqtrain.training.network import build_network, construct, for_any_device
-from seqtrain.training.size import with_hidden_size
+from seqtrain.training.network import build_network, construct, for_any_device, with_hidden_size
 from seqtrain.training.telemetry.curves import TrainingCurves
 from seqtrain.training.trainer import (
     build_evaluator,

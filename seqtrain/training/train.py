@@ -30,7 +30,7 @@ from seqtrain.training.checkpoint import (
     write_checkpoint,
 )
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.telemetry.run_page import RunPage
+from seqtrain.training.summary import RunPage
 from seqtrain.training.telemetry.sink import sink_of
 from seqtrain.training.trainer import keep_rows
 

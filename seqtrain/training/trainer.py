@@ -133,12 +133,10 @@ def _build_logger(node: Mapping[str, Any], path: str) -> Logger:
     name = str(node["_target_"]).rpartition(".")[2]
     try:
         logger: Logger = construct(node)
-    except ImportError as error:
-        raise ConfigError(
-            [f"{path}: {name} needs a package that is not installed: {first_line(error)}"]
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise ConfigError([f"{path}: {name} cannot be built: {first_line(error)}"]) from None
+    except (ImportError, TypeError, ValueError) as error:
+        is_missing = isinstance(error, ImportError)
+        problem = "needs a package that is not installed" if is_missing else "cannot be built"
+        raise ConfigError([f"{path}: {name} {problem}: {first_line(error)}"]) from None
     return logger
 
 

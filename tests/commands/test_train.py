@@ -1,5 +1,3 @@
-"""The command as it is typed: exit codes, what is said and where, run folders, sweeps."""
-
 from __future__ import annotations
 
 import json
@@ -17,8 +15,9 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from small_runs import small_overrides, without_times
 
-from seqtrain.commands.train import main
-from seqtrain.runs.folder import RunFolder
+from seqtrain.commands.train import leaders_folder, main
+from seqtrain.config import ConfigError
+from seqtrain.runs.folder import RUN_DIR, RunFolder
 from seqtrain.training.learner import SequenceLearner
 
 Command = Callable[..., int]
@@ -28,7 +27,6 @@ SMALL = [*small_overrides("digits", Path()), "trainer.limit_train_batches=3", "d
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["seqtrain"])
 
 
 @pytest.fixture
@@ -254,3 +252,68 @@ def test_the_experiment_files_run(experiment: str) -> None:
     assert main([f"experiment={experiment}", "trainer=debug", "data_dir=none"]) == 0
     (folder,) = folders("runs/*/bilstm/*")
     assert RunFolder(folder).is_done
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (RUN_DIR, "LOCAL_RANK", "SLURM_PROCID", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_single_process_leads() -> None:
+    assert leaders_folder(None) is None
+    assert leaders_folder(Path("runs/a")) is None
+
+
+def test_a_process_that_lightning_started_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with RunFolder("runs/a").published():
+        folder = leaders_folder(None)
+    assert folder is not None
+    assert (folder.path, folder.leads) == (Path("runs/a"), False)
+    assert leaders_folder(None) is None
+
+
+def test_slurm_tasks_need_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    assert leaders_folder(None) is None
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    with pytest.raises(ConfigError) as refused:
+        leaders_folder(None)
+    assert refused.value.problems == (
+        "run_dir: missing; tasks of one Slurm job need it, since all write one run",
+    )
+    folder = leaders_folder(Path("runs/a"))
+    assert folder is not None
+    assert not folder.leads
+
+
+class TestProcess:
+    """What only a process of its own can show."""
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    @pytest.mark.slow
+    def test_a_pipe_stays_readable(self) -> None:
+        finished = self.run("seqtrain", *SMALL)
+        assert finished.returncode == 0
+        said = finished.stdout + finished.stderr
+        assert "\r" not in said
+        assert not [
+            word for word in ("litlogger", "litmodels", "GPU available", "Tip", "Warning") if word in said
+        ]
+        lines = [line for line in said.splitlines() if line and not line.startswith("run folder")]
+        assert [line for line, count in Counter(lines).items() if count > 1] == []
+
+    def test_a_refusal_is_quick_and_quiet(self) -> None:
+        finished = self.run("seqtrain", "model.hiden_size=3")
+        assert finished.returncode == 2
+        assert finished.stdout == ""
+        assert finished.stderr == (
+            "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n"
+            "  model.hiden_size: no such key in torch.nn.LSTM; did you mean model.hidden_size?\n"
+        )
+        assert list(Path.cwd().iterdir()) == []

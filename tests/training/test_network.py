@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from seqtrain.config import ConfigError
+from seqtrain.config import ConfigError, compose_config
 from seqtrain.model import BiLSTM
+from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 from seqtrain.training.build import build_learner
-from seqtrain.training.network import build_network, load_trained
+from seqtrain.training.network import build_network, construct, load_trained, with_hidden_size
 
 SPEC = DataSpec(VectorInputs(feature_size=8), SequenceClasses(tuple("0123456789")))
 CLASSES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "bilstm": BiLSTM}
@@ -154,3 +155,87 @@ def test_a_module_that_is_no_backbone_is_refused(compose) -> None:
         "model: LSTMCell is no backbone: it has neither output_size nor, as torch.nn.LSTM has, "
         "bidirectional, batch_first",
     )
+
+
+def test_nested_nodes_are_constructed_first() -> None:
+    node = OmegaConf.create(
+        {
+            "_target_": "torch.nn.TransformerEncoder",
+            "encoder_layer": {"_target_": "torch.nn.TransformerEncoderLayer", "d_model": 4, "nhead": 2},
+            "num_layers": 1,
+            "enable_nested_tensor": False,
+        }
+    )
+    built = construct(node)
+    assert type(built) is torch.nn.TransformerEncoder
+    assert built.layers[0].self_attn.num_heads == 2
+
+
+def test_given_arguments_win_over_the_keys_of_the_node() -> None:
+    node = OmegaConf.create({"_target_": "torch.nn.Linear", "in_features": None, "out_features": 2})
+    assert construct(node, in_features=3).weight.shape == (2, 3)
+
+
+def test_values_are_plain_python() -> None:
+    node = OmegaConf.create({"_target_": "torch.nn.Unflatten", "dim": 1, "unflattened_size": [2, 3]})
+    size = construct(node).unflattened_size
+    assert (type(size), size) == (list, [2, 3])
+
+
+def count(cfg: DictConfig, hidden_size: int) -> int:
+    sized = {**cfg, "model": {**cfg["model"], "hidden_size": hidden_size}}
+    return build_network(sized, SPEC).num_parameters
+
+
+@pytest.mark.parametrize("wanted", [500, 20_000])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "model=rnn",
+        "model=lstm initialization=remember",
+        "model=gru model.num_layers=3",
+        "model=bilstm model.num_layers=2 members=2",
+        "model=bilstm model.cell=mingru",
+    ],
+)
+def test_no_other_size_is_nearer(overrides: str, wanted: int) -> None:
+    cfg = compose_config([*overrides.split(), f"parameters={wanted}"])
+    if count(cfg, 1) > wanted:
+        pytest.skip("too few for this network")
+    size = with_hidden_size(cfg, SPEC)["model"]["hidden_size"]
+    distance = abs(count(cfg, size) - wanted)
+    assert distance <= abs(count(cfg, size + 1) - wanted)
+    assert size == 1 or distance <= abs(count(cfg, size - 1) - wanted)
+
+
+def test_the_first_weights_do_not_depend_on_the_search() -> None:
+    cfg = compose_config(["parameters=20000"])
+    torch.manual_seed(1)
+    searched = torch.rand(3) if with_hidden_size(cfg, SPEC) else None
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(3), searched)
+
+
+def test_without_it_the_size_is_that_of_the_model(compose) -> None:
+    assert with_hidden_size(compose(), SPEC)["model"]["hidden_size"] == 16
+
+
+def test_too_few_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"parameters: got 20, but with model.hidden_size=1 the network has"
+    ):
+        with_hidden_size(compose_config(["parameters=20"]), SPEC)
+
+
+def test_the_folder_has_the_size_and_stays_that_of_the_command(tmp_path: Path) -> None:
+    cfg, folder = compose_config(["parameters=5000"]), RunFolder(tmp_path / "run")
+    folder.make()
+    chosen = with_hidden_size(cfg, SPEC)
+    folder.write_config(chosen)
+    assert (
+        folder.load_config()["model"]["hidden_size"]
+        == chosen["model"]["hidden_size"]
+        != cfg["model"]["hidden_size"]
+    )
+    assert folder.differences(cfg) == []
+    assert "parameters" in folder.differences(compose_config(["parameters=6000"]))

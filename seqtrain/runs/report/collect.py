@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,14 @@ from seqtrain.config import ConfigError
 from seqtrain.config.saved import read_plain_yaml
 from seqtrain.config.tree import with_new_names
 from seqtrain.errors import InputError
-from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.identity import flat, without_paths
+from seqtrain.runs.folder import RunFolder, flat
+
+RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # words for the folders that do not change a run
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: `config` by dotted key and without its places, and how far it got.
+    """One run: `config` by dotted key without its paths, and how far it got.
 
     `state` is "done", "running", "failed" (with the `reason`) or "unfinished".
     """
@@ -69,6 +72,28 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
         if "config.yaml" in files:
             subfolders.clear()
             yield Path(path)
+
+
+def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with its run folder and its data folder, and paths below them, replaced by words."""
+    folders = {str(config["run_dir"]): RUN_DIR, str(config["data_dir"]): DATA_DIR}
+
+    def replaced(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            return {key: replaced(value) for key, value in node.items()}
+        if isinstance(node, str):
+            for folder, word in folders.items():
+                if node == folder or node.startswith(f"{folder}/"):
+                    return f"{word}{node[len(folder) :]}"
+        return node
+
+    return {str(key): replaced(value) for key, value in config.items()}
+
+
+def content_key(config: Mapping[str, Any]) -> str:
+    """Four hexadecimal digits of the content; equal configurations in different folders have equal keys."""
+    text = json.dumps(without_paths(config), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:4]
 
 
 def read_run(path: Path) -> Run:

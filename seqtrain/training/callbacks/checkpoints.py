@@ -194,9 +194,9 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         if self._resumed["batches"] is not None:
             loader: Any = trainer.train_dataloader
             loader.load_state_dict(self._resumed["batches"])
-        torch.set_rng_state(_own(trainer, self._resumed["random_cpu"]))
+        torch.set_rng_state(_this_rank_state(trainer, self._resumed["random_cpu"]))
         if "random_cuda" in self._resumed and torch.cuda.is_available():
-            torch.cuda.set_rng_state(_own(trainer, self._resumed["random_cuda"]))
+            torch.cuda.set_rng_state(_this_rank_state(trainer, self._resumed["random_cuda"]))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -257,7 +257,7 @@ def _of_each_process(trainer: pl.Trainer, state: Tensor) -> Tensor | list[Tensor
     return states
 
 
-def _own(trainer: pl.Trainer, states: Tensor | list[Tensor]) -> Tensor:
+def _this_rank_state(trainer: pl.Trainer, states: Tensor | list[Tensor]) -> Tensor:
     """This process's state; that of the first where the checkpoint has fewer."""
     if isinstance(states, Tensor):
         return states.cpu()

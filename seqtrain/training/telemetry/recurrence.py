@@ -1,13 +1,17 @@
-"""Gates and gradients at every step of the recurrence, on a fixed sample of validation sequences."""
+"""What happens in the recurrence: final states and weights, gates and gradients at every step."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
+from seqtrain.analysis.final_states import FinalStateStatistics
 from seqtrain.analysis.gates import gate_statistics
 from seqtrain.analysis.gradients import (
     gradient_norms,
@@ -19,15 +23,150 @@ from seqtrain.analysis.gradients import (
     reach_statistics,
     trace_network,
 )
-from seqtrain.analysis.sample import (
-    Sample,
-    draw_sample,
-)
+from seqtrain.analysis.places import name_place
+from seqtrain.analysis.sample import Sample, draw_sample, traced_module
 from seqtrain.model.backbone import eval_mode, recurrent_module
 from seqtrain.model.network import Network
-from seqtrain.recurrence.trace import Trace
+from seqtrain.recurrence.trace import Trace, collect_weights, find_cell
 from seqtrain.training.telemetry.sink import Sink, sink_of
-from seqtrain.training.telemetry.steps import Pace, corpus_of, is_due, members_of
+from seqtrain.training.telemetry.steps import Pace, corpus_of, has_stepped, is_due, members_of, step_output
+
+
+class HiddenStateTelemetry(pl.Callback):
+    """Statistics of h_n and c_n, per layer and direction, at each sequence's true last step.
+
+    Those of training cover one batch, those of validation the whole split. Both have the same tags, so that
+    TensorBoard shows them in one chart.
+
+    Args:
+        every_n_steps: optimizer steps between two measurements; in validation at least as many, and the
+            first validation and that of the last epoch are always measured.
+    """
+
+    def __init__(self, every_n_steps: int) -> None:
+        self.every_n_steps = every_n_steps
+        self._validation: FinalStateStatistics | None = None
+        self._last_step: int | None = None  # of a measurement in validation
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not has_stepped(trainer, batch_idx) or (trainer.global_step - 1) % self.every_n_steps != 0:
+            return
+        statistics = FinalStateStatistics()
+        statistics.update(step_output(outputs))
+        _write(statistics, trainer, validation=False)
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        is_measured = is_due(trainer, self._last_step, self.every_n_steps)
+        self._validation = FinalStateStatistics(over_split=True) if is_measured else None
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if self._validation is not None:
+            self._validation.update(step_output(outputs))
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking or self._validation is None:
+            return
+        _write(self._validation, trainer, validation=True)
+        self._last_step = trainer.global_step
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_step": self._last_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last_step = state_dict["last_step"]
+
+
+def _write(statistics: FinalStateStatistics, trainer: pl.Trainer, validation: bool) -> None:
+    sink, step = sink_of(trainer), trainer.global_step
+    scalars, histograms = statistics.compute()
+    sink.scalars(scalars, step, validation=validation)
+    sink.histograms(histograms, step, validation=validation)
+
+
+class WeightTelemetry(pl.Callback):
+    """Norms of the recurrent layers' matrices, by gate, every `every_n_steps` steps.
+
+    `weights/layer0/forward/W_hh/forget/norm` is the Frobenius norm of the rows of one gate, `gradient_norm`
+    that of their gradient before clipping, and `update` the norm of what the optimizer added to them in this
+    step, relative to `norm`; about 0.001 is a healthy size. The tags of a matrix that is not made of the rows
+    of gates, as in a plain RNN, end in `W_hh/norm`.
+
+    Args:
+        every_n_steps: optimizer steps between two measurements.
+    """
+
+    def __init__(self, every_n_steps: int) -> None:
+        self.every_n_steps = every_n_steps
+        self._before: dict[str, Tensor] = {}
+        self._gradient_norms: dict[str, Tensor] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        if trainer.global_step % self.every_n_steps != 0:
+            return
+        for place, gates, parameter in _matrices(pl_module):
+            self._before[place] = parameter.detach().clone()
+            if parameter.grad is not None:
+                self._gradient_norms[place] = _norms_by_gate(parameter.grad, gates)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._before and has_stepped(trainer, batch_idx):
+            self._log(trainer, pl_module)
+
+    @torch.no_grad()
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        tags: list[str] = []
+        values: list[Tensor] = []
+        for place, gates, parameter in _matrices(pl_module):
+            norms = _norms_by_gate(self._before[place], gates)
+            updates = _norms_by_gate(parameter - self._before[place], gates)
+            measured = {"norm": norms, "update": updates / norms}
+            if place in self._gradient_norms:
+                measured["gradient_norm"] = self._gradient_norms[place]
+            for name, value in measured.items():
+                tags += [f"{place}/{gate}/{name}" if gate else f"{place}/{name}" for gate in gates]
+                values.append(value)
+        scalars = dict(zip(tags, torch.cat(values).tolist(), strict=True)) if tags else {}  # in one transfer
+        sink_of(trainer).scalars(scalars, trainer.global_step)
+        self._before, self._gradient_norms = {}, {}
+
+
+def _norms_by_gate(matrix: Tensor, gates: tuple[str, ...]) -> Tensor:
+    """The Frobenius norm of the rows of each gate: (gates * hidden_size, inputs) to (gates,)."""
+    return torch.stack([rows.norm() for rows in matrix.chunk(len(gates))])
+
+
+def _matrices(pl_module: pl.LightningModule) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
+    """Each matrix of each layer and direction: its tag, the gates that its rows belong to, and itself."""
+    for member, network in members_of(pl_module):
+        rnn = traced_module(network)
+        if rnn is None:
+            continue
+        cell = find_cell(rnn)
+        for layer, directions in enumerate(collect_weights(rnn, cell)):
+            for direction, weights in enumerate(directions):
+                for name in filter(lambda name: weights[name].ndim == 2, weights):
+                    place = f"weights/{member}{name_place(layer, direction)}/{tag_of(name)}"
+                    yield place, cell.find_blocks(name) or ("",), weights[name]
+
+
+def tag_of(matrix: str) -> str:
+    """weight_hh is W_hh in tags."""
+    return f"W_{matrix.removeprefix('weight_')}"
+
 
 log = logging.getLogger("seqtrain")
 
@@ -119,16 +258,10 @@ class RecurrenceTelemetry(pl.Callback):
         self._last_step = step
 
     def _scalars(
-        self,
-        member: str,
-        network: Network,
-        traced: Trace,
-        norms: dict[str, Tensor],
-        means: dict[str, Tensor],
+        self, member: str, network: Network, traced: Trace, norms: dict[str, Tensor], means: dict[str, Tensor]
     ) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}
-        gradients = gradient_statistics(norms, traced.lengths)
-        gradients |= growth_statistics(means)
+        gradients = gradient_statistics(norms, traced.lengths) | growth_statistics(means)
         if has_loss_at_one_step(network):
             gradients |= reach_statistics(means)
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
@@ -150,13 +283,11 @@ def _draw(
     from seqtrain.analysis.figures.curves import draw_gradients
     from seqtrain.analysis.figures.sequence import draw_gates, draw_states, names_of_gates
 
-    examples = [
-        read_example(sample, traced, place) for place in choose_examples(traced.lengths, NUM_EXAMPLES)
-    ]
+    chosen = choose_examples(traced.lengths, NUM_EXAMPLES)
+    examples = [read_example(sample, traced, index) for index in chosen]
     for number, example in enumerate(examples, start=1):
         sink.figure(f"states/{member}example{number}", draw_states(example), step, validation=True)
     if names_of_gates(examples[0]):
         sink.figure(f"gates/{member}example1", draw_gates(examples[0]), step, validation=True)
     if any(map(len, means.values())):
-        figure = draw_gradients(means)
-        sink.figure(f"gradients/{member}through time", figure, step, validation=True)
+        sink.figure(f"gradients/{member}through time", draw_gradients(means), step, validation=True)

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up_runs import write_run
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.folder import RunFolder
-from seqtrain.runs.report.collect import collect_runs
+from seqtrain.runs.folder import RunFolder, flat
+from seqtrain.runs.report.collect import collect_runs, content_key, without_paths
 
 
 def test_every_run_below_a_folder_is_found_once(tmp_path: Path) -> None:
@@ -76,3 +77,29 @@ def test_two_thousand_runs_take_seconds(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert len(collect_runs([tmp_path]).runs) == 400
     assert time.perf_counter() - start < 2  # a fifth of the runs, with room for a busy machine
+
+
+def config(run_dir: str = "runs/a", data_dir: str = "data", size: int = 3) -> dict[str, Any]:
+    return {
+        "run_dir": run_dir,
+        "data_dir": data_dir,
+        "model": {"hidden_size": size},
+        "best": {"dirpath": f"{run_dir}/checkpoints", "other": f"{run_dir}b"},
+    }
+
+
+def test_folders_are_replaced_with_what_lies_below_them() -> None:
+    placed = without_paths(config())
+    assert placed["run_dir"] == "RUN_DIR"
+    assert placed["data_dir"] == "DATA_DIR"
+    assert placed["best"] == {"dirpath": "RUN_DIR/checkpoints", "other": "runs/ab"}
+
+
+def test_the_key_is_that_of_the_content() -> None:
+    assert content_key({**config(), "best": {}}) == content_key({**config("x", "y"), "best": {}})
+    assert content_key(config()) != content_key(config(size=4))
+    assert len(content_key(config())) == 4
+
+
+def test_leaves_by_dotted_key() -> None:
+    assert flat({"a": {"b": 1, "c": {}}, "d": [1, 2]}) == {"a.b": 1, "a.c": {}, "d": [1, 2]}
