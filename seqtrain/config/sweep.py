@@ -14,12 +14,11 @@ from omegaconf import DictConfig
 from seqtrain.config.check import Node, check_keys
 from seqtrain.config.compose import Composed, Composer
 from seqtrain.config.fit import find_warnings
-from seqtrain.config.schemas.schema import Count, Natural, Schema
+from seqtrain.config.schemas.schema import Count, Natural, Positive, Schema
 from seqtrain.config.tree import Tree, find_sweep_problems, parse_overrides, without_sweeps
 from seqtrain.errors import ConfigError, show
 
 SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
-RANGE_KEYS = ("low", "high", "log", "step")
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,12 @@ class SearchSettings:
 
 
 SETTINGS = Schema("search", "search", get_type_hints(SearchSettings, include_extras=True), frozenset())
+RANGE = Schema(
+    "a range",
+    "range",
+    {"low": int | float, "high": int | float, "log": bool, "step": Count | Positive | None},
+    frozenset(),
+)
 
 
 @dataclass(frozen=True)
@@ -200,44 +205,27 @@ def _find_problems(node: Tree) -> Iterator[str]:
     if space == {}:
         yield "search.space: got {}, expected keys with ranges or choices"
     for key, values in space.items() if isinstance(space, dict) else ():
-        yield from (f"search.space.{key}: {problem}" for problem in _find_range_problems(values))
+        yield from _find_range_problems(f"search.space.{key}", values)
 
 
-def _find_range_problems(values: Any) -> Iterator[str]:
+def _find_range_problems(path: str, values: Any) -> Iterator[str]:
+    """What is wrong with a range or a list of choices; the bounds themselves are checked as runs."""
     if isinstance(values, list):
         if not values:
-            yield "got no choices, expected at least one"
-    elif not isinstance(values, dict) or not {"low", "high"} <= values.keys():
-        yield f"got {show(values)}, expected {{low: A, high: B}} or a list of choices"
-    elif unknown := [key for key in values if key not in RANGE_KEYS]:
-        yield f"got {', '.join(unknown)}, expected {', '.join(RANGE_KEYS)}"
-    elif not all(_is_number(values[key]) for key in ("low", "high")) or values["low"] >= values["high"]:
-        yield f"got {show(values)}, expected numbers with low below high"
-    elif not isinstance(values.get("log", False), bool):
-        yield f"log: got {show(values['log'])}, expected true or false"
-    elif (problem := _find_step_problem(values)) is not None:
-        yield problem
+            yield f"{path}: got no choices, expected at least one"
+        return
+    if not isinstance(values, dict) or not {"low", "high"} <= values.keys():
+        yield f"{path}: got {show(values)}, expected {{low: A, high: B}} or a list of choices"
+    elif problems := list(check_keys(Node(path, "range", values), {path: RANGE})):
+        yield from problems
+    elif values["low"] >= values["high"]:
+        yield f"{path}: got {show(values)}, expected numbers with low below high"
     elif values.get("log") and values["low"] <= 0:
-        yield f"low={values['low']} has no logarithm; expected a number above 0"
+        yield f"{path}: low={values['low']} has no logarithm; expected a number above 0"
     elif values.get("log") and values.get("step") is not None:
-        yield "got log and step, which exclude each other; give log: false or step: null"
-
-
-def _find_step_problem(values: Mapping[str, Any]) -> str | None:
-    step = values.get("step")
-    if step is None:
-        return None
-    if all(isinstance(values[key], int) for key in ("low", "high")):
-        is_right, expected = isinstance(step, int), "a whole number above 0, as the bounds are"
-    else:
-        is_right, expected = True, "a number above 0"
-    if is_right and _is_number(step) and step > 0:
-        return None
-    return f"step: got {show(step)}, expected {expected}"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+        yield f"{path}: got log and step, which exclude each other; give log: false or step: null"
+    elif [type(values.get(key)) for key in ("low", "high", "step")] == [int, int, float]:
+        yield f"{path}.step: got {values['step']}, expected a whole number, as the bounds are"
 
 
 def _corners(space: Mapping[str, Any], overrides: Sequence[str]) -> list[list[str]]:

@@ -87,17 +87,17 @@ def test_a_search_is_checked_and_its_trials_are_single_runs() -> None:
             "give log: false or step: null",
         ),
         (
-            ["search.space={model.hidden_size:{step:0.5}}"],
-            "search.space.model.hidden_size: step: got 0.5, "
-            "expected a whole number above 0, as the bounds are",
+            ["search.space={model.hidden_size:{step:0.5,log:false}}"],
+            "search.space.model.hidden_size.step: got 0.5, expected a whole number, as the bounds are",
         ),
         (
             ["search.space={model.dropout:{low:0,high:0.5,step:-1}}"],
-            "search.space.model.dropout: step: got -1, expected a number above 0",
+            "search.space.model.dropout.step: got -1, expected a whole number of at least 1 or a number "
+            "above 0 or null",
         ),
         (
             ["search.space={model.dropout:{low:0.1,high:0.5,log:2}}"],
-            "search.space.model.dropout: log: got 2, expected true or false",
+            "search.space.model.dropout.log: got 2, expected true or false",
         ),
     ],
 )

@@ -85,18 +85,17 @@ class Recurrent:
     dropout: Share = OPTIONAL
     bidirectional: bool = OPTIONAL
 
-    @classmethod
-    def cell_of(cls, node: Tree) -> str:
-        return f"rnn_{node.get('nonlinearity', 'tanh')}"
+    cell_name = "{cell}"  # of `CELLS`, with keys of the node
 
     @classmethod
     def num_parameters(cls, node: Tree, input_size: int) -> int:
         """Those of the weights; biases are left out."""
+        cell = CELLS[cls.cell_name.format_map({"nonlinearity": "tanh", "cell": "lstm", **node})]
         hidden, layers = node["hidden_size"], node.get("num_layers", 1)
         directions = 2 if node.get("bidirectional", cls is BiLSTM) else 1
 
         def count(size: int) -> int:
-            return sum(map(prod, CELLS[cls.cell_of(node)].shapes(size, hidden, bias=False).values()))
+            return sum(map(prod, cell.shapes(size, hidden, bias=False).values()))
 
         return int(directions * (count(input_size) + (layers - 1) * count(directions * hidden)))
 
@@ -116,23 +115,19 @@ class Recurrent:
 
 @describes("model", "torch.nn.RNN")
 class RNN(Recurrent):
+    cell_name = "rnn_{nonlinearity}"
     nonlinearity: Literal["tanh", "relu"] = OPTIONAL
 
 
 @describes("model", "torch.nn.LSTM")
 class LSTM(Recurrent):
+    cell_name = "lstm"
     proj_size: Elsewhere = "torch's projections make h smaller than hidden_size; set model.hidden_size"
-
-    @classmethod
-    def cell_of(cls, _: Tree) -> str:
-        return "lstm"
 
 
 @describes("model", "torch.nn.GRU")
 class GRU(Recurrent):
-    @classmethod
-    def cell_of(cls, _: Tree) -> str:
-        return "gru"
+    cell_name = "gru"
 
 
 @describes("model", "seqtrain.model.BiLSTM")
@@ -140,11 +135,8 @@ class BiLSTM(Recurrent):
     cell: Annotated[str, CELL] = OPTIONAL
     backend: Literal["auto", "reference", "native", "triton", "eager"] = OPTIONAL
 
-    @classmethod
-    def cell_of(cls, node: Tree) -> str:
-        return str(node.get("cell", "lstm"))
 
-
+@describes("head", "seqtrain.model.TagHead", targets="StepClasses")
 class Head:
     dropout: Share
     label_smoothing: Share
@@ -153,11 +145,6 @@ class Head:
 @describes("head", "seqtrain.model.LabelHead", targets="SequenceClasses")
 class LabelHead(Head):
     pooling: Literal["last", "mean", "max"] = OPTIONAL
-
-
-@describes("head", "seqtrain.model.TagHead", targets="StepClasses")
-class TagHead(Head):
-    pass
 
 
 @describes("head", "seqtrain.model.NumberHead", targets="SequenceNumbers|StepNumbers")

@@ -109,24 +109,12 @@ def _has_board(tree: Tree) -> bool:
     return any(not str(node.get("_target_")).endswith(".CSVLogger") for node in nodes)
 
 
+@describes("task", "seqtrain.tasks.SequenceClassification", targets="SequenceClasses")
+@describes("task", "seqtrain.tasks.SequenceTagging", targets="StepClasses")
+@describes("task", "seqtrain.tasks.Regression", targets="SequenceNumbers|StepNumbers")
 class Task:
     monitor: str
     mode: Literal["min", "max"]
-
-
-@describes("task", "seqtrain.tasks.SequenceClassification", targets="SequenceClasses")
-class SequenceClassification(Task):
-    pass
-
-
-@describes("task", "seqtrain.tasks.SequenceTagging", targets="StepClasses")
-class SequenceTagging(Task):
-    pass
-
-
-@describes("task", "seqtrain.tasks.Regression", targets="SequenceNumbers|StepNumbers")
-class Regression(Task):
-    pass
 
 
 @describes("callbacks", "seqtrain.training.BestCheckpoint")
