@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -12,6 +15,8 @@ from seqtrain.config import compose_config
 
 if TYPE_CHECKING:
     from seqtrain.training.learner import SequenceLearner
+
+ROOT = Path(__file__).parents[1]
 
 
 def compose_small(run_dir: Path, treebank: Path, *overrides: str, task: str = "digits") -> DictConfig:
@@ -40,6 +45,22 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
         "model.hidden_size=12",
         *(f"encoder.{key}={value}" for key, value in encoder.items()),
     ]
+
+
+def start_sweep(*overrides: str, **options: Any) -> subprocess.Popen[str]:
+    """`python -m seqtrain -m` with small runs on digits, in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    small = [*small_overrides("digits", Path()), "data_dir=none", "logger=none"]
+    command = [sys.executable, "-m", "seqtrain", "-m", *small, *overrides]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, text=True, stdout=pipe, stderr=pipe, **options)
+
+
+def finish_sweep(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a sweep prints until it is done."""
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    return out, err
 
 
 def without_times(metrics: dict[str, float]) -> dict[str, float]:

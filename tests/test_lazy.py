@@ -17,8 +17,8 @@ def test_a_lazy_package_gives_each_public_name(name: str) -> None:
         assert getattr(package, public).__name__ == public
 
 
-@pytest.mark.parametrize("name", LAZY)
-def test_importing_a_lazy_package_takes_neither_torch_nor_lightning(name: str) -> None:
+@pytest.mark.parametrize("name", [*LAZY, "seqtrain.predictions", "seqtrain.spec"])
+def test_importing_takes_neither_torch_nor_lightning(name: str) -> None:
     heavy = "{'torch', 'pytorch_lightning', 'torchmetrics', 'sklearn'}"
     code = f"import sys, {name}; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from importlib import import_module
@@ -30,6 +31,15 @@ def test_every_command_has_help(name: str, capsys) -> None:
     assert main([name, "--help"]) == 0
     assert capsys.readouterr() == (import_module(f"seqtrain.commands.{name}").USAGE, "")
     assert f"seqtrain {name} " in import_module(f"seqtrain.commands.{name}").USAGE
+
+
+@pytest.mark.parametrize("name", ["evaluate", "predict"])
+def test_a_command_is_a_module_too(name: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"seqtrain.{name}", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == import_module(f"seqtrain.commands.{name}").USAGE
 
 
 def test_every_module_of_the_commands_is_listed() -> None:

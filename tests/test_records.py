@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqtrain.predictions import TaggedSentence
 from seqtrain.records import IGNORED, SequenceBatch, Words
 
 
@@ -56,3 +57,7 @@ def test_what_goes_to_a_gpu_is_pinned(batch: SequenceBatch, monkeypatch: pytest.
     monkeypatch.setattr(Tensor, "pin_memory", pin)
     batch.pin_memory()
     assert pinned == [(2, 3), (2, 3), (4, 5), (2, 3), (2, 3)]  # word, spelling, characters, targets, unseen
+
+
+def test_a_sentence_is_as_long_as_its_tokens() -> None:
+    assert len(TaggedSentence(("the", "dog"), ("DET", "NOUN"), (0.9, 0.8))) == 2

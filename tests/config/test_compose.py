@@ -204,3 +204,11 @@ def test_numbers_in_any_notation(text: str) -> None:
 def test_a_file_in_place_of_a_choice() -> None:
     (problem,) = problems_of("data=my.conllu")
     assert re.search(r"; a file of your own is data\.path=my\.conllu, with data=\S*tagged\S*\|ud", problem)
+
+
+def test_a_problem_is_reported_where_the_value_comes_from() -> None:
+    cfg = compose_config()
+    cfg.optimizer.lr, cfg.schedule.max_lr = -1, "${optimizer.lr}"
+    with pytest.raises(ConfigError) as caught:
+        check_config(cfg)
+    assert caught.value.problems == ("optimizer.lr: got -1, expected a number above 0 and at most 1000",)

@@ -82,6 +82,7 @@ def test_contradictions(overrides: str, problem: str) -> None:
     "overrides",
     [
         "model.input_size=8",
+        "optimizer.fused=true trainer.precision=16-mixed",
         "data=mnist model.input_size=28",
         "data=mnist data.path=own model.input_size=32",
         "data=mnist data.view=permuted model.input_size=1",

@@ -38,7 +38,6 @@ from seqtrain.config import ConfigError, compose_config
             "initialization.forget_bias: got 1e+300, expected a number from",
         ),
         ("data_dir=http://host/x", "data_dir: got 'http://host/x', expected a text of a local path"),
-        ("~model", "model: missing; choose one with model=..."),
         ("~head", "head: missing; choose one with head=..."),
         ("~encoder", "encoder: missing; choose one with encoder=..."),
         ("~schedule", "schedule: missing; choose one with schedule=..."),
@@ -57,7 +56,6 @@ from seqtrain.config import ConfigError, compose_config
         ("optimizer.lr=1e300", "optimizer.lr: got 1e+300, expected a number above 0 and at most 1000"),
         ("schedule.max_lr=1e300", "schedule.max_lr: got 1e+300, expected a number above 0 and at most 1000"),
         ("seed=${seed}", "seed: ${seed} cannot be resolved: Recursive interpolation detected"),
-        ("model.dropout=${nope}", "model.dropout: ${nope} names a key that does not exist"),
     ],
 )
 def test_a_refusal(overrides: str, problem: str) -> None:

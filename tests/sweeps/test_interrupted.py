@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from small_runs import metrics_of, small_overrides
+from small_runs import finish_sweep, metrics_of, start_sweep
 
-ROOT = Path(__file__).parents[2]
-SMALL = [*small_overrides("digits", Path()), "trainer.max_epochs=12", "data_dir=none", "logger=none"]
-AXIS = "seed=0,1,2,3"
+AXIS = ["trainer.max_epochs=12", "seed=0,1,2,3"]
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 
 pytestmark = pytest.mark.slow
@@ -28,20 +25,10 @@ needs_joblib = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 @contextmanager
 def started(*overrides: str) -> Iterator[subprocess.Popen[str]]:
     """A sweep in a process group of its own, none of which outlives the test."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqtrain", "-m", *SMALL, AXIS, *overrides]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        command, env=environment, text=True, stdout=pipe, stderr=pipe, start_new_session=True
-    )
+    process = start_sweep(*AXIS, *overrides, start_new_session=True)
     try:
         yield process
     finally:
@@ -92,8 +79,7 @@ def test_ctrl_c_says_what_is_done_running_and_left(launcher: list[str], num_runn
         4 - len(done) - len(begun),
     ]
     with started("sweep=one", *launcher) as process:
-        out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
+        out, err = finish_sweep(process)
     assert f"4 jobs in runs/sweeps/one, {len(done)} of them done already" in err
     assert "4 runs: 4 done" in out
     with started("sweep=two") as process:
@@ -120,8 +106,7 @@ def test_jobs_beside_a_killed_worker_fail_and_the_others_run() -> None:
     assert num_failed in (1, 2)  # the other one may have been done
     assert all(count in out for count in (f"{num_failed} failed", f"{4 - num_failed} done"))
     with started("sweep=one", *JOBLIB) as process:
-        out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
+        out, _ = finish_sweep(process)
     assert "4 runs: 4 done" in out
 
 

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from small_runs import metrics_of, small_overrides
-
-ROOT = Path(__file__).parents[2]
-AXES = ["model=rnn,lstm,gru,bilstm", "seed=0,1,2"]
-SMALL = [*small_overrides("digits", Path()), "trainer.max_epochs=12", "data_dir=none", "logger=csv"]
+from small_runs import finish_sweep, metrics_of, start_sweep
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def start(*overrides: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqtrain", "-m", *SMALL, *AXES, *overrides]
-    return subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def start(name: str) -> subprocess.Popen[str]:
+    axes = ("model=rnn,lstm,gru,bilstm", "seed=0,1,2")
+    return start_sweep("trainer.max_epochs=12", "logger=csv", *axes, f"sweep={name}")
 
 
 def wait_until_begun(job: str, sweep: str) -> Path:
@@ -50,14 +36,12 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[st
     """The metrics of the twelve jobs of a sweep that nobody stopped."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("uninterrupted"))
-        process = start("sweep=whole")
-        _, err = process.communicate(timeout=600)
-        assert process.returncode == 0, err
+        finish_sweep(start("whole"))
         return metrics_of("runs/sweeps/whole/*")
 
 
 def test_the_same_command_continues_a_killed_sweep(uninterrupted: dict[str, dict[str, float]]) -> None:
-    process = start("sweep=killed")
+    process = start("killed")
     cut_off = wait_until_begun("model=lstm,seed=1", "killed")
     process.kill()
     process.communicate()
@@ -65,9 +49,7 @@ def test_the_same_command_continues_a_killed_sweep(uninterrupted: dict[str, dict
     done = {path.parent.name for path in Path("runs/sweeps/killed").glob("*/metrics.json")}
     assert len(done) == 4
     before = logs("killed")
-    process = start("sweep=killed")
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err
+    out, err = finish_sweep(start("killed"))
     assert "12 jobs in runs/sweeps/killed, 4 of them done already" in err
     assert "12 runs: 12 done" in out
     after = logs("killed")
@@ -78,9 +60,8 @@ def test_the_same_command_continues_a_killed_sweep(uninterrupted: dict[str, dict
 
 
 def test_two_processes_share_the_jobs(uninterrupted: dict[str, dict[str, float]]) -> None:
-    processes = [start("sweep=shared") for _ in range(2)]
-    said = [process.communicate(timeout=600) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    processes = [start("shared") for _ in range(2)]
+    said = [finish_sweep(process) for process in processes]
     assert all("12 runs: 12 done" in out for out, _ in said)
     begun = [name for _, err in said for name in announced(err)]
     assert sorted(begun) == sorted(uninterrupted)  # each job in one of the two
@@ -92,14 +73,13 @@ def test_two_processes_share_the_jobs(uninterrupted: dict[str, dict[str, float]]
 def test_one_of_two_processes_is_killed_and_the_other_continues_its_job(
     uninterrupted: dict[str, dict[str, float]],
 ) -> None:
-    first = start("sweep=half")
-    second = start("sweep=half")
+    first = start("half")
+    second = start("half")
     heard = listen_until_announced(second)
     cut_off = stop_in_the_middle(first, "half", besides=announced(heard))
     first.kill()
     first.communicate()
-    out, err = second.communicate(timeout=600)
-    assert second.returncode == 0, err
+    out, err = finish_sweep(second)
     assert "12 runs: 12 done" in out
     assert cut_off.name in announced(err)
     after = logs("half")
@@ -109,7 +89,7 @@ def test_one_of_two_processes_is_killed_and_the_other_continues_its_job(
 
 
 def test_two_processes_are_killed_and_started_again(uninterrupted: dict[str, dict[str, float]]) -> None:
-    processes = [start("sweep=both") for _ in range(2)]
+    processes = [start("both") for _ in range(2)]
     while len(metrics_of("runs/sweeps/both/*")) < 3:
         time.sleep(0.05)
     for process in processes:
@@ -118,9 +98,8 @@ def test_two_processes_are_killed_and_started_again(uninterrupted: dict[str, dic
     before = logs("both")
     done = set(metrics_of("runs/sweeps/both/*"))
     assert 3 <= len(done) < 12
-    processes = [start("sweep=both") for _ in range(2)]
-    said = [process.communicate(timeout=600) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    processes = [start("both") for _ in range(2)]
+    said = [finish_sweep(process) for process in processes]
     assert all("12 runs: 12 done" in out for out, _ in said)
     begun = [name for _, err in said for name in announced(err)]
     assert sorted(begun) == sorted(set(uninterrupted) - done)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-from small_runs import metrics_of, small_overrides
-
-ROOT = Path(__file__).parents[2]
-SMALL = [*small_overrides("digits", Path()), "trainer.limit_train_batches=3", "data_dir=none", "logger=none"]
+from small_runs import finish_sweep, metrics_of, start_sweep
 
 LAUNCHERS = {
     "basic": ("hydra", []),
@@ -32,31 +25,22 @@ def is_installed(package: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_every_launcher_runs_and_continues_the_same_jobs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_launcher_runs_and_continues_the_same_jobs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     package, settings = LAUNCHERS[name]
     if not is_installed(package):
         pytest.skip(f"{package} is not installed: pip install seqtrain[{name.partition('_')[0]}]")
-    monkeypatch.chdir(tmp_path)
-    first = run("sweep=one", f"hydra/launcher={name}", *settings, "seed=0,1")
-    assert "2 runs: 2 done" in first.stdout, first.stderr
-    announced = sorted(re.findall(r"\d of 2  seed=\d", first.stderr))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    out, err = run("sweep=one", f"hydra/launcher={name}", *settings, "seed=0,1")
+    assert "2 runs: 2 done" in out, err
+    announced = sorted(re.findall(r"\d of 2  seed=\d", err))
     assert announced == ["1 of 2  seed=0", "2 of 2  seed=1"]
-    again = run("sweep=one", f"hydra/launcher={name}", *settings, "seed=0,1,2")
-    assert "3 jobs in runs/sweeps/one, 2 of them done already" in again.stderr
-    assert "3 runs: 3 done" in again.stdout, again.stderr
+    out, err = run("sweep=one", f"hydra/launcher={name}", *settings, "seed=0,1,2")
+    assert "3 jobs in runs/sweeps/one, 2 of them done already" in err
+    assert "3 runs: 3 done" in out, err
     run("sweep=two", "seed=0,1,2")
     assert metrics_of("runs/sweeps/one/*") == metrics_of("runs/sweeps/two/*")
     assert len(metrics_of("runs/sweeps/one/*")) == 3
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
-    command = [sys.executable, "-m", "seqtrain", "-m", *SMALL, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+def run(*arguments: str) -> tuple[str, str]:
+    return finish_sweep(start_sweep("trainer.limit_train_batches=3", *arguments))

@@ -6,39 +6,21 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from small_runs import metrics_of, small_overrides
+from small_runs import finish_sweep, metrics_of, start_sweep
 
 optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install seqtrain[search]")
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 SPACE = "search.space={model.hidden_size:{low:4,high:32},optimizer.lr:{low:0.001,high:0.1,log:true}}"
-SMALL = [*small_overrides("digits", Path()), "data_dir=none", "logger=none", "search.startup_trials=3"]
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def start(*overrides: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqtrain", "-m", "search=optuna", *SMALL, SPACE, *overrides]
-    return subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    out, err = process.communicate(timeout=500)
-    assert process.returncode == 0, err
-    return out, err
+    return start_sweep("search=optuna", "search.startup_trials=3", SPACE, *overrides)
 
 
 def trials_of(sweep: str) -> list[optuna.trial.FrozenTrial]:
@@ -56,7 +38,7 @@ def logs(sweep: str) -> dict[str, str]:
 
 
 def test_a_killed_study_is_continued_with_the_trials_of_one_never_stopped() -> None:
-    out, _ = finish(start("search.trials=12", "sweep=whole"))
+    out, _ = finish_sweep(start("search.trials=12", "sweep=whole"))
     assert "12 runs: 12 done" in out
     assert re.search(r"^best of \d+ complete trials( \(\d+ more stopped early\))?: val/accuracy 0", out, re.M)
     process = start("search.trials=12", "sweep=parts")
@@ -67,7 +49,7 @@ def test_a_killed_study_is_continued_with_the_trials_of_one_never_stopped() -> N
     process.communicate()
     before, done = logs("parts"), set(metrics_of("runs/sweeps/parts/*"))
     assert 4 <= len(done) < 12
-    out, err = finish(start("search.trials=12", "sweep=parts"))
+    out, err = finish_sweep(start("search.trials=12", "sweep=parts"))
     assert "12 runs: 12 done" in out
     assert err.startswith(f"12 trials in runs/sweeps/parts, {len(done)} of them done already\n")
     assert not done & {line.split()[3] for line in err.splitlines() if " of 12  hidden_size=" in line}
@@ -80,10 +62,10 @@ def test_a_killed_study_is_continued_with_the_trials_of_one_never_stopped() -> N
 
 
 def test_the_same_command_runs_up_to_the_number_asked_for() -> None:
-    finish(start("search.trials=2", "sweep=more"))
-    _, err = finish(start("search.trials=3", "sweep=more"))
+    finish_sweep(start("search.trials=2", "sweep=more"))
+    _, err = finish_sweep(start("search.trials=3", "sweep=more"))
     assert err.count(" of 3  hidden_size=") == 1
-    _, err = finish(start("search.trials=3", "sweep=more"))
+    _, err = finish_sweep(start("search.trials=3", "sweep=more"))
     assert err == "3 trials in runs/sweeps/more, 3 of them done already\n"
     assert len(metrics_of("runs/sweeps/more/*")) == 3
 
@@ -95,7 +77,7 @@ def test_two_workers_share_a_study_and_one_is_killed() -> None:
         time.sleep(0.02)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
-    out, _ = finish(second)
+    out, _ = finish_sweep(second)
     assert "6 runs: 6 done" in out
     assert len(metrics_of("runs/sweeps/shared/*")) == 6
     states = [trial.state.name for trial in trials_of("shared")]
@@ -104,7 +86,8 @@ def test_two_workers_share_a_study_and_one_is_killed() -> None:
 
 
 def test_ctrl_c_says_what_is_done_running_and_left() -> None:
-    process = start("search.trials=5", "sweep=stopped", "trainer.max_epochs=12", "search.pruner=none")
+    overrides = ("search.trials=5", "sweep=stopped", "trainer.max_epochs=12", "search.pruner=none")
+    process = start(*overrides)
     deadline = time.monotonic() + 300
     while not (done := metrics_of("runs/sweeps/stopped/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -117,7 +100,7 @@ def test_ctrl_c_says_what_is_done_running_and_left() -> None:
         f"Interrupted. 1 of 5 trials is done, 1 running ({begun.pop()}), 3 left. "
         "The same command continues them.\n"
     )
-    out, _ = finish(start("search.trials=5", "sweep=stopped", "trainer.max_epochs=12", "search.pruner=none"))
+    out, _ = finish_sweep(start(*overrides))
     assert "5 runs: 5 done" in out
 
 
@@ -131,6 +114,6 @@ def test_a_failing_trial_does_not_end_the_search() -> None:
 
 def test_the_journal_and_workers_that_one_command_starts() -> None:
     settings = ("search.storage=journal", "search.workers=2", "search.pruner=hyperband")
-    out, _ = finish(start("search.trials=4", "sweep=journal", *settings))
+    out, _ = finish_sweep(start("search.trials=4", "sweep=journal", *settings))
     assert "4 runs: 4 done" in out
     assert Path("runs/sweeps/journal/study.log").exists()

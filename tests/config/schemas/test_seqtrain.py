@@ -1,6 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
 from seqtrain.config import CONFIG_DIR
-from seqtrain.config.schemas.schema import SCHEMAS
-from seqtrain.config.schemas.seqtrain import ROOT, SAVED
+from seqtrain.config.schemas.schema import Tree
+from seqtrain.config.schemas.seqtrain import ROOT, SAVED, find_bad_monitor
 
 
 def test_what_a_run_folder_must_have_is_part_of_a_whole_configuration() -> None:
@@ -16,9 +20,42 @@ def test_every_mapping_of_the_root_is_a_group_of_files() -> None:
     assert mappings <= groups
 
 
-def test_tasks_say_what_they_predict_a_class_for() -> None:
-    targets = {
-        name: SCHEMAS[f"seqtrain.tasks.{name}"].targets
-        for name in ("SequenceTagging", "SequenceClassification")
+def problems(task: str, **node: str) -> list[str]:
+    checkpoint: Tree = {"_target_": "seqtrain.training.BestCheckpoint", **node}
+    tree = {
+        "task": {"_target_": f"seqtrain.tasks.{task}", "monitor": "val/accuracy", "mode": "max"},
+        "callbacks": {"mine": checkpoint},
     }
-    assert targets == {"SequenceTagging": "StepClasses", "SequenceClassification": "SequenceClasses"}
+    return list(find_bad_monitor("callbacks.mine", checkpoint, tree))
+
+
+@pytest.mark.parametrize("task", ["SequenceTagging", "SequenceClassification"])
+def test_a_metric_of_every_task(task: str) -> None:
+    assert problems(task, monitor="val/loss", mode="min") == []
+    assert problems(task, monitor="val/loss") == []  # min is Lightning's default
+    assert problems(task) == []
+
+
+def test_a_metric_of_tags_alone() -> None:
+    assert problems("SequenceTagging", monitor="val/span_f1", mode="max") == []
+    (problem,) = problems("SequenceClassification", monitor="val/span_f1", mode="max")
+    assert problem.startswith("callbacks.mine.monitor: got 'val/span_f1', expected one of val/loss, ")
+
+
+def test_a_mode_that_prefers_the_worse() -> None:
+    assert problems("SequenceTagging", monitor="val/macro_f1", mode="min") == [
+        "callbacks.mine.mode: got min, but a higher val/macro_f1 is better; give callbacks.mine.mode=max"
+    ]
+
+
+def test_metrics_of_the_configuration() -> None:
+    task = {"_target_": "seqtrain.tasks.SequenceTagging", "monitor": "val/kappa", "mode": "max"}
+    tree = {"task": task, "metrics": {"kappa": {}}}
+    assert list(find_bad_monitor("task", task, tree)) == []
+    (problem,) = find_bad_monitor("task", task, {"task": task, "metrics": {"mcc": {}}})
+    assert problem.startswith("task.monitor: got 'val/kappa', expected one of ")
+    assert "val/mcc" in problem
+
+
+def test_the_metrics_of_a_users_own_task_are_not_judged() -> None:
+    assert problems("Mine", monitor="val/mine") == []
