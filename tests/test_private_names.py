@@ -25,10 +25,10 @@ ALLOWED = {
     ("serving/export/program.py", "torch._higher_order_ops.scan"),
     # Hydra, OmegaConf and Optuna, whose versions pyproject.toml limits to those that have the name
     ("config/command_line.py", "hydra._internal.utils"),
+    ("config/files.py", "_get_header_dict"),
     ("config/files.py", "_normalize_file_name"),
     ("config/files.py", "hydra._internal.core_plugins.file_config_source"),
     ("config/files.py", "hydra._internal.core_plugins"),
-    ("config/saved.py", "omegaconf._utils"),
     ("config/sweep.py", "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"),
     ("config/tree.py", "_get_node"),
     ("config/tree.py", "_is_none"),
