@@ -12,7 +12,7 @@ from torch import Tensor
 from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError
 from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words, filler_of, valid_steps
-from seqtrain.spec import DataSpec, Vocabulary, WordInputs
+from seqtrain.spec import DataSpec, WordInputs
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class VectorDataset:
 
     inputs: Tensor
     lengths: Tensor  # (num_sequences,) int64
-    targets: Tensor | None = None  # (num_sequences,) int64, or (num_sequences, numbers) float
+    targets: Tensor | None = None  # (num_sequences,) int64
     transform: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("lengths", self.lengths), ("targets", self.targets)):
-            if value is not None and value.shape[:1] != self.inputs.shape[:1]:
+            if value is not None and value.shape != self.inputs.shape[:1]:
                 raise ValueError(
                     f"{name} must have one entry for each of the {len(self.inputs)} sequences,"
                     f" got the shape {tuple(value.shape)}"
@@ -46,8 +46,31 @@ class VectorDataset:
         return SequenceBatch(inputs[:, : int(lengths.max())], lengths, targets)
 
 
+class Flat:
+    """Sequences that lie one after another in a tensor, without padding."""
+
+    lengths: Tensor
+
+    @cached_property
+    def starts(self) -> Tensor:
+        return self.lengths.cumsum(0) - self.lengths
+
+    def locate(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Lengths and rows of some sequences, and which steps (batch, time) of a padded batch they fill."""
+        lengths = self.lengths[indices]
+        valid = valid_steps(lengths, int(lengths.max()))
+        return lengths, (self.starts[indices, None] + torch.arange(valid.shape[1]))[valid], valid
+
+
+def _pad(values: Tensor, valid: Tensor, filler: float) -> Tensor:
+    """The values of the valid steps, (batch, time, ...) with `filler` elsewhere."""
+    padded = values.new_full((*valid.shape, *values.shape[1:]), filler)
+    padded[valid] = values
+    return padded
+
+
 @dataclass(frozen=True)
-class FlatDataset:
+class FlatDataset(Flat):
     """Sequences of vectors of any length, with a class or numbers for each, or for each of their steps."""
 
     inputs: Tensor  # (time steps of all sequences, features) float
@@ -57,31 +80,23 @@ class FlatDataset:
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         indices = torch.as_tensor(indices)
-        lengths = self.lengths[indices]
-        rows, valid = _locate(self._starts[indices], lengths)
-        inputs = _pad(self.inputs[rows], valid, 0)
-        if self.targets is None:
-            return SequenceBatch(inputs, lengths)
-        targets = self.targets
-        targets = (
-            _pad(targets[rows], valid, filler_of(targets)) if self.has_target_per_step else targets[indices]
-        )
+        lengths, rows, valid = self.locate(indices)
+        inputs, targets = _pad(self.inputs[rows], valid, 0), self.targets
+        if targets is not None:
+            is_per_step = self.has_target_per_step
+            targets = _pad(targets[rows], valid, filler_of(targets)) if is_per_step else targets[indices]
         return SequenceBatch(inputs, lengths, targets)
-
-    @cached_property
-    def _starts(self) -> Tensor:
-        return _starts(self.lengths)
 
 
 @dataclass(frozen=True)
-class Spellings:
+class Spellings(Flat):
     """What the model sees of each distinct spelling; the letters of all of them are concatenated."""
 
     forms: Sequence[str]
     word: Tensor  # (spellings,) id in the word vocabulary
     unseen: Tensor  # (spellings,) bool: not in the training part, in any case
     letters: Tensor  # (letters of all spellings,) id in the character vocabulary
-    num_letters: Tensor  # (spellings,)
+    lengths: Tensor  # (spellings,) letters of each
 
     @classmethod
     def encode(
@@ -90,33 +105,21 @@ class Spellings:
         """`seen` are the lower-cased words of the training part; without it, those that have an embedding."""
         words, characters = inputs.words.index(), inputs.characters.index()
         word = torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms])
-        return cls(
-            forms=forms,
-            word=word,
-            unseen=_lacks_embedding(word, inputs.words)
-            if seen is None
-            else torch.tensor([form.lower() not in seen for form in forms]),
-            letters=torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form]),
-            num_letters=torch.tensor([len(form) for form in forms]),
-        )
+        if seen is None:
+            unseen = (word == UNKNOWN) | (word >= inputs.words.num_counted + 2)
+        else:
+            unseen = torch.tensor([form.lower() not in seen for form in forms])
+        letters = torch.tensor([characters.get(letter, UNKNOWN) for form in forms for letter in form])
+        return cls(forms, word, unseen, letters, torch.tensor(list(map(len, forms))))
 
     def characters(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The letters of the chosen spellings, (chosen, letters) padded with 0, and their numbers."""
-        numbers = self.num_letters[chosen]
-        rows, valid = _locate(self._starts[chosen], numbers)
+        numbers, rows, valid = self.locate(chosen)
         return _pad(self.letters[rows], valid, 0), numbers
-
-    @cached_property
-    def _starts(self) -> Tensor:
-        return _starts(self.num_letters)
-
-
-def _lacks_embedding(word: Tensor, words: Vocabulary) -> Tensor:
-    return (word == UNKNOWN) | (word >= words.num_counted + 2)
 
 
 @dataclass(frozen=True)
-class WordDataset:
+class WordDataset(Flat):
     """Sentences of words, with a tag for each word or (`tags` None) without."""
 
     lengths: Tensor  # (num_sentences,) int64
@@ -126,13 +129,11 @@ class WordDataset:
 
     def words(self, index: int) -> list[str]:
         """The words of one sentence, as they are spelt in the data."""
-        start = int(self._starts[index])
+        start = int(self.starts[index])
         return [self.spellings.forms[form] for form in self.form[start : start + int(self.lengths[index])]]
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
-        indices = torch.as_tensor(indices)
-        lengths = self.lengths[indices]
-        rows, valid = _locate(self._starts[indices], lengths)
+        lengths, rows, valid = self.locate(torch.as_tensor(indices))
         form = self.form[rows]
         chosen, spelling = torch.unique(form, return_inverse=True)
         word = _pad(self.spellings.word[form], valid, 0)
@@ -140,11 +141,8 @@ class WordDataset:
         if self.tags is None:
             return SequenceBatch(words, lengths)
         targets = _pad(self.tags[rows].long(), valid, IGNORED)
-        return SequenceBatch(words, lengths, targets, _pad(self.spellings.unseen[form], valid, False))
-
-    @cached_property
-    def _starts(self) -> Tensor:
-        return _starts(self.lengths)
+        unseen = _pad(self.spellings.unseen[form], valid, False)
+        return SequenceBatch(words, lengths, targets, unseen=unseen)
 
 
 def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> WordDataset:
@@ -161,22 +159,3 @@ def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> Word
     form = [numbers.setdefault(word, len(numbers)) for sentence in sentences for word in sentence]
     lengths = torch.tensor([len(sentence) for sentence in sentences])
     return WordDataset(lengths, torch.tensor(form), Spellings.encode(list(numbers), spec.inputs))
-
-
-def _starts(lengths: Tensor) -> Tensor:
-    """Where each sequence begins when they lie one after another."""
-    return lengths.cumsum(0) - lengths
-
-
-def _locate(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows of some sequences that lie one after another, and the steps of a padded batch, (batch, time)
-    bool, that they fill."""
-    valid = valid_steps(lengths, int(lengths.max()))
-    return (starts[:, None] + torch.arange(valid.shape[1]))[valid], valid
-
-
-def _pad(values: Tensor, valid: Tensor, filler: float) -> Tensor:
-    """The values of the valid steps, (batch, time, ...) with `filler` elsewhere."""
-    padded = values.new_full((*valid.shape, *values.shape[1:]), filler)
-    padded[valid] = values
-    return padded

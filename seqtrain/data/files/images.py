@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seqtrain.data.files.text import open_regular
 from seqtrain.errors import DataError
+from seqtrain.foreign import open_regular
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,12 +20,9 @@ from seqtrain.spec import TagScheme
 SPAN_TAG = re.compile(r"[BI]-.+")  # B-X begins a span of the type X, I-X continues it; O is outside
 
 
-class TaggedSentence(Protocol):
-    @property
-    def words(self) -> Sequence[str]: ...
-
-    @property
-    def tags(self) -> Sequence[str]: ...
+class TaggedSentence(NamedTuple):
+    words: list[str]
+    tags: list[str]
 
 
 @dataclass(frozen=True)
@@ -44,13 +41,11 @@ class TaggedFile:
 
     def form_counts(self) -> list[tuple[str, int]]:
         """The spellings that occur, with how often they do."""
-        counts = self.form.bincount(minlength=len(self.forms)).tolist()
-        return [(form, count) for form, count in zip(self.forms, counts, strict=True) if count]
+        return _count(self.forms, self.form)
 
     def tag_counts(self) -> dict[str, int]:
         """The tags that occur, with how often they do."""
-        counts = self.tag.bincount(minlength=len(self.tags)).tolist()
-        return {tag: count for tag, count in zip(self.tags, counts, strict=True) if count}
+        return dict(_count(self.tags, self.tag))
 
     def select(self, chosen: Tensor) -> TaggedFile:
         """The sentences where `chosen` (sentences,) is true, as another record with the same spellings."""
@@ -69,6 +64,11 @@ class TaggedFile:
             and 0 <= int(self.form.min()) <= int(self.form.max()) < len(self.forms)
             and 0 <= int(self.tag.min()) <= int(self.tag.max()) < len(self.tags)
         )
+
+
+def _count(names: list[str], rows: Tensor) -> list[tuple[str, int]]:
+    counts = rows.bincount(minlength=len(names)).tolist()
+    return [(name, count) for name, count in zip(names, counts, strict=True) if count]
 
 
 def read_tagged_file(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from seqtrain.data.corpus import Batching
-from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
+from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, read_tagged_file
 from seqtrain.data.files.text import BYTE_ORDER_MARK, check_word
 from seqtrain.data.sources.splits import find_parts
 from seqtrain.data.sources.words import Files, KnownWords, WordSource
@@ -67,11 +66,6 @@ class Tagged(WordSource):
         return read_tagged_file(path, f"columns-{CACHE_VERSION}", parse, self._cache_dir, options)
 
 
-class TwoColumnSentence(NamedTuple):
-    words: list[str]
-    tags: list[str]
-
-
 @dataclass(frozen=True)
 class TwoColumnReader:
     """Iterate over the sentences of lines in columns.
@@ -94,8 +88,8 @@ class TwoColumnReader:
     word_column: int = 1
     tag_column: int = -1
 
-    def __iter__(self) -> Iterator[TwoColumnSentence]:
-        sentence = TwoColumnSentence([], [])
+    def __iter__(self) -> Iterator[TaggedSentence]:
+        sentence = TaggedSentence([], [])
         num_columns = num_sentences = 0
         for number, line in enumerate(self.lines, start=1):
             if number == 1:
@@ -110,7 +104,7 @@ class TwoColumnReader:
             elif sentence.words:
                 num_sentences += 1
                 yield sentence
-                sentence = TwoColumnSentence([], [])
+                sentence = TaggedSentence([], [])
         if sentence.words:
             yield sentence
         elif num_sentences == 0:
@@ -123,7 +117,7 @@ class TwoColumnReader:
             raise DataError(problem, self.path, number)
         return len(columns)
 
-    def _read_word(self, columns: list[str], number: int, sentence: TwoColumnSentence) -> None:
+    def _read_word(self, columns: list[str], number: int, sentence: TaggedSentence) -> None:
         word, tag = (columns[each - (each > 0)] for each in (self.word_column, self.tag_column))
         check_word(word, self.path, number)
         if not tag or tag.isspace():

@@ -8,7 +8,7 @@ from pathlib import Path
 from seqtrain.data.corpus import SPLITS, Batching
 from seqtrain.data.files.conllu import ConlluReader, TagColumn
 from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, sample_dir, verify
-from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
+from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, read_tagged_file
 from seqtrain.data.sources.words import Files, KnownWords, WordSource
 from seqtrain.errors import DataError
 
@@ -110,7 +110,8 @@ def find_splits(folder: Path, remedy: str) -> dict[str, Path]:
 def read_treebank_file(path: Path, column: str = "UPOS", cache_dir: str | Path | None = None) -> TaggedFile:
     """Parse a file, or load the cached result of parsing the same content before."""
 
-    def parse(lines: Iterator[str]) -> ConlluReader:
-        return ConlluReader(lines, path, TagColumn.parse(column))
+    def parse(lines: Iterator[str]) -> Iterator[TaggedSentence]:
+        reader = ConlluReader(lines, path, TagColumn.parse(column))
+        return (TaggedSentence(each.words, each.tags) for each in reader)
 
     return read_tagged_file(path, f"conllu-{CACHE_VERSION}", parse, cache_dir, options=column)

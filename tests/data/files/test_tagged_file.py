@@ -2,22 +2,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 
 from seqtrain.data.files.downloads import cached
-from seqtrain.data.files.tagged_file import TaggedFile, find_orphans, find_scheme, flatten, read_tagged_file
+from seqtrain.data.files.tagged_file import (
+    TaggedFile,
+    TaggedSentence,
+    find_orphans,
+    find_scheme,
+    flatten,
+    read_tagged_file,
+)
 from seqtrain.model.heads.crf import illegal_bio
 
-
-class Sentence(NamedTuple):
-    words: list[str]
-    tags: list[str]
-
-
-SENTENCES = [Sentence(["a", "b", "a"], ["X", "Y", "X"]), Sentence(["c"], ["Z"]), Sentence(["b"], ["X"])]
+SENTENCES = [
+    TaggedSentence(["a", "b", "a"], ["X", "Y", "X"]),
+    TaggedSentence(["c"], ["Z"]),
+    TaggedSentence(["b"], ["X"]),
+]
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_a_cached_result_that_is_not_sound_is_computed_again(tmp_path: Path) -> 
 def tagged(sentences: str) -> TaggedFile:
     """A file of sentences of which only the tags matter."""
     tags = [sentence.split() for sentence in sentences.split("|")]
-    return TaggedFile(Path("file"), **flatten(Sentence(each, each) for each in tags))
+    return TaggedFile(Path("file"), **flatten(TaggedSentence(each, each) for each in tags))
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 
 from seqtrain.data.corpus import Batching, Corpus
-from seqtrain.data.files.conllu import ConlluSentence
-from seqtrain.data.files.tagged_file import TaggedFile, flatten
+from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, flatten
 from seqtrain.data.sources.words import KnownWords, WordSource
 from seqtrain.errors import DataError
 
 
 def tagged_file(*sentences: str) -> TaggedFile:
     parsed = [[word.split("/") for word in sentence.split()] for sentence in sentences]
-    pairs = [ConlluSentence([w for w, _ in each], [t for _, t in each], [], []) for each in parsed]
+    pairs = [TaggedSentence([w for w, _ in each], [t for _, t in each]) for each in parsed]
     return TaggedFile(Path("train.txt"), **flatten(pairs))
 
 
