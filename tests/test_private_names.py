@@ -18,7 +18,7 @@ ALLOWED = {
     ("recurrence/modes.py", "_dispatch_key_set"),
     ("recurrence/modes.py", "_len_torch_dispatch_stack"),
     ("recurrence/onnx.py", "_optional_input_placeholder_tensor"),
-    ("training/gradients.py", "_step_supports_amp_scaling"),
+    ("training/steps.py", "_step_supports_amp_scaling"),
     ("training/learner.py", "_current_fx_name"),
     ("training/learner.py", "_schedule_phases"),
     ("training/telemetry/sink.py", "_get_file_writer"),

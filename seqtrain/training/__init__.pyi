@@ -3,6 +3,7 @@ from .callbacks.checkpoints import LastCheckpoint as LastCheckpoint
 from .callbacks.health import HealthWarnings as HealthWarnings
 from .callbacks.health import StopOnNonfinite as StopOnNonfinite
 from .callbacks.progress import ProgressBar as ProgressBar
+from .steps import step_output as step_output
 from .summary import RunPage as RunPage
 from .telemetry.curves import TrainingCurves as TrainingCurves
 from .telemetry.predictions import PredictionTelemetry as PredictionTelemetry
@@ -11,4 +12,3 @@ from .telemetry.recurrence import RecurrenceTelemetry as RecurrenceTelemetry
 from .telemetry.recurrence import WeightTelemetry as WeightTelemetry
 from .telemetry.sink import TensorBoard as TensorBoard
 from .telemetry.sink import sink_of as sink_of
-from .telemetry.steps import step_output as step_output

@@ -19,13 +19,14 @@ from seqtrain.runs.logs import is_of_each
 from seqtrain.spec import DataSpec
 from seqtrain.tasks.metrics import Metrics
 from seqtrain.tasks.task import Task
-from seqtrain.training.gradients import (
+from seqtrain.training.steps import (
     MeanOverPositions,
     accumulation_schedulers,
     count_steps,
+    has_stepped,
+    skip_unused_hooks,
     unscale_for_fused,
 )
-from seqtrain.training.telemetry.steps import has_stepped, skip_unused_hooks
 
 OptimizerBuilder = Callable[[Iterable[nn.Parameter]], Optimizer]
 ScheduleBuilder = Callable[[Optimizer, int], LRScheduler]

@@ -21,9 +21,8 @@ from seqtrain.config.schemas.torch import ONE_CYCLE
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import first_line
 from seqtrain.training.callbacks.checkpoints import LocalCheckpointIO
-from seqtrain.training.gradients import accumulation_schedulers
 from seqtrain.training.network import construct
-from seqtrain.training.telemetry.steps import skip_unused_hooks
+from seqtrain.training.steps import accumulation_schedulers, skip_unused_hooks
 
 
 class NoProfiler(PassThroughProfiler):

@@ -18,7 +18,7 @@ from seqtrain.data.batching.loader import FixedLoader
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.build import build_data, build_learner, build_trainer
-from seqtrain.training.telemetry.steps import step_output
+from seqtrain.training.steps import step_output
 from seqtrain.training.train import train
 
 EXACT = [

@@ -16,7 +16,7 @@ from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.training import trainer as module
 from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.telemetry.steps import STEP_HOOKS, skip_unused_hooks
+from seqtrain.training.steps import STEP_HOOKS, skip_unused_hooks
 from seqtrain.training.trainer import NoProfiler, build_loggers, check_devices, check_limits, keep_rows
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from seqtrain.config import ConfigError
 from seqtrain.training.checkpoint import read_checkpoint, weights_of, write_checkpoint
-from seqtrain.training.telemetry.steps import has_stepped
+from seqtrain.training.steps import has_stepped
 
 WEIGHTS_ONLY = {"weights_only": True}  # a storage option of `Trainer.save_checkpoint`
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from seqtrain.analysis.rules import Finding, judge, judge_loss
 from seqtrain.errors import RunError
 from seqtrain.records import are_of_steps
+from seqtrain.training.steps import has_stepped, step_output
 from seqtrain.training.telemetry.sink import sink_of
-from seqtrain.training.telemetry.steps import has_stepped, step_output
 
 log = logging.getLogger("seqtrain")
 

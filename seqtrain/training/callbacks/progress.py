@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.telemetry.steps import step_output
+from seqtrain.training.steps import step_output
 
 log = logging.getLogger("seqtrain")
 

@@ -17,9 +17,9 @@ from seqtrain.analysis.sample import traced_module
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.cells import Cell
 from seqtrain.recurrence.trace import find_cell
+from seqtrain.training.steps import has_stepped, members_of, step_output
 from seqtrain.training.telemetry.recurrence import tag_of
 from seqtrain.training.telemetry.sink import sink_of
-from seqtrain.training.telemetry.steps import has_stepped, members_of, step_output
 
 # TensorBoard sorts charts by name: this group comes before those of the recurrence, in this order.
 LOSS = "at a glance/1 loss"

@@ -14,8 +14,8 @@ from seqtrain.model.backbone import eval_mode
 from seqtrain.records import IGNORED, SequenceBatch
 from seqtrain.spec import ImageInputs, SequenceClasses
 from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.steps import Pace, corpus_of, members_of, step_output
 from seqtrain.training.telemetry.sink import Sink, sink_of
-from seqtrain.training.telemetry.steps import Pace, corpus_of, members_of, step_output
 
 
 class PredictionTelemetry(pl.Callback):

@@ -28,8 +28,8 @@ from seqtrain.analysis.sample import Sample, draw_sample, traced_module
 from seqtrain.model.backbone import eval_mode, recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.recurrence.trace import Trace, collect_weights, find_cell
+from seqtrain.training.steps import Pace, corpus_of, has_stepped, is_due, members_of, step_output
 from seqtrain.training.telemetry.sink import Sink, sink_of
-from seqtrain.training.telemetry.steps import Pace, corpus_of, has_stepped, is_due, members_of, step_output
 
 
 class HiddenStateTelemetry(pl.Callback):

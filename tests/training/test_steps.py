@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqtrain.records import FinalState, StepOutput
-from seqtrain.training.telemetry.steps import FIRST_COST, Pace, is_due, step_output
+from seqtrain.training.steps import FIRST_COST, Pace, is_due, step_output
 
 OUTPUT = StepOutput(torch.tensor(3.0), 2, (FinalState(torch.zeros(1, 2, 4)),), num_directions=1)
 
@@ -36,7 +36,7 @@ def test_a_training_without_an_end_has_no_last_epoch() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr("seqtrain.training.telemetry.steps.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("seqtrain.training.steps.time.monotonic", lambda: now[0])
     return now
 
 
