@@ -35,18 +35,23 @@ class Words:
 class SequenceBatch:
     """One padded batch, batch first.
 
-    `inputs` is (batch, time, features) float for sequences of vectors, or `Words`. `lengths` (batch,)
-    int64 is required even where all are equal, and stays on the CPU, where packing needs it. `targets` is
-    (batch,) int64 for one class per sequence or (batch, time) for one per time step, IGNORED (-100) at
-    padding and where it is not known; (batch, numbers) float for numbers of a sequence or (batch, time,
-    numbers) for those of time steps, NaN where there is none; None where nothing is known. `unseen`
-    (batch, time) bool marks the words that the training part lacks.
+    `inputs` is (batch, time, features) float for sequences of vectors, (batch, time) integer for tokens, or
+    `Words`. `lengths` (batch,) int64 is required even where all are equal, and stays on the CPU, where
+    packing needs it. `targets` is (batch,) int64 for one class per sequence or (batch, time) for one per time
+    step, IGNORED (-100) at padding and where it is not known; (batch, numbers) float for numbers of a
+    sequence or (batch, time, numbers) for those of time steps, NaN where there is none; None where nothing is
+    known. `unseen` (batch, time) bool marks the words that the training part lacks.
+
+    Where the rows are the next steps of streams, `starts` (batch,) bool, on the CPU, marks those that begin
+    a stream; the others go on where the same rows of the batch before ended, of which the last ones may have
+    come to their end. None where every row is a sequence of its own.
     """
 
     inputs: Tensor | Words
     lengths: Tensor
     targets: Tensor | None = None
     unseen: Tensor | None = None
+    starts: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -37,6 +37,18 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
             "data.batch_size=32",
             "trainer.limit_train_batches=6",
         ]
+    if task == "language_model":
+        return [
+            *shared,
+            "task=language_model",
+            "model.hidden_size=16",
+            "encoder.size=8",
+            "data.batch_size=8",
+            "data.steps=12",
+            "trainer.limit_train_batches=6",
+            "trainer.limit_val_batches=2",
+            "trainer.limit_test_batches=2",
+        ]
     encoder = {"word_size": 12, "character_size": 6, "character_hidden_size": 5}
     return [
         *shared,

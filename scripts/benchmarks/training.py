@@ -120,7 +120,7 @@ def _plain_loader(cfg: DictConfig, data: SequenceDataModule) -> _Batches:
     train = data.corpus.splits["train"]
     if isinstance(data.spec.inputs, WordInputs):
         # Sentences need batches of like length in any loop: the same ones, as indices.
-        drawn = data.train_dataloader()._batch_sampler.batches(0)[: cfg.trainer.limit_train_batches]
+        drawn = data.train_dataloader()._order.batches(0)[: cfg.trainer.limit_train_batches]
         loader: DataLoader[Any] = DataLoader(
             range(len(train.lengths)), batch_sampler=[b.tolist() for b in drawn]
         )

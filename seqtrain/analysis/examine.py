@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from seqtrain.analysis.example import Array, Example, read_inputs, stack_parts, to_array
 from seqtrain.analysis.gradients import Distances, norms_by_distance, reach, walk_norms
 from seqtrain.analysis.places import name_place
-from seqtrain.data import Dataset, View, WordDataset, sorted_batches
+from seqtrain.data import Dataset, View, sorted_batches
+from seqtrain.data.corpus import NamedSteps
 from seqtrain.errors import InputError
 from seqtrain.model import Network
 from seqtrain.model.backbone import recurrent_module
@@ -87,7 +88,7 @@ def examine(
         parts = _stack_parts(observation)
         for row, index in enumerate(places):
             steps = int(batch.lengths[row])
-            words = tuple(dataset.words(index)) if isinstance(dataset, WordDataset) else None
+            words = tuple(dataset.words(index)) if isinstance(dataset, NamedSteps) else None
             targets, predictions, confidences = _answers(batch, observation, row)
             examples[index] = ExaminedExample(
                 name=f"{origin} {index + 1}",

@@ -83,8 +83,8 @@ def to_array(layers: list[list[Tensor]]) -> Array:
 
 
 def read_inputs(inputs: object, row: int, length: int) -> Array | None:
-    """Those of one sequence, (features, time); None for words."""
-    if not isinstance(inputs, Tensor):
+    """Those of one sequence, (features, time); None for words and tokens."""
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         return None
     array: Array = inputs[row, :length].T.to("cpu", torch.float32).numpy()
     return array

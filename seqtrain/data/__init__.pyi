@@ -8,6 +8,7 @@ from .batching.loader import BatchLoader as BatchLoader
 from .batching.loader import BatchSampler as BatchSampler
 from .batching.loader import FixedLoader as FixedLoader
 from .batching.loader import sorted_batches as sorted_batches
+from .batching.token_dataset import TokenDataset as TokenDataset
 from .corpus import Batching as Batching
 from .corpus import Corpus as Corpus
 from .corpus import Dataset as Dataset
@@ -29,7 +30,10 @@ from .sources.digits import Digits as Digits
 from .sources.images import Images as Images
 from .sources.mnist import Mnist as Mnist
 from .sources.tagged import Tagged as Tagged
+from .sources.text import Text as Text
+from .sources.text import encode_tokens as encode_tokens
 from .sources.treebank import Treebank as Treebank
 from .sources.waves import Waves as Waves
+from .tokens import split_text as split_text
 from .view import View as View
 from .view import encode_images as encode_images

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -23,6 +23,35 @@ class Dataset(Protocol):
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         """The sequences at `indices`, in that order, padded to the longest of them."""
+
+
+@runtime_checkable
+class NamedSteps(Protocol):
+    """What a dataset may define beside: names of the time steps, such as the words of a sentence."""
+
+    def words(self, index: int) -> list[str]:
+        """Those of one sequence."""
+
+
+class Order(Protocol):
+    """The batches of a training, epoch by epoch: what `batch` of the dataset is given for each."""
+
+    def __len__(self) -> int:
+        """Batches of one epoch for this process, the same in every epoch."""
+
+    def batches(self, epoch: int) -> Sequence[Any]:
+        """Those of one epoch, a function of nothing but the seed and `epoch`."""
+
+
+@runtime_checkable
+class OwnOrder(Protocol):
+    """What a dataset may define beside: how it is batched, where not by the lengths of its sequences."""
+
+    def order(self, batching: Batching, seed: int, rank: int, world_size: int) -> Order:
+        """The training batches of one of several processes."""
+
+    def evaluation_batches(self, batching: Batching, rank: int, world_size: int) -> Sequence[Any]:
+        """The batches of an evaluation: everything once, at least one for each process."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +95,15 @@ class Corpus:
     def describe(self) -> str:
         """One line: the sizes of the splits, the targets, the vocabularies and the word vectors."""
         inputs = self.spec.inputs
-        parts = [
-            f"{name} {len(split.lengths):,} {inputs.sequences} ({int(split.lengths.sum()):,} {inputs.steps})"
-            for name, split in self.splits.items()
-        ]
+        parts = [f"{name} {self._count(split)}" for name, split in self.splits.items()]
         parts += [self.spec.targets.describe(), inputs.describe(), self._describe_vectors()]
         return "; ".join(filter(None, parts))
+
+    def _count(self, split: Dataset) -> str:
+        inputs, num_steps = self.spec.inputs, f"{int(split.lengths.sum()):,}"
+        if isinstance(split, OwnOrder):  # whose sequences are pieces, for those who look at a few
+            return f"{num_steps} {inputs.steps}"
+        return f"{len(split.lengths):,} {inputs.sequences} ({num_steps} {inputs.steps})"
 
     def _describe_vectors(self) -> str:
         inputs = self.spec.inputs

@@ -7,7 +7,12 @@ import math
 import pytorch_lightning as pl
 import torch
 
-from seqtrain.data.batching.loader import BatchLoader, BatchSampler, FixedLoader, sorted_batches
+from seqtrain.data.batching.loader import (
+    BatchLoader,
+    FixedLoader,
+    evaluation_batches,
+    training_order,
+)
 from seqtrain.data.corpus import Corpus, Source
 from seqtrain.records import SequenceBatch
 from seqtrain.spec import DataSpec
@@ -57,17 +62,17 @@ class SequenceDataModule(pl.LightningDataModule):
         batching = self._source.batching
         if batching.epochs is None:
             return None
-        num_batches = len(BatchSampler(self.corpus.splits["train"].lengths, batching, self._seed))
+        num_batches = len(training_order(self.corpus.splits["train"], batching, self._seed))
         num_batches = min(num_batches, limit) if isinstance(limit, int) else int(num_batches * limit)
         steps_per_epoch = max(1, num_batches // batches_per_step)
         return max(batching.epochs, math.ceil(batching.min_steps / steps_per_epoch))
 
     def train_dataloader(self) -> BatchLoader | FixedLoader:
         train = self.corpus.splits["train"]
-        sampler = BatchSampler(train.lengths, self._source.batching, self._seed, *self._rank_and_world_size())
+        order = training_order(train, self._source.batching, self._seed, *self._rank_and_world_size())
         if getattr(self.trainer, "overfit_batches", 0):
-            return FixedLoader(train, sampler.batches(0))  # "overfit" means the same batches in each epoch
-        return BatchLoader(train, sampler)
+            return FixedLoader(train, order.batches(0))  # "overfit" means the same batches in each epoch
+        return BatchLoader(train, order)
 
     def val_dataloader(self) -> FixedLoader:
         return self._evaluation_loader("dev")
@@ -84,10 +89,8 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def _evaluation_loader(self, split: str) -> FixedLoader:
         dataset = self.corpus.splits[split]
-        batches = sorted_batches(
-            dataset.lengths, self._source.batching.eval_batch_size, *self._rank_and_world_size()
-        )
-        return FixedLoader(dataset, batches)
+        place = self._rank_and_world_size()
+        return FixedLoader(dataset, evaluation_batches(dataset, self._source.batching, *place))
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

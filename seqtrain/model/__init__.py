@@ -4,9 +4,10 @@ from seqtrain.model.backbone import Backbone, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
 from seqtrain.model.encoder import VectorEncoder, WordEncoder
 from seqtrain.model.ensemble import Ensemble
-from seqtrain.model.heads import CRFHead, LabelHead, NumberHead, TagHead
+from seqtrain.model.heads import CRFHead, LabelHead, NextTokenHead, NumberHead, TagHead
 from seqtrain.model.initialization import Initialization
 from seqtrain.model.network import Network
+from seqtrain.model.token_encoder import TokenEncoder
 from seqtrain.records import BackboneOutput, FinalState
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "Initialization",
     "LabelHead",
     "Network",
+    "NextTokenHead",
     "NumberHead",
     "RecurrentBackbone",
     "TagHead",
+    "TokenEncoder",
     "VectorEncoder",
     "WordEncoder",
 ]

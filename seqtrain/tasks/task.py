@@ -18,6 +18,7 @@ from seqtrain.predictions import Answer, Estimate, Given
 from seqtrain.records import BackboneOutput, SequenceBatch, StepOutput, hide, is_known
 from seqtrain.spec import Classes, DataSpec, Targets
 from seqtrain.tasks import answers
+from seqtrain.tasks.carried_state import CarriedState
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,13 +40,17 @@ class Task(ABC):
 
     Attributes:
         targets: the kind of targets that it learns, or the kinds.
+        carry_state: whether streams, where the data is read in such, go on from the state in which the batch
+            before ended; gradients end there.
     """
 
     targets: ClassVar[type[Targets] | tuple[type[Targets], ...]] = Targets
+    carry_state: bool = False
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
         self.mode = mode
+        self._carried = {"train": CarriedState(), "evaluation": CarriedState()}
 
     def check_spec(self, spec: DataSpec) -> None:
         """Refuse data with targets that this task does not learn.
@@ -82,7 +87,8 @@ class Task(ABC):
         Raises:
             ValueError: the batch has no targets.
         """
-        loss_sum, outputs = network.training_loss(batch)
+        loss_sum, outputs = network.training_loss(batch, self._initial("train", batch))
+        self._carry("train", batch, outputs)
         output = self._output(network, batch, loss_sum, outputs)
         return loss_sum / max(output.num_valid, 1), output
 
@@ -94,7 +100,8 @@ class Task(ABC):
         Raises:
             ValueError: the batch has no targets.
         """
-        scores, outputs = network(batch)
+        scores, outputs = network(batch, self._initial("evaluation", batch))
+        self._carry("evaluation", batch, outputs)
         loss_sum = network.loss_sum(scores, batch)
         head = cast(Head, network.head)
         predictions = head.decode(scores, batch.lengths)
@@ -118,11 +125,22 @@ class Task(ABC):
         metrics.update(predictions, targets, loss_sum, batch.unseen, probabilities)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the task, tensors and plain values: a state that is carried on, say."""
-        return {}
+        """What the checkpoint of an unfinished training keeps of the task in this process: the carried state.
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
-        """Take over what `state_dict` gave; nothing of a checkpoint that has none."""
+        Tensors and plain values; {} if there is nothing.
+        """
+        return self._carried["train"].state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; {} from a checkpoint that has nothing."""
+        self._carried["train"].load_state_dict(state)
+
+    def _initial(self, phase: str, batch: SequenceBatch) -> tuple[Any, ...] | None:
+        return self._carried[phase].before(batch) if self.carry_state else None
+
+    def _carry(self, phase: str, batch: SequenceBatch, outputs: tuple[BackboneOutput, ...]) -> None:
+        if self.carry_state:
+            self._carried[phase].after(batch, outputs)
 
     def name_value(self, value: Any, targets: Targets) -> str:
         """What is predicted or true of one position, as a text: the name of a class, a number, or several."""

@@ -160,12 +160,8 @@ class SequenceLearner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = self.spec.to_dict()
-        if state := self.task.state_dict():
-            checkpoint["task"] = state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if "task" in checkpoint:
-            self.task.load_state_dict(checkpoint["task"])
         # The position in a one-cycle schedule comes from the checkpoint, its length from this configuration,
         # which may ask for a longer training. Under another private name the phases would keep their length.
         for schedule in checkpoint.get("lr_schedulers", []):

@@ -114,6 +114,8 @@ def _build_member(cfg: Mapping[str, Any], spec: DataSpec) -> Network:
             backbone = RecurrentBackbone(backbone)
         head = construct(cfg["head"], input_size=backbone.output_size, num_targets=targets.num_targets)
         _check_positions(head, targets)
+        if hasattr(head, "tie"):
+            _tie(head, encoder)
         network = Network(encoder, backbone, head)
     except BackboneError as error:
         raise ConfigError([f"model: {error}"]) from None
@@ -135,6 +137,13 @@ def _initialize(node: Mapping[str, Any], backbone: torch.nn.Module) -> None:
         construct(node).apply(backbone)
     except ValueError as error:
         raise ConfigError([f"initialization.{error}"]) from None
+
+
+def _tie(head: Any, encoder: torch.nn.Module) -> None:
+    try:
+        head.tie(encoder)
+    except ValueError as error:
+        raise ConfigError([f"head.tied: {error}"]) from None
 
 
 def _load_vectors(encoder: torch.nn.Module, vectors: torch.Tensor) -> None:

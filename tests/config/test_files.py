@@ -29,7 +29,8 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
     words = name in ("ud", "pos_sample", "tagged", "words", "tags", "crf")
     own = name in ("tagged", "arrays", "images", "steps", "tagging")
-    needed = ["task=pos"] * words + ["data.path=mine"] * own
+    text = name in ("text", "tokens", "next_token")
+    needed = ["task=pos"] * words + ["task=language_model"] * text + ["data.path=mine"] * own
     checked = check_command_line([f"{group}={name}", *needed])
     assert checked.composed.choices[group] == name
 

@@ -176,20 +176,6 @@ def test_metrics_of_the_configuration_reach_the_run_folder_and_can_be_monitored(
     assert again["test/kappa"] == pytest.approx(metrics["test/kappa"], abs=1e-6)
 
 
-def test_what_a_task_keeps_is_in_the_checkpoint(compose) -> None:
-    learner = build_learner(compose(), SPEC)
-    saved: dict[str, Any] = {}
-    learner.on_save_checkpoint(saved)
-    assert "task" not in saved
-    learner.task.state_dict = lambda: {"position": 3}
-    kept: dict[str, Any] = {}
-    learner.task.load_state_dict = kept.update
-    learner.on_save_checkpoint(saved)
-    assert saved["task"] == {"position": 3}
-    learner.on_load_checkpoint(saved)
-    assert kept == {"position": 3}
-
-
 def test_a_metric_that_is_none_is_refused_before_a_training(compose) -> None:
     cfg = compose("+metrics.mine={_target_: torchmetrics.classification.MulticlassRecall, averge: none}")
     with pytest.raises(ConfigError, match=r"metrics\.mine: Unexpected keyword arguments: `averge`"):

@@ -11,7 +11,9 @@ from seqtrain.config.schemas.schema import (
     LocalPath,
     Natural,
     Node,
+    NonNegative,
     Pattern,
+    Positive,
     Range,
     Share,
     Size,
@@ -27,6 +29,13 @@ TagColumn: TypeAlias = Annotated[
 ]
 
 
+def unused_length(tree: Tree) -> Iterator[tuple[str, str]]:
+    epochs = tree["trainer"].get("max_epochs")
+    if epochs != "auto":
+        for key in ("epochs", "min_steps"):
+            yield key, f"does nothing with trainer.max_epochs={show(epochs)}; set trainer.max_epochs=auto"
+
+
 class Batching:
     batch_size: Count
     eval_batch_size: Count
@@ -34,10 +43,7 @@ class Batching:
 
     @staticmethod
     def unused(node: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
-        epochs = tree["trainer"].get("max_epochs")
-        if epochs != "auto":
-            for key in ("epochs", "min_steps"):
-                yield key, f"does nothing with trainer.max_epochs={show(epochs)}; set trainer.max_epochs=auto"
+        yield from unused_length(tree)
         if node.get("path") is not None:
             for key in ("data_dir", "treebank", "download"):
                 yield key, f"does nothing with data.path={show(node['path'])}; set data.path=null"
@@ -99,6 +105,24 @@ class Arrays(Batching):
     path: LocalPath
     epochs: Count = OPTIONAL
     min_steps: Natural = OPTIONAL
+
+
+@describes("data", "seqtrain.data.Text", inputs="TokenInputs", targets="NextToken")
+class Text:
+    path: LocalPath | None
+    unit: Literal["character", "word"]
+    split: tuple[Positive, Positive, NonNegative]
+    batch_size: Count
+    steps: Annotated[int, Range(2)]
+    random_steps: bool
+    restarts: Share
+    min_count: Count = OPTIONAL
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+    @staticmethod
+    def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        yield from unused_length(tree)
 
 
 @describes("data", "seqtrain.data.Waves", inputs="VectorInputs", targets="SequenceNumbers")

@@ -76,6 +76,21 @@ class WordEncoder:
             )
 
 
+@describes("encoder", "seqtrain.model.TokenEncoder", inputs="TokenInputs")
+class TokenEncoder:
+    size: Count
+    dropout: Share
+    token_dropout: Share = OPTIONAL
+
+    @staticmethod
+    def output_size(node: Tree, _: Tree) -> Size:
+        return Size(node["size"], f"the encoder gives size = {node['size']} numbers per step")
+
+    @staticmethod
+    def num_parameters(node: Tree, _: int) -> int:
+        return 2 * int(node["size"])  # two rows: padding and unknown
+
+
 class Recurrent:
     input_size: Count | None = OPTIONAL
     hidden_size: Count
@@ -145,6 +160,11 @@ class Head:
 @describes("head", "seqtrain.model.LabelHead", targets="SequenceClasses")
 class LabelHead(Head):
     pooling: Literal["last", "mean", "max"] = OPTIONAL
+
+
+@describes("head", "seqtrain.model.NextTokenHead", targets="NextToken")
+class NextTokenHead(Head):
+    tied: bool = OPTIONAL
 
 
 @describes("head", "seqtrain.model.NumberHead", targets="SequenceNumbers|StepNumbers")

@@ -31,9 +31,11 @@ MODES_OF_TAGS = {  # where words can be unseen, or tags mark spans
 MODES_OF_NUMBERS = {
     f"val/{scale}{error}": "min" for scale in ("", "scaled_") for error in ("mae", "mse", "rmse")
 }
+MODES_OF_TOKENS = {"val/perplexity": "min", "val/bits_per_character": "min"}  # the latter of characters
 MODES = {
     "SequenceClasses": LOSS | MODES_OF_CLASSES,
     "StepClasses": LOSS | MODES_OF_CLASSES | MODES_OF_TAGS,
+    "NextToken": LOSS | MODES_OF_TOKENS,
     "SequenceNumbers|StepNumbers": LOSS | MODES_OF_NUMBERS | {"val/r2": "max"},
 }
 
@@ -115,6 +117,19 @@ def _has_board(tree: Tree) -> bool:
 class Task:
     monitor: str
     mode: Literal["min", "max"]
+
+
+@describes("task", "seqtrain.tasks.LanguageModel", targets="NextToken")
+class LanguageModel(Task):
+    carry_state: bool = OPTIONAL
+
+    @staticmethod
+    def contradictions(_: Tree, tree: Tree) -> Iterator[str]:
+        if tree["model"].get("bidirectional"):
+            yield (
+                "model.bidirectional: true lets the model read the token that it predicts; set "
+                "model.bidirectional=false"
+            )
 
 
 @describes("callbacks", "seqtrain.training.BestCheckpoint")

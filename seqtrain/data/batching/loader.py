@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqtrain.data.corpus import Batching, Dataset
+from seqtrain.data.corpus import Batching, Dataset, Order, OwnOrder
 from seqtrain.records import SequenceBatch
 
 Indices = npt.NDArray[np.int64]
@@ -22,9 +22,11 @@ MIN_BATCHES_PER_BUCKET = 4
 
 
 class FixedLoader:
-    """The same batches in the same order each time; `batches` has the indices of the sequences of each."""
+    """The same batches in the same order each time; `batches` has the indices of the sequences of each, or
+    what else the dataset is given for a batch.
+    """
 
-    def __init__(self, dataset: Dataset, batches: Sequence[Tensor]) -> None:
+    def __init__(self, dataset: Dataset, batches: Sequence[Any]) -> None:
         self._dataset, self.batches = dataset, batches
 
     def __len__(self) -> int:
@@ -42,20 +44,20 @@ class BatchLoader:
     creating an iterator without using it, as Lightning does, has no effect.
     """
 
-    def __init__(self, dataset: Dataset, sampler: BatchSampler) -> None:
-        self._dataset, self._batch_sampler = dataset, sampler
+    def __init__(self, dataset: Dataset, order: Order) -> None:
+        self._dataset, self._order = dataset, order
         self._epoch = 0
         self._given = 0  # batches of this epoch that have been yielded
         self._resuming = False  # the next pass continues after them
 
     def __len__(self) -> int:
-        return len(self._batch_sampler)
+        return len(self._order)
 
     def __iter__(self) -> Iterator[SequenceBatch]:
         if self._given and not self._resuming:
             self.set_epoch(self._epoch + 1)
         self._resuming = False
-        for indices in self._batch_sampler.batches(self._epoch)[self._given :]:
+        for indices in self._order.batches(self._epoch)[self._given :]:
             self._given += 1
             yield self._dataset.batch(indices)
 
@@ -75,6 +77,24 @@ class BatchLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._epoch, self._given = state["epoch"], state["batches_given"]
         self._resuming = True
+
+
+def training_order(
+    dataset: Dataset, batching: Batching, seed: int, rank: int = 0, world_size: int = 1
+) -> Order:
+    """How a dataset is batched in training: as it says itself, or by the lengths of its sequences."""
+    if isinstance(dataset, OwnOrder):
+        return dataset.order(batching, seed, rank, world_size)
+    return BatchSampler(dataset.lengths, batching, seed, rank, world_size)
+
+
+def evaluation_batches(
+    dataset: Dataset, batching: Batching, rank: int = 0, world_size: int = 1
+) -> Sequence[Any]:
+    """The batches of an evaluation, likewise."""
+    if isinstance(dataset, OwnOrder):
+        return dataset.evaluation_batches(batching, rank, world_size)
+    return sorted_batches(dataset.lengths, batching.eval_batch_size, rank, world_size)
 
 
 class BatchSampler:

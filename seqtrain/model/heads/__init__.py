@@ -2,6 +2,6 @@
 
 from seqtrain.model.heads.crf import CRFHead
 from seqtrain.model.heads.numbers import NumberHead
-from seqtrain.model.heads.softmax import LabelHead, TagHead
+from seqtrain.model.heads.softmax import LabelHead, NextTokenHead, TagHead
 
-__all__ = ["CRFHead", "LabelHead", "NumberHead", "TagHead"]
+__all__ = ["CRFHead", "LabelHead", "NextTokenHead", "NumberHead", "TagHead"]

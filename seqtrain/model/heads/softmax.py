@@ -1,4 +1,4 @@
-"""Classes by a softmax: one per sequence, or one per time step."""
+"""Classes by a softmax: one per sequence, one per time step, or the next token of a text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqtrain.model.heads.pooling import Pooling, check_pooling, pool
+from seqtrain.model.locked_dropout import LockedDropout
 from seqtrain.records import IGNORED
 
 
@@ -14,7 +15,7 @@ class _SoftmaxHead(nn.Module):
 
     def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout: nn.Module = nn.Dropout(dropout)
         self.linear = nn.Linear(input_size, num_targets)
         self.label_smoothing = label_smoothing
 
@@ -79,6 +80,52 @@ class TagHead(_SoftmaxHead):
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) to scores (batch, time, num_targets)."""
         scores: Tensor = self.linear(self.dropout(states))
+        return scores
+
+
+class NextTokenHead(_SoftmaxHead):
+    """A score for each token of the vocabulary, at each step.
+
+    Args:
+        input_size: numbers per step of the backbone's states.
+        num_targets: tokens.
+        dropout: share of the states that is dropped in training, the same at every step of a sequence.
+        label_smoothing: probability spread over all tokens in the training loss.
+        tied: whether the scores are taken with the embedding of the tokens (Press and Wolf, 2017; Inan et
+            al., 2017), after a linear map to its size where the states have another; see `tie`.
+    """
+
+    def __init__(
+        self, input_size: int, num_targets: int, dropout: float, label_smoothing: float, tied: bool = False
+    ) -> None:
+        super().__init__(input_size, num_targets, 0.0, label_smoothing)
+        self.dropout = LockedDropout(dropout)
+        self.projection: nn.Module = nn.Identity()
+        self.tied = tied
+
+    def tie(self, encoder: nn.Module) -> None:
+        """Use the weights of the encoder's embedding, (tokens, size), where `tied` asks for it.
+
+        Raises:
+            ValueError: the encoder has none for these tokens.
+        """
+        if not self.tied:
+            return
+        embedding = getattr(encoder, "embedding", None)
+        if not isinstance(embedding, nn.Embedding) or embedding.num_embeddings != self.linear.out_features:
+            raise ValueError(
+                f"{type(encoder).__name__} has no embedding of these tokens; give head.tied=false"
+            )
+        input_size, size = self.linear.in_features, embedding.embedding_dim
+        if input_size != size:
+            self.projection = nn.Linear(input_size, size)
+            self.linear.in_features = size
+        self.linear.weight = embedding.weight
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, input_size) to scores (batch, time, num_targets)."""
+        scores: Tensor = self.linear(self.projection(self.dropout(states)))
         return scores
 
 

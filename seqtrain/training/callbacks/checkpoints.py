@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from pytorch_lightning.trainer.states import TrainerFn
-from torch import Tensor
 
 from seqtrain.config import ConfigError
+from seqtrain.tasks.task import Task
 from seqtrain.training.checkpoint import read_checkpoint, weights_of, write_checkpoint
 from seqtrain.training.steps import has_stepped
 
@@ -171,6 +171,7 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
             "should_stop": self._trainer.should_stop,
             "batches": loader.state_dict() if hasattr(loader, "state_dict") else None,
             "random_cpu": _of_each_process(self._trainer, torch.get_rng_state()),
+            "task": _of_each_process(self._trainer, _task_of(self._trainer).state_dict()),
         }
         if torch.cuda.is_available():
             state["random_cuda"] = _of_each_process(self._trainer, torch.cuda.get_rng_state())
@@ -194,9 +195,11 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         if self._resumed["batches"] is not None:
             loader: Any = trainer.train_dataloader
             loader.load_state_dict(self._resumed["batches"])
-        torch.set_rng_state(_this_rank_state(trainer, self._resumed["random_cpu"]))
+        torch.set_rng_state(_this_rank_state(trainer, self._resumed["random_cpu"]).cpu())
         if "random_cuda" in self._resumed and torch.cuda.is_available():
-            torch.cuda.set_rng_state(_this_rank_state(trainer, self._resumed["random_cuda"]))
+            torch.cuda.set_rng_state(_this_rank_state(trainer, self._resumed["random_cuda"]).cpu())
+        if "task" in self._resumed:
+            _task_of(trainer).load_state_dict(_this_rank_state(trainer, self._resumed["task"]))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -248,8 +251,13 @@ def _largest(trainer: pl.Trainer, wish: int) -> int:
     return int(largest)
 
 
-def _of_each_process(trainer: pl.Trainer, state: Tensor) -> Tensor | list[Tensor]:
-    """The states of all processes, which draw different numbers; of a single one the state itself."""
+def _task_of(trainer: pl.Trainer) -> Task:
+    task: Task = cast(Any, trainer.lightning_module).task
+    return task
+
+
+def _of_each_process(trainer: pl.Trainer, state: Any) -> Any:
+    """The states of all processes, as a list; of a single one the state itself."""
     if trainer.world_size == 1:
         return state
     states: list[Any] = [None] * trainer.world_size
@@ -257,8 +265,8 @@ def _of_each_process(trainer: pl.Trainer, state: Tensor) -> Tensor | list[Tensor
     return states
 
 
-def _this_rank_state(trainer: pl.Trainer, states: Tensor | list[Tensor]) -> Tensor:
+def _this_rank_state(trainer: pl.Trainer, states: Any) -> Any:
     """This process's state; that of the first where the checkpoint has fewer."""
-    if isinstance(states, Tensor):
-        return states.cpu()
-    return states[trainer.global_rank if trainer.global_rank < len(states) else 0].cpu()
+    if not isinstance(states, list):
+        return states
+    return states[trainer.global_rank if trainer.global_rank < len(states) else 0]

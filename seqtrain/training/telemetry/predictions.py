@@ -93,9 +93,9 @@ class PredictionTelemetry(pl.Callback):
 
     def _choose(self, trainer: pl.Trainer) -> Sample | None:
         """Sequences of the dev split that are worth showing, at even distances."""
-        batches: list[Tensor] = getattr(cast(Any, trainer).val_dataloaders, "batches", [])
-        if not batches or not self._worth_showing:
-            return None
+        batches: list[Any] = getattr(cast(Any, trainer).val_dataloaders, "batches", [])
+        if not batches or not self._worth_showing or not isinstance(batches[0], Tensor):
+            return None  # pieces of streams are not sequences by index
         seen = torch.cat(batches[: len(self._worth_showing)])
         indices: list[int] = seen[torch.cat(self._worth_showing).cpu()].tolist()
         if not indices:

@@ -143,6 +143,17 @@ class TestResume:
         run(cfg)
         assert_same_run(whole_runs("pos", *LIVELY), cfg)
 
+    @pytest.mark.parametrize("step", [3, STEPS, STEPS + 4])
+    def test_a_carried_state_goes_on_too(self, compose, disturbed, whole_runs, step: int) -> None:
+        every = ("callbacks.last.every_minutes=1e-9", "encoder.dropout=0.1", "data.restarts=0.3")
+        cfg = compose(*LIVELY, *every, task="language_model")
+        with pytest.raises(CrashError):
+            disturbed(cfg, step + 1, crash)
+        state = checkpoint(cfg)["callbacks"]["LastCheckpoint"]["task"]["states"][0]["final_state"]
+        assert [tuple(each.shape) for each in state] == [(2, 8, 16)] * 2
+        run(cfg)
+        assert_same_run(whole_runs("language_model", *LIVELY, *every), cfg)
+
     def test_averaged_weights_go_on_too(self, compose, disturbed, whole_runs) -> None:
         overrides = ("callbacks=average", "callbacks.average.decay=0.9", *LIVELY)
         cfg = compose(*overrides)

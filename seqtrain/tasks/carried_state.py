@@ -1,0 +1,79 @@
+"""The final state of one batch as the initial state of the next, along the streams of a text or a series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from seqtrain.records import BackboneOutput, FinalState, SequenceBatch
+
+
+class CarriedState:
+    """Where the streams of a pass have come to.
+
+    A state is a FinalState, whose tensors are (layers, batch, size), or another tree of tensors, which then
+    are (batch, ...).
+    """
+
+    def __init__(self) -> None:
+        self._states: tuple[Any, ...] | None = None  # of each member
+
+    def before(self, batch: SequenceBatch) -> tuple[Any, ...] | None:
+        """The initial states for a batch: zero where a stream begins, and where nothing was carried."""
+        if batch.starts is None or self._states is None or bool(batch.starts.all()):
+            return None
+        kept = ~batch.starts
+        device = None if batch.targets is None else batch.targets.device  # a checkpoint's are on the CPU
+        return tuple(
+            _each(state, lambda tensor, axis: _go_on(tensor.to(device), axis, kept)) for state in self._states
+        )
+
+    def after(self, batch: SequenceBatch, outputs: tuple[BackboneOutput, ...]) -> None:
+        """Keep the final states of a batch of streams, without their graph."""
+        if batch.starts is not None:
+            finals = (each.final_state for each in outputs)
+            self._states = tuple(_each(state, lambda tensor, _: tensor.detach()) for state in finals)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values."""
+        return {} if self._states is None else {"states": [_to_plain(state) for state in self._states]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self._states = tuple(map(_from_plain, state.get("states", []))) or None
+
+
+def _go_on(tensor: Tensor, axis: int, kept: Tensor) -> Tensor:
+    """The rows that are still there, and zero where a stream begins."""
+    rows = tensor.narrow(axis, 0, len(kept))
+    if bool(kept.all()):
+        return rows
+    shape = [1] * tensor.ndim
+    shape[axis] = len(kept)
+    return rows.masked_fill(~kept.to(tensor.device).view(shape), 0)
+
+
+def _each(state: Any, change: Callable[[Tensor, int], Tensor], axis: int = 0) -> Any:
+    """The same tree with every tensor changed, which is told the axis of the batch."""
+    if isinstance(state, FinalState):
+        return FinalState.of([change(tensor, 1) for tensor in state.states])
+    if isinstance(state, Tensor):
+        return change(state, axis)
+    if isinstance(state, dict):
+        return {key: _each(value, change) for key, value in state.items()}
+    if isinstance(state, (tuple, list)):
+        parts = [_each(value, change) for value in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    return state
+
+
+def _to_plain(state: Any) -> Any:
+    return {"final_state": list(state.states)} if isinstance(state, FinalState) else state
+
+
+def _from_plain(state: Any) -> Any:
+    if isinstance(state, dict) and state.keys() == {"final_state"}:
+        return FinalState.of(state["final_state"])
+    return state
