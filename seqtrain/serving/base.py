@@ -109,10 +109,7 @@ class BasePredictor(ABC, Generic[Batch]):
         """
         if not isinstance(self.spec.inputs, ImageInputs):
             raise DataError("this model does not classify images; use tag(sentences)")
-        return self.classify_pixels(as_pixels(images, self.spec.inputs.size, resize))
-
-    def classify_pixels(self, pixels: npt.NDArray[np.float32]) -> list[Classification]:
-        """Classify images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
+        pixels = as_pixels(images, self.spec.inputs.size, resize)
         answers = self._answers(self.encode_images(pixels))
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
 
@@ -153,13 +150,13 @@ class BasePredictor(ABC, Generic[Batch]):
         Raises:
             seqtrain.errors.DataError: a sequence is not of the size that the model was trained on.
         """
+        values: list[Any] = [each.values for each in given]
         match self.spec.inputs:
             case WordInputs():
                 return self.predict(self.encode_sentences([each.tokens or () for each in given]))
             case ImageInputs():
-                return self.predict(self.encode_images(np.stack([_values(each) for each in given])))
+                return self.predict(self.encode_images(np.stack(values)))
             case VectorInputs():
-                values = [_values(each) for each in given]
                 lengths = np.array([len(each) for each in values])
                 return self.predict(self.encode_sequences(Sequences(np.concatenate(values), lengths)))
         raise DataError(f"{type(self.spec.inputs).__name__} cannot be read here")
@@ -193,8 +190,3 @@ def batches_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[i
         batch.append(index)
     if batch:
         yield batch
-
-
-def _values(given: Given) -> npt.NDArray[np.float32]:
-    assert given.values is not None
-    return given.values

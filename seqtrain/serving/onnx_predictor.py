@@ -75,7 +75,7 @@ class OnnxPredictor(BasePredictor[Inputs]):
             if self._crf is None:
                 yield self._name(scores.argmax(axis=-1), _softmax(scores))
             else:
-                yield self._name(self._crf.decode(scores), self._crf.marginals(scores))
+                yield self._name(self._crf.decode(scores), self._crf.probabilities(scores))
 
     def _pad_words(self, sentences: Sequence[Sequence[str]]) -> Inputs:
         """The ids of words and letters, padded with 0."""
@@ -89,8 +89,8 @@ class OnnxPredictor(BasePredictor[Inputs]):
         letter = np.zeros((*word.shape, longest), dtype=np.int64)
         for row, tokens in enumerate(sentences):
             word[row, : len(tokens)] = [words.get(token.lower(), unknown) for token in tokens]
-            for place, token in enumerate(tokens):
-                letter[row, place, : len(token)] = [characters.get(each, unknown) for each in token]
+            for step, token in enumerate(tokens):
+                letter[row, step, : len(token)] = [characters.get(each, unknown) for each in token]
         return {"words": word, "letters": letter, "lengths": lengths}
 
     def _score(self, batch: Inputs) -> Iterator[Array]:
@@ -195,7 +195,7 @@ class CRF:
         return np.array(path[::-1])
 
     @np.errstate(invalid="ignore", divide="ignore")
-    def marginals(self, emissions: Floats) -> Floats:
+    def probabilities(self, emissions: Floats) -> Floats:
         """(time, tags) the probability of each tag at each step, by the forward-backward algorithm."""
         emissions = emissions.astype(np.float64)
         forward, backward = np.empty_like(emissions), np.empty_like(emissions)

@@ -189,7 +189,7 @@ class TestRefusals:
                 r"a\.json: has version 9, expected 1; export the model again",
             ),
             (json.dumps({"a": 1}), r"a\.json: was not written by `seqtrain export`"),
-            ("{", r"a\.json: cannot be read: "),
+            ("{", r"a\.json: cannot be read as JSON: "),
         ):
             (tmp_path / "a.json").write_text(content)
             with pytest.raises(DataError, match=problem):
@@ -222,5 +222,5 @@ def test_the_same_as_the_head(head: CRFHead, num_steps: int) -> None:
     lengths = torch.tensor([num_steps])
     assert crf.decode(emissions[0].numpy()).tolist() == head.decode(emissions, lengths)[0].tolist()
     np.testing.assert_allclose(
-        crf.marginals(emissions[0].numpy()), head.marginals(emissions, lengths)[0].numpy(), atol=1e-6
+        crf.probabilities(emissions[0].numpy()), head.probabilities(emissions, lengths)[0].numpy(), atol=1e-6
     )

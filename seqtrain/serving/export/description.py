@@ -11,7 +11,7 @@ from typing import Any
 
 from seqtrain.data.files.conllu import TagColumn
 from seqtrain.errors import DataError
-from seqtrain.foreign import open_regular
+from seqtrain.foreign import read_json
 from seqtrain.runs.files import write_text
 from seqtrain.spec import (
     Classes,
@@ -26,6 +26,7 @@ from seqtrain.spec import (
 )
 
 VERSION = 1
+MAX_BYTES = 1 << 28  # of a description, which may have millions of words
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,7 @@ class Description:
         targets = StepClasses(self.labels, self.column) if per_step else SequenceClasses(self.labels)
         inputs: Inputs
         if self.words is not None and self.characters is not None:
-            words, characters = (
-                Vocabulary(tuple(each), (1,) * len(each)) for each in (self.words, self.characters)
-            )
+            words, characters = (Vocabulary(tuple(e), (1,) * len(e)) for e in (self.words, self.characters))
             inputs = WordInputs(words=words, characters=characters)
         elif self.image_size is not None:
             # The view is in the model.
@@ -114,12 +113,7 @@ def open_description(path: Path) -> Description:
     Raises:
         seqtrain.errors.DataError: it cannot be read, or was not written by seqtrain.
     """
-    with open_regular(path) as file:
-        content = file.read()
-    try:
-        plain = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"cannot be read: {error}", path) from None
+    plain = read_json(path, MAX_BYTES)
     if not isinstance(plain, dict) or set(plain) != set(Description.__dataclass_fields__):
         raise DataError("was not written by `seqtrain export`", path)
     if plain["version"] != VERSION:
