@@ -80,8 +80,3 @@ def test_words_and_tags_are_no_formulas_in_the_pictures(capsys: pytest.CaptureFi
 def test_refusals(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
-
-
-def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    assert capsys.readouterr().out.startswith("Describe a data set: sizes, lengths, targets")

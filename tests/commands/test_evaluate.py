@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_output import REFUSED
 from omegaconf import OmegaConf
 
 from seqtrain.commands.evaluate import main
-
-REFUSED = "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n  "
 
 
 @pytest.fixture(params=["digits", "pos"])
@@ -61,10 +60,8 @@ def test_the_latest_run(trained_digits: Path, tmp_path: Path, monkeypatch, capsy
 
 def test_another_checkpoint(trained: Path, capsys) -> None:
     assert main([f"run_dir={trained}", f"checkpoint={trained}/checkpoints/last.ckpt", "format=json"]) == 0
-    assert (
-        json.loads(capsys.readouterr().out).keys()
-        == splits_only(json.loads((trained / "metrics.json").read_text())).keys()
-    )
+    kept = json.loads((trained / "metrics.json").read_text())
+    assert json.loads(capsys.readouterr().out).keys() == splits_only(kept).keys()
 
 
 def test_a_table_for_people(trained_digits: Path, capsys) -> None:
@@ -81,35 +78,19 @@ def test_nothing_is_written(trained_digits: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in trained_digits.rglob("*")} == before
 
 
-def test_help(capsys) -> None:
-    assert main(["--help"]) == 0
-    assert capsys.readouterr().out.startswith("Evaluate a run's best checkpoint")
-
-
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         ([], "run_dir: missing; give run_dir=..."),
-        (["run_dir=x", "chekpoint=y"], "chekpoint: no such argument; did you mean checkpoint?"),
         (
             ["run_dir=x", "zzz=y"],
             "zzz: no such argument; known are run_dir, checkpoint, data_dir, format, plugins",
         ),
-        (["run_dir=x", "run_dir=y"], "run_dir: given twice"),
-        (["run_dir=x", "format=xml"], "format: got 'xml', expected one of table, json"),
         (["run_dir=x", "y"], "run_dir: given twice"),
+        (["x", "format=xml"], "format: got 'xml', expected one of table, json"),
         (
-            ["run_dir=x", "--json"],
-            "--json: no such flag; arguments are key=value, with a key of run_dir, checkpoint, data_dir, "
-            "format, plugins",
-        ),
-        *(
-            (
-                [argument],
-                "run_dir: x is not a run folder: it does not exist; "
-                "give a folder of runs/, or run_dir=latest",
-            )
-            for argument in ("run_dir=x", "x")
+            ["x"],
+            "run_dir: x is not a run folder: it does not exist; give a folder of runs/, or run_dir=latest",
         ),
     ],
 )
@@ -130,7 +111,7 @@ def test_a_run_without_checkpoints(copied: Path, capsys) -> None:
 def test_a_configuration_that_cannot_be_read(copied: Path, capsys, text: str) -> None:
     (copied / "config.yaml").write_text(text)
     assert main([f"run_dir={copied}"]) == 2
-    assert f"{copied / 'config.yaml'}: " in capsys.readouterr().err
+    assert f"{copied / 'config.yaml'}:" in capsys.readouterr().err
 
 
 class TestForeignFolder:
@@ -172,21 +153,6 @@ class TestForeignFolder:
         assert out == ""
         assert err.startswith("seqtrain: the configuration was refused")
         assert re.search(r"_target_: (\S+ is outside the packages|\S+ is not a class|\S+ is no )", err)
-        assert not package.exists()
-
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"callbacks.evil": {"_target_": "subprocess.run", "args": ["touch", "trace"]}},
-            {"callbacks.evil": {"_target_": "theirs.Net"}},
-            {"logger._target_": "seqtrain.commands.predict.main"},
-        ],
-    )
-    def test_what_evaluating_does_not_need_is_not_built(
-        self, copied: Path, package: Path, changes, monkeypatch
-    ) -> None:
-        monkeypatch.chdir(package.parent)
-        assert self.evaluate(copied, changes) == 0
         assert not package.exists()
 
     def test_a_package_of_ones_own_is_trusted_by_name(self, copied: Path, package: Path, capsys) -> None:
@@ -232,9 +198,3 @@ def test_a_folder_of_data_that_has_moved(trained_pos: Path, treebank: Path, tmp_
     assert capsys.readouterr().err.startswith("nowhere: no file *train.conllu here")
     moved = shutil.copytree(treebank, tmp_path / "moved")
     assert main([f"run_dir={trained_pos}", f"data_dir={moved}"]) == 0
-
-
-def test_data_without_a_folder(trained_digits: Path, capsys) -> None:
-    assert main([f"run_dir={trained_digits}", "data_dir=elsewhere"]) == 2
-    problem = "data_dir: the data of this run does not come from a folder; leave it out"
-    assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")

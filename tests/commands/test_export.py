@@ -4,11 +4,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from command_output import REFUSED
 
 from seqtrain.commands import export
 from seqtrain.commands.export import main
 
-REFUSED = "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n  "
 needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is not installed")
 
 
@@ -80,11 +80,16 @@ def test_folders_and_links_in_the_way(trained_pos: Path, tmp_path: Path, capsys)
     assert not (tmp_path / "tagger.onnx").exists()
 
 
-@needs_onnx
-def test_three_files(trained_pos: Path, tmp_path: Path, capsys) -> None:
-    output = tmp_path / "tagger.onnx"
-    assert main([str(trained_pos), f"output={output}"]) == 0
-    files = [tmp_path / name for name in ("tagger.onnx", "tagger.json", "tagger.py")]
+FORMS = [
+    pytest.param("tagger.onnx", [], marks=needs_onnx),
+    pytest.param("tagger.pt2", ["format=torch"], marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("model", "form"), FORMS)
+def test_three_files(model: str, form: list[str], trained_pos: Path, tmp_path: Path, capsys) -> None:
+    assert main([str(trained_pos), *form, f"output={tmp_path / model}"]) == 0
+    files = [tmp_path / name for name in (model, "tagger.json", "tagger.py")]
     assert capsys.readouterr() == ("".join(f"{file}\n" for file in files), "")
     assert sorted(tmp_path.iterdir()) == sorted(files)
 
@@ -101,15 +106,6 @@ def test_three_files(trained_pos: Path, tmp_path: Path, capsys) -> None:
 def test_refusals(trained_pos: Path, arguments: list[str], problem: str, capsys) -> None:
     assert main([str(trained_pos), *arguments]) == 2
     assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")
-
-
-@pytest.mark.slow
-def test_a_torch_program(trained_pos: Path, tmp_path: Path, capsys) -> None:
-    output = tmp_path / "tagger.pt2"
-    assert main([str(trained_pos), "format=torch", f"output={output}"]) == 0
-    files = [tmp_path / name for name in ("tagger.pt2", "tagger.json", "tagger.py")]
-    assert capsys.readouterr() == ("".join(f"{file}\n" for file in files), "")
-    assert sorted(tmp_path.iterdir()) == sorted(files)
 
 
 def test_files_of_another_format_are_kept(trained_pos: Path, tmp_path: Path, capsys) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from command_output import REFUSED
 
 from seqtrain.commands.predict import main
@@ -58,14 +56,3 @@ class TestRefusals:
         assert main([f"run_dir={trained_pos}", "text=a .", f"output={output}"]) == 2
         problem = f"output: there is no folder {output.parent}; make it, or give another place"
         assert capsys.readouterr().err == f"{REFUSED}{problem}\n"
-
-    def test_a_checkpoint_of_code(self, trained_pos: Path, tmp_path: Path, capsys) -> None:
-        folder = tmp_path / "copied"
-        shutil.copytree(trained_pos, folder)
-        torch.save({"state_dict": {}, "spec": Path("x")}, folder / "checkpoints" / "best.ckpt")
-        assert main([f"run_dir={folder}", "text=a"]) == 2
-        assert "which could run code\n" in capsys.readouterr().err
-
-    def test_help(self, capsys) -> None:
-        assert main(["-h"]) == 0
-        assert capsys.readouterr().out.startswith("Tag text or classify images with a run's best checkpoint,")

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from command_output import REFUSED
 from made_up_runs import write_run
 
 from seqtrain.commands.report import main
-
-REFUSED = "seqtrain: the configuration was refused (1 problem); nothing was run or written.\n  "
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +64,3 @@ def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     (tmp_path / "empty").mkdir()
     assert main(["empty"]) == 2
     assert "empty: no run here; train one first, or give another folder" in capsys.readouterr().err
-
-
-def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    assert capsys.readouterr().out.startswith("Compare runs: means and sample standard deviations over seeds")

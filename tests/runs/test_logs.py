@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from seqtrain.config import ConfigError
 from seqtrain.runs.logs import logged, metrics_table, quiet_lightning
 
-METRICS = {"val/loss": 0.5, "val/f1/A": 1.0, "test/loss": 0.25, "test/extra": 2.0, "seconds": 1234}
+METRICS = {"val/loss": 0.5, "val/f1/A": 1.0, "test/loss": 12.0, "test/extra": 1 / 3, "seconds": 61.5}
+METRICS |= {"parameters": 1234567}
 
 
 class TestLogged:
@@ -70,12 +71,14 @@ class TestLogged:
 
 def test_a_row_for_each_metric_and_a_column_for_each_split() -> None:
     assert metrics_table(METRICS).splitlines() == [
-        "             val     test",
-        "loss      0.5000   0.2500",
-        "f1/A      1.0000",
-        "extra              2.0000",
-        "seconds    1,234",
+        "                val     test",
+        "loss         0.5000  12.0000",
+        "f1/A         1.0000",
+        "extra                 0.3333",
+        "seconds        61.5",
+        "parameters 1,234,567",
     ]
+    assert metrics_table({"test/loss": 0.5}).splitlines() == ["         test", "loss   0.5000"]
 
 
 def test_classes_can_be_left_out() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
 from small_runs import load_learner
 
 from seqtrain.config import ConfigError
@@ -102,67 +101,17 @@ def test_without_a_logger_there_are_no_curves(compose) -> None:
     )
 
 
-class TestCheckpoint:
-    @pytest.fixture
-    def saved(self, compose, tmp_path: Path) -> tuple[DictConfig, Path]:
-        cfg = compose("model=bilstm", "model.num_layers=2")
-        learner = build_learner(cfg, SPEC)
-        path = tmp_path / "some.ckpt"
+def test_lstm_and_bilstm_share_their_weights(compose, tmp_path: Path) -> None:
+    bilstm = compose("model=bilstm", "model.num_layers=2")
+    lstm = compose("model=lstm", "model.num_layers=2", "model.bidirectional=true")
+    data, path = build_data(bilstm), tmp_path / "some.ckpt"
+    data.setup()
+    batch = data.corpus.splits["dev"].batch(range(20))
+    for saved in (bilstm, lstm):
+        learner = build_learner(saved, SPEC).eval()
         torch.save({"state_dict": learner.state_dict(), "spec": SPEC.to_dict()}, path)
-        return cfg, path
-
-    def refusal(self, cfg: DictConfig, path: Path) -> str:
-        with pytest.raises(ConfigError) as caught:
-            load_learner(cfg, path)
-        return str(caught.value).splitlines()[1].strip().replace(str(path), "FILE")
-
-    def test_lstm_and_bilstm_share_their_weights(self, compose, saved) -> None:
-        cfg, path = saved
-        lstm = compose("model=lstm", "model.num_layers=2", "model.bidirectional=true")
-        data = build_data(cfg)
-        data.setup()
-        batch = data.corpus.splits["dev"].batch(range(20))
-        learners = [load_learner(each, path).eval() for each in (cfg, lstm)]
-        assert isinstance(learners[0].network.backbone.rnn, BiLSTM)
-        assert type(learners[1].network.backbone.rnn) is torch.nn.LSTM
-        scores = [learner(batch)[0] for learner in learners]
-        torch.testing.assert_close(*scores, rtol=0, atol=1e-6)
-        torch.save({"state_dict": learners[1].state_dict(), "spec": SPEC.to_dict()}, path)
-        torch.testing.assert_close(load_learner(cfg, path).eval()(batch)[0], scores[0], rtol=0, atol=0)
-
-    def test_the_promise_of_the_data_sizes_the_model(self, compose, saved) -> None:
-        cfg, path = saved
-        assert load_learner(cfg, path).spec == SPEC
-
-    def test_another_model_is_refused(self, compose, saved) -> None:
-        cfg = compose("model=gru")
-        assert self.refusal(cfg, saved[1]).startswith(
-            'checkpoint: FILE comes from another model: Unexpected key(s) in state_dict: "network.backbone'
-        )
-
-    def test_code_is_never_run(self, saved, tmp_path: Path) -> None:
-        cfg, path = saved
-        torch.save({"state_dict": {}, "spec": {}, "more": RunsCode(tmp_path / "ran")}, path)
-        assert self.refusal(cfg, path) == (
-            "checkpoint: FILE was not loaded: it holds more than tensors and plain values, "
-            "which could run code"
-        )
-        assert not (tmp_path / "ran").exists()
-
-    def test_a_file_of_another_program_is_refused(self, saved) -> None:
-        cfg, path = saved
-        torch.save({"weights": torch.ones(1)}, path)
-        assert (
-            self.refusal(cfg, path)
-            == "checkpoint: FILE was not written by seqtrain: it lacks spec or state_dict"
-        )
-
-
-class RunsCode:
-    """What a pickle can do to its reader."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return (Path.touch, (self.path,))
+        loaded = [load_learner(each, path).eval() for each in (bilstm, lstm)]
+        assert [type(each.network.backbone.rnn) for each in loaded] == [BiLSTM, torch.nn.LSTM]
+        assert loaded[0].spec == SPEC
+        for each in loaded:
+            torch.testing.assert_close(each(batch)[0], learner(batch)[0], rtol=0, atol=1e-6)

@@ -154,11 +154,6 @@ class TestRunFolder:
         for seconds in (metrics["seconds"] - 0.06, metrics["seconds"] + 0.06):
             assert (2 * 1257 / seconds > metrics["sequences_per_second"]) == (seconds < metrics["seconds"])
 
-    def test_checkpoints_hold_no_code(self, trained) -> None:
-        cfg, _ = trained
-        for name in ("best", "last"):
-            assert weights(cfg, name).keys() == weights(cfg).keys()
-
     def test_config_yaml_is_enough_to_run_again(self, trained, tmp_path: Path) -> None:
         cfg, metrics = trained
         again = OmegaConf.load(Path(cfg.run_dir) / "config.yaml")
@@ -313,11 +308,3 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
         run(cfg)
     assert refusal.value.problems[0].startswith(problem)
     assert not Path(cfg.run_dir).exists()
-
-
-def test_the_metrics_of_both_parts_are_those_of_the_run(trained_digits: Path) -> None:
-    cfg = OmegaConf.load(trained_digits / "config.yaml")
-    learner = load_learner(cfg, trained_digits / "checkpoints" / "best.ckpt")
-    kept = json.loads((trained_digits / "metrics.json").read_text())
-    expected = {name: value for name, value in kept.items() if name.startswith(("val/", "test/"))}
-    assert measure(build_evaluator(cfg.trainer), learner, build_data(cfg)) == expected
