@@ -88,20 +88,20 @@ def test_what_we_write_is_read_as_it_was(value: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_no_configuration(text: str, problem: str) -> None:
-    began_at = time.monotonic()
+    began_at = time.process_time()
     with pytest.raises(DataError) as caught:
         parse_yaml(text, "x")
     assert str(caught.value).startswith(problem)
-    assert time.monotonic() - began_at < SECONDS
+    assert time.process_time() - began_at < SECONDS
 
 
 @pytest.mark.parametrize(
     "text", [f"0x{'F' * 900_000}", ":".join(["1"] * 400_000), "x" * 900_000, "1_" * 400_000 + "x"]
 )
 def test_long_values_take_no_time(text: str) -> None:
-    began_at = time.monotonic()
+    began_at = time.process_time()
     assert parse_yaml(f"- {text}", "x") == [text]
-    assert time.monotonic() - began_at < SECONDS
+    assert time.process_time() - began_at < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -137,11 +137,11 @@ def test_the_size_is_looked_at_first(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     with path.open("wb") as file:
         file.truncate(20 << 30)  # zeros that take no room on the disk
-    began_at = time.monotonic()
+    began_at = time.process_time()
     for read in (read_yaml, read_json):
         with pytest.raises(DataError, match=r"a\.yaml: has 21,474,836,480 bytes; expected at most 1,"):
             read(path)
-    assert time.monotonic() - began_at < SECONDS
+    assert time.process_time() - began_at < SECONDS
     path.write_bytes(b"#" * MAX_BYTES)
     assert read_yaml(path) is None
 

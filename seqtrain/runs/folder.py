@@ -30,6 +30,7 @@ LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
 RUN_DIR = "SEQTRAIN_RUN_DIR"
 
 
+MAX_METRIC = 1e100  # beyond it sums of squares overflow
 MAX_REASON = 1 << 16  # bytes of the end of failure.txt, where the reason is
 
 # Another process that looks for a run to resume holds the lock for an instant.
@@ -253,7 +254,9 @@ class RunFolder:
         ):
             raise DataError("holds more than numbers by name", self.metrics_file)
         # null was not finite, and other programs write NaN, which is not JSON.
-        return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
+        return {
+            name: value for name, value in metrics.items() if value is not None and abs(value) < MAX_METRIC
+        }
 
     @property
     def failure(self) -> str:

@@ -22,7 +22,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqtrain.config.sweep import Search, SearchSettings
-from seqtrain.errors import SweepError, keep_interrupts, printable_line
+from seqtrain.errors import DataError, SweepError, first_line, keep_interrupts, printable_line, show
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
@@ -33,6 +33,7 @@ from seqtrain.sweeps.sweep import SWEEPS, name_sweep, place
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
 FOLDER = "folder"  # attribute of a trial: the path of its run folder
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
+ANEW = "search in another folder (sweep=NAME), or delete this one's study"
 SECONDS_BETWEEN_LOOKS = 0.5  # at trials that other workers run
 
 
@@ -202,16 +203,30 @@ def _refuse_unfinished(worker: Worker) -> None:
 
 
 def open_study(folder: Path, settings: SearchSettings, mode: str) -> optuna.Study:
-    """The study in a folder, new or with the trials of earlier commands."""
+    """The study in a folder, new or with the trials of earlier commands.
+
+    Raises:
+        DataError: what is there is damaged, or not what a search of this folder wrote.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        study_name=folder.name,
-        storage=_storage(folder, settings.storage),
-        sampler=_sampler(settings, trial=0),
-        pruner=_pruner(settings),
-        direction="maximize" if mode == "max" else "minimize",
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            study_name=folder.name,
+            storage=_storage(folder, settings.storage),
+            sampler=_sampler(settings, trial=0),
+            pruner=_pruner(settings),
+            direction="maximize" if mode == "max" else "minimize",
+            load_if_exists=True,
+        )
+        trials = study.get_trials(deepcopy=False)
+    except Exception as error:  # what is raised on damaged bytes has no bounds
+        problem = f"its study cannot be read: {type(error).__name__}: {first_line(error)}; {ANEW}"
+        raise DataError(problem, folder) from None
+    for trial in trials:
+        place = trial.user_attrs.get(FOLDER, str(folder / "none"))
+        if not isinstance(place, str) or Path(place).parent != folder:
+            raise DataError(f"trial {trial.number} of its study has the folder {show(place)}; {ANEW}", folder)
+    return study
 
 
 def _storage(folder: Path, kind: str) -> storages.BaseStorage:
@@ -239,8 +254,17 @@ def _pruner(settings: SearchSettings) -> pruners.BasePruner:
 
 
 def draw(trial: Trial, space: dict[str, Any]) -> dict[str, Any]:
-    """The values of a trial; those that it has already stay."""
-    return {key: _suggest(trial, key, values) for key, values in space.items()}
+    """The values of a trial; those that it has already stay.
+
+    Raises:
+        DataError: it has a value that the space does not have.
+    """
+    try:
+        return {key: _suggest(trial, key, values) for key, values in space.items()}
+    except ValueError as error:
+        raise DataError(
+            f"trial {trial.number} of the study is of another space: {first_line(error)}"
+        ) from None
 
 
 def _suggest(trial: Trial, key: str, values: Any) -> Any:

@@ -66,8 +66,12 @@ CHECKPOINT = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
         ("callbacks.best.dirpath", "reference::http://HOST/${oc.env:SECRET}", INTERPOLATION),
         ("data.path", "http://host/x", "data.path: got 'http://host/x', expected a local path\n"),
         ("data.more", ["memory::x"], "data.more[0]: got 'memory::x', expected a local path\n"),
-        ("model", {"_target_": CHECKPOINT}, f"{CHECKPOINT} belongs under callbacks, not under model\n"),
-        ("data", {"_target_": CHECKPOINT}, f"{CHECKPOINT} belongs under callbacks, not under data\n"),
+        (
+            "model",
+            {"_target_": CHECKPOINT},
+            f"model._target_: {CHECKPOINT} is no torch.nn.Module, which model",
+        ),
+        ("data", {"_target_": CHECKPOINT}, f"data._target_: {CHECKPOINT} is not built from a"),
         (
             "data.augment",
             {"_target_": "pytorch_lightning.profilers.AdvancedProfiler"},

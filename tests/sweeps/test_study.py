@@ -7,6 +7,7 @@ import pytest
 optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install seqtrain[search]")
 
 from seqtrain.config.sweep import SearchSettings  # noqa: E402
+from seqtrain.errors import DataError  # noqa: E402
 from seqtrain.sweeps.search import draw, next_trial, open_study  # noqa: E402
 
 SPACE = {
@@ -31,6 +32,34 @@ def draw_all(folder: Path, num: int) -> list[dict[str, object]]:
         drawn.append(draw(trial, SPACE))
         study.tell(trial, 0.5)
     return drawn
+
+
+@pytest.mark.parametrize(
+    ("storage", "content"), [("journal", b'{"op_code": "x"}\n'), ("journal", b"\xff\n"), ("sqlite", b"none")]
+)
+def test_a_damaged_study_is_refused(tmp_path: Path, storage: str, content: bytes) -> None:
+    (tmp_path / ("study.log" if storage == "journal" else "study.db")).write_bytes(content)
+    with pytest.raises(
+        DataError, match=rf"{tmp_path}: its study cannot be read: .*; search in another folder"
+    ):
+        open_study(tmp_path, settings(storage=storage), "max")
+
+
+@pytest.mark.parametrize("place", [5, None, ["a"], "/elsewhere", "\x1b", ".."])
+def test_a_study_with_folders_elsewhere_is_refused(tmp_path: Path, place: object) -> None:
+    study = open_study(tmp_path, settings(), "max")
+    study.ask().set_user_attr("folder", place)
+    with pytest.raises(DataError, match=r"trial 0 of its study has the folder .*; search in another folder"):
+        open_study(tmp_path, settings(), "max")
+
+
+def test_a_trial_of_another_space_is_refused(tmp_path: Path) -> None:
+    study = open_study(tmp_path, settings(), "max")
+    draw(study.ask(), {"model": {"low": 0.5, "high": 0.75}})
+    trial = next_trial(study, settings(), num_failed=0)
+    assert trial is not None
+    with pytest.raises(DataError, match="trial 0 of the study is of another space: "):
+        draw(trial, SPACE)
 
 
 def test_a_continued_study_draws_what_an_uninterrupted_one_draws(tmp_path: Path) -> None:

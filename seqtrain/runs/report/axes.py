@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from seqtrain.config import ConfigError
 from seqtrain.errors import nearest
+from seqtrain.foreign import as_value
 from seqtrain.runs.report.collect import Run
 
 Config = Mapping[str, Any]  # by dotted key
 
 TARGET = "._target_"
+MAX_SHOWN = 200  # letters of a value
 ABSENT = object()  # the value of a key that a configuration does not have
 
 
@@ -35,16 +36,13 @@ def find_axes(configs: Sequence[Config]) -> list[str]:
     for key in keys:
         if _is_constant(configs, key):
             continue
-        values = tuple(_comparable(config, key) for config in configs)
+        values = tuple(comparable(config, key) for config in configs)
         if not _is_implied(configs, key):
             axes.setdefault(values, key)
-    return sorted(axes.values(), key=lambda key: (_place(key, configs), not key.endswith(TARGET)))
-
-
-def _place(key: str, configs: Sequence[Config]) -> int:
-    """Where the node of a key stands in a configuration, so that columns keep its order."""
-    nodes = list(dict.fromkeys(each.split(".")[0] for config in configs for each in config))
-    return nodes.index(key.split(".")[0])
+    # Columns keep the order of the nodes in a configuration.
+    nodes = dict.fromkeys(each.split(".")[0] for config in configs for each in config)
+    rank = {node: number for number, node in enumerate(nodes)}
+    return sorted(axes.values(), key=lambda key: (rank[key.split(".")[0]], not key.endswith(TARGET)))
 
 
 def _is_constant(configs: Sequence[Config], key: str) -> bool:
@@ -62,7 +60,7 @@ def _is_implied(configs: Sequence[Config], key: str) -> bool:
     target = key.rpartition(".")[0] + TARGET
     values: dict[str, set[str]] = {}
     for config in configs:
-        values.setdefault(_comparable(config, target), set()).add(_comparable(config, key))
+        values.setdefault(comparable(config, target), set()).add(comparable(config, key))
     return len(values) > 1 and all(len(each) == 1 for each in values.values())
 
 
@@ -70,7 +68,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _comparable(config: Config, key: str) -> str:
+def comparable(config: Config, key: str) -> str:
+    """Equal for equal values of a key."""
     return json.dumps(config[key], default=str) if key in config else "absent"
 
 
@@ -91,12 +90,18 @@ def show_value(config: Config, key: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def brief(config: Config, key: str) -> str:
+    """The same, short enough for a column or a label."""
+    text = show_value(config, key)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def short_names(keys: Sequence[str]) -> dict[str, str]:
     """Each key's last word, or all of it where another key ends alike; a class by the name of its node."""
     whole = {key: key.removesuffix(TARGET) for key in keys}
     last = {key: name.rpartition(".")[2] for key, name in whole.items()}
-    endings = list(last.values())
-    return {key: last[key] if endings.count(last[key]) == 1 else whole[key] for key in keys}
+    endings = Counter(last.values())
+    return {key: last[key] if endings[last[key]] == 1 else whole[key] for key in keys}
 
 
 def find_key(name: str, keys: Collection[str], argument: str) -> str:
@@ -142,12 +147,16 @@ def filter_runs(runs: Sequence[Run], where: str) -> list[Run]:
             raise ConfigError([f"where: got {text!r}, expected KEY=VALUE (or !=, <, <=, >, >=)"])
         name, sign, value = match.groups()
         key = find_key(name, dict.fromkeys(key for run in runs for key in run.config), "where")
-        kept = [run for run in kept if _meets(run, key, sign, value)]
+        try:
+            wanted = as_value(value.strip())
+        except ValueError as error:
+            raise ConfigError([f"where: {name}: {error}"]) from None
+        kept = [run for run in kept if _meets(run, key, sign, value, wanted)]
     return kept
 
 
-def _meets(run: Run, key: str, sign: str, text: str) -> bool:
-    there, wanted = run.config.get(key), yaml.safe_load(text)
+def _meets(run: Run, key: str, sign: str, text: str, wanted: Any) -> bool:
+    there = run.config.get(key)
     if _is_number(there) and _is_number(wanted):
         return OPERATORS[sign](there, wanted)
     if sign not in ("=", "!="):

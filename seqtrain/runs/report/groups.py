@@ -9,7 +9,7 @@ from typing import Any
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import nearest
-from seqtrain.runs.report.axes import find_axes, find_key, group_key, show_value
+from seqtrain.runs.report.axes import brief, comparable, find_axes, find_key, group_key, show_value
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.significance import Difference, compare_pairs, correct_for_many
 
@@ -130,9 +130,9 @@ def _open_axes(runs: Sequence[Run], axes: Sequence[str]) -> list[str]:
 
 
 def _title(run: Run) -> str:
-    path, treebank = (run.config.get(f"data.{key}") for key in ("path", "treebank"))
-    data = show_value(run.config, "data._target_")
-    return f"{show_value(run.config, 'task._target_')} on {data} {path or treebank or ''}".strip()
+    keys = [key for key in ("data.path", "data.treebank") if run.config.get(key)]
+    place = brief(run.config, keys[0]) if keys else ""
+    return f"{brief(run.config, 'task._target_')} on {brief(run.config, 'data._target_')} {place}".strip()
 
 
 def _members(runs: Sequence[Run], has_seed_axis: bool) -> list[list[Run]]:
@@ -188,7 +188,7 @@ def by_seed(group: Group, metric: str) -> dict[object, float]:
     values: dict[object, list[float]] = {}
     for run in group.runs:
         if metric in run.metrics:
-            values.setdefault(run.seed, []).append(run.metrics[metric])
+            values.setdefault(comparable(run.config, "seed"), []).append(run.metrics[metric])
     return {seed: mean(each) for seed, each in values.items()}
 
 

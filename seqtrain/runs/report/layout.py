@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqtrain.errors import printable_line
-from seqtrain.runs.report.axes import TARGET, short_names, show_value
+from seqtrain.runs.report.axes import TARGET, brief, short_names, show_value
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.groups import COSTS, Group, Section
 from seqtrain.runs.report.significance import LEVEL, seeds_needed
@@ -41,7 +41,7 @@ def lay_out(section: Section) -> Table:
 
 
 def _cells(section: Section, group: Group) -> list[str]:
-    cells = [show_value(group.config, axis) for axis in section.axes]
+    cells = [brief(group.config, axis) for axis in section.axes]
     cells += [_with_deviation(group, metric) for metric in section.metrics]
     cells += [count_runs(group), *(_range(group, name) for name in ("parameters", "epochs"))]
     seconds = group.statistics.get("seconds")

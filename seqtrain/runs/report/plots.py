@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
@@ -13,13 +14,14 @@ from matplotlib.figure import Figure
 from seqtrain.config import ConfigError
 from seqtrain.errors import DataError
 from seqtrain.runs.curves import read_curve
-from seqtrain.runs.report.axes import find_axes, find_key, short_names, show_value
+from seqtrain.runs.report.axes import Config, brief, comparable, find_axes, find_key, short_names
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.groups import Group, Section, compare_runs
 from seqtrain.runs.report.layout import count_runs, find_imbalances
 
 log = logging.getLogger("seqtrain")
 
+MAX_NUMBER = 1e100  # on an axis
 MAX_TICKS = 10  # values of an axis that are all written below it
 MAX_CAVEATS = 4  # configurations that are named below a picture
 MAX_INSIDE = 5  # entries of a legend that do not hide the lines
@@ -36,21 +38,20 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str) -> Figure:
     metric = section.metrics[0]
     lines = _lines(section, key)
     figure, axis = _new_figure(len(lines))
-    values = sorted({group.config.get(key) for group in section.groups}, key=_order)
-    is_numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    ticks = _ticks(section.groups, key)
+    is_numeric = all(_is_number(config.get(key)) for config in ticks.values())
+    places = {
+        value: config[key] if is_numeric else number for number, (value, config) in enumerate(ticks.items())
+    }
     for label, groups in lines.items():
         groups = sorted(groups, key=lambda group: _order(group.config.get(key)))
-        places = [
-            group.config[key] if is_numeric else values.index(group.config.get(key)) for group in groups
-        ]
+        at = [places[comparable(group.config, key)] for group in groups]
         means = [group.statistics[metric].mean for group in groups]
         spread = [group.statistics[metric].deviation or 0.0 for group in groups]
         line = "-" if is_numeric else ""  # there is nothing between two classes
-        axis.errorbar(places, means, yerr=spread, marker="o", linestyle=line, capsize=3, label=label)
-    if not is_numeric:
-        axis.set_xticks(range(len(values)), [show_value({key: value}, key) for value in values])
-    elif len(values) <= MAX_TICKS:
-        axis.set_xticks(values, [show_value({key: value}, key) for value in values])
+        axis.errorbar(at, means, yerr=spread, marker="o", linestyle=line, capsize=3, label=label)
+    if not is_numeric or len(ticks) <= MAX_TICKS:
+        axis.set_xticks(list(places.values()), [brief(config, key) for config in ticks.values()])
     axis.set(xlabel=short_names([key])[key], ylabel=metric, title=section.title)
     _explain(figure, _caveats(section))
     _add_legend(axis)
@@ -65,23 +66,20 @@ def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str) -> Figure:
     """
     section, (columns, rows) = _section_by(runs, metric, x=x, y=y)
     metric = section.metrics[0]
-    cells: dict[tuple[Any, Any], list[float]] = {}
-    for group in section.groups:
-        if metric in group.statistics:
-            place = (group.config.get(rows), group.config.get(columns))
-            cells.setdefault(place, []).append(group.statistics[metric].mean)
-    down, across = (sorted({place[side] for place in cells}, key=_order) for side in (0, 1))
-    table = [
-        [mean(cells[row, column]) if (row, column) in cells else float("nan") for column in across]
-        for row in down
-    ]
+    groups = [group for group in section.groups if metric in group.statistics]
+    down, across = _ticks(groups, rows), _ticks(groups, columns)
+    cells: dict[tuple[str, str], list[float]] = {}
+    for group in groups:
+        place = (comparable(group.config, rows), comparable(group.config, columns))
+        cells.setdefault(place, []).append(group.statistics[metric].mean)
+    table = [[mean(cells.get((row, column), [math.nan])) for column in across] for row in down]
     figure, axis = _new_figure(1)
     figure.colorbar(axis.imshow(table, cmap="viridis", aspect="auto"), label=metric)
-    axis.set_xticks(range(len(across)), [show_value({columns: value}, columns) for value in across])
-    axis.set_yticks(range(len(down)), [show_value({rows: value}, rows) for value in down])
+    axis.set_xticks(range(len(across)), [brief(config, columns) for config in across.values()])
+    axis.set_yticks(range(len(down)), [brief(config, rows) for config in down.values()])
     for (row, column), values in cells.items():
         text = {"ha": "center", "va": "center", "color": "white", "bbox": {"color": "black", "alpha": 0.4}}
-        axis.text(across.index(column), down.index(row), f"{mean(values):.4f}", **text)
+        axis.text([*across].index(column), [*down].index(row), f"{mean(values):.4f}", **text)
     names = short_names([columns, rows])
     axis.set(xlabel=names[columns], ylabel=names[rows], title=section.title)
     averaged = short_names([each for each in section.axes if each not in (columns, rows)]).values()
@@ -166,12 +164,27 @@ def _explain(figure: Figure, lines: Sequence[str]) -> None:
 
 
 def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
-    return ", ".join(f"{name}={show_value(config, key)}" for key, name in short_names(keys).items())
+    return ", ".join(f"{name}={brief(config, key)}" for key, name in short_names(keys).items())
+
+
+def _ticks(groups: Sequence[Group], key: str) -> dict[str, Config]:
+    """A configuration for each value of a key, in the order of the values."""
+    ordered = sorted((group.config for group in groups), key=lambda config: _order(config.get(key)))
+    ticks: dict[str, Config] = {}
+    for config in ordered:
+        ticks.setdefault(comparable(config, key), config)
+    return ticks
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value has a place on an axis."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) < MAX_NUMBER  # type: ignore[arg-type]
 
 
 def _order(value: object) -> tuple[bool, float, str]:
-    is_number = isinstance(value, (int, float))
-    return not is_number, float(value) if isinstance(value, (int, float)) else 0.0, str(value)
+    is_number = isinstance(value, (int, float)) and not math.isnan(value)
+    return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
 
 
 def _new_figure(num_lines: int) -> tuple[Figure, Any]:
