@@ -83,7 +83,7 @@ def test_ctrl_c_says_what_is_done_running_and_left(launcher: list[str], num_runn
     assert f"4 jobs in runs/sweeps/one, {len(done)} of them done already" in err
     assert "4 runs: 4 done" in out
     with started("sweep=two") as process:
-        process.communicate(timeout=200)
+        finish_sweep(process)
     assert metrics_of("runs/sweeps/one/*") == metrics_of("runs/sweeps/two/*")
     assert len(metrics_of("runs/sweeps/one/*")) == 4
 
