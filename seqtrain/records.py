@@ -40,7 +40,7 @@ class SequenceBatch:
     packing needs it. `targets` is (batch,) int64 for one class per sequence or (batch, time) for one per time
     step, IGNORED (-100) at padding and where it is not known; (batch, numbers) float for numbers of a
     sequence or (batch, time, numbers) for those of time steps, NaN where there is none; None where nothing is
-    known. `unseen` (batch, time) bool marks the words that the training part lacks.
+    known. `unseen` (batch, time) bool marks the words that train lacks.
 
     Where the rows are the next steps of streams, `starts` (batch,) bool, on the CPU, marks those that begin
     a stream; the others go on where the same rows of the batch before ended, of which the last ones may have

@@ -17,12 +17,12 @@ def affine_grid(
     Args:
         images: (batch, height, width) float.
         degrees: (batch,) clockwise.
-        translation: (batch, 2) to the right and down, as parts of the width and the height.
+        translation: (batch, 2) to the right and down, as shares of the width and the height.
         scaling: (batch,) 1 keeps the size.
         shear: (batch,) degrees by which upright lines lean to the left.
 
     Returns:
-        (batch, height, width, 2) places in the old image, across and down, from -1 to 1 between its edges.
+        (batch, height, width, 2) positions in the old image, across and down, from -1 to 1 between its edges.
     """
     height, width = images.shape[1:]
     angle, lean = degrees.deg2rad(), shear.deg2rad().tan()
@@ -40,12 +40,12 @@ def affine_grid(
 
 
 def bend(grid: Tensor, displacement: Tensor) -> Tensor:
-    """A grid with smoothly displaced places.
+    """A grid with smoothly displaced positions.
 
     Args:
         grid: (batch, height, width, 2), see `affine_grid`.
         displacement: (batch, 2, points, points) at a lattice of points from corner to corner: across and
-            down, as parts of the width and the height; bicubic between the points.
+            down, as shares of the width and the height; bicubic between the points.
     """
     size = list(grid.shape[1:3])
     moves = F.interpolate(displacement, size=size, mode="bicubic", align_corners=True)
@@ -53,7 +53,7 @@ def bend(grid: Tensor, displacement: Tensor) -> Tensor:
 
 
 def resample(images: Tensor, grid: Tensor) -> Tensor:
-    """(batch, height, width) images with each pixel taken from its place in `grid`; 0 from outside."""
+    """(batch, height, width) images with each pixel taken from its position in `grid`; 0 from outside."""
     return F.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
 
@@ -75,7 +75,7 @@ class RandomAffine:
     """
 
     max_degrees: float = 0.0  # rotation
-    max_translation: float = 0.0  # part of the width and of the height
+    max_translation: float = 0.0  # share of the width and of the height
     max_scaling: float = 0.0  # 0.1: sizes from 0.9 to 1.1
     max_shear: float = 0.0  # degrees
 
@@ -107,11 +107,11 @@ class RandomAffine:
 class RandomElastic(RandomAffine):
     """A random affine map and a random smooth bend of every image (after Simard et al., 2003), in one step.
 
-    The displacements of a lattice of `points` by `points` places are uniform within `max_displacement`.
+    The displacements of a lattice of `points` by `points` points are uniform within `max_displacement`.
     """
 
-    max_displacement: float = 0.05  # part of the width and of the height
-    points: int = 5  # along each side; more points bend smaller parts
+    max_displacement: float = 0.05  # share of the width and of the height
+    points: int = 5  # along each side; more points bend smaller areas
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The one place where data meets Lightning."""
+"""Where data meets Lightning."""
 
 from __future__ import annotations
 
@@ -88,9 +88,8 @@ class SequenceDataModule(pl.LightningDataModule):
         return batch.to(device, non_blocking=True)
 
     def _evaluation_loader(self, split: str) -> FixedLoader:
-        dataset = self.corpus.splits[split]
-        place = self._rank_and_world_size()
-        return FixedLoader(dataset, evaluation_batches(dataset, self._source.batching, *place))
+        dataset, ranks = self.corpus.splits[split], self._rank_and_world_size()
+        return FixedLoader(dataset, evaluation_batches(dataset, self._source.batching, *ranks))
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

@@ -166,11 +166,11 @@ def _split_contraction(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     return ((match.start() + start, match.start() + end) for start, end in pairwise(cuts))
 
 
-def _is_separated(parts: list[str]) -> bool:
+def _is_separated(pieces: list[str]) -> bool:
     """Whether a closing mark stands alone, and nothing is left that would be split off."""
-    if _CLOSERS.isdisjoint(parts[1:]):
+    if _CLOSERS.isdisjoint(pieces[1:]):
         return False
-    words = [part for part in parts if len(part) > 1 and part[-2].isalnum()]
-    if any(word[-1] in ",;!?" for word in words) or (parts[-1] in words and parts[-1].endswith(".")):
+    words = [piece for piece in pieces if len(piece) > 1 and piece[-2].isalnum()]
+    if any(word[-1] in ",;!?" for word in words) or (pieces[-1] in words and pieces[-1].endswith(".")):
         return False
-    return not any(_CONTRACTION.search(part, 1) for part in parts)
+    return not any(_CONTRACTION.search(piece, 1) for piece in pieces)

@@ -11,7 +11,7 @@ from functools import cached_property
 class Vocabulary:
     """Strings and their ids; 0 is padding, 1 the unknown string.
 
-    `counts` holds how often each entry of `entries` occurred in the training part (0 for entries
+    `counts` holds how often each entry of `entries` occurred in train (0 for entries
     from elsewhere, such as pretrained vectors, which come last).
     """
 
@@ -34,7 +34,7 @@ class Vocabulary:
 
     @cached_property
     def num_counted(self) -> int:
-        """How many entries occurred in the training part."""
+        """How many entries occurred in train."""
         return sum(count > 0 for count in self.counts)
 
     def index(self) -> Mapping[str, int]:

@@ -94,7 +94,7 @@ class Spellings(Flat):
 
     forms: Sequence[str]
     word: Tensor  # (spellings,) id in the word vocabulary
-    unseen: Tensor  # (spellings,) bool: not in the training part, in any case
+    unseen: Tensor  # (spellings,) bool: not in train, in any case
     letters: Tensor  # (letters of all spellings,) id in the character vocabulary
     lengths: Tensor  # (spellings,) letters of each
 
@@ -102,7 +102,7 @@ class Spellings(Flat):
     def encode(
         cls, forms: Sequence[str], inputs: WordInputs, seen: Collection[str] | None = None
     ) -> Spellings:
-        """`seen` are the lower-cased words of the training part; without it, those that have an embedding."""
+        """`seen` are the lower-cased words of train; without it, those that have an embedding."""
         words, characters = inputs.words.index(), inputs.characters.index()
         word = torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms])
         if seen is None:

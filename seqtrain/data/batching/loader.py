@@ -132,7 +132,7 @@ class BatchSampler:
         drawn: list[Indices] = []
         for start, stop, count in self._buckets:
             drawn += _deal(order[start:stop], count, random)
-        shuffled = [torch.from_numpy(drawn[place]) for place in random.permutation(len(drawn))]
+        shuffled = [torch.from_numpy(drawn[index]) for index in random.permutation(len(drawn))]
         shuffled = _fill_up(shuffled, len(self) * self._world_size)
         return shuffled[self._rank :: self._world_size]
 
@@ -193,8 +193,8 @@ def _deal(sequences: Indices, count: int, random: np.random.RandomState) -> list
     rounds = _divide_up(len(sequences), count)
     table = np.full((rounds, count), -1)
     table.flat[: len(sequences)] = sequences
-    places = random.random_sample(table.shape).argsort(axis=1)
-    dealt = np.take_along_axis(table, places, axis=1).T
+    columns = random.random_sample(table.shape).argsort(axis=1)
+    dealt = np.take_along_axis(table, columns, axis=1).T
     return [batch[batch >= 0] for batch in dealt]
 
 

@@ -57,7 +57,7 @@ def read_word_vectors(path: str | Path, wanted: Collection[str], max_others: int
     Words are lower-cased, like those of the vocabulary. Of entries that only differ in case the lower-cased
     one is used, else the first; of repeated entries the first. The words of `wanted` are kept wherever they
     are in the file, and the first `max_others` (None: all) of the others. Lines are split from the right: a
-    word may contain spaces, but not end in a part that is a number, which would be one number too many.
+    word may contain spaces, but not end in a number after a space, which would be one number too many.
 
     A line that is not a word in UTF-8 followed by `dimension` finite numbers is skipped, with a warning at
     the end; the numbers of a line that is not kept are only checked for their characters. Empty lines do not
@@ -143,7 +143,7 @@ class _Reading:
         self.rows[word] = row
         (self.of_other_case.discard if entry == word else self.of_other_case.add)(word)
 
-    def _report(self, size: int, promised: int | None) -> None:
+    def _report(self, size: int, announced: int | None) -> None:
         """Warn of bad lines, or refuse the file because of them."""
         num_lines = self.num_good + self.num_bad
         shown = "; ".join(self.shown + ["..."] * (self.num_bad > len(self.shown)))
@@ -154,8 +154,8 @@ class _Reading:
             raise DataError(f"no line follows the first; {REMEDY}", self.path)
         if self.num_bad:
             log.warning("%s: skipped %s of %s lines: %s", self.path, self.num_bad, num_lines, shown)
-        if promised not in (None, num_lines):
-            log.warning("%s: %s vectors promised in line 1, %s found", self.path, promised, num_lines)
+        if announced not in (None, num_lines):
+            log.warning("%s: %s vectors announced in line 1, %s found", self.path, announced, num_lines)
 
 
 def _split(line: bytes, size: int) -> tuple[str, list[bytes]]:
@@ -167,9 +167,9 @@ def _split(line: bytes, size: int) -> tuple[str, list[bytes]]:
         raise _BadLineError(f"expected {size} numbers, found {len(numbers)}")
     if line[len(entry) :].translate(None, IN_NUMBERS):
         raise _BadLineError(_find_fault(numbers))
-    parts = entry.split()
-    if len(parts) > 1 and NUMBER.fullmatch(parts[-1]):
-        raise _BadLineError(f"expected {size} numbers, found {size + _count_numbers(parts[1:])}")
+    words = entry.split()
+    if len(words) > 1 and NUMBER.fullmatch(words[-1]):
+        raise _BadLineError(f"expected {size} numbers, found {size + _count_numbers(words[1:])}")
     try:
         return entry.lstrip().decode(), numbers
     except UnicodeDecodeError:

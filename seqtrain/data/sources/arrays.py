@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from seqtrain.data.batching.datasets import FlatDataset
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.files.arrays import Sequences, check_features, read_sequences
-from seqtrain.data.sources.splits import find_parts, take_from_train
+from seqtrain.data.sources.splits import find_split_files, take_from_train
 from seqtrain.errors import DataError
 from seqtrain.spec import (
     Classes,
@@ -35,8 +35,8 @@ class Arrays:
     Features, and targets that are numbers, are standardized by the mean and the standard deviation of train.
 
     Args:
-        path: an .npz file (see `read_sequences`), or a folder with one for each part (train, dev and test in
-            their names). Parts without a file are taken from train: every tenth sequence each.
+        path: an .npz file (see `read_sequences`), or a folder with one for each split (train, dev and test in
+            their names). Splits without a file are taken from train: every tenth sequence each.
     """
 
     def __init__(
@@ -53,22 +53,22 @@ class Arrays:
         self._path = Path(path)
 
     def load(self) -> Corpus:
-        parts = {split: read_sequences(path) for split, path in find_parts(self._path).items()}
-        _check_agreement(parts, self._path)
-        train = parts["train"]
-        masks, notes = take_from_train(len(train.lengths), parts, "sequence", self._path)
-        parts |= {split: _select(train, chosen.numpy()) for split, chosen in masks.items()}
-        return build_corpus(parts, self._path, notes)
+        by_split = {split: read_sequences(path) for split, path in find_split_files(self._path).items()}
+        _check_agreement(by_split, self._path)
+        train = by_split["train"]
+        masks, notes = take_from_train(len(train.lengths), by_split, "sequence", self._path)
+        by_split |= {split: _select(train, chosen.numpy()) for split, chosen in masks.items()}
+        return build_corpus(by_split, self._path, notes)
 
 
-def build_corpus(parts: dict[str, Sequences], path: Path, notes: Sequence[str] = ()) -> Corpus:
+def build_corpus(by_split: dict[str, Sequences], path: Path, notes: Sequence[str] = ()) -> Corpus:
     """A corpus of train, dev and test, which have targets of one kind; `path` is for messages."""
-    train = parts["train"]
+    train = by_split["train"]
     inputs = VectorInputs(feature_size=train.x.shape[1], standardization=_measure(train.x))
     has_numbers = _has_numbers(train)
-    spec = DataSpec(inputs, (_describe_numbers if has_numbers else _describe_classes)(parts, path))
-    splits: dict[str, Dataset] = {split: encode_sequences(spec, parts[split]) for split in SPLITS}
-    target_notes = [] if has_numbers else _note_unseen(parts)
+    spec = DataSpec(inputs, (_describe_numbers if has_numbers else _describe_classes)(by_split, path))
+    splits: dict[str, Dataset] = {split: encode_sequences(spec, by_split[split]) for split in SPLITS}
+    target_notes = () if has_numbers else _note_unseen(by_split)
     return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(target_notes))
 
 
@@ -104,99 +104,91 @@ def _standardize(values: npt.NDArray[np.float32], standardization: Standardizati
     return (torch.from_numpy(values) - mean) / deviation
 
 
-def _has_numbers(part: Sequences) -> bool:
-    return part.y is not None and part.y.dtype.kind == "f"
+def _has_numbers(given: Sequences) -> bool:
+    return given.y is not None and given.y.dtype.kind == "f"
 
 
-def _check_agreement(parts: dict[str, Sequences], path: Path) -> None:
-    train = parts["train"]
-    for split, part in parts.items():
-        if part.y is None:
-            raise DataError(
-                f"{split} has no y; training needs classes or numbers for each sequence or time step", path
-            )
-        if part.x.shape[1] != train.x.shape[1]:
-            raise DataError(f"{split} has {part.x.shape[1]} features, train has {train.x.shape[1]}", path)
-        if part.has_target_per_step != train.has_target_per_step:
+def _check_agreement(by_split: dict[str, Sequences], path: Path) -> None:
+    train = by_split["train"]
+    for split, given in by_split.items():
+        if given.y is None:
+            needed = "training needs classes or numbers for each sequence or time step"
+            raise DataError(f"{split} has no y; {needed}", path)
+        if given.x.shape[1] != train.x.shape[1]:
+            raise DataError(f"{split} has {given.x.shape[1]} features, train has {train.x.shape[1]}", path)
+        if given.has_target_per_step != train.has_target_per_step:
             raise DataError(f"{split} and train differ: one has targets for each time step", path)
-        if _has_numbers(part) != _has_numbers(train):
+        if _has_numbers(given) != _has_numbers(train):
             raise DataError(f"{split} and train differ: one has classes, the other numbers", path)
 
 
-def _select(part: Sequences, chosen: npt.NDArray[np.bool_]) -> Sequences:
-    steps = chosen.repeat(part.lengths)
-    y = part.y
-    if y is not None:
-        y = y[steps if part.has_target_per_step else chosen]
-    return replace(part, x=part.x[steps], lengths=part.lengths[chosen], y=y)
+def _select(given: Sequences, chosen: npt.NDArray[np.bool_]) -> Sequences:
+    assert given.y is not None
+    steps = chosen.repeat(given.lengths)
+    y = given.y[steps if given.has_target_per_step else chosen]
+    return replace(given, x=given.x[steps], lengths=given.lengths[chosen], y=y)
 
 
-def _names_of(part: Sequences) -> list[str]:
+def _names_of(given: Sequences) -> list[str]:
     """The name of each target."""
-    assert part.y is not None
-    if part.names is None or part.y.dtype.kind == "U":
-        return [str(each) for each in part.y.tolist()]
-    return [part.names[int(each)] for each in part.y.tolist()]
+    assert given.y is not None
+    if given.names is None or given.y.dtype.kind == "U":
+        return [str(each) for each in given.y.tolist()]
+    return [given.names[int(each)] for each in given.y.tolist()]
 
 
-def _describe_numbers(parts: dict[str, Sequences], path: Path) -> Numbers:
-    """The numbers of all parts, scaled by train."""
-    train = parts["train"]
+def _describe_numbers(by_split: dict[str, Sequences], path: Path) -> Numbers:
+    """The numbers of all splits, scaled by train."""
+    train = by_split["train"]
     assert train.y is not None
     size = train.y.shape[1]
-    for split, part in parts.items():
-        assert part.y is not None
-        if part.y.shape[1] != size:
-            raise DataError(f"{split} has {part.y.shape[1]} numbers as targets, train has {size}", path)
-    names = train.names or (("y",) if size == 1 else tuple(f"y{place}" for place in range(size)))
+    for split, given in by_split.items():
+        assert given.y is not None
+        if given.y.shape[1] != size:
+            raise DataError(f"{split} has {given.y.shape[1]} numbers as targets, train has {size}", path)
+    names = train.names or (("y",) if size == 1 else tuple(f"y{index}" for index in range(size)))
     if len(names) != size:
         raise DataError(f"y has {size} numbers, but there are {len(names)} names", path)
     for name, column in zip(names, train.y.T, strict=True):
         known = column[~np.isnan(column)]
         if len(known) == 0 or (known == known[0]).all():
             value = f"the same value, {known[0]:g}" if len(known) else "no known value"
-            raise DataError(
-                f"all of train has {value} for the target {name}, so there is nothing to learn", path
-            )
+            problem = f"all of train has {value} for the target {name}"
+            raise DataError(f"{problem}, so there is nothing to learn", path)
     kind = StepNumbers if train.has_target_per_step else SequenceNumbers
     return kind(names, _measure(train.y))
 
 
-def _describe_classes(parts: dict[str, Sequences], path: Path) -> Classes:
-    kind = StepClasses if parts["train"].has_target_per_step else SequenceClasses
-    return kind(_target_names(parts, path))
+def _describe_classes(by_split: dict[str, Sequences], path: Path) -> Classes:
+    kind = StepClasses if by_split["train"].has_target_per_step else SequenceClasses
+    return kind(_target_names(by_split, path))
 
 
-def _target_names(parts: dict[str, Sequences], path: Path) -> tuple[str, ...]:
-    """The classes of all parts: one that train lacks has an output that is never a target in training."""
-    train = parts["train"]
-    for split, part in parts.items():
-        if part.names is not None and part.y is not None and part.y.dtype.kind != "U":
-            if int(part.y.max()) >= len(part.names):
-                raise DataError(f"{split} has the class {part.y.max()}, but {len(part.names)} names", path)
-            if part.names != train.names:
+def _target_names(by_split: dict[str, Sequences], path: Path) -> tuple[str, ...]:
+    """The classes of all splits: one that train lacks has an output that is never a target in training."""
+    train = by_split["train"]
+    for split, given in by_split.items():
+        if given.names is not None and given.y is not None and given.y.dtype.kind != "U":
+            if int(given.y.max()) >= len(given.names):
+                raise DataError(f"{split} has the class {given.y.max()}, but {len(given.names)} names", path)
+            if given.names != train.names:
                 raise DataError(f"{split} and train have different names of classes", path)
-    found = {name for part in parts.values() for name in _names_of(part)}
-    if len(set(_names_of(train))) == 1:
-        (name,) = set(_names_of(train))
-        raise DataError(f"all of train has the class {name!r}, so there is nothing to learn", path)
+    if len(trained := set(_names_of(train))) == 1:
+        raise DataError(f"all of train has the class {trained.pop()!r}, so there is nothing to learn", path)
     if train.names is not None:
         return train.names
+    found = {name for given in by_split.values() for name in _names_of(given)}
     return tuple(sorted(found, key=lambda name: (len(name), name) if name.isdecimal() else (0, name)))
 
 
-def _note_unseen(parts: dict[str, Sequences]) -> list[str]:
-    trained = set(_names_of(parts["train"]))
-    notes = []
+def _note_unseen(by_split: dict[str, Sequences]) -> Iterator[str]:
+    trained = set(_names_of(by_split["train"]))
     for split in ("dev", "test"):
-        unseen = [name for name in _names_of(parts[split]) if name not in trained]
+        unseen = [name for name in _names_of(by_split[split]) if name not in trained]
         if unseen:
             listed = ", ".join(sorted(set(unseen)))
-            notes.append(
-                f"{split} has {len(unseen):,} targets of classes that train lacks ({listed}); they count as"
-                " errors"
-            )
-    return notes
+            number = f"{len(unseen):,} targets of classes that train lacks ({listed})"
+            yield f"{split} has {number}; they count as errors"
 
 
 def _measure(x: npt.NDArray[np.float32]) -> Standardization:

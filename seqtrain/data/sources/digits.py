@@ -44,10 +44,10 @@ class Digits:
 
 
 def _spread_classes(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """A random but fixed order in which every contiguous part has the same distribution of classes."""
+    """A random but fixed order in which every contiguous stretch has the same distribution of classes."""
     order = np.random.RandomState(0).permutation(len(labels))
-    place = np.empty(len(labels))
+    position = np.empty(len(labels))
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return order[np.argsort(place[order], kind="stable")]
+        position[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return order[np.argsort(position[order], kind="stable")]

@@ -59,14 +59,14 @@ def take_from_train(
     for chosen in taken.values():
         rest &= ~chosen
     notes = [
-        f"no {split} part: every tenth {unit} of {path.name}, {int(chosen.sum())} in all, is used as {split}"
+        f"no {split} split: every tenth {unit} of {path.name}, {int(chosen.sum())} in all, is used as {split}"
         " and not for training"
         for split, chosen in taken.items()
     ]
     return {"train": rest, **taken}, notes
 
 
-def find_parts(path: Path) -> dict[str, Path]:
+def find_split_files(path: Path) -> dict[str, Path]:
     """The file of each split in a folder; a single file is train.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from seqtrain.data.corpus import Batching
 from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, read_tagged_file
 from seqtrain.data.files.text import BYTE_ORDER_MARK, check_word
-from seqtrain.data.sources.splits import find_parts
+from seqtrain.data.sources.splits import find_split_files
 from seqtrain.data.sources.words import Files, KnownWords, WordSource
 from seqtrain.errors import DataError
 
@@ -56,7 +56,7 @@ class Tagged(WordSource):
         self._columns = (word_column, tag_column)
 
     def read_files(self) -> Files:
-        return {split: self._read(path) for split, path in find_parts(self._path).items()}
+        return {split: self._read(path) for split, path in find_split_files(self._path).items()}
 
     def _read(self, path: Path) -> TaggedFile:
         def parse(lines: Iterator[str]) -> TwoColumnReader:

@@ -1,9 +1,9 @@
-"""A text to learn the language of: one file, or one for each part."""
+"""A text to learn the language of: one file, or one for each split."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from seqtrain.data.batching.token_dataset import TokenDataset
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.data.files.downloads import sample_dir
 from seqtrain.data.files.text import BYTE_ORDER_MARK, read_utf8
-from seqtrain.data.sources.splits import find_parts
+from seqtrain.data.sources.splits import find_split_files
 from seqtrain.data.tokens import split_text
 from seqtrain.errors import DataError
 from seqtrain.records import UNKNOWN
@@ -29,7 +29,7 @@ class Text:
             for the sample that comes with the package.
         unit: what the text is cut into.
         split: the shares of train, dev and test of a text that is cut, in their order; with 0 for test, dev
-            is the test, too. Of a folder, parts without a file are cut from the end of train.
+            is the test, too. Of a folder, splits without a file are cut from the end of train.
         min_count: characters or words with fewer occurrences in train are unknown ones.
         batch_size: streams beside each other.
         steps, random_steps, restarts: see `Streams`.
@@ -57,20 +57,20 @@ class Text:
 
     def load(self) -> Corpus:
         path = self._path or _sample()
-        texts, notes = self._cut({split: _read(file) for split, file in find_parts(path).items()})
-        parts = {split: split_text(text, self._unit) for split, text in texts.items()}
-        self._check(parts, path)
-        tokens = Vocabulary.of(Counter(parts["train"]), self._min_count)
+        texts, notes = self._cut({split: _read(file) for split, file in find_split_files(path).items()})
+        by_split = {split: split_text(text, self._unit) for split, text in texts.items()}
+        self._check(by_split, path)
+        tokens = Vocabulary.of(Counter(by_split["train"]), self._min_count)
         inputs = TokenInputs(tokens=tokens, unit=self._unit)
         spec = DataSpec(inputs, NextToken(len(tokens)))
-        ids = {split: encode_tokens(tokens, parts[split]) for split in SPLITS}
+        ids = {split: encode_tokens(tokens, by_split[split]) for split in SPLITS}
         splits: dict[str, Dataset] = {
             split: TokenDataset(ids[split], self._streams, inputs) for split in SPLITS
         }
-        return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unknown(tokens, parts)))
+        return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unknown(tokens, by_split)))
 
     def _cut(self, texts: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-        """All parts, those that are missing cut from the end of train; and a sentence where one is."""
+        """All splits, those that are missing cut from the end of train; and a sentence where one is."""
         missing = {split: self._shares[split] for split in SPLITS if split not in texts and split != "train"}
         train, notes = texts["train"], []
         total = self._shares["train"] + sum(missing.values())
@@ -87,24 +87,21 @@ class Text:
             notes.append("test is dev, by which the best checkpoint is chosen: data.split gives test no part")
         return texts, notes
 
-    def _check(self, parts: dict[str, list[str]], path: Path) -> None:
+    def _check(self, by_split: dict[str, list[str]], path: Path) -> None:
         needed = self.batching.batch_size * self._streams.steps
-        if len(parts["train"]) <= needed:
+        if len(by_split["train"]) <= needed:
             raise DataError(
-                f"train has {len(parts['train']):,} {self._unit}s; expected more than {needed:,}, "
+                f"train has {len(by_split['train']):,} {self._unit}s; expected more than {needed:,}, "
                 f"{self.batching.batch_size} streams of {self._streams.steps}: a longer text, or a smaller "
                 "data.batch_size or data.steps",
                 path,
             )
         for split in ("dev", "test"):
-            if len(parts[split]) < 2:
-                raise DataError(
-                    f"{split} has {len(parts[split])} {self._unit}s; expected at least 2: a longer text, or "
-                    "a larger share in data.split",
-                    path,
-                )
-        if len(set(parts["train"])) == 1:
-            raise DataError(f"all of train is {parts['train'][0]!r}, so there is nothing to learn", path)
+            if len(by_split[split]) < 2:
+                problem = f"{split} has {len(by_split[split])} {self._unit}s; expected at least 2"
+                raise DataError(f"{problem}: a longer text, or a larger share in data.split", path)
+        if len(set(by_split["train"])) == 1:
+            raise DataError(f"all of train is {by_split['train'][0]!r}, so there is nothing to learn", path)
 
 
 def encode_tokens(tokens: Vocabulary, text: Sequence[str]) -> torch.Tensor:
@@ -127,14 +124,10 @@ def _read(path: Path) -> str:
     return text
 
 
-def _note_unknown(tokens: Vocabulary, parts: dict[str, list[str]]) -> list[str]:
+def _note_unknown(tokens: Vocabulary, by_split: dict[str, list[str]]) -> Iterator[str]:
     known = tokens.index()
-    notes = []
     for split in ("dev", "test"):
-        unknown = sum(each not in known for each in parts[split])
+        unknown = sum(each not in known for each in by_split[split])
         if unknown:
-            notes.append(
-                f"{split} has {unknown:,} of {len(parts[split]):,} tokens that train lacks; each counts as "
-                "the unknown token"
-            )
-    return notes
+            share = f"{unknown:,} of {len(by_split[split]):,} tokens that train lacks"
+            yield f"{split} has {share}; each counts as the unknown token"

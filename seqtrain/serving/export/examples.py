@@ -48,8 +48,8 @@ _WORDS = '''\
 _ENCODE_WORDS = """\
 tokens = sys.argv[1:]
 letters = np.zeros((1, len(tokens), max(map(len, tokens))), dtype=np.int64)  # 0 is padding, 1 is unknown
-for place, token in enumerate(tokens):
-    letters[0, place, : len(token)] = [about["characters"].get(letter, 1) for letter in token]
+for step, token in enumerate(tokens):
+    letters[0, step, : len(token)] = [about["characters"].get(letter, 1) for letter in token]
 words = np.array([[about["words"].get(token.lower(), 1) for token in tokens]])
 inputs = {"words": words, "letters": letters, "lengths": np.array([len(tokens)])}
 """
@@ -111,12 +111,12 @@ def write_example(model: str, description: Description, has_crf: bool, runtime: 
     """The text of a script that runs the file `model`."""
     decode = _VITERBI if has_crf else _EACH_BY_ITSELF
     if description.image_size is not None:
-        parts = (_IMAGES, _READ_IMAGES, _CLASSES)
+        texts = (_IMAGES, _READ_IMAGES, _CLASSES)
     elif description.num_features is not None:
-        parts = (_FEATURES, _READ_FEATURES, decode + _LABELS)
+        texts = (_FEATURES, _READ_FEATURES, decode + _LABELS)
     else:
-        parts = (_WORDS, _ENCODE_WORDS, decode + _TAGS)
-    title, encode, answer = parts
+        texts = (_WORDS, _ENCODE_WORDS, decode + _TAGS)
+    title, encode, answer = texts
     if not description.labels:
         answer = _NUMBERS
     filled = (title + _OPEN).format(

@@ -136,7 +136,7 @@ def test_a_file_that_is_shorter_than_it_promises(write: Write, caplog) -> None:
     path = write("3 2", "a 1 2")
     assert read(path) == {"a": [1, 2]}
     assert [each.getMessage() for each in caplog.records] == [
-        f"{path}: 3 vectors promised in line 1, 1 found"
+        f"{path}: 3 vectors announced in line 1, 1 found"
     ]
 
 

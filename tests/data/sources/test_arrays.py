@@ -60,8 +60,8 @@ def test_a_single_file_with_targets_of_time_steps(tmp_path: Path) -> None:
         [[0]],
     ]
     assert corpus.notes == (
-        "no dev part: every tenth sequence of a.npz, 1 in all, is used as dev and not for training",
-        "no test part: every tenth sequence of a.npz, 1 in all, is used as test and not for training",
+        "no dev split: every tenth sequence of a.npz, 1 in all, is used as dev and not for training",
+        "no test split: every tenth sequence of a.npz, 1 in all, is used as test and not for training",
     )
 
 

@@ -46,7 +46,7 @@ def test_a_folder_for_each_class(folder: Path) -> None:
     }
     torch.testing.assert_close(batches["dev"].inputs, torch.full((1, 4, 3), 100 / 255))
     assert corpus.notes[0] == (
-        f"no dev part: every tenth image of {folder.name}, 1 in all, is used as dev and not for training"
+        f"no dev split: every tenth image of {folder.name}, 1 in all, is used as dev and not for training"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from seqtrain.data import Tagged
 from seqtrain.data.check.summary import summarize
 from seqtrain.data.check.text import render_summary
-from seqtrain.data.sources.splits import find_parts
+from seqtrain.data.sources.splits import find_split_files
 from seqtrain.data.sources.tagged import TwoColumnReader
 from seqtrain.errors import DataError
 
@@ -106,7 +106,7 @@ def test_a_folder_without_a_test_file(folder: Path) -> None:
         "test": [2],
     }
     assert corpus.notes == (
-        "no test part: every tenth sentence of chunks.train.txt, 1 in all, is used as test and not for"
+        "no test split: every tenth sentence of chunks.train.txt, 1 in all, is used as test and not for"
         " training",
     )
 
@@ -137,7 +137,7 @@ def test_columns_are_chosen_by_number_and_cached_apart(folder: Path) -> None:
 def test_the_parts_are_found_by_their_names(tmp_path: Path, names: tuple[str, ...]) -> None:
     for name in (*names, ".train.swp", "contest.txt"):
         (tmp_path / name).touch()
-    found = find_parts(tmp_path)
+    found = find_split_files(tmp_path)
     assert tuple(found[split].name for split in ("train", "dev", "test")) == names
 
 

@@ -144,7 +144,7 @@ def test_a_treebank_without_a_dev_file(source, folder: Path) -> None:
     assert corpus.splits["dev"].lengths.tolist() == [1]
     assert corpus.spec.inputs.words.entries == ("runs", "the", "dog", "end")
     assert corpus.notes == (
-        "no dev part: every tenth sentence of xx_small-ud-train.conllu, 1 in all, is used as dev and not for"
+        "no dev split: every tenth sentence of xx_small-ud-train.conllu, 1 in all, is used as dev and not for"
         " training",
     )
 

@@ -61,7 +61,7 @@ def test_parts_without_a_file_are_taken_from_train() -> None:
     assert list(corpus.splits) == ["train", "dev", "test"]
     assert corpus.spec.inputs.words.entries == ("dog", "the")
     assert corpus.notes[1] == (
-        "no test part: every tenth sentence of train.txt, 1 in all, is used as test and not for training"
+        "no test split: every tenth sentence of train.txt, 1 in all, is used as test and not for training"
     )
 
 
