@@ -89,12 +89,12 @@ def _compose(overrides: Sequence[str], config_dirs: Sequence[str]) -> DictConfig
 
 
 def _in_megabytes(memory: StepMemory) -> dict[str, float]:
-    parts = {
+    sizes = {
         "weights, gradients\nand optimizer": memory.weights,
         "kept for the\nbackward pass": memory.activations,
         "together": memory.total,
     }
-    return {name: size / 1e6 for name, size in parts.items()}
+    return {name: size / 1e6 for name, size in sizes.items()}
 
 
 def _describe_memory(memory: StepMemory, batch: SequenceBatch) -> str:

@@ -10,7 +10,7 @@ from seqtrain.commands.interface import exit_code, load_run, parse_arguments
 from seqtrain.errors import printable
 
 USAGE = """\
-Evaluate a run's best checkpoint on the dev and test part of its data.
+Evaluate a run's best checkpoint on the dev and test data.
 
     seqtrain evaluate RUN [checkpoint=FILE] [data_dir=DIR] [format=table|json]
 

@@ -97,7 +97,7 @@ def _read_number(given: Arguments) -> int:
 
 
 def _check_output(output: str) -> None:
-    """Refuse, before the work, a place that cannot be written to."""
+    """Refuse, before the work, an output that cannot be written."""
     path = Path(output)
     if output.endswith("/"):
         if path.exists() and not path.is_dir():

@@ -142,19 +142,8 @@ DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 # Errors of the machine, not of this program: one line is as useful as a traceback.
 OS_ERRNOS = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.EMFILE,
-    errno.ENAMETOOLONG,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
+    *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP),
+    *(errno.EMFILE, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS),
 }
 
 
@@ -201,7 +190,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 def _report(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in OS_ERRNOS:
-        place = "" if error.filename is None else f"{error.filename}: "
-        print(printable(f"seqtrain: {place}{error.strerror}"), file=sys.stderr)
+        file = "" if error.filename is None else f"{error.filename}: "
+        print(printable(f"seqtrain: {file}{error.strerror}"), file=sys.stderr)
     else:
         print(printable("".join(traceback.format_exception(error))), end="", file=sys.stderr)

@@ -70,7 +70,7 @@ def _predict(arguments: Sequence[str]) -> None:
 
 
 def _show(predictor: BasePredictor[Any], reading: Reading, form: str) -> Iterator[str]:
-    """The parts of the answer."""
+    """The answer, piece by piece."""
     for chunk in reading.chunks:
         for each, answer in zip(chunk, predictor.answer(chunk), strict=True):
             yield predictor.show(each, answer, form)
@@ -124,12 +124,12 @@ def _load(given: Arguments) -> BasePredictor[Any]:
     return Predictor.of(load_trained(run.config, run.checkpoint))
 
 
-def _write(target: str, parts: Iterable[str]) -> None:
+def _write(target: str, pieces: Iterable[str]) -> None:
     """Write as the answer comes; a file appears only once it is complete."""
     if target == "-":
-        for part in parts:
-            sys.stdout.write(part)
+        for piece in pieces:
+            sys.stdout.write(piece)
             sys.stdout.flush()
         return
     with open_output(target) as file:
-        file.writelines(part.encode() for part in parts)
+        file.writelines(piece.encode() for piece in pieces)

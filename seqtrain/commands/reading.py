@@ -154,7 +154,7 @@ def read_images(inputs: ImageInputs, sources: Sequence[str], resize: bool) -> It
             number = 0
             for pixels in iterate_images(path, inputs.size, resize):
                 is_only_one = number == 0 and len(pixels) == 1
-                names = [f"{path}[{place}]" for place in range(number, number + len(pixels))]
+                names = [f"{path}[{index}]" for index in range(number, number + len(pixels))]
                 yield [
                     Given(str(path) if is_only_one else name, values=values)
                     for name, values in zip(names, pixels, strict=True)
@@ -181,5 +181,5 @@ def read_numbers(sources: Sequence[str]) -> Iterator[list[Given]]:
     """
     for source in sources:
         sequences = read_sequences(Path(source))
-        parts = np.split(sequences.x, sequences.lengths.cumsum()[:-1])
-        yield [Given(f"{source}[{number}]", values=values) for number, values in enumerate(parts)]
+        each = np.split(sequences.x, sequences.lengths.cumsum()[:-1])
+        yield [Given(f"{source}[{number}]", values=values) for number, values in enumerate(each)]

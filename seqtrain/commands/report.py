@@ -34,7 +34,7 @@ Compare runs: means and sample standard deviations over seeds, one table for eac
   plot     a PNG, SVG or PDF file: the metric against x with its spread over seeds, or a heat map of x and y
   curves   a PNG, SVG or PDF file: the dev metric of every run during training
 
-The best configuration is the one with the best mean of the metric that the task monitors on the dev part.
+The best configuration is the one with the best mean of the metric that the task monitors on dev.
 """
 OPTIONS = ("folder", "metric", "by", "where", "sort", "format", "output", "plot", "x", "y", "curves")
 

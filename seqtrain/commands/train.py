@@ -36,7 +36,7 @@ def leaders_folder(given: Path | None) -> RunFolder | None:
     """The folder of the process that this one helps to train; None where this one leads.
 
     The processes that Lightning starts get it from an environment variable. Under torchrun the leader's
-    choice is read from the store of torchrun's agent. Slurm has no such place: there `run_dir` must be given.
+    choice is read from the store of torchrun's agent. Slurm has no such store: there `run_dir` must be given.
 
     Args:
         given: `run_dir` of the command line.

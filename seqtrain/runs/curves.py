@@ -156,4 +156,4 @@ def _spread(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     num = len(points)
     if num <= MAX_POINTS:
         return points
-    return [points[place * (num - 1) // (MAX_POINTS - 1)] for place in range(MAX_POINTS)]
+    return [points[index * (num - 1) // (MAX_POINTS - 1)] for index in range(MAX_POINTS)]

@@ -66,7 +66,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def check_output(target: str, argument: str = "output", suffixes: Collection[str] = ()) -> None:
-    """Refuse, before the work, a place that `open_output` could not write to.
+    """Refuse, before the work, an output that `open_output` could not write to.
 
     Args:
         target: what the command line names.

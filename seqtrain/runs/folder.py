@@ -227,7 +227,7 @@ class RunFolder:
         write_text(self.config_file, OmegaConf.to_yaml(plain(config)))
 
     def write_environment(self, environment: dict[str, str]) -> None:
-        """Keep where and with what the run takes place."""
+        """Keep the machine and the versions of the run."""
         write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
 
     def write_confusions(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:

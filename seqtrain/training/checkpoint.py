@@ -69,7 +69,7 @@ def load_network_weights(network: nn.Module, weights: TrainedWeights) -> None:
     _load(nn.ModuleDict({"network": network}), weights)
 
 
-def check_finite(state_dict: Mapping[str, Tensor], place: object) -> None:
+def check_finite(state_dict: Mapping[str, Tensor], source: object) -> None:
     """Refuse weights that predict nothing.
 
     Raises:
@@ -79,7 +79,7 @@ def check_finite(state_dict: Mapping[str, Tensor], place: object) -> None:
         num_wrong = weight.numel() - int(torch.isfinite(weight).sum())
         if num_wrong:
             raise RunError(
-                f"{place}: {num_wrong} of {weight.numel()} numbers of the weight "
+                f"{source}: {num_wrong} of {weight.numel()} numbers of the weight "
                 f"{name.removeprefix('network.')} are nan or infinite, so that its answers mean nothing. "
                 "Give another one as checkpoint=FILE, or train again with a lower optimizer.lr."
             )

@@ -180,9 +180,9 @@ def with_hidden_size(cfg: Mapping[str, Any], spec: DataSpec) -> Mapping[str, Any
         return {**cfg, "model": {**model, "hidden_size": hidden_size}}
 
     def count(hidden_size: int) -> int:
-        parts = sized(hidden_size)
-        parts.pop("initialization", None)  # it takes time, and changes no number of parameters
-        return build_network(parts, spec).num_parameters
+        config = sized(hidden_size)
+        config.pop("initialization", None)  # it takes time, and changes no number of parameters
+        return build_network(config, spec).num_parameters
 
     with torch.random.fork_rng(devices=[]):  # the first weights of the run do not depend on the search
         smallest = count(1)

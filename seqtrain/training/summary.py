@@ -210,11 +210,11 @@ def describe_metrics(metrics: Mapping[str, float]) -> str:
     of_each = {metric: [n for n in names if n.startswith(f"{metric}/")] for metric in METRICS_OF_EACH}
     single = {name for found in of_each.values() for name in found}
     costs = {name: f"{value:,}" for name, value in metrics.items() if "/" not in name}
-    parts = [f"## Metrics\n\n{_splits(metrics, [name for name in names if name not in single])}"]
+    sections = [f"## Metrics\n\n{_splits(metrics, [name for name in names if name not in single])}"]
     for metric, found in of_each.items():
         if found:
-            parts.append(f"## {METRICS_OF_EACH[metric]}\n\n{_splits(metrics, found)}")
-    return "\n\n".join([*parts, f"## Costs\n\n{_table(costs)}"])
+            sections.append(f"## {METRICS_OF_EACH[metric]}\n\n{_splits(metrics, found)}")
+    return "\n\n".join([*sections, f"## Costs\n\n{_table(costs)}"])
 
 
 def _splits(metrics: Mapping[str, float], names: list[str]) -> str:
@@ -245,8 +245,8 @@ def final_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def _look_up(configuration: Mapping[str, Any], key: str) -> Value:
     node: Any = configuration
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, Mapping) else None
     if isinstance(node, Mapping):
         return _class_name(node)
     if isinstance(node, bool):

@@ -40,15 +40,15 @@ def _plain(table: Table) -> str:
 
 
 def _markdown(sections: Sequence[Section]) -> str:
-    parts = []
+    tables = []
     for table in map(lay_out, sections):
         rows = [
             [f"**{cell}**" for cell in row] if number in table.best else row
             for number, row in enumerate(table.rows)
         ]
         notes = "\n".join(f"- {note}" for note in table.notes)
-        parts.append(f"## {table.title}\n\n{markdown_table(table.head, rows)}\n\n{notes}\n")
-    return "\n".join(parts)
+        tables.append(f"## {table.title}\n\n{markdown_table(table.head, rows)}\n\n{notes}\n")
+    return "\n".join(tables)
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -58,7 +58,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _latex(sections: Sequence[Section]) -> str:
-    parts = []
+    tables = []
     for table in map(lay_out, sections):
         lines = [f"% {note}" for note in (table.title, *table.notes)]
         lines += [f"\\begin{{tabular}}{{{'l' * len(table.head)}}}", "\\hline"]
@@ -68,8 +68,8 @@ def _latex(sections: Sequence[Section]) -> str:
                 rf"\textbf{{{_escape(cell)}}}" if number in table.best else _escape(cell) for cell in row
             ]
             lines.append(" & ".join(cells) + r" \\")
-        parts.append("\n".join([*lines, "\\hline", "\\end{tabular}"]))
-    return "\n\n".join(parts) + "\n"
+        tables.append("\n".join([*lines, "\\hline", "\\end{tabular}"]))
+    return "\n\n".join(tables) + "\n"
 
 
 def _escape(text: str) -> str:

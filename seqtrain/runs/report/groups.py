@@ -78,7 +78,7 @@ def compare_runs(
 
     Args:
         runs: finished or not.
-        metrics: to report; by default the one that the task monitors on the dev and on the test part.
+        metrics: to report; by default the one that the task monitors on dev and on test.
         by: configuration keys to show, instead of all in which the runs differ. Runs that differ in anything
             but their seed are never pooled: keys that tell apart what `by` does not are shown, too.
         sort: a metric or a key, with a minus in front for falling order; by default the best first.
@@ -113,7 +113,7 @@ def _section(runs: Sequence[Run], metrics: Sequence[str], by: Sequence[str], sor
     groups = [_group(each, [*shown, monitor, *COSTS]) for each in members]
     maximize = runs[0].config.get("task.mode", "max") == "max"
     groups = _compare_with_best(groups, shown[0], monitor, maximize)
-    groups = _sorted(groups, sort, keys) if sort else _best_first(groups, monitor, maximize)
+    groups = _sorted(groups, sort, keys) if sort else _by_metric(groups, monitor, maximize)
     axes = [*axes, *added]
     return Section(
         _title(runs[0]), tuple(axes), tuple(added), tuple(shown), monitor, tuple(groups), tuple(runs)
@@ -192,27 +192,23 @@ def by_seed(group: Group, metric: str) -> dict[object, float]:
     return {seed: mean(each) for seed, each in values.items()}
 
 
-def _best_first(groups: Sequence[Group], monitor: str, maximize: bool) -> list[Group]:
-    worst = float("-inf") if maximize else float("inf")
-
-    def value(group: Group) -> float:
-        return group.statistics[monitor].mean if monitor in group.statistics else worst
-
-    return sorted(groups, key=value, reverse=maximize)
+def _by_metric(groups: Sequence[Group], metric: str, falls: bool) -> list[Group]:
+    """By the mean of a metric; those without it come last."""
+    means = {id(group): mean(by_seed(group, metric).values()) for group in groups if by_seed(group, metric)}
+    found = [group for group in groups if id(group) in means]
+    rest = [group for group in groups if id(group) not in means]
+    return sorted(found, key=lambda group: means[id(group)], reverse=falls) + rest
 
 
 def _sorted(groups: Sequence[Group], sort: str, keys: Mapping[str, None]) -> list[Group]:
     name, falls = sort.removeprefix("-"), sort.startswith("-")
     if any(name in run.metrics for group in groups for run in group.runs):
-        values = [list(by_seed(group, name).values()) for group in groups]
-        found = [(mean(each), group) for each, group in zip(values, groups, strict=True) if each]
-        rest = [group for each, group in zip(values, groups, strict=True) if not each]  # always last
-        return [group for _, group in sorted(found, key=lambda pair: pair[0], reverse=falls)] + rest
+        return _by_metric(groups, name, falls)
     key = find_key(name, keys, "sort")
-    return sorted(groups, key=lambda group: _order(group.config.get(key)), reverse=falls)
+    return sorted(groups, key=lambda group: order(group.config.get(key)), reverse=falls)
 
 
-def _order(value: object) -> tuple[int, float, str]:
+def order(value: object) -> tuple[int, float, str]:
     """Numbers in their order, before words in theirs."""
     if isinstance(value, (int, float)):
         return 0, float(value), ""

@@ -16,7 +16,7 @@ from seqtrain.errors import DataError
 from seqtrain.runs.curves import read_curve
 from seqtrain.runs.report.axes import Config, brief, comparable, find_axes, find_key, short_names
 from seqtrain.runs.report.collect import Run
-from seqtrain.runs.report.groups import Group, Section, compare_runs
+from seqtrain.runs.report.groups import Group, Section, compare_runs, order
 from seqtrain.runs.report.layout import count_runs, find_imbalances
 
 log = logging.getLogger("seqtrain")
@@ -44,7 +44,7 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str) -> Figure:
         value: config[key] if is_numeric else number for number, (value, config) in enumerate(ticks.items())
     }
     for label, groups in lines.items():
-        groups = sorted(groups, key=lambda group: _order(group.config.get(key)))
+        groups = sorted(groups, key=lambda group: order(group.config.get(key)))
         at = [places[comparable(group.config, key)] for group in groups]
         means = [group.statistics[metric].mean for group in groups]
         spread = [group.statistics[metric].deviation or 0.0 for group in groups]
@@ -169,7 +169,7 @@ def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 def _ticks(groups: Sequence[Group], key: str) -> dict[str, Config]:
     """A configuration for each value of a key, in the order of the values."""
-    ordered = sorted((group.config for group in groups), key=lambda config: _order(config.get(key)))
+    ordered = sorted((group.config for group in groups), key=lambda config: order(config.get(key)))
     ticks: dict[str, Config] = {}
     for config in ordered:
         ticks.setdefault(comparable(config, key), config)
@@ -180,11 +180,6 @@ def _is_number(value: object) -> bool:
     """Whether a value has a place on an axis."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_number and abs(value) < MAX_NUMBER  # type: ignore[arg-type]
-
-
-def _order(value: object) -> tuple[bool, float, str]:
-    is_number = isinstance(value, (int, float)) and not math.isnan(value)
-    return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
 
 
 def _new_figure(num_lines: int) -> tuple[Figure, Any]:

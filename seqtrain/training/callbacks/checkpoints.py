@@ -81,7 +81,7 @@ def _stays_inside(state: dict[str, Any], folder: Path) -> bool:
 class BestCheckpoint(pl.callbacks.Checkpoint):
     """Writes `best.ckpt` after each validation that no earlier one beats.
 
-    Of equal ones the last is kept: on a small dev part ties are frequent, and later weights have been trained
+    Of equal ones the last is kept: ties are frequent on small data, and later weights have been trained
     at a lower learning rate. The file holds weights only: a run resumes from `last.ckpt`.
 
     Args:

@@ -167,9 +167,9 @@ def build_layout(
         charts = dict(STATES)
         if cell is not None:
             charts |= _name_gates(cell) | RATIO | (REACH if has_reach else {}) | _name_update(cell)
-        place = rf"(member\d+/)?layer{layer}/[a-z]+"
+        directions = rf"(member\d+/)?layer{layer}/[a-z]+"
         layout[f"layer {layer}"] = {
-            **_draw_lines({title: tag.format(place) for title, tag in charts.items()}),
+            **_draw_lines({title: tag.format(directions) for title, tag in charts.items()}),
             **_draw_bands(layer, num_directions, members),
         }
     return layout
@@ -202,8 +202,8 @@ def _draw_bands(layer: int, num_directions: int, members: Sequence[str]) -> dict
     for member in members:
         for direction in range(num_directions):
             where = ", ".join(filter(None, (member.rstrip("/"), DIRECTIONS[direction])))
-            place = f"h_n/{member}{name_place(layer, direction)}"
-            tags = [f"{place}/{name}" for name in ("mean", "min", "max")]
+            prefix = f"h_n/{member}{name_place(layer, direction)}"
+            tags = [f"{prefix}/{name}" for name in ("mean", "min", "max")]
             charts[f"h_n: mean between minimum and maximum, {where}"] = ("Margin", tags)
     return charts
 

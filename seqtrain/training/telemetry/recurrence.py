@@ -115,10 +115,10 @@ class WeightTelemetry(pl.Callback):
     ) -> None:
         if trainer.global_step % self.every_n_steps != 0:
             return
-        for place, gates, parameter in _matrices(pl_module):
-            self._before[place] = parameter.detach().clone()
+        for tag, gates, parameter in _matrices(pl_module):
+            self._before[tag] = parameter.detach().clone()
             if parameter.grad is not None:
-                self._gradient_norms[place] = _norms_by_gate(parameter.grad, gates)
+                self._gradient_norms[tag] = _norms_by_gate(parameter.grad, gates)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -130,14 +130,14 @@ class WeightTelemetry(pl.Callback):
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         tags: list[str] = []
         values: list[Tensor] = []
-        for place, gates, parameter in _matrices(pl_module):
-            norms = _norms_by_gate(self._before[place], gates)
-            updates = _norms_by_gate(parameter - self._before[place], gates)
+        for tag, gates, parameter in _matrices(pl_module):
+            norms = _norms_by_gate(self._before[tag], gates)
+            updates = _norms_by_gate(parameter - self._before[tag], gates)
             measured = {"norm": norms, "update": updates / norms}
-            if place in self._gradient_norms:
-                measured["gradient_norm"] = self._gradient_norms[place]
+            if tag in self._gradient_norms:
+                measured["gradient_norm"] = self._gradient_norms[tag]
             for name, value in measured.items():
-                tags += [f"{place}/{gate}/{name}" if gate else f"{place}/{name}" for gate in gates]
+                tags += [f"{tag}/{gate}/{name}" if gate else f"{tag}/{name}" for gate in gates]
                 values.append(value)
         scalars = dict(zip(tags, torch.cat(values).tolist(), strict=True)) if tags else {}  # in one transfer
         sink_of(trainer).scalars(scalars, trainer.global_step)
@@ -159,8 +159,8 @@ def _matrices(pl_module: pl.LightningModule) -> Iterator[tuple[str, tuple[str, .
         for layer, directions in enumerate(collect_weights(rnn, cell)):
             for direction, weights in enumerate(directions):
                 for name in filter(lambda name: weights[name].ndim == 2, weights):
-                    place = f"weights/{member}{name_place(layer, direction)}/{tag_of(name)}"
-                    yield place, cell.find_blocks(name) or ("",), weights[name]
+                    tag = f"weights/{member}{name_place(layer, direction)}/{tag_of(name)}"
+                    yield tag, cell.find_blocks(name) or ("",), weights[name]
 
 
 def tag_of(matrix: str) -> str:
@@ -249,7 +249,7 @@ class RecurrenceTelemetry(pl.Callback):
                 traced = trace_network(network, batch)
                 norms = gradient_norms(network, batch, traced) if self.gradients else {}
                 distances = norms_by_distance(network, batch, traced, norms) if self.gradients else {}
-                means = {place: gradient_through_time(each) for place, each in distances.items()}
+                means = {name: gradient_through_time(each) for name, each in distances.items()}
             if self._last_step != step:
                 sink.scalars(self._scalars(member, network, traced, norms, means), step, validation=True)
             if with_figures:
