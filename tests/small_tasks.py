@@ -50,6 +50,10 @@ def _images(folder: Path, _: Path) -> list[str]:
     return [f"data.path={folder}/images"]
 
 
+def _memory(_: Path, __: Path) -> list[str]:
+    return ["data.length=5", "data.train_size=60"]
+
+
 def _pos(_: Path, treebank: Path) -> list[str]:
     return [f"data.path={treebank}"]
 
@@ -66,6 +70,7 @@ MAKERS: dict[str, Callable[[Path, Path], list[str]]] = {
     "arrays": _arrays,
     "digits": _digits,
     "images": _images,
+    "memory": _memory,
     "pos": _pos,
     "steps": _steps,
     "tagging": _tagging,

@@ -28,6 +28,7 @@ from .sources.arrays import Arrays as Arrays
 from .sources.arrays import encode_sequences as encode_sequences
 from .sources.digits import Digits as Digits
 from .sources.images import Images as Images
+from .sources.memory import Memory as Memory
 from .sources.mnist import Mnist as Mnist
 from .sources.tagged import Tagged as Tagged
 from .sources.text import Text as Text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -83,7 +83,8 @@ class Corpus:
     `vectors` (len(words), vector_size) are the pretrained vectors of the words of `WordInputs`, zero where
     there is none; None if there are no vectors, or if a checkpoint has them. `notes` are what a user should
     know about how the data were read, `target_notes` about targets of dev and test that train lacks, a
-    sentence each: a run logs both as warnings.
+    sentence each: a run logs both as warnings. `chance` is what guessing gives, by the name of the metric,
+    where that is known.
     """
 
     spec: DataSpec
@@ -91,6 +92,7 @@ class Corpus:
     vectors: Tensor | None = None
     notes: tuple[str, ...] = ()
     target_notes: tuple[str, ...] = ()
+    chance: Mapping[str, float] = field(default_factory=dict)
 
     def describe(self) -> str:
         """One line: the sizes of the splits, the targets, the vocabularies and the word vectors."""

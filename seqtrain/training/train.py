@@ -151,7 +151,7 @@ def _finish(training: Training) -> dict[str, float]:
 
 
 def measure(evaluator: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:
-    """The metrics of a learner on dev (as `val/...`) and test.
+    """The metrics of a learner on dev (as `val/...`) and test, beside what guessing gives, where it is known.
 
     Args:
         evaluator: see `build_evaluator`.
@@ -159,10 +159,11 @@ def measure(evaluator: pl.Trainer, learner: SequenceLearner, data: SequenceDataM
         data: after its `setup`.
     """
     metrics: dict[str, float] = {}
-    for evaluate in (evaluator.validate, evaluator.test):
+    for split, evaluate in (("val", evaluator.validate), ("test", evaluator.test)):
         with keep_interrupts():
             evaluate(learner, data, verbose=False)
         metrics |= {name: float(value) for name, value in evaluator.callback_metrics.items()}
+        metrics |= {f"{split}/{name}_by_chance": value for name, value in data.corpus.chance.items()}
     return metrics
 
 

@@ -135,6 +135,20 @@ class Waves(Batching):
         return Size(1, "the data has 1 number per step")
 
 
+@describes("data", "seqtrain.data.Memory", inputs="VectorInputs")
+class Memory(Batching):
+    problem: Literal["recall", "copy", "parity", "xor"]
+    length: Annotated[int, Range(2)]
+    train_size: Count
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+    @staticmethod
+    def feature_size(node: Tree) -> Size:
+        size = {"parity": 1, "xor": 2}.get(node["problem"], 10)
+        return Size(size, f"data.problem={node['problem']} has {size} per step")
+
+
 @describes("data", "seqtrain.data.Images", inputs="VectorInputs", targets="SequenceClasses")
 class Images(Batching):
     path: LocalPath

@@ -25,12 +25,12 @@ class VectorDataset:
 
     inputs: Tensor
     lengths: Tensor  # (num_sequences,) int64
-    targets: Tensor | None = None  # (num_sequences,) int64
+    targets: Tensor | None = None  # (num_sequences,) int64, or (num_sequences, time) like the inputs
     transform: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("lengths", self.lengths), ("targets", self.targets)):
-            if value is not None and value.shape != self.inputs.shape[:1]:
+            if value is not None and len(value) != len(self.inputs):
                 raise ValueError(
                     f"{name} must have one entry for each of the {len(self.inputs)} sequences,"
                     f" got the shape {tuple(value.shape)}"
@@ -42,8 +42,11 @@ class VectorDataset:
         inputs = self.inputs[indices]
         if self.transform is not None:
             inputs = self.transform(inputs)
+        time = int(lengths.max())
         targets = None if self.targets is None else self.targets[indices]
-        return SequenceBatch(inputs[:, : int(lengths.max())], lengths, targets)
+        if targets is not None and targets.ndim == 2:
+            targets = targets[:, :time]
+        return SequenceBatch(inputs[:, :time], lengths, targets)
 
 
 class Flat:

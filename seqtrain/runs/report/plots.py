@@ -52,6 +52,14 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str) -> Figure:
         axis.errorbar(at, means, yerr=spread, marker="o", linestyle=line, capsize=3, label=label)
     if not is_numeric or len(ticks) <= MAX_TICKS:
         axis.set_xticks(list(places.values()), [brief(config, key) for config in ticks.values()])
+    chance = {
+        places[comparable(group.config, key)]: run.metrics[name]
+        for group in section.groups
+        for run in group.runs
+        if (name := f"{metric}_by_chance") in run.metrics
+    }
+    if is_numeric and chance:
+        axis.plot(*zip(*sorted(chance.items()), strict=True), color="gray", linestyle=":", label="chance")
     axis.set(xlabel=short_names([key])[key], ylabel=metric, title=section.title)
     _explain(figure, _caveats(section))
     _add_legend(axis)
