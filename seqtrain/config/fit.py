@@ -69,7 +69,7 @@ def find_unused(tree: Tree, overridden: Collection[str]) -> Iterator[str]:
 def find_warnings(tree: Tree) -> Iterator[str]:
     """Settings of a checked configuration that are allowed and do nothing."""
     for _, node, schema in _nodes(tree):
-        yield from schema.answer("idle", node) or ()
+        yield from schema.answer("idle", node, tree) or ()
 
 
 def _nodes(node: Any, path: str = "") -> Iterator[tuple[str, Tree, Schema]]:

@@ -20,7 +20,8 @@ class Initialization:
             forget. A gate that replaces the memory gets the negative.
         chrono_steps: the longest span, in steps, that the recurrence should start able to remember; forget
             biases are drawn as log U(1, chrono_steps - 1), and those of a gate that writes, an LSTM's input
-            gate, are their negatives (Tallec and Ollivier, 2018).
+            gate, are their negatives (Tallec and Ollivier, 2018). A recurrence without a gate that keeps the
+            memory stays as it is, so that it can be compared with those that have one.
     """
 
     def __init__(self, orthogonal: bool, forget_bias: float | None, chrono_steps: int | None) -> None:
@@ -47,11 +48,12 @@ class Initialization:
                     nn.init.orthogonal_(gate)
         if self.forget_bias is None and self.chrono_steps is None:
             return
-        name = "forget_bias" if self.chrono_steps is None else "chrono_steps"
         cell = _find_cell_with_forget_bias(rnn)
+        if cell is None and self.chrono_steps is not None:
+            return
         if cell is None:
             raise ValueError(
-                f"{name}: {_name(rnn)} here has no bias of a gate that keeps the memory; "
+                f"forget_bias: {_name(rnn)} here has no bias of a gate that keeps the memory; "
                 "an LSTM or a GRU with bias has one"
             )
         for layer in collect_weights(rnn, cell):

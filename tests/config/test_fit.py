@@ -14,13 +14,13 @@ from seqtrain.config.tree import Tree, resolve_tree
     [
         (
             "data=ud",
-            "data: task=digits needs data=arrays|digits|images|mnist; "
+            "data: task=digits needs data=arrays|digits|images|memory|mnist; "
             "data=ud goes with task=pos|steps|tagging",
         ),
         (
             "task=pos data=mnist",
-            "data: task=pos needs data=arrays|pos_sample|tagged|ud; "
-            "data=mnist goes with task=arrays|digits|images",
+            "data: task=pos needs data=arrays|memory|pos_sample|tagged|ud; "
+            "data=mnist goes with task=arrays|digits|images|memory",
         ),
         (
             "encoder=words",
@@ -28,7 +28,7 @@ from seqtrain.config.tree import Tree, resolve_tree
         ),
         (
             "task=pos head=label",
-            "head: task=pos needs head=crf|tags; head=label goes with task=arrays|digits|images",
+            "head: task=pos needs head=crf|tags; head=label goes with task=arrays|digits|images|memory",
         ),
         (
             "model.input_size=10",
@@ -107,6 +107,13 @@ def test_without_hydras_choices_classes_are_named() -> None:
 
 def warnings_of(*overrides: str) -> Iterator[str]:
     return find_warnings(resolve_tree(compose_config(overrides)).tree)
+
+
+def test_a_recurrence_without_a_memory_has_no_gates_to_initialize_for_it() -> None:
+    assert list(warnings_of("task=memory", "model=rnn")) == [
+        "initialization.chrono_steps=100 does nothing with rnn_tanh: it has no gate that keeps the memory"
+    ]
+    assert list(warnings_of("task=memory", "model=gru")) == []
 
 
 def test_dropout_with_one_layer_does_nothing() -> None:

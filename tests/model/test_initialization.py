@@ -94,6 +94,13 @@ def test_forget_bias_is_refused_where_there_is_none(rnn: nn.Module, what: str) -
     )
 
 
+def test_chrono_steps_leave_a_recurrence_without_a_memory_as_it_is() -> None:
+    rnn = nn.RNN(3, 4)
+    before = [weight.clone() for weight in rnn.parameters()]
+    Initialization(orthogonal=False, forget_bias=None, chrono_steps=50).apply(rnn)
+    assert all(torch.equal(left, right) for left, right in zip(before, rnn.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(
     "cell", [name for name, cell in CELLS.items() if cell.find_gate("keeps") or cell.find_gate("replaces")]
 )

@@ -20,7 +20,7 @@ from seqtrain.config.schemas.schema import (
     describes,
     schema_at,
 )
-from seqtrain.recurrence.cells import CELLS
+from seqtrain.recurrence.cells import CELLS, Cell
 
 CELL = OneOf(lambda: CELLS, "a cell of your own is known once plugins=[...] names its package")
 
@@ -103,9 +103,13 @@ class Recurrent:
     cell_name = "{cell}"  # of `CELLS`, with keys of the node
 
     @classmethod
+    def cell_of(cls, node: Tree) -> Cell:
+        return CELLS[cls.cell_name.format_map({"nonlinearity": "tanh", "cell": "lstm", **node})]
+
+    @classmethod
     def num_parameters(cls, node: Tree, input_size: int) -> int:
         """Those of the weights; biases are left out."""
-        cell = CELLS[cls.cell_name.format_map({"nonlinearity": "tanh", "cell": "lstm", **node})]
+        cell = cls.cell_of(node)
         hidden, layers = node["hidden_size"], node.get("num_layers", 1)
         directions = 2 if node.get("bidirectional", cls is BiLSTM) else 1
 
@@ -120,7 +124,7 @@ class Recurrent:
             yield "hidden_size", f"does nothing beside parameters={tree['parameters']}; give one of the two"
 
     @staticmethod
-    def idle(node: Tree) -> Iterator[str]:
+    def idle(node: Tree, _: Tree) -> Iterator[str]:
         if node.get("dropout", 0) > 0 and node.get("num_layers", 1) == 1:
             yield (
                 f"model.dropout={node['dropout']:g} does nothing with num_layers=1: "
@@ -211,3 +215,15 @@ class Initialization:
     def contradictions(node: Tree, _: Tree) -> Iterator[str]:
         if None not in (node["forget_bias"], node["chrono_steps"]):
             yield "initialization: forget_bias and chrono_steps set the same bias; give one of the two"
+
+    @staticmethod
+    def idle(node: Tree, tree: Tree) -> Iterator[str]:
+        model = schema_at(tree, "model")
+        if model is None or node["chrono_steps"] is None:
+            return
+        cell = model.answer("cell_of", tree["model"])
+        if cell.find_gate("keeps") is None and cell.find_gate("replaces") is None:
+            yield (
+                f"initialization.chrono_steps={node['chrono_steps']} does nothing with {cell.name}: "
+                "it has no gate that keeps the memory"
+            )

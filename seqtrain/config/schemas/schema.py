@@ -15,7 +15,7 @@ answer for one node of it, where `tree` is the whole configuration:
     unused(node, tree)            keys that do nothing beside the other values, each with what to set instead;
                                   they are refused where the command line gives them, since the shipped files
                                   list them in any case
-    idle(node)                    settings that are allowed and do nothing
+    idle(node, tree)              settings that are allowed and do nothing
 
 An argument of the class that never has an effect here is marked `Elsewhere`, and says what to set instead.
 """
