@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train a model and write its run folder (the default)",
     "evaluate": "compute the metrics of a run again",
     "predict": "tag text or classify images with a trained model",
+    "generate": "go on with a text, by a trained language model",
     "inspect": "show what the recurrent layers do, in one HTML page",
     "report": "compare many runs in one table",
     "export": "write a trained model as an ONNX file or a torch program",

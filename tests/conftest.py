@@ -113,6 +113,17 @@ def trained_pos(tmp_path_factory: pytest.TempPathFactory, treebank: Path) -> Pat
     return _train(tmp_path_factory.mktemp("pos") / "run", treebank, "pos", *overrides)
 
 
+@pytest.fixture(scope="session")
+def trained_text(tmp_path_factory: pytest.TempPathFactory, treebank: Path) -> Path:
+    """The folder of a finished language model of a made-up text; not to be written to."""
+    folder = tmp_path_factory.mktemp("text")
+    text = "".join(f"the light line {number % 7} is green\n" for number in range(300))
+    (folder / "text.txt").write_text(text, encoding="utf-8")
+    overrides = (f"data.path={folder / 'text.txt'}", "trainer.limit_train_batches=1.0", "optimizer.lr=0.03")
+    limits = [f"trainer.limit_{split}_batches=1.0" for split in ("val", "test")]
+    return _train(folder / "run", treebank, "language_model", *overrides, *limits, "trainer.max_epochs=4")
+
+
 def _train(run_dir: Path, treebank: Path, task: str, *overrides: str) -> Path:
     from seqtrain.runs.folder import RunFolder
     from seqtrain.training.train import train

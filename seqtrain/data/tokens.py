@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from seqtrain.spec import Unit
+from seqtrain.spec import TokenInputs, Unit
 
 # A word has the space before it, so that the words beside each other are the text. `<unk>` is one word.
 WORD = re.compile(r" ?(?:<\w+>|['\u2019]?\w+(?:['\u2019]\w+)*|[^\w\s])|\s")
@@ -14,6 +14,11 @@ SIGNS = {ord("\n"): "\u21b5", ord("\t"): "\u21e5"}
 def split_text(text: str, unit: Unit) -> list[str]:
     """The characters or words of a text; joined without anything between them they are the text."""
     return WORD.findall(text) if unit == "word" else list(text)
+
+
+def first_token(inputs: TokenInputs) -> str:
+    """What a text without a beginning goes on from: a line end, or the most frequent token."""
+    return "\n" if "\n" in inputs.tokens.index() else inputs.tokens.entries[0]
 
 
 def visible(token: str) -> str:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any, TypeAlias, overload
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn.utils.rnn import PackedSequence
@@ -36,6 +37,8 @@ class BiLSTM(nn.Module):
         proj_size: only 0, torch.nn.LSTM's default, is supported.
         backend: the engine that runs the time loop; "auto" selects the fastest exact one.
         cell: "lstm", or another one of `seqtrain.recurrence.CELLS`.
+        weight_drop: probability of zeroing each number of `weight_hh` during training, for all steps of a
+            call (Merity et al., 2018); only of cells that have such a matrix.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class BiLSTM(nn.Module):
         cell: str = "lstm",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
         self.input_size = checks.read_size("input_size", input_size)
@@ -62,6 +66,7 @@ class BiLSTM(nn.Module):
         checks.check_dropout(dropout)
         checks.check_proj_size(proj_size)
         checks.check_cell_and_backend(cell, backend)
+        checks.check_weight_drop(weight_drop, cell)
         if dropout > 0 and num_layers == 1:
             warnings.warn(
                 f"dropout={dropout} has no effect with num_layers=1: it acts between layers. "
@@ -75,6 +80,7 @@ class BiLSTM(nn.Module):
         self.proj_size = proj_size
         self.backend = backend
         self.cell = cell
+        self.weight_drop = float(weight_drop)
         self._names = self._register_parameters(device, dtype)
         self.reset_parameters()
 
@@ -135,7 +141,7 @@ class BiLSTM(nn.Module):
     def extra_repr(self) -> str:
         """The sizes, and every argument that differs from its default."""
         defaults: dict[str, object] = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0}
-        defaults |= {"bidirectional": True, "backend": "auto", "cell": "lstm"}
+        defaults |= {"bidirectional": True, "backend": "auto", "cell": "lstm", "weight_drop": 0.0}
         changed = [
             f"{key}={getattr(self, key)!r}" for key, value in defaults.items() if getattr(self, key) != value
         ]
@@ -200,10 +206,7 @@ class BiLSTM(nn.Module):
 
     def _run(self, x: Tensor, batch_sizes: Tensor | None, state: State) -> tuple[Tensor, State]:
         """Run all layers on (T, B, input_size), or on rows (N, input_size) with their batch sizes."""
-        weights = [
-            [{name: getattr(self, own) for name, own in names.items()} for names in layer]
-            for layer in self._names
-        ]
+        weights = [[self._weights_of(names) for names in layer] for layer in self._names]
         cell, dropout = CELLS[self.cell], self.dropout if self.training else 0.0
         if is_traced():
             return trace_layers(cell, self.backend, x, weights, state, batch_sizes, dropout)
@@ -214,6 +217,13 @@ class BiLSTM(nn.Module):
         walk = PackedWalk([batch_size] * length, x.device)
         rows, final = run_layers(cell, self.backend, x.flatten(0, 1), weights, state, walk, dropout)
         return rows.view(length, batch_size, rows.size(1)), final
+
+    def _weights_of(self, names: dict[str, str]) -> dict[str, Tensor]:
+        """The weights of one layer and direction by their names in the cell."""
+        weights: dict[str, Tensor] = {name: getattr(self, own) for name, own in names.items()}
+        if self.training and self.weight_drop:
+            weights["weight_hh"] = F.dropout(weights["weight_hh"], self.weight_drop)
+        return weights
 
     def _read_state(self, hx: Final | None, like: Tensor, batch_size: int, unbatched: bool = False) -> State:
         """Check hx and return each state as (num_layers * D, B, size); zeros where hx is None."""

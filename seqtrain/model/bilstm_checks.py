@@ -38,11 +38,19 @@ def read_bidirectional(bidirectional: object) -> bool:
     return bool(bidirectional)
 
 
-def check_dropout(dropout: object) -> None:
+def check_dropout(dropout: object, name: str = "dropout") -> None:
     is_number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)
     if not is_number or not 0 <= float(dropout) <= 1:  # type: ignore[arg-type]
         raise ValueError(
-            f"dropout must be a number from 0 to 1, the probability of zeroing an element, got: {dropout!r}"
+            f"{name} must be a number from 0 to 1, the probability of zeroing an element, got: {dropout!r}"
+        )
+
+
+def check_weight_drop(weight_drop: float, cell: str) -> None:
+    check_dropout(weight_drop, "weight_drop")
+    if weight_drop > 0 and "weight_hh" not in CELLS[cell].shapes(1, 1, bias=False):
+        raise ValueError(
+            f"weight_drop must be 0 with cell={cell!r}, which has no weight_hh to drop, got: {weight_drop!r}"
         )
 
 

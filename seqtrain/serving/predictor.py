@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from seqtrain.predictions import Answer, Estimate, check_probabilities
 from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
+from seqtrain.serving.texts import TextScore, continue_text, score_text, take, unknown_tokens
 from seqtrain.spec import Classes, DataSpec, Numbers
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
@@ -74,6 +75,51 @@ class Predictor(BasePredictor[SequenceBatch]):
     def of(cls, trained: Trained, device: str | torch.device = "cpu") -> Predictor:
         """Of what a run has trained."""
         return cls(trained.network, trained.spec, device, trained.task)
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """What a language model writes after a prompt.
+
+        Args:
+            prompt: the text to go on with; it is not part of the answer. Without one a line begins.
+            length: characters or words.
+            temperature: divides the scores: below 1 what is likely becomes likelier; 0 takes the likeliest.
+            top_k: choose among so many of the likeliest; None for all.
+            seed: of the choices, so that they can be made again; None for others each time.
+
+        Raises:
+            seqtrain.errors.DataError: this is no language model, or an argument is none of these.
+        """
+        return take(self.stream(prompt, temperature, top_k, seed), length)
+
+    def stream(
+        self,
+        prompt: str = "",
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """The characters or words of `generate` as they come, without an end."""
+        return continue_text(self.network, self.spec, prompt, temperature, top_k, seed)
+
+    def unknown_in(self, text: str) -> list[str]:
+        """The characters or words of a text that a language model does not know."""
+        return unknown_tokens(self.spec, text)
+
+    def score(self, text: str) -> TextScore:
+        """How surprising a text is to a language model: nats of each character or word but the first.
+
+        Raises:
+            seqtrain.errors.DataError: this is no language model, or the text has less than two of them.
+            seqtrain.errors.RunError: a score is nan or infinite.
+        """
+        return score_text(self.network, self.spec, text)
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Dataset:
         return encode_sentences(self.spec, sentences)

@@ -169,6 +169,10 @@ def test_what_counts_is_named_by_the_unit(tmp_path: Path) -> None:
         (["head=tags"], r"head: task=language_model needs head=next_token"),
         (["encoder=words"], r"encoder: data=text needs encoder=tokens"),
         (["data.split=[1,0,1]"], r"data\.split"),
+        (
+            ["model.cell=mingru", "model.weight_drop=0.1"],
+            r"model\.weight_drop: got 0\.1, but model\.cell=mingru",
+        ),
         (["data.steps=1"], r"data\.steps: got 1, expected a whole number of at least 2"),
     ],
 )

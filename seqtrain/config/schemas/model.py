@@ -153,6 +153,15 @@ class GRU(Recurrent):
 class BiLSTM(Recurrent):
     cell: Annotated[str, CELL] = OPTIONAL
     backend: Literal["auto", "reference", "native", "triton", "eager"] = OPTIONAL
+    weight_drop: Share = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        dropped, cell = node.get("weight_drop", 0), node.get("cell", "lstm")
+        if dropped > 0 and "weight_hh" not in CELLS[cell].shapes(1, 1, bias=False):
+            yield (
+                f"model.weight_drop: got {dropped:g}, but model.cell={cell} has no weight_hh to drop; give 0"
+            )
 
 
 @describes("head", "seqtrain.model.TagHead", targets="StepClasses")

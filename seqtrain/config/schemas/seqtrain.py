@@ -10,6 +10,7 @@ from seqtrain.config.schemas.schema import (
     OPTIONAL,
     Count,
     LocalPath,
+    NonNegative,
     Positive,
     Range,
     Tree,
@@ -101,6 +102,7 @@ ROOT = replace(
 SAVED = read_schema(Saved, "seqtrain", "root")
 
 
+NEEDS_TOKENS = "does nothing without a language model; set task=language_model"
 NEEDS_BOARD = "does nothing without TensorBoard; set logger=tensorboard"
 
 
@@ -186,6 +188,20 @@ class PredictionTelemetry:
             yield from ((key, NEEDS_BOARD) for key in node)
         elif not (node["mistakes"] or node["projector"]):
             yield "num_sequences", "does nothing without mistakes or projector; set one of these to true"
+
+
+@describes("callbacks", "seqtrain.training.GeneratedText")
+class GeneratedText:
+    length: Count
+    temperature: NonNegative
+
+    @staticmethod
+    def unused(node: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        task = schema_at(tree, "task")
+        if task is not None and task.targets != "NextToken":
+            yield from ((key, NEEDS_TOKENS) for key in node)
+        elif not _has_board(tree):
+            yield from ((key, NEEDS_BOARD) for key in node)
 
 
 @describes("callbacks", "seqtrain.training.HealthWarnings")
