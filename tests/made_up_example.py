@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from seqtrain.analysis.examine import ExaminedExample
-from seqtrain.analysis.example import Array, Example, read_example
-from seqtrain.analysis.sample import Sample
+from seqtrain.analysis.sample import Array, Example, Sample, read_example
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.trace import trace
 from seqtrain.spec import DataSpec, ImageInputs, SequenceClasses
@@ -25,21 +24,21 @@ def example(steps: int = 4, words: list[str] | None = None) -> Example:
 
 
 def examined_example(
-    parts: dict[str, Array],
+    signals: dict[str, Array],
     targets: tuple[int, ...] | None,
-    by_distance: tuple[tuple[Array, ...], ...] = (),
+    by_distance: dict[str, Array] | None = None,
 ) -> ExaminedExample:
     num_answers = 0 if targets is None else len(targets)
     return ExaminedExample(
         name="dev 1",
         words=None,
         inputs=None,
-        parts=parts,
+        signals=signals,
         gates=(),
         image=None,
         targets=targets,
         predictions=(0,) * num_answers,
         confidences=(1.0,) * num_answers,
-        by_distance=by_distance,
+        by_distance=by_distance or {},
         reach=None,
     )

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqtrain.analysis.example import Array, Example, read_inputs, stack_parts, to_array
 from seqtrain.analysis.gradients import Distances, norms_by_distance, reach, walk_norms
-from seqtrain.analysis.places import name_place
+from seqtrain.analysis.sample import Array, Example, read_inputs, stack_signals, to_array
 from seqtrain.data import Dataset, View, sorted_batches
 from seqtrain.data.corpus import NamedSteps
 from seqtrain.errors import InputError
@@ -20,7 +18,8 @@ from seqtrain.model import Network
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.predictions import check_probabilities
 from seqtrain.records import SequenceBatch, are_of_steps, hide, valid_steps
-from seqtrain.recurrence.trace import StateGradients, Trace, trace
+from seqtrain.recurrence.cells import Gate
+from seqtrain.recurrence.trace import trace
 from seqtrain.spec import DataSpec, ImageInputs
 
 BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
@@ -30,31 +29,33 @@ BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 class ExaminedExample(Example):
     """One sequence with the network's answers, and with gradients.
 
-    Of `parts`, "gradient" is dL/dh_t of the sequence's own loss, where the targets are unknown that of the
+    Of `signals`, "gradient" is dL/dh_t of the sequence's own loss, where the targets are unknown that of the
     predictions, or of numbers that are 1 off. States and gates of another size than h are left out: the page
     shows units. `targets`, `predictions` and `confidences` have an entry for each step, or a single one for
-    the whole sequence: of classes their ids, of several numbers a tuple. `reach` (layers, directions, time,
-    time) is given for a target per step, unless the sequence is very long; see `seqtrain.analysis.gradients`.
-    `by_distance[layer][direction]` has the norms of dL/dh by the distance from the loss L of one step;
-    see `seqtrain.analysis.gradients`.
+    the whole sequence: of classes their ids, of several numbers a tuple.
+
+    By the definitions of `seqtrain.analysis.gradients`: `by_distance` has the norms of dL/dh by the distance
+    from the loss L of one step, by `layer0/forward`; it is empty where targets are a number for each step.
+    `reach` (layers, directions, time, time) is given for a class per step, unless the sequence is very long.
     """
 
     image: Array | None  # (height, width), 0 to 1
     targets: tuple[Any, ...] | None
     predictions: tuple[Any, ...]
     confidences: tuple[float, ...]
-    by_distance: tuple[tuple[Array, ...], ...]
+    by_distance: dict[str, Array]
     reach: Array | None
 
 
 @dataclass(frozen=True)
 class _Observation:
-    """A batch's trace, with predictions as the head gives them."""
+    """A batch with what the head answers, and with its signals, (layers, directions, batch, time, hidden)."""
 
-    traced: Trace
-    gradients: tuple[tuple[StateGradients, ...], ...]
+    batch: SequenceBatch
     predictions: Tensor
     confidences: Tensor
+    signals: dict[str, Array]
+    gates: tuple[Gate, ...]
     distances: dict[str, Distances]
     reach: Array | None
 
@@ -82,35 +83,18 @@ def examine(
     network.eval()
     examples: dict[int, ExaminedExample] = {}
     for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
-        places = [indices[place] for place in chosen.tolist()]
-        batch = dataset.batch(places)
-        observation = _observe(network, rnn, batch)
-        parts = _stack_parts(observation)
-        for row, index in enumerate(places):
-            steps = int(batch.lengths[row])
+        of_batch = [indices[position] for position in chosen.tolist()]
+        observation = _observe(network, rnn, dataset.batch(of_batch))
+        for row, index in enumerate(of_batch):
             words = tuple(dataset.words(index)) if isinstance(dataset, NamedSteps) else None
-            targets, predictions, confidences = _answers(batch, observation, row)
-            examples[index] = ExaminedExample(
-                name=f"{origin} {index + 1}",
-                words=words,
-                inputs=read_inputs(batch.inputs, row, steps),
-                image=None if words else _image_of(spec, batch, row),
-                targets=targets,
-                predictions=predictions,
-                confidences=confidences,
-                parts={name: values[:, :, row, :steps] for name, values in parts.items()},
-                by_distance=_read_distances(observation, row),
-                gates=tuple(gate for gate in observation.traced.cell.gates if gate.name in parts),
-                reach=None if observation.reach is None else observation.reach[row, :, :, :steps, :steps],
-            )
+            examples[index] = _read(observation, row, f"{origin} {index + 1}", words, spec)
     return [examples[index] for index in indices]
 
 
 def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observation:
     head: Any = network.head
     with torch.enable_grad():
-        features = network.encoder(batch.inputs)
-        traced = trace(rnn, features, batch.lengths)
+        traced = trace(rnn, network.encoder(batch.inputs), batch.lengths)
         scores = head(traced.output, traced.summary, batch.lengths)
         predictions = head.decode(scores, batch.lengths)
         targets = _assume_targets(predictions, batch) if batch.targets is None else batch.targets
@@ -122,7 +106,11 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
     confidences = scores.new_empty(len(batch), 0)
     if hasattr(head, "confidences"):  # of numbers there is none
         confidences = head.confidences(scores.detach(), predictions, batch.lengths)
-    return _Observation(traced, gradients, predictions, confidences, distances, reached)
+    signals = stack_signals(traced)
+    signals = {name: values for name, values in signals.items() if values.shape == signals["h"].shape}
+    signals["gradient"] = to_array([[each.h for each in layer] for layer in gradients])
+    gates = tuple(gate for gate in traced.cell.gates if gate.name in signals)
+    return _Observation(batch, predictions, confidences, signals, gates, distances, reached)
 
 
 def _assume_targets(predictions: Tensor, batch: SequenceBatch) -> Tensor:
@@ -134,45 +122,37 @@ def _assume_targets(predictions: Tensor, batch: SequenceBatch) -> Tensor:
     return hide(targets, beyond.view(*beyond.shape, *[1] * (predictions.ndim - 2)))
 
 
-def _stack_parts(observation: _Observation) -> dict[str, Array]:
-    """(layers, directions, batch, time, hidden) each."""
-    parts = stack_parts(observation.traced)
-    of_units = {name: values for name, values in parts.items() if values.shape == parts["h"].shape}
-    return of_units | {"gradient": to_array([[each.h for each in layer] for layer in observation.gradients])}
+def _read(
+    observation: _Observation, row: int, name: str, words: tuple[str, ...] | None, spec: DataSpec
+) -> ExaminedExample:
+    """The example in one row of the batch."""
+    batch, steps = observation.batch, int(observation.batch.lengths[row])
 
+    def read(values: Tensor) -> tuple[Any, ...]:
+        entries = values[row, :steps] if are_of_steps(observation.predictions) else values[row : row + 1]
+        return tuple(tuple(each) if isinstance(each, list) else each for each in entries.tolist())
 
-def _read_distances(observation: _Observation, row: int) -> tuple[tuple[Array, ...], ...]:
-    """By layer and direction."""
-
-    def read(place: str) -> Array:
-        if place not in observation.distances:  # a number for each step
-            return np.empty(0, dtype=np.float32)
-        norms, num_steps = observation.distances[place]
-        array: Array = norms[row, : int(num_steps[row])].float().numpy()
-        return array
-
-    layers = observation.traced.layers
-    return tuple(
-        tuple(read(name_place(layer, direction)) for direction in range(len(directions)))
-        for layer, directions in enumerate(layers)
+    confidences = read(observation.confidences) if observation.confidences.numel() else ()
+    check_probabilities(confidences)
+    return ExaminedExample(
+        name=name,
+        words=words,
+        inputs=read_inputs(batch.inputs, row, steps),
+        image=_read_image(spec, batch, row),
+        targets=None if batch.targets is None else read(batch.targets),
+        predictions=read(observation.predictions),
+        confidences=confidences,
+        signals={name: values[:, :, row, :steps] for name, values in observation.signals.items()},
+        gates=observation.gates,
+        by_distance={
+            direction: norms[row, : int(num_steps[row])].float().numpy()
+            for direction, (norms, num_steps) in observation.distances.items()
+        },
+        reach=None if observation.reach is None else observation.reach[:, :, row, :steps, :steps],
     )
 
 
-def _answers(
-    batch: SequenceBatch, observation: _Observation, row: int
-) -> tuple[tuple[int, ...] | None, tuple[int, ...], tuple[float, ...]]:
-    def read(values: Tensor) -> tuple[Any, ...]:
-        of_steps = are_of_steps(observation.predictions)
-        entries = values[row, : int(batch.lengths[row])] if of_steps else values[row : row + 1]
-        return tuple(tuple(each) if isinstance(each, list) else each for each in entries.tolist())
-
-    targets = None if batch.targets is None else read(batch.targets)
-    confidences = read(observation.confidences) if observation.confidences.numel() else ()
-    check_probabilities(confidences)
-    return targets, read(observation.predictions), confidences
-
-
-def _image_of(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:
+def _read_image(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:
     if not isinstance(spec.inputs, ImageInputs) or not isinstance(batch.inputs, Tensor):
         return None
     image: Array = View.of(spec.inputs).to_images(batch.inputs[row : row + 1])[0].numpy()

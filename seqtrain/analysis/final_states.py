@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqtrain.analysis import name_direction, name_members
 from seqtrain.analysis.histogram import HISTOGRAM_EDGES, Histogram, count_bins
-from seqtrain.analysis.places import name_members, name_place
 from seqtrain.records import FinalState, StepOutput
 
 SATURATION = 0.97  # a unit counts as saturated when |h|, or |tanh(c)|, is above this
@@ -26,9 +26,8 @@ class UnitStatistics:
     def __init__(self) -> None:
         self._num = 0
         self._mean: Tensor | None = None  # (rows, hidden_size)
-        self._scatter: Tensor | None = (
-            None  # (rows, hidden_size, hidden_size): sums of products about the mean
-        )
+        # (rows, hidden_size, hidden_size): sums of products about the mean
+        self._scatter: Tensor | None = None
 
     @torch.no_grad()
     def update(self, state: Tensor) -> None:
@@ -63,10 +62,8 @@ class UnitStatistics:
         finite = torch.isfinite(scatter).all(dim=2).all(dim=1)  # LAPACK refuses a row that is not
         eigenvalues = torch.linalg.eigvalsh(scatter.where(finite[:, None, None], 0.0))
         ranks = effective_rank(eigenvalues.clamp(min=0).sqrt()).where(finite, torch.nan)
-        return [
-            {"dead": share, "effective_rank": rank}
-            for share, rank in zip(dead.tolist(), ranks.tolist(), strict=True)
-        ]
+        rows = zip(dead.tolist(), ranks.tolist(), strict=True)
+        return [{"dead": share, "effective_rank": rank} for share, rank in rows]
 
 
 def effective_rank(singular_values: Tensor) -> Tensor:
@@ -122,11 +119,27 @@ class _Sums:
             counts=self.counts + other.counts,
         )
 
-    def to_rows(self) -> list[list[float]]:
-        """By row: mean, squares, norms, num_saturated, minimum, maximum, counts; in one transfer."""
+    def read(self, hidden_size: int) -> list[tuple[dict[str, float], Histogram]]:
+        """Statistics and the histogram of each row; in one transfer from the device."""
         columns = (self.mean, self.squares, self.norms, self.num_saturated, self.minimum, self.maximum)
         rows: list[list[float]] = torch.cat((torch.stack(columns, dim=1), self.counts), dim=1).tolist()
-        return rows
+        return [self._read_row(row, self.num_sequences * hidden_size) for row in rows]
+
+    def _read_row(self, row: list[float], num: int) -> tuple[dict[str, float], Histogram]:
+        mean, squares, norms, num_saturated, minimum, maximum, *counts = row
+        statistics = {
+            "mean": mean,
+            "std": (squares / num) ** 0.5,
+            "min": minimum,
+            "max": maximum,
+            "norm": norms / self.num_sequences,
+            "saturation": num_saturated / num,
+        }
+        sum_squares = squares + num * mean**2
+        values = Histogram(
+            HISTOGRAM_EDGES, torch.tensor(counts), minimum, maximum, num, num * mean, sum_squares
+        )
+        return statistics, values.trimmed()
 
 
 class StateStatistics:
@@ -163,33 +176,15 @@ class StateStatistics:
 
     def compute(self) -> tuple[dict[str, float], dict[str, Histogram]]:
         """Scalars by tag (`h_n/layer0/forward/mean`) and histograms by tag (`h_n/layer0/forward`)."""
-        if self._sums is None:
-            return {}, {}
         scalars: dict[str, float] = {}
         histograms: dict[str, Histogram] = {}
-        for row, values in enumerate(self._sums.to_rows()):
-            tag = f"{self.name}/{name_place(*divmod(row, self.num_directions))}"
-            statistics, histograms[tag] = self._read_row(values, self._sums.num_sequences)
-            scalars |= {f"{tag}/{name}": value for name, value in statistics.items()}
-        for row, units in enumerate([] if self._units is None else self._units.compute()):
-            tag = f"{self.name}/{name_place(*divmod(row, self.num_directions))}"
-            scalars |= {f"{tag}/{name}": value for name, value in units.items()}
+        rows = [] if self._sums is None else self._sums.read(self._hidden_size)
+        units = [{}] * len(rows) if self._units is None else self._units.compute()
+        for row, ((statistics, histogram), of_units) in enumerate(zip(rows, units, strict=True)):
+            tag = f"{self.name}/{name_direction(*divmod(row, self.num_directions))}"
+            histograms[tag] = histogram
+            scalars |= {f"{tag}/{name}": value for name, value in (statistics | of_units).items()}
         return scalars, histograms
-
-    def _read_row(self, values: list[float], num_sequences: int) -> tuple[dict[str, float], Histogram]:
-        mean, squares, norms, num_saturated, minimum, maximum = values[:6]
-        num = num_sequences * self._hidden_size
-        statistics = {
-            "mean": mean,
-            "std": (squares / num) ** 0.5,
-            "min": minimum,
-            "max": maximum,
-            "norm": norms / num_sequences,
-            "saturation": num_saturated / num,
-        }
-        counts, sum_squares = torch.tensor(values[6:]), squares + num * mean**2
-        histogram = Histogram(HISTOGRAM_EDGES, counts, minimum, maximum, num, num * mean, sum_squares)
-        return statistics, histogram.trimmed()
 
 
 class FinalStateStatistics:
@@ -209,14 +204,15 @@ class FinalStateStatistics:
         """Count the final states of one batch."""
         members = name_members(len(output.final_states))
         for member, final_state in zip(members, output.final_states, strict=True):
-            named = (
-                {"h_n": final_state.h_n, "c_n": final_state.c_n}
-                if isinstance(final_state, FinalState)
-                else {}
-            )
-            for name, state in named.items():
+            if not isinstance(final_state, FinalState):
+                continue
+            for name, state in (("h_n", final_state.h_n), ("c_n", final_state.c_n)):
                 if state is not None and state.is_floating_point():
-                    self._of(f"{name}/{member}".rstrip("/"), output.num_directions).update(state)
+                    tag = f"{name}/{member}".rstrip("/")
+                    if tag not in self._statistics:
+                        statistics = StateStatistics(tag, output.num_directions, self.over_split)
+                        self._statistics[tag] = statistics
+                    self._statistics[tag].update(state)
 
     def compute(self) -> tuple[dict[str, float], dict[str, Histogram]]:
         """Scalars and histograms by tag, of all updates."""
@@ -227,8 +223,3 @@ class FinalStateStatistics:
             scalars |= more_scalars
             histograms |= more_histograms
         return scalars, histograms
-
-    def _of(self, name: str, num_directions: int) -> StateStatistics:
-        if name not in self._statistics:
-            self._statistics[name] = StateStatistics(name, num_directions, self.over_split)
-        return self._statistics[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqtrain.analysis.places import name_place
+from seqtrain.analysis import name_direction
 from seqtrain.recurrence.cells import Gate
 from seqtrain.recurrence.trace import Trace
 
@@ -27,12 +27,12 @@ def gate_statistics(trace: Trace) -> dict[str, float]:
     valid = torch.arange(trace.output.shape[1], device=device) < trace.lengths.to(device)[:, None]
     statistics: dict[str, Tensor] = {}
     for layer, directions in enumerate(trace.layers):
-        for direction, part in enumerate(directions):
-            place = name_place(layer, direction)
+        for direction, walked in enumerate(directions):
+            prefix = name_direction(layer, direction)
             for gate in trace.cell.gates:
-                values = part.gates[gate.name].detach()[valid]  # (steps of all sequences, hidden_size)
+                values = walked.gates[gate.name].detach()[valid]  # (steps of all sequences, hidden_size)
                 found = _shares(gate, values) | _memory_statistics(gate, values)
-                statistics |= {f"{place}/{name}": value for name, value in found.items()}
+                statistics |= {f"{prefix}/{name}": value for name, value in found.items()}
     if not statistics:
         return {}
     numbers = torch.stack(list(statistics.values())).tolist()  # in one transfer

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqtrain.analysis.example import Array
-from seqtrain.analysis.places import name_place
+from seqtrain.analysis import name_direction
+from seqtrain.analysis.sample import Array, to_array
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.records import IGNORED, SequenceBatch, are_of_steps, is_known, valid_steps
@@ -43,7 +43,7 @@ def trace_network(network: Network, batch: SequenceBatch) -> Trace:
 
 
 def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dict[str, Tensor]:
-    """The norm of dL/dh_t by place (`layer0/forward`), (batch, time) each, zero beyond a sequence's length.
+    """The norm of dL/dh_t by `layer0/forward`, (batch, time) each, zero beyond a sequence's length.
 
     L is the loss of the sequence, summed over its valid positions, so that other sequences of the batch have
     no part in it. Steps are in the order in which the direction takes them: for the backward direction, the
@@ -54,13 +54,13 @@ def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dic
 
 
 def walk_norms(gradients: tuple[tuple[StateGradients, ...], ...], lengths: Tensor) -> dict[str, Tensor]:
-    """Norms by place (batch, time), in the order in which the direction takes the steps."""
+    """Norms by `layer0/forward`, (batch, time) each, in the order in which the direction takes the steps."""
     norms: dict[str, Tensor] = {}
     for layer, directions in enumerate(gradients):
-        for direction, part in enumerate(directions):
-            by_step = part.h.norm(dim=2)
-            walked = by_step if direction == 0 else reverse(by_step, lengths)
-            norms[name_place(layer, direction)] = walked
+        for direction, gradient in enumerate(directions):
+            by_step = gradient.h.norm(dim=2)
+            name = name_direction(layer, direction)
+            norms[name] = by_step if direction == 0 else reverse(by_step, lengths)
     return norms
 
 
@@ -70,49 +70,32 @@ def gradient_statistics(norms: dict[str, Tensor], lengths: Tensor) -> dict[str, 
     The fifths are those of each sequence's own steps; of each sequence with at least five, the mean over the
     steps is taken, and then the mean over the sequences. Without such a sequence there are no statistics.
     """
-    means: dict[str, Tensor] = {}
-    for place, by_step in norms.items():
-        for name, mask in _fifths(lengths, by_step.shape[1]).items():
-            long = mask.any(dim=1)
-            mask = mask.to(by_step.device)
-            means[f"{place}/{name}"] = ((by_step * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1))[
-                long
-            ].mean()
-    if not means or not bool((lengths >= MIN_LENGTH).any()):
+    long = lengths >= MIN_LENGTH
+    if not norms or not bool(long.any()):
         return {}
-    values = dict(zip(means, torch.stack(list(means.values())).tolist(), strict=True))
-    ratios = {
-        f"{place}/ratio": _ratio(values[f"{place}/first_fifth"], values[f"{place}/last_fifth"])
-        for place in norms
-    }
-    return values | ratios
-
-
-def mean_by_step(by_step: Tensor, lengths: Tensor) -> Tensor:
-    """The mean over the sequences that have this step: (batch, time) to (time,)."""
-    num = (torch.arange(by_step.shape[1]) < lengths[:, None]).sum(dim=0).clamp(min=1)
-    return by_step.sum(dim=0) / num.to(by_step.device)
-
-
-def _ratio(first: float, last: float) -> float:
-    return first / last if last > 0 else 0.0
-
-
-def _fifths(lengths: Tensor, time: int) -> dict[str, Tensor]:
-    """(batch, time) bool: the steps of the first and of the last fifth of each sequence with five or more."""
-    steps, length = torch.arange(time), lengths[:, None]
-    size = torch.where(length >= MIN_LENGTH, length // 5, 0)
-    return {
+    steps, length = torch.arange(next(iter(norms.values())).shape[1]), lengths[long, None]
+    size = length // 5
+    masks = {
         "first_fifth": steps < size,
         "last_fifth": (steps >= length - size) & (steps < length),
     }
+    means = {
+        f"{name}/{fifth}": (by_step[long.to(by_step.device)] * (mask / size / len(size)).to(by_step)).sum()
+        for name, by_step in norms.items()
+        for fifth, mask in masks.items()
+    }
+    values = dict(zip(means, torch.stack(list(means.values())).tolist(), strict=True))
+    for name in norms:
+        first, last = values[f"{name}/first_fifth"], values[f"{name}/last_fifth"]
+        values[f"{name}/ratio"] = first / last if last > 0 else 0.0
+    return values
 
 
 def reverse(values: Tensor, lengths: Tensor) -> Tensor:
     """Each sequence of (batch, time) backwards, its padding still behind it."""
     steps, length = torch.arange(values.shape[1]), lengths[:, None]
-    places = torch.where(steps < length, length - 1 - steps, steps)
-    return values.gather(1, places.to(values.device))
+    sources = torch.where(steps < length, length - 1 - steps, steps)
+    return values.gather(1, sources.to(values.device))
 
 
 class Distances(NamedTuple):
@@ -130,7 +113,7 @@ class Distances(NamedTuple):
 def norms_by_distance(
     network: Network, batch: SequenceBatch, traced: Trace, norms: Mapping[str, Tensor]
 ) -> dict[str, Distances]:
-    """The norms of dL/dh by place and by distance from the loss L of the definition above.
+    """The norms of dL/dh by `layer0/forward` and by distance from the loss L of the definition above.
 
     Args:
         network: whose backbone was traced.
@@ -143,21 +126,21 @@ def norms_by_distance(
         has_target = is_known(batch.targets).reshape(len(batch), -1).any(dim=1)
         num_steps = torch.where(has_target.cpu(), batch.lengths, 0)
         return {
-            place: Distances(reverse(by_step, batch.lengths), num_steps) for place, by_step in norms.items()
+            name: Distances(reverse(by_step, batch.lengths), num_steps) for name, by_step in norms.items()
         }
     if batch.targets.is_floating_point():
         return {}  # not defined for numbers of steps
     scores = network.head(traced.output, traced.summary, batch.lengths).float()
-    by_place: dict[str, Distances] = {}
+    by_name: dict[str, Distances] = {}
     for direction in range(len(traced.layers[0])):
         ends, num_steps = _loss_steps(batch.targets.cpu(), batch.lengths, direction)
         gradients = traced.state_gradients(_loss_of_step(scores, batch.targets, ends))
         for layer, directions in enumerate(gradients):
             by_step = directions[direction].h.norm(dim=2)
-            by_place[name_place(layer, direction)] = Distances(
+            by_name[name_direction(layer, direction)] = Distances(
                 _count_from(by_step, ends, num_steps, direction), num_steps
             )
-    return {place: by_place[place] for place in norms}  # in their order
+    return {name: by_name[name] for name in norms}  # in their order
 
 
 def gradient_through_time(distances: Distances) -> Tensor:
@@ -165,7 +148,9 @@ def gradient_through_time(distances: Distances) -> Tensor:
 
     There are as many steps as the sequence has that has the most, none where no sequence has a target.
     """
-    return mean_by_step(distances.norms, distances.num_steps)[: int(distances.num_steps.max())]
+    longest = int(distances.num_steps.max())
+    num = (torch.arange(longest) < distances.num_steps[:, None]).sum(dim=0)
+    return distances.norms[:, :longest].sum(dim=0) / num.to(distances.norms.device)
 
 
 def has_loss_at_one_step(network: Network) -> bool:
@@ -176,38 +161,24 @@ def has_loss_at_one_step(network: Network) -> bool:
     return getattr(network.head, "pooling", "last") == "last"
 
 
-def reach_statistics(means: Mapping[str, Tensor]) -> dict[str, float]:
-    """`layer0/forward/reach`: the distance at which 1e-4 of the mean norm at the loss is left.
+def find_reach(means: Tensor) -> float:
+    """The distance at which 1e-4 of the mean norm at the loss is left, of a `gradient_through_time`.
 
     Where more is left throughout, it is the length of the longest sequence; 0 without any gradient, nan where
     one is not finite.
-
-    Args:
-        means: by place, see `gradient_through_time`.
     """
-    return {f"{place}/reach": _reach(by_step) for place, by_step in means.items()}
-
-
-def growth_statistics(means: Mapping[str, Tensor]) -> dict[str, float]:
-    """`layer0/forward/growth`: the largest mean norm at any distance by that at the loss itself.
-
-    1 where gradients only shrink on their way back; 0 without any gradient at the loss.
-
-    Args:
-        means: by place, see `gradient_through_time`.
-    """
-    return {f"{place}/growth": _growth(by_step) for place, by_step in means.items()}
-
-
-def _growth(means: Tensor) -> float:
-    return float(means.max() / means[0]) if len(means) and means[0] > 0 else 0.0
-
-
-def _reach(means: Tensor) -> float:
     if not means.isfinite().all():
         return float("nan")
     faded = (means <= FADED * means[:1]).nonzero()
     return float(faded[0]) if len(faded) else float(len(means))
+
+
+def find_growth(means: Tensor) -> float:
+    """The largest mean norm at any distance by that at the loss itself, of a `gradient_through_time`.
+
+    1 where gradients only shrink on their way back; 0 without any gradient at the loss.
+    """
+    return float(means.max() / means[0]) if len(means) and means[0] > 0 else 0.0
 
 
 def _loss_steps(targets: Tensor, lengths: Tensor, direction: int) -> tuple[Tensor, Tensor]:
@@ -247,20 +218,15 @@ def reach(traced: Trace, scores: Tensor, targets: Tensor) -> Array | None:
         targets: (batch, time), IGNORED at padding.
 
     Returns:
-        (batch, layers, directions, time s, time t); None if the sequences have more than 256 steps.
+        (layers, directions, batch, time s, time t); None if the sequences have more than 256 steps.
     """
     if scores.shape[1] > MAX_STEPS:
         return None
     losses = F.cross_entropy(
         scores.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
     )
-    rows = [_norms(traced, loss) for loss in losses.view(targets.shape).sum(dim=0)]
+    rows = []
+    for loss in losses.view(targets.shape).sum(dim=0):
+        gradients = traced.state_gradients(loss)
+        rows.append(to_array([[each.h.norm(dim=-1) for each in layer] for layer in gradients]))
     return np.stack(rows, axis=3)
-
-
-def _norms(traced: Trace, loss: Tensor) -> Array:
-    """(batch, layers, directions, time)"""
-    gradients = traced.state_gradients(loss)
-    norms = [torch.stack([each.h.norm(dim=-1) for each in layer]) for layer in gradients]
-    stacked: Array = torch.stack(norms).movedim(2, 0).float().numpy()
-    return stacked

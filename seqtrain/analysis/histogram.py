@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -40,15 +40,7 @@ class Histogram:
         if len(filled) == 0:
             return self
         first, last = int(filled[0]), int(filled[-1])
-        return Histogram(
-            self.edges[first:last],
-            self.counts[first : last + 1],
-            self.minimum,
-            self.maximum,
-            self.num,
-            self.sum,
-            self.sum_squares,
-        )
+        return replace(self, edges=self.edges[first:last], counts=self.counts[first : last + 1])
 
 
 def count_bins(values: Tensor) -> Tensor:

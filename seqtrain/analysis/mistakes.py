@@ -36,7 +36,7 @@ def show_mistakes(answered: AnsweredSample) -> Figure | str | None:
         return list_sentences(mistakes, answered.words)
     if not mistakes or not isinstance(answered.spec.inputs, ImageInputs):
         return None
-    from seqtrain.analysis.figures.predictions import draw_mistakes
+    from seqtrain.analysis.figures.run import draw_mistakes
 
     inputs = cast(Tensor, batch.inputs)[[mistake.sequence for mistake in mistakes]]
     titles = [f"{each.target} > {each.prediction} ({each.confidence:.0%})" for each in mistakes]
@@ -67,18 +67,17 @@ def find_mistakes(
         most: number of mistakes.
     """
     wrong = (targets != IGNORED) & (predictions != targets)
-    places = wrong.nonzero().tolist()
+    positions = wrong.nonzero().tolist()
     order = confidences[wrong].argsort(descending=True, stable=True)[:most].tolist()
-    chosen = [tuple(places[number]) for number in order]
     return [
         Mistake(
-            sequence=place[0],
-            step=place[1] if len(place) > 1 else 0,
-            target=names[int(targets[place])],
-            prediction=names[int(predictions[place])],
-            confidence=float(confidences[place]),
+            sequence=position[0],
+            step=position[1] if len(position) > 1 else 0,
+            target=names[int(targets[position])],
+            prediction=names[int(predictions[position])],
+            confidence=float(confidences[position]),
         )
-        for place in chosen
+        for position in (tuple(positions[number]) for number in order)
     ]
 
 

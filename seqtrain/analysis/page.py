@@ -1,4 +1,4 @@
-"""One HTML file that shows a report: everything in it, nothing fetched.
+"""A report as plain values for JSON, and as one HTML file: everything in it, nothing fetched.
 
 The charts are made by Observable Plot on top of D3 (both under the ISC licence), whose minified files are in
 page/vendor/: half a megabyte together, against 4.6 for Plotly and 0.8 for Vega-Lite, which also compiles its
@@ -11,12 +11,25 @@ import base64
 import hashlib
 import html
 import json
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from seqtrain.analysis.document import example_documents, run_document
+import numpy as np
+from torch import Tensor
+
+from seqtrain.analysis import DIRECTIONS, name_direction
+from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.report import Report
+from seqtrain.analysis.sample import Array
+from seqtrain.data import View
+from seqtrain.spec import ImageInputs
+
+Document = dict[str, Any]
 
 MAX_SIZE = 7_800_000  # bytes of the whole file
 
@@ -72,3 +85,115 @@ def _to_json(value: Any) -> str:
 
 def _read(name: str) -> str:
     return (files("seqtrain.analysis") / "page" / name).read_text(encoding="utf-8")
+
+
+def run_document(report: Report) -> Document:
+    """What is said of the run and its sample as a whole."""
+    num_layers, num_directions, _, num_units = report.examples[0].signals["h"].shape
+    return {
+        "name": report.name,
+        "facts": [list(fact) for fact in report.facts],
+        "metrics": report.metrics,
+        "targets": list(report.names),
+        "perStep": report.spec.targets.per_step,
+        "layers": num_layers,
+        "directions": list(DIRECTIONS[:num_directions]),
+        "units": num_units,
+        "signals": list(report.signals),
+        "gates": [asdict(gate) for gate in report.examples[0].gates],
+        "view": _view(report),
+        "selectivity": plain(report.selectivity, significant=3),
+        "gradientThroughTime": [
+            [
+                plain(report.gradient_through_time.get(name_direction(layer, direction), []))
+                for direction in range(num_directions)
+            ]
+            for layer in range(num_layers)
+        ],
+        "confusions": report.confusions,
+        "curves": [
+            {
+                "tag": curve.tag,
+                "split": curve.split,
+                "steps": curve.steps,
+                "values": plain(curve.values, significant=6),
+            }
+            for curve in report.curves
+        ],
+    }
+
+
+def example_document(example: ExaminedExample) -> Document:
+    """One example without what its recurrence does."""
+    return {
+        "name": example.name,
+        "words": example.words,
+        "image": None if example.image is None else encode_image(example.image),
+        "steps": example.num_steps,
+        "targets": example.targets,
+        "predictions": example.predictions,
+        "confidences": [round(confidence, 4) for confidence in example.confidences],
+    }
+
+
+def example_documents(examples: Sequence[ExaminedExample], max_size: int) -> list[Document]:
+    """Examples with their states, and as many of the first as fit into `max_size` bytes with everything.
+
+    States ("h") are what is searched across the sample, so every example that is kept has them. Examples that
+    do not fit even so are left out.
+    """
+    documents: list[Document] = []
+    room = max_size
+    for example in examples:
+        document = example_document(example) | {"h": encode_signals([example.signals["h"]])}
+        room -= len(json.dumps(document, ensure_ascii=False).encode())
+        if room < 0 and documents:
+            break
+        documents.append(document)
+    for example, document in zip(examples, documents, strict=False):
+        details = {"details": encode_signals([each for name, each in example.signals.items() if name != "h"])}
+        if example.reach is not None:
+            details["reach"] = encode_signals([example.reach])
+        room -= sum(map(len, details.values()))
+        if room < 0:
+            break
+        document |= details
+    return documents
+
+
+def plain(values: Any, significant: int = 4) -> Any:
+    """Nested lists of numbers of so many digits; None for what is not finite, which JSON cannot represent."""
+    if isinstance(values, (np.ndarray, Tensor)):
+        values = values.tolist()
+    if isinstance(values, (list, tuple)):
+        return [plain(value, significant) for value in values]
+    return float(f"{values:.{significant}g}") if math.isfinite(values) else None
+
+
+def _view(report: Report) -> Document | None:
+    inputs = report.spec.inputs
+    if not isinstance(inputs, ImageInputs):
+        return None
+    view = View.of(inputs)
+    return {"name": view.name, "height": view.height, "width": view.width, "pixels": view.pixels_of_steps}
+
+
+def encode_signals(signals: Sequence[Array]) -> str:
+    """Signals of one example, (layers, directions, time, hidden) each, in eight bits a value.
+
+    The values of one step in one layer and direction share a scale, their largest magnitude over 127, so that
+    small gradients keep their precision however far they are from the largest.
+
+    The bytes are all scales as little-endian float32, (signals, layers, directions, time), then all values as
+    int8, with hidden last; compressed by zlib ("deflate" in a browser), in base64.
+    """
+    values = np.stack(signals)
+    scales = (np.abs(values).max(axis=-1) / 127).astype("<f4")
+    safe = np.where(scales > 0, scales, 1)
+    small = np.rint(values / safe[..., None]).clip(-127, 127).astype(np.int8)
+    return base64.b64encode(zlib.compress(scales.tobytes() + small.tobytes(), 9)).decode()
+
+
+def encode_image(image: Array) -> str:
+    """Pixels from 0 to 1 as bytes, in base64."""
+    return base64.b64encode(np.rint(image * 255).astype(np.uint8).tobytes()).decode()

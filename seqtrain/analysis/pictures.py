@@ -9,15 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from seqtrain.analysis.document import example_document, run_document
 from seqtrain.analysis.figures.canvas import WIDTH, save
-from seqtrain.analysis.figures.curves import draw_curves, draw_gradients
-from seqtrain.analysis.figures.predictions import draw_confusions
+from seqtrain.analysis.figures.run import draw_confusions, draw_curves, draw_gradients, draw_units
 from seqtrain.analysis.figures.sequence import Unit, draw_states, draw_unit
-from seqtrain.analysis.figures.units import draw_units
-from seqtrain.analysis.places import name_place
+from seqtrain.analysis.page import example_document, run_document
 from seqtrain.analysis.report import Report
 from seqtrain.runs.files import atomic_write, write_text
 
@@ -49,10 +45,11 @@ def draw_report(report: Report) -> dict[str, Figure]:
     width = max(WIDTH, STEP * example.num_steps)
     figures = {
         "units": draw_units(report.selectivity, report.names),
-        "gradient_through_time": draw_gradients(_mean_norms(report)),
         "states": draw_states(example, unit[0], width),
         "gates": draw_unit(example, unit, width),
     }
+    if report.gradient_through_time:
+        figures["gradient_through_time"] = draw_gradients(report.gradient_through_time)
     if report.curves:
         figures["curves"] = draw_curves(report.curves, report.name)
     if report.confusions is not None:
@@ -68,19 +65,10 @@ def best_unit(report: Report) -> Unit:
     return int(layer), int(direction), int(number)
 
 
-def _mean_norms(report: Report) -> dict[str, Tensor]:
-    """By layer and direction, as far as there are sequences with so many steps."""
-    return {
-        name_place(layer, direction): torch.from_numpy(row[~np.isnan(row)])
-        for layer, directions in enumerate(report.gradient_through_time)
-        for direction, row in enumerate(directions)
-    }
-
-
 def _write_states(report: Report, path: Path) -> None:
     joined: dict[str, Any] = {
-        name: np.concatenate([each.parts[name] for each in report.examples], axis=2).astype(np.float16)
-        for name in report.parts
+        name: np.concatenate([each.signals[name] for each in report.examples], axis=2).astype(np.float16)
+        for name in report.signals
     }
     with atomic_write(path) as file:
         np.savez_compressed(file, lengths=[each.num_steps for each in report.examples], **joined)

@@ -12,12 +12,13 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.stats import rankdata
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seqtrain.analysis.examine import ExaminedExample
-from seqtrain.analysis.example import Array
 from seqtrain.analysis.gradients import Distances, gradient_through_time
-from seqtrain.analysis.selectivity import selectivity
+from seqtrain.analysis.sample import Array
 from seqtrain.errors import DataError
 from seqtrain.foreign import decode_utf8, is_regular, read_regular
 from seqtrain.model import Ensemble, Network
@@ -26,6 +27,7 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import Classes, DataSpec, Targets
 
 MAX_TABLE, MAX_DIGITS = 1 << 26, 15  # bytes of confusions.csv, digits of a count in it
+MIN_COUNT = 5  # positions on each side; with fewer, the share of pairs is too noisy
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Report:
     values: tuple[str, ...] = ()  # of targets that are no classes: the different ones of the examples
 
     @property
-    def parts(self) -> tuple[str, ...]:
+    def signals(self) -> tuple[str, ...]:
         """Names of what is known of every step, "h" first and "gradient" last."""
-        return tuple(self.examples[0].parts)
+        return tuple(self.examples[0].signals)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,22 +56,20 @@ class Report:
 
     @cached_property
     def selectivity(self) -> npt.NDArray[np.float64]:
-        """(layers, directions, hidden, targets); see `seqtrain.analysis.selectivity`."""
+        """(layers, directions, hidden, targets); see `seqtrain.analysis.report`."""
         return selectivity(self.examples, len(self.names))
 
     @cached_property
-    def gradient_through_time(self) -> Array:
-        """The mean norm of dL/dh by the number of steps to the loss, (layers, directions, steps).
+    def gradient_through_time(self) -> dict[str, Tensor]:
+        """The mean norm of dL/dh by the number of steps to the loss, (steps,), by `layer0/forward`.
 
-        It is that of TensorBoard, see `seqtrain.analysis.gradients`; NaN where no sequence has as many steps.
+        It is that of TensorBoard, see `seqtrain.analysis.gradients`.
         """
-        longest = max(example.num_steps for example in self.examples)
-        means = np.full((*self.examples[0].parts["h"].shape[:2], longest), np.nan, dtype=np.float32)
-        for layer, direction in np.ndindex(means.shape[:2]):
-            rows = [torch.from_numpy(example.by_distance[layer][direction]) for example in self.examples]
+        means = {}
+        for name in self.examples[0].by_distance:
+            rows = [torch.from_numpy(example.by_distance[name]) for example in self.examples]
             distances = Distances(pad_sequence(rows, batch_first=True), torch.tensor([*map(len, rows)]))
-            mean = gradient_through_time(distances)
-            means[layer, direction, : len(mean)] = mean
+            means[name] = gradient_through_time(distances)
         return means
 
 
@@ -82,7 +82,7 @@ def build_report(
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written.
 
-    Targets and predictions that are no classes become places in the list of their texts, `Report.values`.
+    Targets and predictions that are no classes become positions in the list of their texts, `Report.values`.
     """
     values: tuple[str, ...] = ()
     confusions = None
@@ -125,11 +125,8 @@ def _number_values(
 
 def _name_run(folder: Path) -> str:
     """`pos/bilstm/2026-11-21_10-00-00`: the path below the folder `runs`, or just the folder's own name."""
-    parts = folder.parts
-    if "runs" not in parts[:-1]:
-        return folder.name
-    below = len(parts) - parts[::-1].index("runs")
-    return "/".join(parts[below:])
+    below = folder.as_posix().rpartition("/runs/")[2]
+    return below if below != folder.as_posix() else folder.name
 
 
 def _read_confusions(path: Path, num_classes: int) -> tuple[tuple[int, ...], ...] | None:
@@ -175,3 +172,54 @@ def _describe_layers(rnn: Any) -> str:
     cell = getattr(rnn, "cell", "lstm")
     variant = "" if cell == "lstm" else f" ({cell})"
     return f"{type(rnn).__name__}{variant}, {layers} of {rnn.hidden_size} units, {directions}"
+
+
+def selectivity(examples: Sequence[ExaminedExample], num_targets: int) -> npt.NDArray[np.float64]:
+    """The area under the ROC curve of every unit for every target, over the examples with known targets.
+
+    That is the probability that the unit is higher at a random position of the target than at a random other
+    one, ties counting half: 1 is a unit that is always higher, 0 one that is always lower, 0.5 is chance.
+    With a target for each step the positions are the steps; with one for the sequence they are the sequences,
+    and the unit is read where its direction ends.
+
+    Returns:
+        (layers, directions, hidden, num_targets); NaN where fewer than 5 positions have the target, or
+        fewer than 5 have not.
+    """
+    known = [example for example in examples if example.targets is not None]
+    shape = (*examples[0].signals["h"].shape[:2], examples[0].signals["h"].shape[3])
+    if not known:
+        return np.full((*shape, num_targets), np.nan)
+    states = np.concatenate([_read_states(example) for example in known], axis=2)
+    targets = np.concatenate([np.array(example.targets) for example in known])
+    states, targets = (
+        states[:, :, targets >= 0],
+        targets[targets >= 0],
+    )  # a tag that training lacked is below 0
+    columns = states.transpose(0, 1, 3, 2).reshape(-1, len(targets))
+    areas = np.stack([_areas(rankdata(column), targets, num_targets) for column in columns])
+    return areas.reshape(*shape, num_targets)
+
+
+def _read_states(example: ExaminedExample) -> Array:
+    """(layers, directions, positions, hidden)"""
+    h = example.signals["h"]
+    assert example.targets is not None
+    if len(example.targets) == example.num_steps > 1:
+        return h
+    ends = [h[:, 0, -1], h[:, 1, 0]] if h.shape[1] == 2 else [h[:, 0, -1]]
+    return np.stack(ends, axis=1)[:, :, None]
+
+
+def _areas(
+    ranks: npt.NDArray[np.float64], targets: npt.NDArray[np.int64], num_targets: int
+) -> npt.NDArray[np.float64]:
+    """The Mann-Whitney statistic of each target, as a share of all pairs."""
+    num = np.bincount(targets, minlength=num_targets)
+    sums = np.bincount(targets, weights=ranks, minlength=num_targets)
+    others = len(targets) - num
+    wins = sums - num * (num + 1) / 2
+    enough = (num >= MIN_COUNT) & (others >= MIN_COUNT)
+    areas: npt.NDArray[np.float64] = np.full(num_targets, np.nan)
+    areas[enough] = wins[enough] / (num * others)[enough]
+    return areas

@@ -12,7 +12,7 @@ class Rule:
     """A condition on logged scalars that indicates a problem.
 
     `tag` is a regular expression for the tags of the numbers that the rule judges; its group, if it has one,
-    is the layer and direction. `message` names `{place}` and `{value}`. With `may_recover`, a number that
+    is the layer and direction. `message` has `{where}` and `{value}`. With `may_recover`, a number that
     falls is no reason to warn, even beyond the limit: a healthy training may start there. With `one_target`,
     the rule holds only where a sequence has one target, not one for each step.
     """
@@ -44,7 +44,7 @@ RULES = (
     Rule(
         r"gradients/(.*)/ratio",
         lambda ratio: ratio < 1e-4,
-        "gradients vanish in {place}: those of the first fifth of the steps are {value:.1e} of "
+        "gradients vanish in {where}: those of the first fifth of the steps are {value:.1e} of "
         "those of the last (below 1e-4)",
         "A gated model (model=lstm, gru) carries them further, initialization=remember with "
         "chrono_steps near the length of the sequences further still; shorter sequences "
@@ -56,7 +56,7 @@ RULES = (
     Rule(
         r"gradients/(.*)/growth",
         lambda growth: growth > 1e4,
-        "gradients explode in {place}: on the way back through time their norm grows to {value:.1e} times "
+        "gradients explode in {where}: on the way back through time their norm grows to {value:.1e} times "
         "that at the loss (above 1e4)",
         "Clip them (trainer.gradient_clip_val=1.0), lower optimizer.lr, or start from "
         "initialization.orthogonal=true",
@@ -64,27 +64,27 @@ RULES = (
     Rule(
         r"h_n/(.*)/saturation",
         lambda share: share > 0.6,
-        "units are saturated in {place}: {value:.0%} of the final states have |h| above 0.97 (above 60%)",
+        "units are saturated in {where}: {value:.0%} of the final states have |h| above 0.97 (above 60%)",
         "Lower optimizer.lr, scale the inputs to about -1 to 1, or raise optimizer.weight_decay",
     ),
     Rule(
         r"h_n/(.*)/dead",
         lambda share: share > 0.3,
-        "units are dead in {place}: {value:.0%} of them hardly differ from sequence to sequence (above 30%)",
+        "units are dead in {where}: {value:.0%} of them hardly differ from sequence to sequence (above 30%)",
         "Use a smaller model.hidden_size, lower optimizer.lr, or tanh instead of relu in a plain RNN",
         may_recover=True,  # with input gates almost closed (chrono initialization) all states start alike
     ),
     Rule(
         r"gates/(.*)/memory/lost",
         lambda share: share > 0.95,
-        "nothing is remembered in {place}: in {value:.0%} of all cases a step keeps less than a tenth of a "
+        "nothing is remembered in {where}: in {value:.0%} of all cases a step keeps less than a tenth of a "
         "unit's memory (above 95%)",
         "Start with a larger forget bias (initialization=remember), or lower optimizer.lr",
     ),
     Rule(
         r"gates/(.*)/memory/kept",
         lambda mean: mean > 0.9999,
-        "nothing is forgotten in {place}: a step keeps {value:.5f} of the memory on average (above 0.9999)",
+        "nothing is forgotten in {where}: a step keeps {value:.5f} of the memory on average (above 0.9999)",
         "Start with a smaller forget bias or chrono_steps, or lower optimizer.lr",
     ),
     Rule(
@@ -113,8 +113,8 @@ def judge(
         for tag, value in (validation if rule.validation else training).items():
             match = re.fullmatch(rule.tag, tag)
             if match and rule.is_sick(value):
-                place = match[1].replace("/", ", ") if match.groups() else ""
-                message = rule.message.format(place=place, value=value)
+                where = match[1].replace("/", ", ") if match.groups() else ""
+                message = rule.message.format(where=where, value=value)
                 yield Finding(tag, value, message, rule.remedy, rule.may_recover)
 
 

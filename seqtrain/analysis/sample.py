@@ -1,11 +1,13 @@
-"""Which sequences are looked at: a fixed sample of the validation data, evenly spread."""
+"""Which sequences are looked at, a fixed sample of the validation data, and each of them as an example."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,8 +17,12 @@ from seqtrain.data.corpus import Corpus
 from seqtrain.model.backbone import eval_mode, recurrent_module
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
-from seqtrain.records import SequenceBatch
-from seqtrain.spec import Classes, DataSpec
+from seqtrain.records import IGNORED, SequenceBatch
+from seqtrain.recurrence.cells import Gate
+from seqtrain.recurrence.trace import Trace
+from seqtrain.spec import Classes, DataSpec, ImageInputs, SequenceClasses
+
+Array: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def take_sample(corpus: Corpus, indices: list[int]) -> Sample:
 def spread_evenly(indices: Sequence[int], num: int) -> list[int]:
     """`num` of them at even distances, or all if there are no more."""
     num = min(num, len(indices))
-    return [indices[place * len(indices) // num] for place in range(num)]
+    return [indices[k * len(indices) // num] for k in range(num)]
 
 
 def traced_module(network: Network) -> Any:
@@ -108,3 +114,84 @@ def load_dev(source: Any, spec: DataSpec) -> Dataset:
         )
     dev: Dataset = corpus.splits["dev"]
     return dev
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One sequence.
+
+    `signals` holds what the recurrence does, by name, (layers, directions, time, hidden) each: "h" and the
+    other states, and the `gates`. `inputs` (features, time) is None for sentences, which have `words`.
+    """
+
+    name: str
+    words: tuple[str, ...] | None
+    inputs: Array | None
+    signals: dict[str, Array]
+    gates: tuple[Gate, ...]
+
+    @property
+    def num_steps(self) -> int:
+        return int(self.signals["h"].shape[2])
+
+    @property
+    def num_directions(self) -> int:
+        return int(self.signals["h"].shape[1])
+
+    @property
+    def labels(self) -> list[str]:
+        """A label for each step: the word, or the number of the step."""
+        return [str(step) for step in range(self.num_steps)] if self.words is None else list(self.words)
+
+
+def choose_examples(lengths: Tensor, num: int, most: int = 24) -> list[int]:
+    """Indices of the `num` longest sequences of at most `most` steps, or of all if none is as short."""
+    fitting = [index for index, length in enumerate(lengths.tolist()) if length <= most]
+    return sorted(fitting or range(len(lengths)), key=lambda index: -int(lengths[index]))[:num]
+
+
+def read_example(sample: Sample, traced: Trace, index: int) -> Example:
+    """The sequence of the sample at this index."""
+    batch, words = sample.batch, None if sample.words is None else tuple(sample.words[index])
+    length = int(batch.lengths[index])
+    return Example(
+        name=_name_sequence(sample, index) if words is None else f"sentence {index + 1} of the sample",
+        words=words,
+        inputs=read_inputs(batch.inputs, index, length),
+        signals={name: values[:, :, :length] for name, values in stack_signals(traced, index).items()},
+        gates=traced.cell.gates,
+    )
+
+
+def stack_signals(traced: Trace, rows: int | slice = slice(None)) -> dict[str, Array]:
+    """States and gates of these sequences by name, (layers, directions, batch, time, hidden) each."""
+    layers = [[each.states | each.gates for each in directions] for directions in traced.layers]
+    return {
+        name: to_array([[each[name][rows] for each in layer] for layer in layers]) for name in layers[0][0]
+    }
+
+
+def to_array(layers: list[list[Tensor]]) -> Array:
+    """Tensors by layer and direction as one array, (layers, directions, ...)."""
+    stacked = torch.stack([torch.stack(directions) for directions in layers])
+    array: Array = stacked.detach().to("cpu", torch.float32).numpy()
+    return array
+
+
+def read_inputs(inputs: object, row: int, length: int) -> Array | None:
+    """Those of one sequence, (features, time); None for words and tokens."""
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        return None
+    array: Array = inputs[row, :length].T.to("cpu", torch.float32).numpy()
+    return array
+
+
+def _name_sequence(sample: Sample, index: int) -> str:
+    """An image or a sequence of numbers, with its class if it has one; a target per step is no name."""
+    targets, known, inputs = sample.batch.targets, sample.spec.targets, sample.spec.inputs
+    name = ""
+    if isinstance(known, SequenceClasses) and targets is not None and targets[index] != IGNORED:
+        name = f" ({known.names[int(targets[index])]})"
+    if not isinstance(inputs, ImageInputs):
+        return f"sequence {index + 1} of the sample{name}"
+    return f"image {index + 1} of the sample{name}, read by {inputs.view}"

@@ -173,7 +173,7 @@ class Task(ABC):
         targets = answered.spec.targets
         if not isinstance(targets, Classes):
             return {}
-        from seqtrain.analysis.figures.predictions import draw_confusions
+        from seqtrain.analysis.figures.run import draw_confusions
         from seqtrain.analysis.mistakes import show_mistakes
 
         shown: dict[str, Figure | str] = {}

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import open_browser
 
-from seqtrain.analysis.page import render_page
+from seqtrain.analysis.page import plain, render_page
 from seqtrain.analysis.report import Report
 from seqtrain.spec import StepClasses
 
@@ -90,7 +91,7 @@ def test_a_unit_colours_the_words(reader: Reader, tagger_page: Path, tagger_repo
     assert "unit=3" in reader.page.url
     shown = [title.get_attribute("title") for title in reader.page.locator(".sentences .step").all()]
     values = [float(re.search(r": (-?\d\.\d{3})", title)[1]) for title in shown]  # type: ignore[index]
-    expected = [value for each in tagger_report.examples for value in each.parts["h"][0, 1, :, 3]]
+    expected = [value for each in tagger_report.examples for value in each.signals["h"][0, 1, :, 3]]
     assert values == pytest.approx(expected, abs=0.006)
 
 
@@ -108,10 +109,9 @@ def test_the_ranking_leads_to_a_unit(reader: Reader, tagger_page: Path, tagger_r
 
 
 def best_for(report: Report, target: int) -> tuple[int, ...]:
-    import numpy as np
-
-    strength = np.round(np.abs(np.round(report.selectivity[..., target], 3) - 0.5), 6)
-    return tuple(int(place) for place in np.unravel_index(strength.argmax(), strength.shape))
+    areas = np.array(plain(report.selectivity[..., target], significant=3))
+    strength = np.round(np.abs(areas - 0.5), 6)
+    return tuple(map(int, np.unravel_index(strength.argmax(), strength.shape)))
 
 
 def test_units_for_a_word(reader: Reader, tagger_page: Path) -> None:

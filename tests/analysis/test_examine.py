@@ -33,7 +33,7 @@ def test_states_are_the_networks(tagger: Any, tagged: list[Any]) -> None:
     batch = dev_of(tagger).batch([3])
     with torch.no_grad():
         states, _, final_state = network.backbone(network.encoder(batch.inputs), batch.lengths)
-    h = tagged[3].parts["h"]  # (layers, directions, time, hidden)
+    h = tagged[3].signals["h"]  # (layers, directions, time, hidden)
     both = np.concatenate([h[-1, 0], h[-1, 1]], axis=-1)
     np.testing.assert_allclose(both, states[0].numpy(), rtol=0, atol=1e-6)
     np.testing.assert_allclose(h[0, 1, 0], final_state.h_n[1, 0].numpy(), rtol=0, atol=1e-6)
@@ -41,8 +41,8 @@ def test_states_are_the_networks(tagger: Any, tagged: list[Any]) -> None:
 
 def test_every_part_of_an_lstm(tagged: list[Any]) -> None:
     example = tagged[0]
-    assert list(example.parts) == ["h", "c", "input", "forget", "candidate", "output", "gradient"]
-    assert {part.shape for part in example.parts.values()} == {(1, 2, example.num_steps, 12)}
+    assert list(example.signals) == ["h", "c", "input", "forget", "candidate", "output", "gradient"]
+    assert {part.shape for part in example.signals.values()} == {(1, 2, example.num_steps, 12)}
 
 
 def test_words_and_targets_of_the_data(tagger: Any, tagged: list[ExaminedExample], treebank: Any) -> None:
@@ -60,12 +60,12 @@ def test_the_gradient_is_that_of_the_sequences_own_loss(
     """The last state of the only direction goes to the head alone."""
     _, network, _ = classifier
     example = classified[7]
-    h = torch.tensor(example.parts["h"][0, 0, -1], requires_grad=True)
+    h = torch.tensor(example.signals["h"][0, 0, -1], requires_grad=True)
     scores = network.head.linear(h)
     assert example.targets is not None
     loss = torch.nn.functional.cross_entropy(scores, torch.tensor(example.targets[0]))
     (expected,) = torch.autograd.grad(loss, h)
-    np.testing.assert_allclose(example.parts["gradient"][0, 0, -1], expected.numpy(), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(example.signals["gradient"][0, 0, -1], expected.numpy(), rtol=0, atol=1e-6)
 
 
 def test_the_reach_of_a_loss_is_the_gradient_of_that_loss_alone(
@@ -104,14 +104,14 @@ def test_text_without_targets(tagger: Any) -> None:
     found = examine(network, spec, dataset, range(2), "yours")
     assert [example.words for example in found] == [("the", "dog"), ("run",)]
     assert [example.targets for example in found] == [None, None]
-    assert np.abs(found[0].parts["gradient"]).max() > 0
+    assert np.abs(found[0].signals["gradient"]).max() > 0
 
 
 def test_a_sequence_does_not_depend_on_its_batch(tagger: Any, tagged: list[Any]) -> None:
     _, network, spec = tagger
     (alone,) = examine(network, spec, dev_of(tagger), [4], "dev")
-    for name, part in alone.parts.items():
-        np.testing.assert_allclose(part, tagged[4].parts[name], rtol=0, atol=1e-6, err_msg=name)
+    for name, part in alone.signals.items():
+        np.testing.assert_allclose(part, tagged[4].signals[name], rtol=0, atol=1e-6, err_msg=name)
 
 
 def test_a_backbone_that_cannot_be_traced_is_refused(classifier: Any) -> None:

@@ -27,7 +27,7 @@ def test_the_numbers(classifier_report: Report, tmp_path: Path) -> None:
     states = np.load(tmp_path / "states.npz")
     assert states["lengths"].tolist() == [8] * 60
     np.testing.assert_allclose(
-        states["forget"][:, :, 16:24], classifier_report.examples[2].parts["forget"], atol=1e-3
+        states["forget"][:, :, 16:24], classifier_report.examples[2].signals["forget"], atol=1e-3
     )
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_up_example import examined_example
+from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from seqtrain.analysis.examine import ExaminedExample, examine
 from seqtrain.analysis.gradients import (
@@ -14,18 +17,17 @@ from seqtrain.analysis.gradients import (
     norms_by_distance,
     trace_network,
 )
-from seqtrain.analysis.places import name_place
-from seqtrain.analysis.report import Report, _name_run
+from seqtrain.analysis.report import Report, _name_run, describe_run, first_member, selectivity
 from seqtrain.analysis.sample import load_dev
+from seqtrain.model import BiLSTM, Ensemble, Network, RecurrentBackbone, TagHead, VectorEncoder
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.network import construct
 
 
-def example(by_distance: list[list[float]]) -> ExaminedExample:
-    """One layer with a unit in each direction, whose gradients by distance from the loss are given."""
-    steps = np.zeros((1, len(by_distance), len(by_distance[0]), 1), np.float32)
-    norms = tuple(np.array(norms, np.float32) for norms in by_distance)
-    return examined_example({"h": steps}, (0,), (norms,))
+def example(**by_distance: list[float]) -> ExaminedExample:
+    """A sequence whose gradients by distance from the loss are given."""
+    norms = {name: np.array(values, np.float32) for name, values in by_distance.items()}
+    return examined_example({"h": np.zeros((1, 1, 1, 1), np.float32)}, (0,), norms)
 
 
 def report(*examples: ExaminedExample) -> Report:
@@ -35,8 +37,9 @@ def report(*examples: ExaminedExample) -> Report:
 
 
 def test_the_mean_is_over_the_examples_that_have_so_many_steps_before_the_loss() -> None:
-    found = report(example([[1, 2, 4], [4, 2]]), example([[3, 0], [5]])).gradient_through_time
-    np.testing.assert_array_equal(found, [[[2, 1, 4], [4.5, 2, np.nan]]])
+    examples = example(a=[1, 2, 4], b=[4, 2]), example(a=[3, 0], b=[5])
+    found = report(*examples).gradient_through_time
+    assert {name: means.tolist() for name, means in found.items()} == {"a": [2, 1, 4], "b": [4.5, 2]}
 
 
 @pytest.mark.parametrize("fixture", ["tagger", "classifier"])
@@ -49,10 +52,9 @@ def test_the_gradient_through_time_is_that_of_tensorboard(fixture: str, request)
     batch = dev.batch(indices)
     traced = trace_network(network, batch)
     distances = norms_by_distance(network, batch, traced, gradient_norms(network, batch, traced))
-    assert len(distances) == found.shape[0] * found.shape[1]
-    for layer, direction in np.ndindex(found.shape[:2]):
-        logged = gradient_through_time(distances[name_place(layer, direction)])
-        np.testing.assert_allclose(found[layer, direction], logged, rtol=1e-4)
+    assert list(distances) == list(found)
+    for name, logged in distances.items():
+        torch.testing.assert_close(found[name], gradient_through_time(logged), rtol=1e-4, atol=0)
 
 
 def test_the_run_folder_gives_metrics_curves_and_confusions(tagger_report: Report, trained_pos: Path) -> None:
@@ -79,3 +81,83 @@ def test_a_tagger_has_a_target_per_step(tagger_report: Report, classifier_report
 )
 def test_a_run_is_named_by_its_path_below_runs(folder: str, name: str) -> None:
     assert _name_run(Path(folder)) == name
+
+
+def example_of(h: np.ndarray, targets: tuple[int, ...] | None) -> ExaminedExample:
+    return examined_example({"h": h.astype(np.float32)}, targets)
+
+
+def test_areas_of_tags_are_sklearns() -> None:
+    draw = np.random.default_rng(0)
+    examples = [
+        example_of(
+            np.round(draw.normal(size=(2, 2, steps, 3)), 1), tuple(draw.integers(0, 3, steps).tolist())
+        )
+        for steps in (30, 1, 25)
+    ]
+    targets = np.concatenate([each.targets for each in examples])
+    states = np.concatenate([each.signals["h"] for each in examples], axis=2)
+    areas = selectivity(examples, 3)
+    assert areas.shape == (2, 2, 3, 3)
+    for (layer, direction, unit, target), area in np.ndenumerate(areas):
+        expected = roc_auc_score(targets == target, states[layer, direction, :, unit])
+        assert area == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_class_is_read_where_each_direction_ends() -> None:
+    draw = np.random.default_rng(1)
+    classes = [0, 1] * 10
+    h = [draw.normal(size=(1, 2, 4, 1)) for _ in classes]
+    for states, target in zip(h, classes, strict=True):
+        states[0, 0, -1], states[0, 1, 0] = target, -target
+    areas = selectivity([example_of(states, (target,)) for states, target in zip(h, classes, strict=True)], 2)
+    assert areas[0, :, 0, 1].tolist() == [1, 0]
+
+
+def test_too_few_positions_say_nothing() -> None:
+    h = np.arange(9.0).reshape(1, 1, 9, 1)
+    areas = selectivity([example_of(h, (0, 0, 0, 0, 0, 1, 1, 1, 1))], 3)
+    assert np.isnan(areas).all()  # five of target 0, but only four others
+    areas = selectivity([example_of(np.arange(10.0).reshape(1, 1, 10, 1), (0, 0, 0, 0, 0, 1, 1, 1, 1, 1))], 3)
+    assert areas[0, 0, 0, :2].tolist() == [0, 1]
+    assert np.isnan(areas[0, 0, 0, 2])
+
+
+def test_a_tag_that_training_lacked_does_not_count() -> None:
+    h = np.arange(12.0).reshape(1, 1, 12, 1)
+    areas = selectivity([example_of(h, (-100, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, -100))], 2)
+    assert areas[0, 0, 0].tolist() == [0, 1]
+
+
+def test_without_targets_nothing_is_known() -> None:
+    assert np.isnan(selectivity([example_of(np.zeros((1, 1, 3, 2)), None)], 4)).all()
+
+
+def network(rnn: nn.Module) -> Network:
+    encoder = VectorEncoder(DataSpec(VectorInputs(feature_size=rnn.input_size), SequenceClasses(("a", "b"))))
+    return Network(encoder, RecurrentBackbone(rnn), TagHead(4, 2, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("rnn", "words"),
+    [
+        (nn.GRU(2, 4), "GRU, 1 layer of 4 units, forward"),
+        (BiLSTM(2, 2, 2), "BiLSTM, 2 layers of 2 units, forward and backward"),
+        (BiLSTM(2, 2, cell="gru"), "BiLSTM (gru), 1 layer of 2 units, forward and backward"),
+    ],
+)
+def test_the_model_in_words(rnn: nn.Module, words: str) -> None:
+    assert describe_run(network(rnn), "Digits", 12)[0] == ("model", words)
+
+
+def test_of_an_ensemble_the_first_member_is_shown() -> None:
+    members = [network(nn.RNN(2, 4)) for _ in range(3)]
+    ensemble = Ensemble(members)
+    assert first_member(ensemble) is ensemble.members[0]
+    assert first_member(members[1]) is members[1]
+    assert describe_run(ensemble, "Digits", 12)[1:] == [
+        ("shown", "the first of 3 members"),
+        ("parameters", f"{3 * (2 * 4 + 4 * 4 + 2 * 4 + 4 * 2 + 2)}"),
+        ("data", "Digits"),
+        ("examples", "12"),
+    ]

@@ -41,7 +41,7 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 
 def add_panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """A panel at this place, in inches from the lower left corner of the figure."""
+    """A panel at this position, in inches from the lower left corner of the figure."""
     whole_width, whole_height = figure.get_size_inches()
     panel: Axes = figure.add_axes(
         (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
@@ -72,27 +72,27 @@ def label_steps(panel: Axes, labels: Sequence[str]) -> None:
     most = MAX_LONG_NUMBERS if not words and len(labels[-1]) > 2 else MAX_LABELS
     wider = max(1.0, cast(Figure, panel.figure).get_figwidth() / WIDTH)
     every = -(-len(labels) // int(most * wider))
-    shown = {place: _shorten(labels[place]) for place in range(0, len(labels), every)}
+    shown = {step: _shorten(labels[step]) for step in range(0, len(labels), every)}
     label_columns(panel, shown, turned=words)
     if not words:
         panel.set_xlabel("time step", fontsize=FONT, labelpad=14)
 
 
 def label_columns(panel: Axes, labels: Mapping[int, str], turned: bool) -> None:
-    """Write labels below the x axis by place. Labels of ticks are laid out three times as often as texts."""
+    """Write labels below columns. Labels of ticks would be laid out three times as often as texts."""
     panel.set_xticks([])
     below = panel.get_xaxis_transform()
-    for place, label in labels.items():
+    for column, label in labels.items():
         rotation = 90 if turned else 0
-        write(panel, place, -0.03, label, rotation=rotation, ha="center", va="top", transform=below)
+        write(panel, column, -0.03, label, rotation=rotation, ha="center", va="top", transform=below)
 
 
 def label_rows(panel: Axes, labels: Sequence[str]) -> None:
     """Write a label on the left of each row."""
     panel.set_yticks([])
     beside = panel.get_yaxis_transform()
-    for place, label in enumerate(labels):
-        write(panel, -0.02, place, label, ha="right", va="center", transform=beside)
+    for row, label in enumerate(labels):
+        write(panel, -0.02, row, label, ha="right", va="center", transform=beside)
 
 
 def scale_decades(panel: Axes, values: Sequence[float]) -> None:

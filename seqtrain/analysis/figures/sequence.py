@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqtrain.analysis.example import Array, Example
+from seqtrain.analysis import DIRECTIONS
 from seqtrain.analysis.figures.canvas import (
     COLOURS,
     DIVERGING,
@@ -21,7 +21,7 @@ from seqtrain.analysis.figures.canvas import (
     new_figure,
     space_below,
 )
-from seqtrain.analysis.places import DIRECTIONS
+from seqtrain.analysis.sample import Array, Example
 
 STATES, INPUTS = 1.9, 0.8  # inches: the heights of panels
 GATE, GAP, ABOVE = 0.6, 0.14, 0.5
@@ -36,7 +36,7 @@ def draw_states(example: Example, layer: int = -1, width: float = WIDTH) -> Figu
     Units are sorted by the step at which they are largest, so that similar ones are neighbours. The colours
     reach from -1 to 1, where states lie that have bounds, and further if the states do.
     """
-    h = example.parts["h"][layer]
+    h = example.signals["h"][layer]
     limit = max(1.0, float(np.abs(h).max()))
     top, below = 0.1 + (0 if example.inputs is None else INPUTS + 0.1), space_below(example.labels)
     height = top + len(h) * (STATES + 0.2) + below
@@ -63,7 +63,7 @@ def draw_gates(example: Example) -> Figure:
     """
     names = names_of_gates(example)
     gates = [
-        (DIRECTIONS[direction] if name == names[0] else "", name, example.parts[name][-1, direction])
+        (DIRECTIONS[direction] if name == names[0] else "", name, example.signals[name][-1, direction])
         for direction in range(example.num_directions)
         for name in names
     ]
@@ -71,8 +71,8 @@ def draw_gates(example: Example) -> Figure:
     bottom = below + (len(gates) - 1) * (GATE + GAP) + (example.num_directions - 1) * ABOVE / 2
     figure = new_figure(WIDTH, bottom + GATE + ABOVE, f"gates of the last layer, {example.name}")
     colours = dict(zip(names, cycle(COLOURS), strict=False))
-    for place, (direction, name, gate) in enumerate(gates):
-        bottom -= ABOVE / 2 if direction and place else 0
+    for number, (direction, name, gate) in enumerate(gates):
+        bottom -= ABOVE / 2 if direction and number else 0
         _draw_gate(figure, bottom, direction, name, gate, colours[name])
         bottom -= GATE + GAP
     label_steps(figure.axes[-1], example.labels)
@@ -87,7 +87,7 @@ def names_of_gates(example: Example) -> list[str]:
 def draw_unit(example: Example, unit: Unit, width: float = WIDTH) -> Figure:
     """States, gates and gradient of one unit: a panel each, with a line for each of its numbers."""
     layer, direction, number = unit
-    values = {name: part[layer, direction, :, number] for name, part in example.parts.items()}
+    values = {name: each[layer, direction, :, number] for name, each in example.signals.items()}
     gates = {gate.name: values.pop(gate.name) for gate in example.gates}
     gradient = {"dL/dh": values.pop("gradient")} if "gradient" in values else {}
     panels = [lines for lines in (values, gates, gradient) if lines]
@@ -103,7 +103,7 @@ def draw_unit(example: Example, unit: Unit, width: float = WIDTH) -> Figure:
 
 
 def _name_layer(example: Example, layer: int) -> str:
-    num_layers = len(example.parts["h"])
+    num_layers = len(example.signals["h"])
     return "the last layer" if layer % num_layers == num_layers - 1 else f"layer {layer}"
 
 

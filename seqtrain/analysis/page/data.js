@@ -4,7 +4,7 @@ const run = JSON.parse(document.getElementById("run").textContent);
 const sample = JSON.parse(document.getElementById("sample").textContent);
 const examples = sample.examples;
 const numDirections = run.directions.length;
-const detailNames = run.parts.filter((name) => name !== "h");
+const detailNames = run.signals.filter((name) => name !== "h");
 
 async function inflate(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -12,7 +12,7 @@ async function inflate(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Parts of one example: (parts, layers, directions, time, columns), eight bits a value, a scale for each step.
+// Signals of one example: (signals, layers, directions, time, columns), eight bits a value, a scale for each step.
 // A column is a unit; of "reach" it is the time of the state, and the time is that of the loss.
 class Parts {
   constructor(bytes, names, steps, columns = run.units) {

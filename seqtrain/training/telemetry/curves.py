@@ -11,8 +11,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqtrain.analysis import DIRECTIONS, name_direction
 from seqtrain.analysis.gradients import has_loss_at_one_step
-from seqtrain.analysis.places import DIRECTIONS, name_place
 from seqtrain.analysis.sample import traced_module
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.cells import Cell
@@ -202,7 +202,7 @@ def _draw_bands(layer: int, num_directions: int, members: Sequence[str]) -> dict
     for member in members:
         for direction in range(num_directions):
             where = ", ".join(filter(None, (member.rstrip("/"), DIRECTIONS[direction])))
-            prefix = f"h_n/{member}{name_place(layer, direction)}"
+            prefix = f"h_n/{member}{name_direction(layer, direction)}"
             tags = [f"{prefix}/{name}" for name in ("mean", "min", "max")]
             charts[f"h_n: mean between minimum and maximum, {where}"] = ("Margin", tags)
     return charts

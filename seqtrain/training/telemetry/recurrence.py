@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqtrain.analysis import name_direction
 from seqtrain.analysis.final_states import FinalStateStatistics
 from seqtrain.analysis.gates import gate_statistics
 from seqtrain.analysis.gradients import (
+    find_growth,
+    find_reach,
     gradient_norms,
     gradient_statistics,
     gradient_through_time,
-    growth_statistics,
     has_loss_at_one_step,
     norms_by_distance,
-    reach_statistics,
     trace_network,
 )
-from seqtrain.analysis.places import name_place
 from seqtrain.analysis.sample import Sample, draw_sample, traced_module
 from seqtrain.model.backbone import eval_mode, recurrent_module
 from seqtrain.model.network import Network
@@ -159,7 +159,7 @@ def _matrices(pl_module: pl.LightningModule) -> Iterator[tuple[str, tuple[str, .
         for layer, directions in enumerate(collect_weights(rnn, cell)):
             for direction, weights in enumerate(directions):
                 for name in filter(lambda name: weights[name].ndim == 2, weights):
-                    tag = f"weights/{member}{name_place(layer, direction)}/{tag_of(name)}"
+                    tag = f"weights/{member}{name_direction(layer, direction)}/{tag_of(name)}"
                     yield tag, cell.find_blocks(name) or ("",), weights[name]
 
 
@@ -261,9 +261,10 @@ class RecurrenceTelemetry(pl.Callback):
         self, member: str, network: Network, traced: Trace, norms: dict[str, Tensor], means: dict[str, Tensor]
     ) -> dict[str, float]:
         gates = gate_statistics(traced) if self.gates else {}
-        gradients = gradient_statistics(norms, traced.lengths) | growth_statistics(means)
+        gradients = gradient_statistics(norms, traced.lengths)
+        gradients |= {f"{name}/growth": find_growth(by_step) for name, by_step in means.items()}
         if has_loss_at_one_step(network):
-            gradients |= reach_statistics(means)
+            gradients |= {f"{name}/reach": find_reach(by_step) for name, by_step in means.items()}
         scalars = {f"gates/{member}{name}": value for name, value in gates.items()}
         return scalars | {f"gradients/{member}{name}": value for name, value in gradients.items()}
 
@@ -279,12 +280,12 @@ def _draw(
     sink: Sink, step: int, member: str, sample: Sample, traced: Trace, means: dict[str, Tensor]
 ) -> None:
     # The library is imported when something is drawn, not when a training starts.
-    from seqtrain.analysis.example import choose_examples, read_example
-    from seqtrain.analysis.figures.curves import draw_gradients
+    from seqtrain.analysis.figures.run import draw_gradients
     from seqtrain.analysis.figures.sequence import draw_gates, draw_states, names_of_gates
+    from seqtrain.analysis.sample import choose_examples, read_example
 
-    chosen = choose_examples(traced.lengths, NUM_EXAMPLES)
-    examples = [read_example(sample, traced, index) for index in chosen]
+    indices = choose_examples(traced.lengths, NUM_EXAMPLES)
+    examples = [read_example(sample, traced, index) for index in indices]
     for number, example in enumerate(examples, start=1):
         sink.figure(f"states/{member}example{number}", draw_states(example), step, validation=True)
     if names_of_gates(examples[0]):

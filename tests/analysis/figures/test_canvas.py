@@ -6,7 +6,7 @@ import torch
 from made_up_example import example
 
 from seqtrain.analysis.figures.canvas import MAX_LABELS, new_figure, render
-from seqtrain.analysis.figures.predictions import draw_confusions, draw_mistakes
+from seqtrain.analysis.figures.run import draw_confusions, draw_mistakes
 from seqtrain.analysis.figures.sequence import draw_states
 
 

@@ -20,7 +20,7 @@ def test_words_are_along_the_axis() -> None:
 
 
 def test_each_gate_has_its_panel_in_both_directions() -> None:
-    forget = example().parts["forget"][-1, 0]
+    forget = example().signals["forget"][-1, 0]
     figure = draw_gates(example())
     lines = [axes.lines[0] for axes in figure.axes]
     assert [line.get_label() for line in lines] == ["input", "forget", "output"] * 2
@@ -40,12 +40,12 @@ def test_a_unit_has_a_panel_for_its_states_and_one_for_its_gates() -> None:
     states, gates = draw_unit(made, (0, 1, 3)).axes
     assert [line.get_label() for line in states.lines][:2] == ["h", "c"]
     assert [line.get_label() for line in gates.lines][:4] == [gate.name for gate in made.gates]
-    assert states.lines[0].get_ydata().tolist() == made.parts["h"][0, 1, :, 3].tolist()
+    assert states.lines[0].get_ydata().tolist() == made.signals["h"][0, 1, :, 3].tolist()
 
 
 def test_states_beyond_one_widen_the_scale() -> None:
     made = example()
-    wide = replace(made, parts=made.parts | {"h": made.parts["h"] * 0 + 4})
+    wide = replace(made, signals=made.signals | {"h": made.signals["h"] * 0 + 4})
     assert draw_states(made).axes[1].images[0].get_clim() == (-1, 1)
     assert draw_states(wide).axes[1].images[0].get_clim() == (-4, 4)
     assert [text.get_text() for text in draw_states(wide).axes[-1].texts] == ["-4", "0", "4"]
