@@ -15,3 +15,4 @@ def shipped_folder(in_wheel: str, in_clone: str) -> Path:
 
 
 CONFIG_DIR = shipped_folder("configs", "configs")
+SAMPLES = shipped_folder("samples", "data/samples")

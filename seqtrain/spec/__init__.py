@@ -16,7 +16,7 @@ from seqtrain.spec.inputs import (
     ViewName,
     WordInputs,
 )
-from seqtrain.spec.kinds import Kind, UnknownKindError
+from seqtrain.spec.kinds import Kind, UnknownKindError, Vocabulary
 from seqtrain.spec.targets import (
     Classes,
     NextToken,
@@ -28,7 +28,6 @@ from seqtrain.spec.targets import (
     TagScheme,
     Targets,
 )
-from seqtrain.spec.vocabulary import Vocabulary
 
 __all__ = [
     "Classes",

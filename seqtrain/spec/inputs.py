@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from seqtrain.spec.kinds import Kind, check_names, check_sizes
-from seqtrain.spec.vocabulary import Vocabulary
+from seqtrain.spec.kinds import Kind, Vocabulary, check_names, check_sizes
 
 Standardization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations
 Unit: TypeAlias = Literal["character", "word"]  # what a text is cut into

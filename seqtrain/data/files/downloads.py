@@ -19,7 +19,7 @@ import torch
 from seqtrain.errors import DataError
 from seqtrain.foreign import open_regular
 from seqtrain.runs.files import atomic_write
-from seqtrain.shipped import shipped_folder
+from seqtrain.shipped import SAMPLES
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ MNIST = KnownFiles(
 
 def sample_dir(name: str) -> Path | None:
     """The folder of a sample that comes with the package, or None if there is none of this name."""
-    folder = shipped_folder("samples", "data/samples") / name
+    folder = SAMPLES / name
     return folder if folder.is_dir() else None
 
 

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.batching.datasets import FlatDataset
-from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
+from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset, find_split_files, take_from_train
 from seqtrain.data.files.arrays import Sequences, check_features, read_sequences
-from seqtrain.data.sources.splits import find_split_files, take_from_train
 from seqtrain.errors import DataError
 from seqtrain.spec import (
     Classes,

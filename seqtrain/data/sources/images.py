@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
+from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset, take_from_train
 from seqtrain.data.files.images import read_png, resize_image
 from seqtrain.data.files.text import SECONDS_BEFORE_BAR
-from seqtrain.data.sources.splits import take_from_train
 from seqtrain.data.view import Augment, View, image_dataset
 from seqtrain.errors import DataError
 from seqtrain.spec import DataSpec, SequenceClasses

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtrain.data.corpus import Batching
+from seqtrain.data.corpus import Batching, find_split_files
 from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, read_tagged_file
 from seqtrain.data.files.text import BYTE_ORDER_MARK, check_word
-from seqtrain.data.sources.splits import find_split_files
 from seqtrain.data.sources.words import Files, KnownWords, WordSource
 from seqtrain.errors import DataError
 

@@ -10,10 +10,9 @@ import torch
 
 from seqtrain.data.batching.streams import Streams
 from seqtrain.data.batching.token_dataset import TokenDataset
-from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
+from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset, find_split_files
 from seqtrain.data.files.downloads import sample_dir
 from seqtrain.data.files.text import BYTE_ORDER_MARK, read_utf8
-from seqtrain.data.sources.splits import find_split_files
 from seqtrain.data.tokens import split_text
 from seqtrain.errors import DataError
 from seqtrain.records import UNKNOWN

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.batching.datasets import Spellings, WordDataset
-from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
+from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset, take_from_train
 from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile, find_orphans, find_scheme, find_strays
 from seqtrain.data.files.word_vectors import read_word_vectors
-from seqtrain.data.sources.splits import take_from_train
 from seqtrain.errors import DataError, printable_line
 from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from seqtrain import shipped
 from seqtrain.data import Treebank, sample_dir
 from seqtrain.data.files import downloads
 from seqtrain.data.files.downloads import KnownFiles, fetch
@@ -130,15 +129,3 @@ def test_the_sample_is_found_by_its_name(tmp_path: Path) -> None:
     )
     splits = source.load().splits
     assert [len(splits[name].lengths) >= 100 for name in ("train", "dev", "test")] == [True] * 3
-
-
-def test_an_installed_package_looks_into_itself_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "site-packages" / "seqtrain"
-    monkeypatch.setattr(shipped, "PACKAGE", package)
-    inside, beside = package / "samples" / "a", package.parent / "data" / "samples" / "a"
-    beside.mkdir(parents=True)
-    assert sample_dir("a") == beside
-    inside.mkdir(parents=True)
-    assert sample_dir("a") == inside
