@@ -132,7 +132,7 @@ def test_lines_that_are_not_kept_are_checked_too(write: Write, caplog) -> None:
     assert "skipped 2 of 4 lines: line 2: expected 2 numbers, found 1; line 3: 'x'" in caplog.text
 
 
-def test_a_file_that_is_shorter_than_it_promises(write: Write, caplog) -> None:
+def test_a_file_that_is_shorter_than_it_announces(write: Write, caplog) -> None:
     path = write("3 2", "a 1 2")
     assert read(path) == {"a": [1, 2]}
     assert [each.getMessage() for each in caplog.records] == [

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 DATA = Path(__file__).parents[3] / "data"
-PARTS = ("train", "dev", "test")
+SPLITS = ("train", "dev", "test")
 SIZES = {"train": (823, 8417), "dev": (120, 1269), "test": (120, 1262)}  # sentences, words
 NUM_RANGES = {"train": 88, "dev": 8, "test": 15}
 TAGS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
@@ -34,8 +34,8 @@ class Sentence(NamedTuple):
         return [(row[1], row[3]) for row in self.rows if row[0].isdecimal()]
 
 
-def read(part: str) -> list[Sentence]:
-    blocks = (DATA / "samples/pos_sample" / f"{part}.conllu").read_text(encoding="utf-8").split("\n\n")
+def read(split: str) -> list[Sentence]:
+    blocks = (DATA / "samples/pos_sample" / f"{split}.conllu").read_text(encoding="utf-8").split("\n\n")
     assert blocks.pop() == "", "a sentence ends with a blank line"
     sentences = []
     for block in blocks:
@@ -45,17 +45,17 @@ def read(part: str) -> list[Sentence]:
     return sentences
 
 
-CORPUS = {part: read(part) for part in PARTS}
+CORPUS = {split: read(split) for split in SPLITS}
 
 
-def words_of(part: str) -> Iterator[tuple[str, str]]:
-    """Lower-cased form and UPOS of every word of a part."""
-    return ((form.lower(), upos) for sentence in CORPUS[part] for form, upos in sentence.words)
+def words_of(split: str) -> Iterator[tuple[str, str]]:
+    """Lower-cased form and UPOS of every word of a split."""
+    return ((form.lower(), upos) for sentence in CORPUS[split] for form, upos in sentence.words)
 
 
-def count_tags(part: str) -> dict[str, Counter[str]]:
+def count_tags(split: str) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for form, upos in words_of(part):
+    for form, upos in words_of(split):
         counts[form][upos] += 1
     return counts
 
@@ -72,16 +72,16 @@ def spell(rows: list[list[str]]) -> str:
     return text.removesuffix(" ")
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_sizes_are_those_of_the_readme(part: str) -> None:
-    sentences, words = len(CORPUS[part]), sum(1 for _ in words_of(part))
-    assert (sentences, words) == SIZES[part]
-    assert f"| {part} | {sentences:,} | {words:,} |" in (DATA / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("split", SPLITS)
+def test_sizes_are_those_of_the_readme(split: str) -> None:
+    sentences, words = len(CORPUS[split]), sum(1 for _ in words_of(split))
+    assert (sentences, words) == SIZES[split]
+    assert f"| {split} | {sentences:,} | {words:,} |" in (DATA / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_lines_have_ten_columns_and_unannotated_ones_are_underscores(part: str) -> None:
-    for sentence in CORPUS[part]:
+@pytest.mark.parametrize("split", SPLITS)
+def test_lines_have_ten_columns_and_unannotated_ones_are_underscores(split: str) -> None:
+    for sentence in CORPUS[split]:
         for row in sentence.rows:
             assert len(row) == 10
             assert all(row), sentence.sent_id
@@ -91,18 +91,18 @@ def test_lines_have_ten_columns_and_unannotated_ones_are_underscores(part: str) 
             assert (row[3] in UPOS) if row[0].isdecimal() else (row[3] == "_")
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_sentence_ids_and_word_ids_count_from_one(part: str) -> None:
-    for number, sentence in enumerate(CORPUS[part], start=1):
-        assert sentence.sent_id == f"pos_sample-{part}-{number:04d}"
+@pytest.mark.parametrize("split", SPLITS)
+def test_sentence_ids_and_word_ids_count_from_one(split: str) -> None:
+    for number, sentence in enumerate(CORPUS[split], start=1):
+        assert sentence.sent_id == f"pos_sample-{split}-{number:04d}"
         ids = [int(row[0]) for row in sentence.rows if row[0].isdecimal()]
         assert ids == list(range(1, len(ids) + 1))
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_ranges_precede_their_words_and_spell_them(part: str) -> None:
+@pytest.mark.parametrize("split", SPLITS)
+def test_ranges_precede_their_words_and_spell_them(split: str) -> None:
     num_ranges = 0
-    for sentence in CORPUS[part]:
+    for sentence in CORPUS[split]:
         forms = {row[0]: row[1] for row in sentence.rows}
         for position, row in enumerate(sentence.rows):
             if "-" in row[0]:
@@ -111,24 +111,24 @@ def test_ranges_precede_their_words_and_spell_them(part: str) -> None:
                 assert sentence.rows[position + 1][0] == str(first)
                 assert row[1] == "".join(forms[str(index)] for index in range(first, last + 1))
                 num_ranges += 1
-    assert num_ranges == NUM_RANGES[part]
+    assert num_ranges == NUM_RANGES[split]
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_text_is_the_tokens_joined_by_their_spaces(part: str) -> None:
-    for sentence in CORPUS[part]:
+@pytest.mark.parametrize("split", SPLITS)
+def test_text_is_the_tokens_joined_by_their_spaces(split: str) -> None:
+    for sentence in CORPUS[split]:
         assert spell(sentence.rows) == sentence.text
         assert not re.search(r"\s\s|^\s|\s$", sentence.text)
 
 
 def test_no_sentence_occurs_twice() -> None:
-    texts = Counter(sentence.text.lower() for part in PARTS for sentence in CORPUS[part])
+    texts = Counter(sentence.text.lower() for split in SPLITS for sentence in CORPUS[split])
     assert [text for text, count in texts.items() if count > 1] == []
 
 
-def test_each_part_has_all_seventeen_tags() -> None:
-    for part in PARTS:
-        assert {upos for _, upos in words_of(part)} == UPOS
+def test_each_split_has_all_seventeen_tags() -> None:
+    for split in SPLITS:
+        assert {upos for _, upos in words_of(split)} == UPOS
     rare = Counter(upos for sentence in CORPUS["train"] for upos in {upos for _, upos in sentence.words})
     assert min(rare.values()) >= 10, "even the rarest tag is in several training sentences"
 
