@@ -32,6 +32,24 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Origins:
+    """What the targets of windows of series are counted from, and what had been seen of them.
+
+    `series` (batch, series of a window) int64 are their numbers; `last` (batch, series of a window) what was
+    subtracted from their values; `recent` (batch, season, series of a window) their last values before the
+    targets, counted like these.
+    """
+
+    series: Tensor
+    last: Tensor
+    recent: Tensor
+
+    def each(self, move: Move) -> Origins:
+        """The same with `move` done to every tensor."""
+        return Origins(move(self.series), move(self.last), move(self.recent))
+
+
+@dataclass(frozen=True)
 class SequenceBatch:
     """One padded batch, batch first.
 
@@ -45,6 +63,8 @@ class SequenceBatch:
     Where the rows are the next steps of streams, `starts` (batch,) bool, on the CPU, marks those that begin
     a stream; the others go on where the same rows of the batch before ended, of which the last ones may have
     come to their end. None where every row is a sequence of its own.
+
+    `origins` are there for windows of series.
     """
 
     inputs: Tensor | Words
@@ -52,6 +72,7 @@ class SequenceBatch:
     targets: Tensor | None = None
     unseen: Tensor | None = None
     starts: Tensor | None = None
+    origins: Origins | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -75,6 +96,7 @@ class SequenceBatch:
             inputs=move(self.inputs) if isinstance(self.inputs, Tensor) else self.inputs.each(move),
             targets=None if self.targets is None else move(self.targets),
             unseen=None if self.unseen is None else move(self.unseen),
+            origins=None if self.origins is None else self.origins.each(move),
         )
         moved.__dict__["num_valid"] = self.num_valid
         return moved

@@ -9,6 +9,7 @@ from .batching.loader import BatchSampler as BatchSampler
 from .batching.loader import FixedLoader as FixedLoader
 from .batching.loader import sorted_batches as sorted_batches
 from .batching.token_dataset import TokenDataset as TokenDataset
+from .batching.windows import WindowDataset as WindowDataset
 from .corpus import Batching as Batching
 from .corpus import Corpus as Corpus
 from .corpus import Dataset as Dataset
@@ -21,6 +22,8 @@ from .files.conllu import ConlluSentence as ConlluSentence
 from .files.conllu import TagColumn as TagColumn
 from .files.downloads import sample_dir as sample_dir
 from .files.images import read_images as read_images
+from .files.series import TimeSeries as TimeSeries
+from .files.series import read_series as read_series
 from .files.text import read_utf8 as read_utf8
 from .files.word_vectors import WordVectors as WordVectors
 from .files.word_vectors import read_word_vectors as read_word_vectors
@@ -30,6 +33,7 @@ from .sources.digits import Digits as Digits
 from .sources.images import Images as Images
 from .sources.memory import Memory as Memory
 from .sources.mnist import Mnist as Mnist
+from .sources.series import Series as Series
 from .sources.tagged import Tagged as Tagged
 from .sources.text import Text as Text
 from .sources.text import encode_tokens as encode_tokens

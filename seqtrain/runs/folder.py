@@ -232,11 +232,14 @@ class RunFolder:
 
     def write_confusions(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
         """Keep how often a position of each target (row) was given each target (column)."""
+        rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
+        self.write_table(self.confusions_file.stem, [["target", *names], *rows])
+
+    def write_table(self, name: str, rows: Sequence[Sequence[object]]) -> None:
+        """Keep a table as NAME.csv."""
         text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(["target", *names])
-        table.writerows([name, *row] for name, row in zip(names, counts, strict=True))
-        write_text(self.confusions_file, text.getvalue())
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        write_text(self.path / f"{name}.csv", text.getvalue())
 
     def write_metrics(self, metrics: Mapping[str, float]) -> None:
         """Write the metrics, which marks the run as done."""

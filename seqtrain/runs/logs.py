@@ -113,6 +113,7 @@ def quiet_lightning() -> Iterator[None]:
 
 
 METRICS_OF_EACH = {"f1": "F1 of each class", "mae": "MAE of each number", "r2": "R2 of each number"}
+BASELINES = {"naive": "naive", "seasonal_naive": "seasonal"}  # as in test/naive/mae, and their columns
 
 
 def is_of_each(metric: str) -> bool:
@@ -121,8 +122,15 @@ def is_of_each(metric: str) -> bool:
     return bool(of) and name in METRICS_OF_EACH
 
 
+def is_of_baseline(metric: str) -> bool:
+    """Whether a metric, with its split, is of a forecast that the network is compared with."""
+    return metric.count("/") > 1 and metric.split("/")[1] in BASELINES
+
+
 def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
-    """The metrics of metrics.json as a table: one row per metric, one column per split.
+    """The metrics of metrics.json as a table: a row for each metric, and columns for val and test.
+
+    Further columns have the same of the forecasts that the network is compared with, on test.
 
     Args:
         metrics: by name.
@@ -130,13 +138,16 @@ def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
     """
     shown = {printable_line(name): value for name, value in metrics.items()}
     metrics = {name: value for name, value in shown.items() if per_class or not is_of_each(name)}
-    splits = [s for s in ("val", "test") if any(name.startswith(f"{s}/") for name in metrics)]
-    names = list(dict.fromkeys(n.split("/", 1)[1] for n in metrics if n.split("/", 1)[0] in splits))
+    columns = {split: f"{split}/" for split in ("val", "test")}
+    columns |= {heading: f"test/{name}/" for name, heading in BASELINES.items()}
+    columns = {head: start for head, start in columns.items() if any(n.startswith(start) for n in metrics)}
+    own = [name for name in metrics if name.startswith(("val/", "test/")) and not is_of_baseline(name)]
+    names = list(dict.fromkeys(name.split("/", 1)[1] for name in own))
     costs = [name for name in metrics if "/" not in name]
     width = max(map(len, [*names, *costs]), default=0)
-    lines = [" ".join([f"{'':{width}}", *(f"{split:>8}" for split in splits)])]
+    lines = [" ".join([f"{'':{width}}", *(f"{heading:>8}" for heading in columns)])]
     for name in names:
-        values = (metrics.get(f"{split}/{name}") for split in splits)
+        values = (metrics.get(f"{start}{name}") for start in columns.values())
         cells = (f"{'':8}" if value is None else f"{value:8.4f}" for value in values)
         lines.append(" ".join([f"{name:{width}}", *cells]).rstrip())
     lines += [f"{name:{width}} {metrics[name]:>8,}" for name in costs]

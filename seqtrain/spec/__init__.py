@@ -9,6 +9,7 @@ from seqtrain.spec.data_spec import DataSpec
 from seqtrain.spec.inputs import (
     ImageInputs,
     Inputs,
+    SeriesInputs,
     Standardization,
     TokenInputs,
     Unit,
@@ -19,6 +20,7 @@ from seqtrain.spec.inputs import (
 from seqtrain.spec.kinds import Kind, UnknownKindError, Vocabulary
 from seqtrain.spec.targets import (
     Classes,
+    Horizon,
     NextToken,
     Numbers,
     SequenceClasses,
@@ -32,6 +34,7 @@ from seqtrain.spec.targets import (
 __all__ = [
     "Classes",
     "DataSpec",
+    "Horizon",
     "ImageInputs",
     "Inputs",
     "Kind",
@@ -39,6 +42,7 @@ __all__ = [
     "Numbers",
     "SequenceClasses",
     "SequenceNumbers",
+    "SeriesInputs",
     "Standardization",
     "StepClasses",
     "StepNumbers",

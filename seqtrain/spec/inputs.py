@@ -45,6 +45,40 @@ class VectorInputs(Inputs):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeriesInputs(VectorInputs):
+    """Windows of series: the last values of one series, or of all, with the covariates beside them.
+
+    A time step has `fold` rows of the series. The standardization is that of the columns: `series`, then
+    `covariates`.
+    """
+
+    series: tuple[str, ...]  # the columns that are forecast
+    covariates: tuple[str, ...]  # columns that are only looked at
+    time: str | None  # the column of times
+    context: int  # rows that are looked at
+    fold: int
+    subtract_last: bool  # whether values are counted from the last one of the context
+    independent: bool  # whether a window has one series, by itself, or all of them
+
+    sequences: ClassVar[str] = "windows"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_names([*self.columns, *([] if self.time is None else [self.time])])
+        check_sizes(self.context, self.fold)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those that are read, in their order."""
+        return self.series + self.covariates
+
+    def describe(self) -> str:
+        many = len(self.series)
+        each = "" if many == 1 else ", each by itself" if self.independent else ", together"
+        return f"{many} series{each}, {self.context} rows in steps of {self.fold}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageInputs(VectorInputs):
     """Images of one size, each read as a sequence of vectors."""
 

@@ -135,6 +135,37 @@ class SequenceNumbers(Numbers):
 
 
 @dataclass(frozen=True)
+class Horizon(Numbers):
+    """The next values of series: targets of a batch are (batch, horizon * series of a window) float.
+
+    The series vary fastest. A window has one of them, where they are `independent`, or all.
+    """
+
+    names: tuple[str, ...]
+    standardization: Standardization | None
+    length: int  # rows ahead
+    independent: bool
+    season: int  # rows after which a series is likely to be as it was
+    # Of each series on train, as it is learnt: the mean error of the value one season before, by which MASE
+    # divides; 0 where the series repeats itself.
+    naive_errors: tuple[float, ...]
+
+    per_step: ClassVar[bool] = False
+    each: ClassVar[str] = "the next values of series"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(self.length, self.season)
+
+    @property
+    def num_targets(self) -> int:
+        return self.length * (1 if self.independent else len(self.names))
+
+    def describe(self) -> str:
+        return f"the next {self.length} rows"
+
+
+@dataclass(frozen=True)
 class StepNumbers(Numbers):
     """Numbers for each time step: targets of a batch are (batch, time, numbers) float, NaN where unknown."""
 

@@ -1,4 +1,6 @@
 from .classification import SequenceClassification as SequenceClassification
+from .forecast_metrics import ForecastMetrics as ForecastMetrics
+from .forecasting import Forecasting as Forecasting
 from .language_model import LanguageModel as LanguageModel
 from .metrics import ClassMetrics as ClassMetrics
 from .metrics import Metrics as Metrics

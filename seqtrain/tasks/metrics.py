@@ -123,15 +123,19 @@ class Metrics(nn.Module):
         """The number of positions of each class (row) with each prediction (column); None without classes."""
         return None
 
+    def tables(self) -> dict[str, list[list[str | float]]]:
+        """Tables by name for the run folder, each with its header."""
+        return {}
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing has been added since the last reset."""
         return not self.loss_sum.update_called
 
     def reset(self) -> None:
-        for metric in (*self.children(), *self.further.values()):
-            if metric is not self.further:
-                metric.reset()  # type: ignore[operator]
+        for module in self.modules():
+            if isinstance(module, Metric):
+                module.reset()
 
     def _further(self) -> Iterator[tuple[str, Metric]]:
         for name, metric in self.further.items():

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from seqtrain.records import is_known
-from seqtrain.spec import Numbers
+from seqtrain.spec import Numbers, Standardization
 from seqtrain.tasks.metrics import Metrics
 
 
@@ -50,8 +50,7 @@ class NumberMetrics(Metrics):
         metrics = super().compute()
         if self.standardization is not None:
             metrics |= {f"scaled_{name}": value for name, value in errors_of(sums).items()}
-            deviations = torch.tensor(self.standardization[1], dtype=torch.float64)
-            sums = sums * torch.stack([deviations**power for power in ErrorSums.powers])
+            sums = in_units(sums, self.standardization)
         metrics |= errors_of(sums)
         of_each = {"mae": (sums[1] / sums[0]).tolist(), "r2": explained_shares(sums).tolist()}
         metrics["r2"] = sum(of_each["r2"]) / len(self.names)
@@ -66,8 +65,8 @@ class ErrorSums(Metric):
     """Of each column: how many targets are known, and the sums from which errors follow."""
 
     full_state_update = False
-    powers = (0, 1, 2, 1, 2)
-    """Of the unit: the count, absolute errors, squared errors, targets, squared targets."""
+    powers = (0, 1, 2, 1, 1, 2)
+    """Of the unit: the count, absolute errors, squared errors, errors, targets, squared targets."""
     sums: Tensor
 
     def __init__(self, num_columns: int) -> None:
@@ -79,12 +78,18 @@ class ErrorSums(Metric):
         known = is_known(targets)
         targets = targets.where(known, 0.0)
         errors = (predictions.float() - targets).where(known, 0.0)
-        parts = (known.float(), errors.abs(), errors.square(), targets, targets.square())
+        parts = (known.float(), errors.abs(), errors.square(), errors, targets, targets.square())
         self.sums = self.sums + torch.stack([part.flatten(0, -2).sum(dim=0) for part in parts])
 
     def compute(self) -> Tensor:
-        """(5, columns), see `powers`."""
+        """(6, columns), see `powers`."""
         return self.sums
+
+
+def in_units(sums: Tensor, standardization: Standardization) -> Tensor:
+    """What `ErrorSums` computes, (6, ..., names), in the units of the data; targets stay centered."""
+    deviations = torch.tensor(standardization[1], dtype=sums.dtype)
+    return torch.stack([part * deviations**power for part, power in zip(sums, ErrorSums.powers, strict=True)])
 
 
 def errors_of(sums: Tensor) -> dict[str, float]:
@@ -99,7 +104,7 @@ def explained_shares(sums: Tensor) -> Tensor:
 
     Where the targets do not differ it is 1 for predictions without an error, else 0.
     """
-    count, _, squared, total, squares = sums
+    count, _, squared, _, total, squares = sums
     distances = squares - total.square() / count
     shares = 1 - squared / distances
     is_constant = distances <= squares * 1e-6

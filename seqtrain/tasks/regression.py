@@ -20,7 +20,7 @@ class Regression(Task):
     targets = (SequenceNumbers, StepNumbers)
 
     def name_unit(self, spec: DataSpec) -> str:
-        return spec.inputs.steps.replace(" ", "_") if spec.targets.per_step else spec.inputs.sequences
+        return "numbers"
 
     def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
         from seqtrain.tasks.number_metrics import NumberMetrics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -182,6 +182,14 @@ class Task(ABC):
         if mistakes := show_mistakes(answered):
             shown["mistakes"] = mistakes
         return shown
+
+    def draw_metrics(self, metrics: Metrics) -> dict[str, Figure]:
+        """Figures by name of a pass over test, for TensorBoard."""
+        return {}
+
+    def judge(self, metrics: Mapping[str, float]) -> Iterable[str]:
+        """What the metrics of metrics.json should warn of, a sentence each."""
+        return ()
 
     def _output(
         self,

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import BackboneOutput, SequenceBatch
-from seqtrain.runs.logs import is_of_each
+from seqtrain.runs.logs import is_of_baseline, is_of_each
 from seqtrain.spec import DataSpec
 from seqtrain.tasks.metrics import Metrics
 from seqtrain.tasks.task import Task
@@ -122,8 +122,8 @@ class SequenceLearner(pl.LightningModule):
     def _log_metrics(self, split: str) -> None:
         metrics = {f"{split}/{name}": value for name, value in self.metrics(split).compute().items()}
         if self.trainer.state.fn == TrainerFn.FITTING:
-            # A curve for every class would bury the others; the final table has them all.
-            metrics = {name: value for name, value in metrics.items() if not is_of_each(name)}
+            # Curves for every class, and those that never change, would bury the others.
+            metrics = {k: v for k, v in metrics.items() if not (is_of_each(k) or is_of_baseline(k))}
         self.log_dict(metrics, logger=False, sync_dist=True)
 
     def on_train_start(self) -> None:

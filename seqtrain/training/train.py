@@ -17,6 +17,7 @@ from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import is_of_each, logged, quiet_lightning
 from seqtrain.spec import Classes
+from seqtrain.tasks.metrics import Metrics
 from seqtrain.training import summary
 from seqtrain.training.build import Training, build_training
 from seqtrain.training.callbacks.health import StopOnNonfinite
@@ -139,15 +140,27 @@ def _finish(training: Training) -> dict[str, float]:
     # The run page has those of each class: charts of a single point would bury the others.
     test_metrics = {k: v for k, v in metrics.items() if k.startswith("test/") and not is_of_each(k)}
     sink.scalars(test_metrics, trainer.global_step)
+    test = learner.metrics("test")
+    if not test.is_empty:  # as it is with limit_test_batches=0
+        _keep_details(folder, learner, test)
+        for name, figure in learner.task.draw_metrics(test).items():
+            sink.figure(f"test/{name}", figure, trainer.global_step)
     for page in _callbacks(trainer, RunPage):
         page.write_end(trainer, training.config, metrics)
     sink.close()
-    test = learner.metrics("test")
-    confusions = None if test.is_empty else test.confusions()  # empty as with limit_test_batches=0
-    if confusions is not None and isinstance(learner.spec.targets, Classes):
-        folder.write_confusions(learner.spec.targets.names, confusions)
+    for judgement in learner.task.judge(metrics):
+        log.warning("%s", judgement)
     folder.write_metrics(metrics)
     return metrics
+
+
+def _keep_details(folder: RunFolder, learner: SequenceLearner, test: Metrics) -> None:
+    """Write what one number does not say."""
+    confusions = test.confusions()
+    if confusions is not None and isinstance(learner.spec.targets, Classes):
+        folder.write_confusions(learner.spec.targets.names, confusions)
+    for name, rows in test.tables().items():
+        folder.write_table(name, rows)
 
 
 def measure(evaluator: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:

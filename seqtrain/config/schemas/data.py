@@ -149,6 +149,42 @@ class Memory(Batching):
         return Size(size, f"data.problem={node['problem']} has {size} per step")
 
 
+@describes("data", "seqtrain.data.Series", inputs="VectorInputs", targets="Horizon")
+class Series(Batching):
+    path: LocalPath | None
+    context: Count
+    horizon: Count
+    fold: Count
+    season: Count
+    time: str | None = OPTIONAL
+    targets: list[str] | None = OPTIONAL
+    covariates: list[str] = OPTIONAL
+    stride: Count = OPTIONAL
+    subtract_last: bool = OPTIONAL
+    channels: Literal["independent", "joint"] = OPTIONAL
+    split: tuple[Positive, Positive, Positive] = OPTIONAL
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        context, fold, season = (node[key] for key in ("context", "fold", "season"))
+        if context % fold:
+            near = max(fold, context // fold * fold)
+            yield (
+                f"data.context: got {context}, expected a multiple of data.fold={fold}, the rows in a time "
+                f"step; give {near}, or data.fold=1"
+            )
+        if season > context:
+            yield f"data.season: got {season}, expected at most data.context={context}"
+        both = sorted(set(node.get("targets") or ()) & set(node.get("covariates") or ()))
+        if both:
+            yield f"data.covariates: {', '.join(both)} is a target, too; its past is looked at in any case"
+        split = node.get("split", (1, 1, 1))
+        if sum(split) > 1 + 1e-9 and any(each != int(each) for each in split):
+            yield f"data.split: got {split}, expected shares with the sum 1, or numbers of rows"
+
+
 @describes("data", "seqtrain.data.Images", inputs="VectorInputs", targets="SequenceClasses")
 class Images(Batching):
     path: LocalPath

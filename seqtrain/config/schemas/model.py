@@ -180,7 +180,7 @@ class NextTokenHead(Head):
     tied: bool = OPTIONAL
 
 
-@describes("head", "seqtrain.model.NumberHead", targets="SequenceNumbers|StepNumbers")
+@describes("head", "seqtrain.model.NumberHead", targets="SequenceNumbers|StepNumbers|Horizon")
 class NumberHead:
     dropout: Share
     loss: Literal["mse", "mae", "huber", "quantiles"]

@@ -37,6 +37,7 @@ MODES = {
     "SequenceClasses": LOSS | MODES_OF_CLASSES,
     "StepClasses": LOSS | MODES_OF_CLASSES | MODES_OF_TAGS,
     "NextToken": LOSS | MODES_OF_TOKENS,
+    "Horizon": LOSS | MODES_OF_NUMBERS | {"val/mase": "min"},
     "SequenceNumbers|StepNumbers": LOSS | MODES_OF_NUMBERS | {"val/r2": "max"},
 }
 
@@ -132,6 +133,11 @@ class LanguageModel(Task):
                 "model.bidirectional: true lets the model read the token that it predicts; set "
                 "model.bidirectional=false"
             )
+
+
+@describes("task", "seqtrain.tasks.Forecasting", targets="Horizon")
+class Forecasting(Task):
+    pass
 
 
 @describes("callbacks", "seqtrain.training.BestCheckpoint")
