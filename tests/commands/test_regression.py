@@ -116,7 +116,7 @@ def test_the_other_commands(trained, data: str, tmp_path: Path, capsys) -> None:
             "the data has numbers for each time step; choose task=regression",
         ),
         (["data=arrays", "data.path=same.npz"], "all of train has the same value, 2.5 for the target y"),
-        (["head=label"], "head: task=regression needs head=numbers"),
+        (["head=label"], "head: task=regression needs head=forecast|numbers"),
         (["head.quantiles=[0.5,0.9]"], "head.quantiles: does nothing with head.loss=mse"),
         (["head.loss=quantiles", "head.quantiles=[0.9]"], "with 0.5 among them"),
         (["task.monitor=val/accuracy"], "task.monitor: got 'val/accuracy'"),

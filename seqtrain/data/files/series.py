@@ -82,7 +82,8 @@ def as_series(series: str | Path | TimeSeries, time: str | None, columns: Sequen
         return series.choose(columns)
     if not isinstance(series, (str, Path)):
         raise DataError(
-            f"series: got {type(series).__name__}; expected a CSV file, or what seqtrain.data.read_series gives"
+            f"series: got {type(series).__name__}; expected a CSV file, or what seqtrain.data.read_series "
+            "gives"
         )
     return read_series(Path(series), time, columns)
 
