@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqtrain.analysis import name_direction, name_members
 from seqtrain.analysis.histogram import HISTOGRAM_EDGES, Histogram, count_bins
+from seqtrain.analysis.sample import name_members
 from seqtrain.records import FinalState, StepOutput
+from seqtrain.recurrence.trace import name_direction
 
 SATURATION = 0.97  # a unit counts as saturated when |h|, or |tanh(c)|, is above this
 DEAD = 0.01  # a unit is dead when its standard deviation over the sequences is below this

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqtrain.analysis import name_direction
 from seqtrain.recurrence.cells import Gate
-from seqtrain.recurrence.trace import Trace
+from seqtrain.recurrence.trace import Trace, name_direction
 
 # The ends of a gate, after Karpathy, Johnson and Fei-Fei (2015); a gate with tanh has them at -0.8 and 0.8.
 LOW, HIGH = 0.1, 0.9

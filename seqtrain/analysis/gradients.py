@@ -20,12 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqtrain.analysis import name_direction
 from seqtrain.analysis.sample import Array, to_array
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.records import IGNORED, SequenceBatch, are_of_steps, is_known, valid_steps
-from seqtrain.recurrence.trace import StateGradients, Trace, trace
+from seqtrain.recurrence.trace import StateGradients, Trace, name_direction, trace
 
 FADED = 1e-4  # a gradient below this share of that at the loss itself has vanished, as for the warning
 MAX_STEPS = 256  # of a batch: each step costs a backward pass through all of them
@@ -151,14 +150,6 @@ def gradient_through_time(distances: Distances) -> Tensor:
     longest = int(distances.num_steps.max())
     num = (torch.arange(longest) < distances.num_steps[:, None]).sum(dim=0)
     return distances.norms[:, :longest].sum(dim=0) / num.to(distances.norms.device)
-
-
-def has_loss_at_one_step(network: Network) -> bool:
-    """Whether the loss of `norms_by_distance` acts on one state of each direction.
-
-    A head that pools over time sends a gradient to every state, whatever the recurrence carries.
-    """
-    return getattr(network.head, "pooling", "last") == "last"
 
 
 def find_reach(means: Tensor) -> float:

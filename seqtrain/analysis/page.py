@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from seqtrain.analysis import DIRECTIONS, name_direction
 from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.report import Report
 from seqtrain.analysis.sample import Array
 from seqtrain.data import View
+from seqtrain.recurrence.trace import DIRECTIONS, name_direction
 from seqtrain.spec import ImageInputs
 
 Document = dict[str, Any]

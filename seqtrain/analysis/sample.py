@@ -195,3 +195,16 @@ def _name_sequence(sample: Sample, index: int) -> str:
     if not isinstance(inputs, ImageInputs):
         return f"sequence {index + 1} of the sample{name}"
     return f"image {index + 1} of the sample{name}, read by {inputs.view}"
+
+
+def has_loss_at_one_step(network: Network) -> bool:
+    """Whether the loss of `norms_by_distance` in `gradients` acts on one state of each direction.
+
+    A head that pools over time sends a gradient to every state, whatever the recurrence carries.
+    """
+    return getattr(network.head, "pooling", "last") == "last"
+
+
+def name_members(num_members: int) -> list[str]:
+    """The prefix of each member's tags: `member0/`, `member1/`, ...; none for a single network."""
+    return [""] if num_members == 1 else [f"member{number}/" for number in range(num_members)]

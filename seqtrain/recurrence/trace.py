@@ -20,6 +20,8 @@ from seqtrain.recurrence.engines.reference import join_directions, run_steps, st
 from seqtrain.recurrence.modes import without_autocast
 from seqtrain.recurrence.walk import PackedRows
 
+DIRECTIONS = ("forward", "backward")
+
 # By exact class, since a subclass may compute something else: from an instance to its cell.
 _CELLS_OF: dict[type[nn.Module], Callable[[Any], Cell]] = dict.fromkeys(
     (nn.RNN, nn.LSTM, nn.GRU), lambda rnn: CELLS[rnn.mode.lower()]
@@ -214,3 +216,8 @@ def _lay_out_layer(
         )
         for each, values in zip(states, gates, strict=True)
     )
+
+
+def name_direction(layer: int, direction: int) -> str:
+    """`layer0/forward` for layer 0 and direction 0, as in tags."""
+    return f"layer{layer}/{DIRECTIONS[direction]}"

@@ -6,7 +6,7 @@ from .callbacks.progress import ProgressBar as ProgressBar
 from .steps import step_output as step_output
 from .summary import RunPage as RunPage
 from .telemetry.curves import TrainingCurves as TrainingCurves
-from .telemetry.generation import GeneratedText as GeneratedText
+from .telemetry.predictions import GeneratedText as GeneratedText
 from .telemetry.predictions import PredictionTelemetry as PredictionTelemetry
 from .telemetry.recurrence import HiddenStateTelemetry as HiddenStateTelemetry
 from .telemetry.recurrence import RecurrenceTelemetry as RecurrenceTelemetry

@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from torch import Tensor
 
-from seqtrain.analysis import name_members
+from seqtrain.analysis.sample import name_members
 from seqtrain.data.corpus import Corpus
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network

@@ -18,11 +18,11 @@ from seqtrain.analysis.gradients import (
     gradient_norms,
     gradient_statistics,
     gradient_through_time,
-    has_loss_at_one_step,
     norms_by_distance,
     reach,
     trace_network,
 )
+from seqtrain.analysis.sample import has_loss_at_one_step
 from seqtrain.model import Network
 from seqtrain.records import IGNORED, FinalState, SequenceBatch
 from seqtrain.recurrence.trace import trace

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seqtrain.analysis import DIRECTIONS
 from seqtrain.analysis.figures.canvas import (
     COLOURS,
     FONT,
@@ -22,6 +21,7 @@ from seqtrain.analysis.figures.canvas import (
     scale_decades,
     write,
 )
+from seqtrain.recurrence.trace import DIRECTIONS
 from seqtrain.runs.curves import Curve
 
 SMALLEST = 1e-12  # the lower end of the logarithmic axis

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqtrain.analysis import DIRECTIONS
 from seqtrain.analysis.figures.canvas import (
     COLOURS,
     DIVERGING,
@@ -22,6 +21,7 @@ from seqtrain.analysis.figures.canvas import (
     space_below,
 )
 from seqtrain.analysis.sample import Array, Example
+from seqtrain.recurrence.trace import DIRECTIONS
 
 STATES, INPUTS = 1.9, 0.8  # inches: the heights of panels
 GATE, GAP, ABOVE = 0.6, 0.14, 0.5

@@ -11,12 +11,10 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from seqtrain.analysis import DIRECTIONS, name_direction
-from seqtrain.analysis.gradients import has_loss_at_one_step
-from seqtrain.analysis.sample import traced_module
+from seqtrain.analysis.sample import has_loss_at_one_step, traced_module
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence.cells import Cell
-from seqtrain.recurrence.trace import find_cell
+from seqtrain.recurrence.trace import DIRECTIONS, find_cell, name_direction
 from seqtrain.training.steps import has_stepped, members_of, step_output
 from seqtrain.training.telemetry.recurrence import tag_of
 from seqtrain.training.telemetry.sink import sink_of

@@ -1,7 +1,8 @@
-"""Predictions on validation data: what the task draws of them, and final states."""
+"""Predictions on validation data: what the task draws of them, final states, texts of a language model."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor
 
 from seqtrain.analysis.sample import Sample, answer_sample, draw_sample, spread_evenly, take_sample
-from seqtrain.data import View
+from seqtrain.data import View, encode_tokens
+from seqtrain.data.tokens import first_token
 from seqtrain.model.backbone import eval_mode
+from seqtrain.model.generation import Sampling, generate
 from seqtrain.records import IGNORED, SequenceBatch
-from seqtrain.spec import ImageInputs, SequenceClasses
+from seqtrain.spec import ImageInputs, NextToken, SequenceClasses, TokenInputs
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.steps import Pace, corpus_of, members_of, step_output
 from seqtrain.training.telemetry.sink import Sink, sink_of
@@ -133,3 +136,33 @@ def _name_sequences(sample: Sample) -> list[str]:
     if not isinstance(known, SequenceClasses):  # a target for each time step names no sequence
         return [f"sequence {number}" for number in range(1, len(targets) + 1)]
     return ["unknown" if target == IGNORED else known.names[target] for target in targets.tolist()]
+
+
+class GeneratedText(pl.Callback):
+    """What the network writes after each validation, in TensorBoard's text tab; only of a language model.
+
+    All samples are drawn with the same random numbers, so that what differs is the network.
+
+    Args:
+        length: characters or words.
+        temperature: see `seqtrain.model.generation.Sampling`.
+    """
+
+    def __init__(self, length: int, temperature: float) -> None:
+        self.length = length
+        self.temperature = temperature
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.is_global_zero or not sink_of(trainer).has_figures:
+            return
+        learner = cast(SequenceLearner, pl_module)
+        inputs = learner.spec.inputs
+        if not isinstance(learner.spec.targets, NextToken) or not isinstance(inputs, TokenInputs):
+            return
+        prompt = encode_tokens(inputs.tokens, [first_token(inputs)])
+        generator = torch.Generator().manual_seed(0)
+        with eval_mode(learner.network):
+            tokens = generate(learner.network, prompt, Sampling(self.temperature), generator)
+            text = "".join(map(inputs.name, itertools.islice(tokens, self.length)))
+        lines = "\n".join(f"    {line}" for line in text.splitlines())  # as it is, in Markdown
+        sink_of(trainer).text("generated", lines, trainer.global_step, validation=True)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from seqtrain.analysis import name_direction
 from seqtrain.analysis.final_states import FinalStateStatistics
 from seqtrain.analysis.gates import gate_statistics
 from seqtrain.analysis.gradients import (
@@ -20,14 +19,13 @@ from seqtrain.analysis.gradients import (
     gradient_norms,
     gradient_statistics,
     gradient_through_time,
-    has_loss_at_one_step,
     norms_by_distance,
     trace_network,
 )
-from seqtrain.analysis.sample import Sample, draw_sample, traced_module
+from seqtrain.analysis.sample import Sample, draw_sample, has_loss_at_one_step, traced_module
 from seqtrain.model.backbone import eval_mode, recurrent_module
 from seqtrain.model.network import Network
-from seqtrain.recurrence.trace import Trace, collect_weights, find_cell
+from seqtrain.recurrence.trace import Trace, collect_weights, find_cell, name_direction
 from seqtrain.training.steps import Pace, corpus_of, has_stepped, is_due, members_of, step_output
 from seqtrain.training.telemetry.sink import Sink, sink_of
 
