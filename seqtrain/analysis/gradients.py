@@ -24,7 +24,7 @@ from seqtrain.analysis.sample import Array, to_array
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.network import Network
 from seqtrain.records import IGNORED, SequenceBatch, are_of_steps, is_known, valid_steps
-from seqtrain.recurrence.trace import StateGradients, Trace, name_direction, trace
+from seqtrain.recurrence.trace import DirectionStates, Trace, name_direction, trace
 
 FADED = 1e-4  # a gradient below this share of that at the loss itself has vanished, as for the warning
 MAX_STEPS = 256  # of a batch: each step costs a backward pass through all of them
@@ -52,7 +52,7 @@ def gradient_norms(network: Network, batch: SequenceBatch, traced: Trace) -> dic
     return walk_norms(traced.state_gradients(network.loss_sum(scores, batch)), batch.lengths)
 
 
-def walk_norms(gradients: tuple[tuple[StateGradients, ...], ...], lengths: Tensor) -> dict[str, Tensor]:
+def walk_norms(gradients: tuple[tuple[DirectionStates, ...], ...], lengths: Tensor) -> dict[str, Tensor]:
     """Norms by `layer0/forward`, (batch, time) each, in the order in which the direction takes the steps."""
     norms: dict[str, Tensor] = {}
     for layer, directions in enumerate(gradients):

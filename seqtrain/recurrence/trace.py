@@ -39,16 +39,14 @@ def register_traced(kind: type[nn.Module], cell_of: Callable[[Any], Cell]) -> No
 
 
 @dataclass(frozen=True)
-class DirectionTrace:
-    """One direction of one layer at every step, (batch, time, hidden) each unless the cell gives other sizes.
+class DirectionStates:
+    """The states of one direction of one layer, or the gradients with respect to them, by name, "h" first.
 
-    Time runs as in the sequence, for the backward direction too (its walk begins at `length - 1`); values
-    beyond a sequence's length are zero. `states` are those of the cell by name, "h" first; `gates` its gates
-    after their nonlinearity, in its own order.
+    (batch, time, hidden) each, unless the cell gives other sizes. Time runs as in the sequence, for the
+    backward direction too (its walk begins at `length - 1`); values beyond a sequence's length are zero.
     """
 
     states: dict[str, Tensor]
-    gates: GateValues
 
     @property
     def h(self) -> Tensor:
@@ -62,19 +60,10 @@ class DirectionTrace:
 
 
 @dataclass(frozen=True)
-class StateGradients:
-    """The gradient with respect to each state of one direction of one layer, as in DirectionTrace."""
+class DirectionTrace(DirectionStates):
+    """One direction of one layer at every step; `gates` are those of the cell, after their nonlinearity."""
 
-    states: dict[str, Tensor]
-
-    @property
-    def h(self) -> Tensor:
-        """With respect to the output."""
-        return next(iter(self.states.values()))
-
-    @property
-    def c(self) -> Tensor | None:
-        return self.states.get("c")
+    gates: GateValues
 
 
 @dataclass(frozen=True)
@@ -98,7 +87,7 @@ class Trace:
         """(batch, D * H) the final h of the last layer's directions beside each other."""
         return self.final_state.summarize(self.rows.num_directions)
 
-    def state_gradients(self, loss: Tensor) -> tuple[tuple[StateGradients, ...], ...]:
+    def state_gradients(self, loss: Tensor) -> tuple[tuple[DirectionStates, ...], ...]:
         """The gradient of `loss` () with respect to every state, by layer and direction.
 
         It includes every effect of a state: on later steps, on the layers above and on the head. The graph is
@@ -112,7 +101,7 @@ class Trace:
         by_layer = [[tuple(next(flat) for _ in state) for state in layer] for layer in self.steps]
         return tuple(
             tuple(
-                StateGradients(dict(zip(self.cell.state_names, states, strict=True)))
+                DirectionStates(dict(zip(self.cell.state_names, states, strict=True)))
                 for states in self.rows.lay_out(layer)
             )
             for layer in by_layer
@@ -143,12 +132,12 @@ def trace(rnn: nn.Module, features: Tensor, lengths: Tensor, state: FinalState |
         for directions, start in zip(weights, starts, strict=True):
             walked = list(run_steps(cell, x, stack_weights(directions), start, rows.walk))
             states = tuple(states for states, _ in walked)
-            joined = [torch.cat(parts, dim=1) for parts in zip(*states, strict=True)]
+            joined = [torch.cat(each, dim=1) for each in zip(*states, strict=True)]
             x = join_directions(joined[0], rows.walk)
             layers.append(_lay_out_layer(rows, cell, walked))
             steps.append(states)
-            finals.append([rows.walk.take_last(part) for part in joined])
-    final = [rows.restore(torch.cat(parts)) for parts in zip(*finals, strict=True)]
+            finals.append([rows.walk.take_last(state) for state in joined])
+    final = [rows.restore(torch.cat(each)) for each in zip(*finals, strict=True)]
     return Trace(cell, tuple(layers), rows.pad(x), FinalState.of(final), lengths, tuple(steps), rows)
 
 

@@ -43,7 +43,7 @@ class PackedWalk:
         return (sizes[:, None] > torch.arange(self.batch_sizes[0])).sum(0)
 
     @cached_property
-    def _places(self) -> tuple[Tensor, Tensor]:
+    def _steps_and_sequences(self) -> tuple[Tensor, Tensor]:
         """For each row its step and its sequence, on the CPU: (N,) each."""
         steps = torch.arange(len(self.batch_sizes)).repeat_interleave(torch.tensor(self.batch_sizes))
         return steps, torch.arange(self.num_rows) - torch.tensor(self.offsets)[steps]
@@ -51,7 +51,7 @@ class PackedWalk:
     @cached_property
     def reversal(self) -> Tensor:
         """For each row, the row of the same sequence at the same distance from the other end: (N,)."""
-        steps, sequences = self._places
+        steps, sequences = self._steps_and_sequences
         rows = torch.tensor(self.offsets)[self.lengths[sequences] - 1 - steps] + sequences
         return rows.to(self.device)
 
@@ -64,7 +64,7 @@ class PackedWalk:
     @cached_property
     def previous(self) -> Tensor:
         """For each row, the row of the state before it, if B rows of initial states come first: (N,)."""
-        steps, sequences = self._places
+        steps, sequences = self._steps_and_sequences
         starts = torch.tensor([0, *(self.batch_sizes[0] + offset for offset in self.offsets[:-2])])
         return (starts[steps] + sequences).to(self.device)
 
@@ -119,7 +119,7 @@ class PackedRows:
 
     def lay_out(self, steps: Sequence[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
         """Values after each step of the walk, (D, b, H) each, by direction: (batch, time, H) each."""
-        joined = [torch.cat(parts, dim=1).unbind(0) for parts in zip(*steps, strict=True)]
-        forward = tuple(self.pad(part[0]) for part in joined)
-        backward = tuple(self.pad(self.walk.reverse(part[-1])) for part in joined)
+        joined = [torch.cat(rows, dim=1).unbind(0) for rows in zip(*steps, strict=True)]
+        forward = tuple(self.pad(rows[0]) for rows in joined)
+        backward = tuple(self.pad(self.walk.reverse(rows[-1])) for rows in joined)
         return [forward, backward][: self.num_directions]

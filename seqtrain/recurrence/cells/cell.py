@@ -43,7 +43,7 @@ class OnnxNode:
 
     Args:
         operator: its name.
-        blocks: for each block of H rows that ONNX expects, the place of that block in the cell's weights.
+        blocks: for each block of H rows that ONNX expects, the index of that block in the cell's weights.
         attributes: of the node, where they differ from the operator's defaults.
         activations: of one direction, where they are not the operator's defaults.
     """

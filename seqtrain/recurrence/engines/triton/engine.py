@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.recurrence.cells import CELLS, Cell, State, Weights
-from seqtrain.recurrence.engines.reference import join_directions, reference_layer, stack_weights
+from seqtrain.recurrence.engines.reference import differentiate_reference, join_directions, stack_weights
 from seqtrain.recurrence.engines.triton import kernels
 from seqtrain.recurrence.engines.triton.support import is_interpreted
 from seqtrain.recurrence.modes import is_any_batched, without_autocast
@@ -54,16 +54,16 @@ class _TritonLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         with without_autocast(gradients[0].device.type):
-            if torch.is_grad_enabled() or is_any_batched(gradients):
-                return *[None] * _NUM_CONSTANTS, *_differentiate_reference(ctx, gradients)
-            return *[None] * _NUM_CONSTANTS, *_differentiate(ctx, *gradients)
+            return *[None] * _NUM_CONSTANTS, *_differentiate(ctx, gradients)
 
 
-def _differentiate(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> list[Tensor | None]:
-    """Gradients of all tensors, by hand."""
+def _differentiate(ctx: Any, gradients: Sequence[Tensor]) -> list[Tensor | None]:
     walk: PackedWalk = ctx.walk
     *tensors, gates, h, c = ctx.saved_tensors  # to be read once: a checkpoint hands them out only once
-    x, (h_0, _), weights = _read_inputs(ctx.names, tensors)
+    x, state, weights = _read_inputs(ctx.names, tensors)
+    if torch.is_grad_enabled() or is_any_batched(gradients):
+        return differentiate_reference(CELLS["lstm"], x, weights, state, walk, gradients)
+    (d_output, d_h_n, d_c_n), (h_0, _) = gradients, state
     stacked = stack_weights(weights)
     d_h = _split_directions(d_output, walk, len(weights))
     _add_to_last(d_h, d_h_n, walk)
@@ -82,22 +82,6 @@ def _differentiate(ctx: Any, d_output: Tensor, d_h_n: Tensor, d_c_n: Tensor) -> 
         d_weights["bias_hh"] = d_weights["bias_ih"].clone()  # clipping changes gradients in place
     by_direction = (d_weights[name][k] for k in range(len(weights)) for name in ctx.names)
     return [d_x, d_h_0, d_c, *by_direction]
-
-
-def _differentiate_reference(ctx: Any, gradients: Sequence[Tensor]) -> list[Tensor | None]:
-    """The same gradients through the reference engine, which autograd and vmap can transform."""
-    create_graph = torch.is_grad_enabled()
-    needed = ctx.needs_input_grad[_NUM_CONSTANTS:]
-    with torch.enable_grad():
-        # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
-        tensors = [tensor.view_as(tensor) for tensor in ctx.saved_tensors[: len(needed)]]
-        x, state, weights = _read_inputs(ctx.names, tensors)
-        output, final = reference_layer(CELLS["lstm"], x, weights, state, ctx.walk)
-    wanted = [tensor for tensor, is_needed in zip(tensors, needed, strict=True) if is_needed]
-    found = iter(
-        torch.autograd.grad((output, *final), wanted, gradients, create_graph=create_graph, allow_unused=True)
-    )
-    return [next(found) if is_needed else None for is_needed in needed]
 
 
 def _read_inputs(
@@ -193,8 +177,8 @@ def backward_launches(
     next_sizes = [*walk.batch_sizes[1:], 0]
     for step in reversed(range(len(next_sizes))):
         alive = walk.batch_sizes[step]
-        places = (walk.offsets[step], _first_before(walk, step), alive, next_sizes[step])
-        arguments = (*tensors, *places, *_sizes(walk, d_h))
+        scalars = (walk.offsets[step], _first_before(walk, step), alive, next_sizes[step])
+        arguments = (*tensors, *scalars, *_sizes(walk, d_h))
         yield Launch(kernels.backward_step, _grid(d_h, alive, constants), arguments, constants)
 
 
