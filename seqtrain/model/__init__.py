@@ -2,12 +2,11 @@
 
 from seqtrain.model.backbone import Backbone, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM
-from seqtrain.model.encoder import VectorEncoder, WordEncoder
+from seqtrain.model.encoder import TokenEncoder, VectorEncoder, WordEncoder
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.heads import CRFHead, LabelHead, NextTokenHead, NumberHead, TagHead
 from seqtrain.model.initialization import Initialization
 from seqtrain.model.network import Network
-from seqtrain.model.token_encoder import TokenEncoder
 from seqtrain.records import BackboneOutput, FinalState
 
 __all__ = [

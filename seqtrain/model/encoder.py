@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from seqtrain.model.bilstm import BiLSTM
 from seqtrain.records import UNKNOWN, Words
-from seqtrain.spec import DataSpec, VectorInputs, WordInputs
+from seqtrain.spec import DataSpec, TokenInputs, VectorInputs, WordInputs
 
 
 class VectorEncoder(nn.Module):
@@ -110,7 +111,7 @@ class WordEncoder(nn.Module):
         parts = self.look_up(inputs.word)
         if self.spelling_encoder is not None:
             spellings = self.spelling_encoder(inputs.characters, inputs.num_characters)
-            parts.append(nn.functional.embedding(inputs.spelling, spellings))
+            parts.append(F.embedding(inputs.spelling, spellings))
         encoded: Tensor = self.dropout(torch.cat(parts, dim=-1))
         return encoded
 
@@ -120,7 +121,7 @@ class WordEncoder(nn.Module):
         if self.word_embedding is not None:
             parts.append(self.word_embedding(self._embedded(self._hide_rare_words(word))))
         if self.word_vectors is not None:
-            parts.append(nn.functional.embedding(word, self.word_vectors))
+            parts.append(F.embedding(word, self.word_vectors))
         return parts
 
     def _embedded(self, word: Tensor) -> Tensor:
@@ -149,3 +150,56 @@ class SpellingEncoder(nn.Module):
         )
         _, (h_n, _) = self.rnn(letters)
         return torch.cat((h_n[0], h_n[1]), dim=-1)
+
+
+class TokenEncoder(nn.Module):
+    """An embedding of each token.
+
+    Args:
+        spec: whose inputs are `TokenInputs`.
+        size: numbers of an embedding.
+        dropout: share of the features that is dropped in training, the same at every step of a sequence.
+        token_dropout: share of the tokens of the vocabulary whose embedding is zero in a training batch,
+            wherever they occur (Gal and Ghahramani, 2016).
+    """
+
+    def __init__(self, spec: DataSpec, size: int, dropout: float, token_dropout: float = 0.0) -> None:
+        super().__init__()
+        if not isinstance(spec.inputs, TokenInputs):
+            kind = type(spec.inputs).__name__
+            raise ValueError(f"TokenEncoder needs data that holds tokens (TokenInputs), got {kind}")
+        self.output_size = size
+        self.embedding = nn.Embedding(len(spec.inputs.tokens), size, padding_idx=0)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        self.dropout = LockedDropout(dropout)
+        self.token_dropout = token_dropout
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Ids (batch, time) to features (batch, time, size)."""
+        weight = self.embedding.weight
+        if self.training and self.token_dropout:
+            weight = weight * F.dropout(weight.new_ones(len(weight), 1), self.token_dropout)
+        features: Tensor = self.dropout(F.embedding(inputs, weight, padding_idx=0))
+        return features
+
+
+class LockedDropout(nn.Module):
+    """Drop features of whole sequences (Gal and Ghahramani, 2016): what is dropped is so at every step.
+
+    Args:
+        share: of the features, in training.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """(batch, time, features) to the same."""
+        if not self.training or self.share == 0:
+            return steps
+        mask = F.dropout(steps.new_ones(steps.shape[0], 1, steps.shape[2]), self.share)
+        return steps * mask
+
+    def extra_repr(self) -> str:
+        return f"share={self.share}"

@@ -8,7 +8,7 @@ from torch import nn
 
 from seqtrain.config import compose_config
 from seqtrain.model import NextTokenHead, TokenEncoder, VectorEncoder
-from seqtrain.model.locked_dropout import LockedDropout
+from seqtrain.model.encoder import LockedDropout
 from seqtrain.spec import DataSpec, NextToken, SequenceClasses, TokenInputs, VectorInputs, Vocabulary
 from seqtrain.training.network import build_network
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqtrain.model.encoder import LockedDropout
 from seqtrain.model.heads.pooling import Pooling, check_pooling, pool
-from seqtrain.model.locked_dropout import LockedDropout
 from seqtrain.records import IGNORED
 
 
