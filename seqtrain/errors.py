@@ -121,6 +121,19 @@ def show(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def name_some(names: Iterable[object], most: int = 20) -> str:
+    """Names as a list on one line, each cut where it is too long, and how many more there are."""
+    every = list(names)
+    first = [shorten(printable_line(name)) for name in every[:most]]
+    more = len(every) - len(first)
+    return ", ".join([*first, f"{more:,} more"] if more else first)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """A text that is cut where it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its type if it has none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

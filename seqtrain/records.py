@@ -90,6 +90,25 @@ class SequenceBatch:
         """The same batch in pinned memory, from which a GPU copies asynchronously."""
         return self._each(Tensor.pin_memory)
 
+    def first_steps(self, num: int) -> SequenceBatch:
+        """The batch without the time steps from the `num`-th on; its targets of sequences stay."""
+
+        def cut(tensor: Tensor) -> Tensor:
+            return tensor[:, :num].contiguous()
+
+        inputs, targets = self.inputs, self.targets
+        if isinstance(inputs, Words):
+            inputs = replace(inputs, word=cut(inputs.word), spelling=cut(inputs.spelling))
+        else:
+            inputs = cut(inputs)
+        return replace(
+            self,
+            inputs=inputs,
+            lengths=self.lengths.clamp(max=num),
+            targets=cut(targets) if targets is not None and are_of_steps(targets) else targets,
+            unseen=None if self.unseen is None else cut(self.unseen),
+        )
+
     def _each(self, move: Move) -> SequenceBatch:
         moved = replace(
             self,

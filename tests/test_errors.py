@@ -13,6 +13,7 @@ from seqtrain.errors import (
     RunError,
     first_line,
     keep_interrupts,
+    name_some,
     nearest,
     not_among,
     printable,
@@ -44,6 +45,12 @@ def test_a_data_error_starts_with_the_place(error: DataError, text: str) -> None
 )
 def test_control_characters_are_written_out(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_of_many_names_some_are_listed() -> None:
+    assert name_some(["a", "b"]) == "a, b"
+    assert name_some(range(1_234), most=2) == "0, 1, 1,232 more"
+    assert name_some(["x" * 61, "\x1b\n"]) == f"{'x' * 59}\N{HORIZONTAL ELLIPSIS}, \\x1b\\n"
 
 
 def test_a_line_stays_one_line() -> None:

@@ -17,6 +17,19 @@ def batch() -> SequenceBatch:
     return SequenceBatch(words, torch.tensor([3, 1]), targets, unseen)
 
 
+def test_the_first_steps_of_a_batch() -> None:
+    targets = torch.arange(12).reshape(2, 6)
+    words = Words(targets, targets, torch.ones(3, 4), torch.ones(3))
+    first = SequenceBatch(words, torch.tensor([6, 2]), targets, targets > 3).first_steps(3)
+    assert first.lengths.tolist() == [3, 2]
+    assert first.inputs.word.tolist() == first.targets.tolist() == [[0, 1, 2], [6, 7, 8]]
+    assert first.unseen.shape == (2, 3)
+    assert first.inputs.characters is words.characters
+    classes = SequenceBatch(torch.ones(2, 6, 1), torch.tensor([6, 2]), torch.tensor([0, 1])).first_steps(3)
+    assert classes.inputs.shape == (2, 3, 1)
+    assert classes.targets.tolist() == [0, 1]
+
+
 def test_lengths_stay_on_the_cpu(batch: SequenceBatch) -> None:
     moved = batch.to("meta")
     assert isinstance(moved.inputs, Words)

@@ -11,6 +11,8 @@ from torch import Tensor
 from seqtrain.model import Ensemble, Network
 from seqtrain.records import SequenceBatch
 
+MOST_POSITIONS = 1 << 15  # of a batch that is run
+FEWEST_STEPS = 64
 COPIES = 4  # of every weight: itself, its gradient, and the two moments that Adam keeps
 
 
@@ -29,10 +31,23 @@ class StepMemory:
 def measure_memory(network: Network | Ensemble, batch: SequenceBatch) -> StepMemory:
     """Run the forward pass of one batch, and count each tensor that it keeps for the backward pass once.
 
-    Temporary tensors of single operators come on top, as does what the allocator keeps in reserve.
+    What is kept grows with the time steps in a straight line: of a batch of many positions two beginnings are
+    run. Temporary tensors of single operators come on top, as does what the allocator keeps in reserve.
     """
     parameters = list(network.parameters())
-    weights = {each.untyped_storage().data_ptr() for each in parameters}
+    trained = sum(each.numel() * each.element_size() for each in parameters if each.requires_grad)
+    frozen = sum(each.numel() * each.element_size() for each in parameters if not each.requires_grad)
+    steps = int(batch.lengths.max())
+    most = max(MOST_POSITIONS // len(batch), FEWEST_STEPS)
+    activations = _measure_activations(network, batch.first_steps(most))
+    if steps > most:
+        half = _measure_activations(network, batch.first_steps(most // 2))
+        activations += round((activations - half) / (most - most // 2) * (steps - most))
+    return StepMemory(COPIES * trained + frozen, activations)
+
+
+def _measure_activations(network: Network | Ensemble, batch: SequenceBatch) -> int:
+    weights = {each.untyped_storage().data_ptr() for each in network.parameters()}
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -45,9 +60,7 @@ def measure_memory(network: Network | Ensemble, batch: SequenceBatch) -> StepMem
     with torch.autograd.graph.saved_tensors_hooks(keep, _unchanged):
         loss_sum, *_ = network.training_loss(batch)
     del loss_sum
-    trained = sum(each.numel() * each.element_size() for each in parameters if each.requires_grad)
-    frozen = sum(each.numel() * each.element_size() for each in parameters if not each.requires_grad)
-    return StepMemory(COPIES * trained + frozen, sum(kept.values()))
+    return sum(kept.values())
 
 
 def _unchanged(tensor: Any) -> Any:

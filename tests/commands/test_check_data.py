@@ -58,6 +58,18 @@ def test_the_page_has_what_the_terminal_has(treebank: Path, capsys: pytest.Captu
         assert f"<!-- {text}" in page, text
 
 
+def test_of_many_tags_some_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    words = (f"w{number % 7} {'T' * 900}{number}" for number in range(2_000))
+    sentences = zip(*[words] * 8, strict=True)
+    Path("tags.txt").write_text("\n\n".join(map("\n".join, sentences)) + "\n")
+    assert main(["data=tagged", "data.path=tags.txt", "page=page.svg"]) == 0
+    out = capsys.readouterr().out
+    assert len(out) < 40_000
+    assert "\n... and 1,9" in out
+    assert "more\n" in out
+    assert len(Path("page.svg").read_text()) < 2_000_000
+
+
 def test_words_and_tags_are_no_formulas_in_the_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     """Between dollar signs matplotlib would read TeX, and refuse these."""
     lines = [r"$ PRP$", r"$ $\frac{$", r"$x^$ $\frac{$", "", r"$x^$ PRP$", "狗 $x$"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from seqtrain.model import LabelHead, Network, RecurrentBackbone, VectorEncoder
@@ -25,6 +26,18 @@ def test_weights_gradients_and_two_moments() -> None:
     model = network(5)
     num = sum(each.numel() for each in model.parameters())
     assert measure_memory(model, batch(2, 4)).weights == 4 * 4 * num
+
+
+def test_of_a_long_batch_two_beginnings_are_run(monkeypatch) -> None:
+    lengths = torch.tensor([4000, 30, 20, 10])
+    inputs, targets = torch.zeros(4, 4000, 3), torch.zeros(4, dtype=torch.int64)
+    long = SequenceBatch(inputs, lengths, targets)
+    estimated = measure_memory(network(16), long).activations
+    monkeypatch.setattr("seqtrain.training.memory.MOST_POSITIONS", 1 << 20)
+    whole = measure_memory(network(16), long).activations
+    monkeypatch.setattr("seqtrain.training.memory.MOST_POSITIONS", 1 << 10)
+    assert measure_memory(network(16), long).activations == pytest.approx(whole, rel=0.01)
+    assert estimated == whole
 
 
 def test_activations_grow_with_the_steps_of_the_batch() -> None:

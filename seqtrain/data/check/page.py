@@ -10,9 +10,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from seqtrain.data.check.summary import AmbiguousWords, DataSummary
+from seqtrain.errors import name_some, shorten
 from seqtrain.spec import Classes
 
 SHOWN_TARGETS = 30  # the most frequent ones of train
+LABEL = 24  # letters of a word or a target
 
 Panel = Callable[[Any], None]  # draws into an axis
 
@@ -36,7 +38,7 @@ def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float]) -> 
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     notes = [
-        f"targets of {split} that train lacks: {', '.join(targets)}"
+        f"targets of {split} that train lacks: {name_some(targets)}"
         for split, targets in summary.missing_targets.items()
     ]
     if notes := [*notes, *summary.notes]:
@@ -85,7 +87,7 @@ def _draw_targets(summary: DataSummary, targets: Classes, axis: Any) -> None:
         shares = 100 * each / each.sum().clamp(min=1)
         offset = (number - (len(counts) - 1) / 2) * width
         axis.bar([offset + each for each in range(len(shown))], shares[shown].tolist(), width, label=split)
-    names = [targets.names[number] for number in shown]
+    names = [shorten(targets.names[number], LABEL) for number in shown]
     is_long = max(map(len, names)) > 2
     axis.set_xticks(range(len(shown)), names, rotation=90 if is_long else 0, fontsize=8)
     more = f" (the {len(shown)} most frequent of {len(order)})" if len(shown) < len(order) else ""
@@ -119,14 +121,14 @@ def _draw_shares(shares: Mapping[str, float], title: str, axis: Any) -> None:
 
 def _draw_ambiguous(ambiguous: AmbiguousWords, axis: Any) -> None:
     """The words that are most often not of their most frequent tag, with the counts of their tags."""
-    words = [word for word, _ in ambiguous.examples]
+    words = [shorten(word, LABEL) for word, _ in ambiguous.examples]
     usual = [max(tags.values()) for _, tags in ambiguous.examples]
     other = [sum(tags.values()) - most for most, (_, tags) in zip(usual, ambiguous.examples, strict=True)]
     rows = range(len(words))
     axis.barh(rows, usual)
     bars = axis.barh(rows, other, left=usual)
     common = [list(tags.items())[:3] for _, tags in ambiguous.examples]
-    listed = [", ".join(f"{tag} {count:,}" for tag, count in tags) for tags in common]
+    listed = [name_some(f"{shorten(tag, LABEL)} {count:,}" for tag, count in tags) for tags in common]
     axis.bar_label(bars, listed, padding=3, fontsize=8)
     axis.set_yticks(rows, words)
     _describe(axis, "words of train with several tags (orange: not the most frequent one)")

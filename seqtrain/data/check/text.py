@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from seqtrain.data.check.summary import AmbiguousWords, DataSummary, SplitSummary, UnknownWords
-from seqtrain.errors import printable_line
+from seqtrain.errors import name_some, printable_line, shorten
 from seqtrain.spec import Classes, Inputs
 
 BAR = 40  # characters of the longest bar
 NUM_BINS = 10
+SHOWN_TARGETS = 100  # the most frequent ones
 
 
 def render_summary(summary: DataSummary) -> str:
@@ -56,10 +57,11 @@ def _targets(summary: DataSummary) -> str:
     order = sorted(range(len(targets.names)), key=lambda number: -shares[0][number])
     rows = [["target", *(f"{split.name}, %" for split in summary.splits), ""]]
     largest = max(shares[0]) or 1
-    for number in order:
+    for number in order[:SHOWN_TARGETS]:
         cells = [f"{100 * share[number]:.2f}" for share in shares]
-        rows.append([targets.names[number], *cells, _bar(shares[0][number] / largest)])
-    return _aligned(rows)
+        rows.append([shorten(targets.names[number]), *cells, _bar(shares[0][number] / largest)])
+    more = len(order) - SHOWN_TARGETS
+    return _aligned(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
 
 
 def _oddities(summary: DataSummary, sequences: str) -> Iterator[str]:
@@ -69,7 +71,7 @@ def _oddities(summary: DataSummary, sequences: str) -> Iterator[str]:
             size = next(split.num_sequences for split in summary.splits if split.name == name)
             yield f"{shared:,} of {size:,} {sequences} of {name} ({shared / size:.1%}) are in train too"
     for name, targets in summary.missing_targets.items():
-        listed = ", ".join(f"{target} {count:,}" for target, count in targets.items())
+        listed = name_some(f"{target} {count:,}" for target, count in targets.items())
         yield f"targets of {name} that train lacks: {listed}"
     yield from (f"note: {note}" for note in summary.notes)
 
@@ -88,7 +90,7 @@ def _ambiguous(ambiguous: AmbiguousWords) -> str:
         f"each word is right for {ambiguous.baseline:.1%}"
     ]
     for word, tags in ambiguous.examples:
-        lines.append(f"  {word}: " + ", ".join(f"{tag} {count:,}" for tag, count in tags.items()))
+        lines.append(f"  {word}: {name_some(f'{tag} {count:,}' for tag, count in tags.items())}")
     return "\n".join(lines)
 
 

@@ -156,6 +156,7 @@ class ConlluReader:
             self._refuse(number, f"unknown UPOS tag {tag!r}; expected one of {', '.join(UPOS_TAGS)}")
         if not tag or tag.isspace():
             self._refuse(number, f"the column {NAMES[column.index]} is empty; expected a tag, or _ for none")
+        check_word(tag, self.path, number, "tag")
         self._checked.add(tag)
 
     def _check_not_a_word(self, identity: str, expected_id: int, number: int) -> None:

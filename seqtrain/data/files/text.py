@@ -56,14 +56,13 @@ def read_utf8(path: Path) -> str:
         return decode_utf8(file.read(), path)
 
 
-def check_word(word: str, path: str | Path, line: int) -> None:
-    """Refuse an empty word, and one that is too long to be a word."""
+def check_word(word: str, path: str | Path, line: int, what: str = "word") -> None:
+    """Refuse an empty word or tag, and one that is too long to be any."""
     if not word or word.isspace():
-        raise DataError("the word is empty", path, line)
+        raise DataError(f"the {what} is empty", path, line)
     if len(word) > MAX_WORD_LENGTH:
-        raise DataError(
-            f"the word has {len(word):,} characters; expected at most {MAX_WORD_LENGTH:,}", path, line
-        )
+        problem = f"the {what} has {len(word):,} characters; expected at most {MAX_WORD_LENGTH:,}"
+        raise DataError(problem, path, line)
 
 
 class Readable(Protocol):

@@ -119,7 +119,6 @@ class TwoColumnReader:
     def _read_word(self, columns: list[str], number: int, sentence: TaggedSentence) -> None:
         word, tag = (columns[each - (each > 0)] for each in (self.word_column, self.tag_column))
         check_word(word, self.path, number)
-        if not tag or tag.isspace():
-            raise DataError("the tag is empty", self.path, number)
+        check_word(tag, self.path, number, "tag")
         sentence.words.append(word)
         sentence.tags.append(tag)

@@ -16,7 +16,7 @@ from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset, take_from_tr
 from seqtrain.data.files.conllu import EMPTY
 from seqtrain.data.files.tagged_file import TaggedFile, find_orphans, find_scheme, find_strays
 from seqtrain.data.files.word_vectors import read_word_vectors
-from seqtrain.errors import DataError, printable_line
+from seqtrain.errors import DataError, name_some, printable_line
 from seqtrain.spec import DataSpec, StepClasses, Vocabulary, WordInputs
 
 Files = dict[str, TaggedFile]
@@ -124,7 +124,7 @@ def _note_unseen_tags(files: Files) -> Iterator[str]:
     for split in ("dev", "test"):
         unseen = {tag: count for tag, count in files[split].tag_counts().items() if tag not in trained}
         if unseen:
-            listed = ", ".join(f"{tag} {count:,}" for tag, count in sorted(unseen.items()))
+            listed = name_some(f"{tag} {count:,}" for tag, count in sorted(unseen.items()))
             number = sum(unseen.values())
             yield f"{split} has {number:,} words with tags that train lacks ({listed}); they count as errors"
 
@@ -140,10 +140,9 @@ def _note_strays(train: TaggedFile) -> Iterator[str]:
     """Tags that are not BIO, where others are: a misspelt one, or those of another scheme."""
     counts = train.tag_counts()
     if strays := find_strays(counts):
-        listed = [f"{printable_line(tag)} {counts[tag]:,}" for tag in strays[:MAX_LISTED]]
-        listed += [f"{len(strays) - MAX_LISTED} more"] * (len(strays) > MAX_LISTED)
+        listed = name_some((f"{tag} {counts[tag]:,}" for tag in strays), MAX_LISTED)
         yield (
-            f"tags of {train.path.name} that are neither O nor B-X or I-X: {', '.join(listed)}; because of"
+            f"tags of {train.path.name} that are neither O nor B-X or I-X: {listed}; because of"
             " them no tag counts as the mark of a span: head=crf predicts any sequence, and spans are not"
             " scored"
         )
