@@ -1,9 +1,9 @@
 from .classification import SequenceClassification as SequenceClassification
-from .forecast_metrics import ForecastMetrics as ForecastMetrics
 from .forecasting import Forecasting as Forecasting
 from .language_model import LanguageModel as LanguageModel
 from .metrics import ClassMetrics as ClassMetrics
 from .metrics import Metrics as Metrics
+from .number_metrics import ForecastMetrics as ForecastMetrics
 from .number_metrics import NumberMetrics as NumberMetrics
 from .regression import Regression as Regression
 from .tagging import SequenceTagging as SequenceTagging

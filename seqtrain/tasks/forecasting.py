@@ -14,8 +14,8 @@ from seqtrain.tasks.task import Task
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-    from seqtrain.tasks.forecast_metrics import ForecastMetrics
     from seqtrain.tasks.metrics import Metrics
+    from seqtrain.tasks.number_metrics import ForecastMetrics
 
 NAMES = {
     "naive": "naive forecast (the last value)",
@@ -32,7 +32,7 @@ class Forecasting(Task):
         return "values"
 
     def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
-        from seqtrain.tasks.forecast_metrics import ForecastMetrics
+        from seqtrain.tasks.number_metrics import ForecastMetrics
 
         assert isinstance(spec.targets, Horizon)
         return ForecastMetrics(spec.targets, further)

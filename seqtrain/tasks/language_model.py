@@ -34,7 +34,7 @@ class LanguageModel(Task):
         return f"{_unit_of(spec)}s"
 
     def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
-        from seqtrain.tasks.perplexity import TextMetrics
+        from seqtrain.tasks.metrics import TextMetrics
 
         return TextMetrics(spec.targets, _unit_of(spec), further)
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import Metric, SumMetric
-from torchmetrics.classification import BinaryPrecisionRecallCurve
 
-from seqtrain.config import ConfigError
-from seqtrain.errors import first_line
 from seqtrain.records import IGNORED, is_known
 from seqtrain.spec import Classes, Targets
+from seqtrain.tasks.further_metrics import FurtherMetrics
 
 
 class Metrics(nn.Module):
@@ -27,16 +23,10 @@ class Metrics(nn.Module):
 
     Args:
         targets: of the data.
-        further: metrics of the configuration, by name. They are given the predictions and the targets of the
-            valid positions, (positions,) each; those that refuse predictions, like an area under a curve, the
-            probabilities of all classes, (positions, classes), and the targets.
-
-    Attributes:
-        of_probabilities: those further metrics that are given probabilities, by name: of which classes.
+        further: metrics of the configuration, by name; see `FurtherMetrics`.
 
     Raises:
-        ConfigError: a further metric has the name of one of the task, refuses what it is given, or gives no
-            number. Each is tried on two positions.
+        ConfigError: one of these cannot be computed.
     """
 
     own_names: ClassVar[frozenset[str]] = frozenset({"loss"})
@@ -48,39 +38,7 @@ class Metrics(nn.Module):
         # SumMetric, because MeanMetric cannot let a nan through and weight the values at the same time.
         self.loss_sum = SumMetric(nan_strategy="disable")
         self.num_valid = SumMetric(nan_strategy="disable")
-        self.further = nn.ModuleDict({name: metric.clone() for name, metric in (further or {}).items()})
-        self.of_probabilities = dict(self._try_further())
-
-    def _try_further(self) -> Iterator[tuple[str, slice | int]]:
-        """Those metrics that want probabilities, see `find_probabilities`."""
-        problems, taken = [], ", ".join(sorted(self.own_names))
-        for name, metric in self._further():
-            if name in self.own_names:
-                problem = f"the task has a metric of this name; choose another than {taken}"
-                problems.append(f"metrics.{name}: {problem}")
-                continue
-            try:
-                column = find_probabilities(metric, self.targets)
-                if column is not None:
-                    yield name, column
-            except ValueError as error:
-                problems.append(f"metrics.{name}: {type(metric).__name__}: {error}")
-        if problems:
-            raise ConfigError(problems)
-
-    def check_head(self, head: object) -> None:
-        """Refuse metrics that want probabilities of a head that gives none.
-
-        Raises:
-            ConfigError: it has no method `probabilities`.
-        """
-        if self.of_probabilities and not hasattr(head, "probabilities"):
-            name = type(head).__name__
-            problem = (
-                f"wants the probabilities of all classes, and {name} gives none; choose a metric of "
-                f"predictions, or give {name} a method probabilities(scores, lengths)"
-            )
-            raise ConfigError([f"metrics.{each}: {problem}" for each in sorted(self.of_probabilities)])
+        self.further = FurtherMetrics(further or {}, targets, self.own_names)
 
     def update(
         self,
@@ -99,25 +57,17 @@ class Metrics(nn.Module):
             targets: what was to be predicted, of the same shape.
             loss_sum: () the loss, summed over these positions.
             unseen: bool, of the same shape, true for words that do not occur in the training data.
-            probabilities: of all classes, (..., classes), where `of_probabilities` names a metric.
+            probabilities: of all classes, (..., classes), where a further metric wants them.
         """
         valid = is_known(targets)
         self.loss_sum.update(loss_sum)
         self.num_valid.update(valid.sum())
-        for name, metric in self._further():
-            given = predictions
-            if name in self.of_probabilities:
-                assert probabilities is not None
-                given = probabilities[..., self.of_probabilities[name]]
-            with _counted_in_any_order(targets):
-                metric.update(given[valid], targets[valid])
+        self.further.update(predictions, targets, probabilities)
 
     def compute(self) -> dict[str, float]:
         """`loss`, and the further metrics by their names."""
         metrics = {"loss": float(self.loss_sum.compute()) / float(self.num_valid.compute())}
-        for name, metric in self._further():
-            metrics |= read_value(name, metric.compute(), self.targets)
-        return metrics
+        return metrics | self.further.compute()
 
     def confusions(self) -> list[list[int]] | None:
         """The number of positions of each class (row) with each prediction (column); None without classes."""
@@ -136,26 +86,6 @@ class Metrics(nn.Module):
         for module in self.modules():
             if isinstance(module, Metric):
                 module.reset()
-
-    def _further(self) -> Iterator[tuple[str, Metric]]:
-        for name, metric in self.further.items():
-            assert isinstance(metric, Metric)
-            yield name, metric
-
-
-@contextmanager
-def _counted_in_any_order(targets: Tensor) -> Iterator[None]:
-    """Without deterministic algorithms for classes, whose counts are the same in any order.
-
-    With them torchmetrics' metrics take memory for positions times squared classes.
-    """
-    mode = torch.get_deterministic_debug_mode()
-    if not targets.is_floating_point():
-        torch.set_deterministic_debug_mode("default")
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(mode)
 
 
 class ClassMetrics(Metrics):
@@ -241,66 +171,25 @@ class Confusions(Metric):
         return self.counts
 
 
-def read_value(name: str, value: object, targets: Targets) -> dict[str, float]:
-    """The value of a metric by `name`; one for each class by `name/<class>`, or by the keys of a dict.
+class TextMetrics(Metrics):
+    """The loss, in nats per token, as bits per character and as perplexity.
 
-    Raises:
-        ValueError: it is none of these.
+    Args:
+        targets: the tokens.
+        unit: what the text is cut into.
+        further: see `Metrics`.
     """
-    if isinstance(value, dict):
-        return {f"{name}/{key}": float(each) for key, each in value.items()}
-    if isinstance(value, Tensor) and value.ndim == 1 and isinstance(targets, Classes):
-        return {f"{name}/{each}": share for each, share in zip(targets.names, value.tolist(), strict=True)}
-    if isinstance(value, Tensor) and value.numel() == 1:
-        return {name: float(value)}
-    shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-    raise ValueError(f"gives {shape}, expected a number, or one for each class")
 
+    own_names = Metrics.own_names | {"bits_per_character", "perplexity"}
 
-def find_probabilities(metric: Metric, targets: Targets) -> slice | int | None:
-    """Of which classes a metric wants the probabilities; None for one that takes predictions.
+    def __init__(self, targets: Targets, unit: str, further: Mapping[str, Metric] | None = None) -> None:
+        super().__init__(targets, further)
+        self.unit = unit
 
-    A metric of two classes that has its scores in one column is given the probability of the second. Curves
-    of such metrics take predictions for scores, and would be wrong without a word.
-
-    Raises:
-        ValueError: it takes neither predictions nor probabilities, or gives no number.
-    """
-    if not isinstance(targets, Classes):
-        numbers = torch.tensor([0.0, 1.0])
-        if refusal := _try_metric(metric, numbers, numbers, targets):
-            raise ValueError(f"{refusal}; it is given predictions and targets, (positions,) torch.float32")
-        return None
-    num = targets.num_targets
-    ids = torch.tensor([0, num - 1])
-    shares = F.one_hot(ids, num).float()
-    if isinstance(metric, BinaryPrecisionRecallCurve):
-        if num != 2:
-            raise ValueError(f"it is for two classes, and the data has {num}")
-        if refusal := _try_metric(metric, shares[:, 1], ids, targets):
-            raise ValueError(refusal)
-        return 1
-    refusal = _try_metric(metric, ids, ids, targets)
-    if refusal is None:
-        return None
-    columns: list[slice | int] = [slice(None), 1] if num == 2 else [slice(None)]
-    for column in columns:
-        if _try_metric(metric, shares[:, column], ids, targets) is None:
-            return column
-    raise ValueError(
-        f"{refusal}; it is given predictions and targets, (positions,) torch.int64, or else the "
-        f"probabilities of all classes, (positions, {num}) torch.float32, and targets"
-    )
-
-
-def _try_metric(metric: Metric, given: Tensor, positions: Tensor, targets: Targets) -> str | None:
-    """Why a metric cannot be computed of these; None if it can."""
-    tried = metric.clone()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of classes that do not occur in so few positions
-            tried.update(given, positions)
-            read_value("", tried.compute(), targets)
-    except (ValueError, TypeError, RuntimeError, IndexError) as error:
-        return first_line(error)
-    return None
+    def compute(self) -> dict[str, float]:
+        """`loss`; `perplexity`, the exponential of it; and of characters `bits_per_character`."""
+        metrics = super().compute()
+        metrics["perplexity"] = math.exp(min(metrics["loss"], 700.0))
+        if self.unit == "character":
+            metrics["bits_per_character"] = metrics["loss"] / math.log(2)
+        return metrics

@@ -105,7 +105,9 @@ class Task(ABC):
         loss_sum = network.loss_sum(scores, batch)
         head = cast(Head, network.head)
         predictions = head.decode(scores, batch.lengths)
-        probabilities = head.probabilities(scores, batch.lengths) if metrics.of_probabilities else None
+        probabilities = (
+            head.probabilities(scores, batch.lengths) if metrics.further.of_probabilities else None
+        )
         self.update_metrics(metrics, predictions, batch, loss_sum, probabilities)
         return replace(self._output(network, batch, loss_sum, outputs), predictions=predictions)
 

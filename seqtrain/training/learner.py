@@ -64,7 +64,7 @@ class SequenceLearner(pl.LightningModule):
         self.build_optimizer = build_optimizer
         self.build_schedule = build_schedule
         splits = {split: task.build_metrics(spec, metrics or {}) for split in ("val", "test")}
-        splits["val"].check_head(network.head)
+        splits["val"].further.check_head(network.head)
         self._metrics = nn.ModuleDict(splits)
         self._mean = MeanOverPositions()
         self._batch_idx = 0

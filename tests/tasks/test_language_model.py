@@ -16,7 +16,7 @@ from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch
 from seqtrain.spec import NextToken
 from seqtrain.tasks import LanguageModel
 from seqtrain.tasks.carried_state import CarriedState
-from seqtrain.tasks.perplexity import TextMetrics
+from seqtrain.tasks.metrics import TextMetrics
 from seqtrain.training.build import build_learner
 
 SMALL = ("task=language_model", "model.hidden_size=8", "data.batch_size=4", "data.steps=10")

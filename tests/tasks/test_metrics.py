@@ -183,7 +183,7 @@ class TestFurtherMetrics:
         first, second = ClassMetrics(CLASSES, {"kappa": metric}), ClassMetrics(CLASSES, {"kappa": metric})
         first.update(torch.tensor([0]), torch.tensor([0]), torch.tensor(0.0))
         assert second.is_empty
-        assert second.further["kappa"].update_count == 0
+        assert second.further.metrics["kappa"].update_count == 0
 
     @pytest.mark.parametrize(
         ("metric", "problem"),
@@ -224,7 +224,7 @@ class TestFurtherMetrics:
     def test_what_refuses_predictions_is_given_probabilities(self) -> None:
         area, error = MulticlassAUROC(3), MulticlassCalibrationError(3)
         metrics = ClassMetrics(CLASSES, {"area": area, "error": error, "kappa": MulticlassCohenKappa(3)})
-        assert metrics.of_probabilities.keys() == {"area", "error"}
+        assert metrics.further.of_probabilities.keys() == {"area", "error"}
         probabilities = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
         targets = torch.tensor([0, 1, 2, 2])
         ignored = torch.tensor([[0.0, 0.0, 1.0]])
@@ -248,12 +248,12 @@ class TestFurtherMetrics:
 
     def test_a_head_without_probabilities_is_told_what_it_lacks(self) -> None:
         metrics = ClassMetrics(CLASSES, {"area": MulticlassAUROC(3)})
-        metrics.check_head(TagHead(3, 3, 0.0, 0.0))
+        metrics.further.check_head(TagHead(3, 3, 0.0, 0.0))
         with pytest.raises(ConfigError) as caught:
-            metrics.check_head(nn.Linear(3, 3))
+            metrics.further.check_head(nn.Linear(3, 3))
         (said,) = caught.value.problems
         assert said == (
             "metrics.area: wants the probabilities of all classes, and Linear gives none; choose a metric of "
             "predictions, or give Linear a method probabilities(scores, lengths)"
         )
-        ClassMetrics(CLASSES, {"kappa": MulticlassCohenKappa(3)}).check_head(nn.Linear(3, 3))
+        ClassMetrics(CLASSES, {"kappa": MulticlassCohenKappa(3)}).further.check_head(nn.Linear(3, 3))
