@@ -33,7 +33,7 @@ EXPERIMENTS = ROOT / "configs" / "experiment"
 KEPT = ROOT / "docs" / "results.json"
 PAGE = ROOT / "docs" / "results.md"
 
-ROOT_DEFAULTS = {"members": 1}  # keys of the root that came later
+ROOT_DEFAULTS = {"members": 1, "parameters": None}  # keys of the root that came later
 HERE = {"seed": 0, "run_dir": RUN_DIR, "data_dir": DATA_DIR}  # what a run is free to choose
 OBSERVERS = ("seqtrain.", "pytorch_lightning.callbacks.ModelCheckpoint")  # they change no training
 RESULT = "# Test accuracy"  # how the result begins, which ends a header

@@ -90,7 +90,7 @@ def test_all_commands(treebank: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert main(["inspect", run, "plugins=[sru]", "examples=4", "output=page.html"]) == 0
     assert '{"name":"highway","kind":"sigmoid","memory":null}' in Path("page.html").read_text("utf-8")
     assert main(["inspect", run, "plugins=[sru]", "examples=4", "output=pictures/"]) == 0
-    assert json.loads(Path("pictures/run.json").read_text("utf-8"))["parts"] == [
+    assert json.loads(Path("pictures/run.json").read_text("utf-8"))["signals"] == [
         "h", "c", "forget", "highway", "candidate", "skipped", "gradient",
     ]  # fmt: skip
 

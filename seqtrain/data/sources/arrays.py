@@ -192,7 +192,9 @@ def _note_unseen(by_split: dict[str, Sequences]) -> Iterator[str]:
 
 def _measure(x: npt.NDArray[np.float32]) -> Standardization:
     """Mean and standard deviation of each column, without nan; 1 for one that never changes."""
-    mean: npt.NDArray[np.float64] = np.nanmean(x, axis=0, dtype=np.float64)
-    deviation: npt.NDArray[np.float64] = np.nanstd(x, axis=0, dtype=np.float64)
+    # nanstd rounds otherwise than std, and a checkpoint is compared to the last bit.
+    find_mean, find_deviation = (np.nanmean, np.nanstd) if np.isnan(x).any() else (np.mean, np.std)
+    mean: npt.NDArray[np.float64] = find_mean(x, axis=0, dtype=np.float64)
+    deviation: npt.NDArray[np.float64] = find_deviation(x, axis=0, dtype=np.float64)
     deviation[deviation == 0] = 1.0
     return tuple(mean.tolist()), tuple(deviation.tolist())
