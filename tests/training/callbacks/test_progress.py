@@ -110,25 +110,22 @@ def clock(monkeypatch) -> list[float]:
     return now
 
 
+NOTHING: Any = None
+
+
 def step(measured: Throughput, num_valid: int) -> None:
-    nothing: Any = None
     output = StepOutput(torch.tensor(0.0), num_valid, (), 1)
-    measured.on_train_batch_end(nothing, nothing, {"loss": nothing, "output": output}, nothing, 0)
-
-
-def start(measured: Throughput) -> None:
-    nothing: Any = None
-    measured.on_train_start(nothing, nothing)
+    measured.on_train_batch_end(NOTHING, NOTHING, {"loss": NOTHING, "output": output}, NOTHING, 0)
 
 
 def test_positions_are_divided_by_the_time_of_the_training(clock) -> None:
-    measured, nothing = Throughput(), None
+    measured = Throughput()
     assert measured.seconds == 0
     assert measured.per_second(1) is None
-    start(measured)
+    measured.on_train_start(NOTHING, NOTHING)
     step(measured, 30)
     clock[0] += 4
-    measured.on_train_end(nothing, nothing)
+    measured.on_train_end(NOTHING, NOTHING)
     clock[0] += 50  # the final test is not part of it
     assert measured.seconds == 4
     assert measured.per_second(1) == 7.5
@@ -137,12 +134,12 @@ def test_positions_are_divided_by_the_time_of_the_training(clock) -> None:
 
 def test_a_resumed_training_adds_to_what_its_checkpoint_has(clock) -> None:
     first, second = Throughput(), Throughput()
-    start(first)
+    first.on_train_start(NOTHING, NOTHING)
     step(first, 30)
     clock[0] += 4
     second.load_state_dict(first.state_dict() | {"cpu_seconds": 8.0})
     clock[0] += 50  # between the two attempts
-    start(second)
+    second.on_train_start(NOTHING, NOTHING)
     step(second, 30)
     clock[0] += 2
     assert second.seconds == 6
@@ -160,22 +157,22 @@ def test_positions_that_were_never_counted_give_no_throughput() -> None:
 
 
 def test_an_evaluation_counts_its_valid_positions_only(clock) -> None:
-    measured, nothing = EvaluationThroughput(), None
+    measured = EvaluationThroughput()
     assert measured.per_second is None
     for num_valid in (30, 10):  # a second pass starts anew
-        measured.on_test_start(nothing, nothing)
+        measured.on_test_start(NOTHING, NOTHING)
         clock[0] += 4
         measured.on_test_batch_end(
-            nothing, nothing, StepOutput(torch.tensor(0.0), num_valid, (), 1), nothing, 0
+            NOTHING, NOTHING, StepOutput(torch.tensor(0.0), num_valid, (), 1), NOTHING, 0
         )
-        measured.on_test_end(nothing, nothing)
+        measured.on_test_end(NOTHING, NOTHING)
         assert measured.per_second == num_valid / 4
         clock[0] += 50
 
 
 def test_an_evaluation_of_nothing_has_no_throughput(clock) -> None:
-    measured, nothing = EvaluationThroughput(), None
-    measured.on_test_start(nothing, nothing)
+    measured = EvaluationThroughput()
+    measured.on_test_start(NOTHING, NOTHING)
     clock[0] += 4
-    measured.on_test_end(nothing, nothing)
+    measured.on_test_end(NOTHING, NOTHING)
     assert measured.per_second is None

@@ -112,11 +112,8 @@ def test_a_group_for_each_layer() -> None:
 
 def test_a_chart_for_each_gate_between_0_and_1() -> None:
     charts = build_layout(num_layers=1, num_directions=1, cell=CELLS["lstm"])["layer 0"]
-    assert [title for title in charts if "gate:" in title] == [
-        "input gate: mean",
-        "forget gate: mean",
-        "output gate: mean",
-    ]
+    titles = [title for title in charts if "gate:" in title]
+    assert titles == [f"{name} gate: mean" for name in ("input", "forget", "output")]
 
 
 def test_a_band_for_each_member() -> None:

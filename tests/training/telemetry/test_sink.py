@@ -7,6 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from event_files import read_histograms, read_images, read_scalars, read_texts
+from matplotlib.figure import Figure
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 
@@ -49,10 +50,14 @@ def test_validation_has_a_folder_in_tensorboard_and_a_prefix_elsewhere(sink: Sin
     assert rows(tmp_path / "table") == [{"val/h_n/layer0/forward/mean": "0.25", "step": "7"}]
 
 
-def test_charts_are_for_tensorboard_alone(sink: Sink, tmp_path: Path) -> None:
+def test_what_tensorboard_alone_shows(sink: Sink, tmp_path: Path) -> None:
     sink.charts({"loss": 0.5}, 1)
+    sink.figure("states", Figure(figsize=(1, 1)), 4)
+    sink.text("run", "**done**", 5)
     sink.close()
     assert read_scalars(tmp_path / "run") == {"loss": {1: 0.5}}
+    assert read_images(tmp_path / "run") == {"states": [4]}
+    assert read_texts(tmp_path / "run") == {"run": {5: "**done**"}}
     assert not (tmp_path / "table" / "metrics.csv").exists()
 
 
@@ -65,20 +70,6 @@ def test_a_histogram_keeps_its_edges_and_counts(sink: Sink, tmp_path: Path) -> N
     assert histogram.bucket == [2.0, 5.0, 1.0]
     assert (histogram.min, histogram.max, histogram.num) == (-0.5, 1.5, 8)
     assert (histogram.sum, histogram.sum_squares) == (4.0, 6.0)
-
-
-def test_a_figure_becomes_an_image(sink: Sink, tmp_path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    sink.figure("states", Figure(figsize=(1, 1)), 4)
-    sink.close()
-    assert read_images(tmp_path / "run") == {"states": [4]}
-
-
-def test_a_text_is_markdown(sink: Sink, tmp_path: Path) -> None:
-    sink.text("run", "**done**", 5)
-    sink.close()
-    assert read_texts(tmp_path / "run") == {"run": {5: "**done**"}}
 
 
 def test_writing_after_close_goes_on(sink: Sink, tmp_path: Path) -> None:
