@@ -42,8 +42,9 @@ class Answer(NamedTuple):
 class Estimate:
     """The numbers that a network predicts for one sequence, in the units of the data.
 
-    `values` are (numbers,), or (time, numbers) for each step. `quantiles` has arrays like it by probability,
-    of a model that was trained for quantiles; that of 0.5 is `values`.
+    `values` are (numbers,), (time, numbers) for each step, or of series (rows ahead, series).
+    `quantiles` has arrays like it by probability, of a model that was trained for them; that of 0.5 is
+    `values`.
     """
 
     values: npt.NDArray[np.float32]
@@ -52,6 +53,17 @@ class Estimate:
     def __post_init__(self) -> None:
         if not np.isfinite(self.values).all():
             raise RunError(NOT_FINITE)
+
+
+@dataclass(frozen=True)
+class Forecast(Estimate):
+    """The next values of the series `names`, (rows ahead, series); see `Estimate`.
+
+    `times` are theirs, written like those of the series, None where it has none.
+    """
+
+    names: tuple[str, ...] = ()
+    times: tuple[str, ...] | None = None
 
 
 def check_probabilities(values: Sequence[float]) -> None:
@@ -95,11 +107,11 @@ class Given:
 
     `name` is the text that a sentence comes from, or the file and the place in it. `values` are the pixels of
     an image (height, width), or numbers (time, features). `source` is the `ConlluSentence` that it was read
-    from, if any.
+    from, or the `Times` of a series, if any.
     """
 
     name: str
     tokens: tuple[str, ...] | None = None
     spans: tuple[tuple[int, int], ...] | None = None
-    values: npt.NDArray[np.float32] | None = None
+    values: npt.NDArray[Any] | None = None
     source: Any = None

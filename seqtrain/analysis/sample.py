@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -39,11 +39,13 @@ class AnsweredSample(Sample):
     """Validation sequences with a network's answers, as `Task.draw` is given them; all on the CPU.
 
     `predictions` are what the head chose, of the targets' shape where those are classes; `confidences` their
-    probabilities, None for targets that are no classes.
+    probabilities, None for targets that are no classes; `quantiles`, by probability, are those of numbers
+    where the network was trained for them.
     """
 
     predictions: Tensor
     confidences: Tensor | None
+    quantiles: Mapping[float, Tensor] = field(default_factory=dict)
 
 
 def draw_sample(corpus: Corpus, num_sequences: int, max_steps: int | None = None) -> Sample:
@@ -92,7 +94,9 @@ def answer_sample(network: Network | Ensemble, sample: Sample, device: torch.dev
         confidences = None
         if isinstance(sample.spec.targets, Classes):
             confidences = head.confidences(scores, predictions, batch.lengths).cpu()
-    return AnsweredSample(sample.batch, sample.spec, sample.words, predictions.cpu(), confidences)
+        by_quantile: dict[float, Tensor] = head.by_quantile(scores) if hasattr(head, "by_quantile") else {}
+    quantiles = {share: each.cpu() for share, each in by_quantile.items()}
+    return AnsweredSample(sample.batch, sample.spec, sample.words, predictions.cpu(), confidences, quantiles)
 
 
 def load_dev(source: Any, spec: DataSpec) -> Dataset:

@@ -29,14 +29,16 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
   input       a file, or - for standard input (the default), which is answered as lines come:
               plain text, or CoNLL-U (*.conllu, or text in its columns);
               for a model of images PNG or npy files: input may be given several times, name a
-              folder, or a pattern as in 'scans/*.png'; for a model of data=arrays npz files
+              folder, or a pattern as in 'scans/*.png'; for a model of data=arrays npz files;
+              for a forecast a CSV file with the columns of the training
   split       whether to split text into sentences. A sentence ends after . ! ? or an ellipsis
               before a space, unless the next word begins with a lower-case letter or the
               mark belongs to an abbreviation (default: true for text=, false for input=, where
               each line is a sentence)
   resize      true to stretch images to the size that the model was trained on (default: false)
   format      table (default); json: one object a line, with the start and end of each token in
-              the text, or in the line; tsv: columns between tabs; or conllu
+              the text, or in the line; tsv: columns between tabs; conllu; for forecasts also csv,
+              which is their default
   output      a file, or - for standard output (the default)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   plugins     packages whose classes the configuration may name, as in plugins=[mine]
@@ -45,7 +47,7 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
 OPTIONS = (
     "run_dir", "model", "text", "input", "split", "resize", "format", "output", "checkpoint", "plugins",
 )  # fmt: skip
-FORMATS = ("table", "json", "tsv", "conllu")
+FORMATS = ("table", "json", "tsv", "csv", "conllu")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,10 +62,10 @@ def _predict(arguments: Sequence[str]) -> None:
     _check(given)
 
     from seqtrain.commands.reading import read
-    from seqtrain.tasks.answers import check_form
+    from seqtrain.tasks.answers import choose_form
 
     predictor = _load(given)
-    check_form(form := given.get("format", "table"), predictor.spec)
+    form = choose_form(given.get("format"), predictor.spec)
     with ExitStack() as stack:
         reading = read(predictor.spec.inputs, given, stack)
         _write(given.get("output", "-"), _show(predictor, reading, form))

@@ -20,12 +20,13 @@ from seqtrain.config import ConfigError
 from seqtrain.data.files.arrays import read_sequences
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.images import iterate_images
+from seqtrain.data.files.series import last_window, read_series
 from seqtrain.data.files.text import LineStream
 from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
 from seqtrain.errors import DataError
 from seqtrain.foreign import open_regular
 from seqtrain.predictions import Given
-from seqtrain.spec import ImageInputs, Inputs, VectorInputs, WordInputs
+from seqtrain.spec import ImageInputs, Inputs, SeriesInputs, VectorInputs, WordInputs
 
 CHUNK = 1024  # sentences answered at a time
 SUFFIXES = (".png", ".npy")
@@ -54,6 +55,11 @@ def read(inputs: Inputs, given: Arguments, stack: ExitStack) -> Reading:
         case ImageInputs():
             sources = _files(given, "images", "FILE, a PNG or npy file")
             return Reading(read_images(inputs, sources, TRUTH[given.get("resize", "false")]))
+        case SeriesInputs():
+            sources = _files(given, "series", "FILE.csv")
+            if len(sources) > 1 and given.get("format", "csv") == "csv":
+                raise ConfigError(["input: given twice; with format=csv there is one table, of one input"])
+            return Reading(read_windows(inputs, sources))
         case VectorInputs():
             return Reading(read_numbers(_files(given, "sequences of numbers", "FILE.npz")))
     raise ConfigError([f"predict: this model reads {type(inputs).__name__}, which have no files here"])
@@ -183,3 +189,14 @@ def read_numbers(sources: Sequence[str]) -> Iterator[list[Given]]:
         sequences = read_sequences(Path(source))
         each = np.split(sequences.x, sequences.lengths.cumsum()[:-1])
         yield [Given(f"{source}[{number}]", values=values) for number, values in enumerate(each)]
+
+
+def read_windows(inputs: SeriesInputs, sources: Sequence[str]) -> Iterator[list[Given]]:
+    """The last rows of CSV files; see `seqtrain.data.read_series`.
+
+    Raises:
+        DataError: a file cannot be read, or a model with these inputs does not forecast from it.
+    """
+    for source in sources:
+        series = read_series(Path(source), inputs.time, inputs.columns)
+        yield [Given(source, values=last_window(series, inputs), source=series.times)]

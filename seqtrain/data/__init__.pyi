@@ -10,6 +10,7 @@ from .batching.loader import FixedLoader as FixedLoader
 from .batching.loader import sorted_batches as sorted_batches
 from .batching.token_dataset import TokenDataset as TokenDataset
 from .batching.windows import WindowDataset as WindowDataset
+from .batching.windows import encode_windows as encode_windows
 from .corpus import Batching as Batching
 from .corpus import Corpus as Corpus
 from .corpus import Dataset as Dataset

@@ -12,10 +12,19 @@ import numpy.typing as npt
 
 from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
+from seqtrain.data.files.series import TimeSeries, as_series, last_window
 from seqtrain.data.sentences import Sentences, as_sentences
 from seqtrain.errors import DataError
-from seqtrain.predictions import Answer, Classification, Estimate, Given, TaggedSentence
-from seqtrain.spec import DataSpec, ImageInputs, Numbers, VectorInputs, WordInputs
+from seqtrain.predictions import Answer, Classification, Estimate, Forecast, Given, TaggedSentence
+from seqtrain.spec import (
+    DataSpec,
+    Horizon,
+    ImageInputs,
+    Numbers,
+    SeriesInputs,
+    VectorInputs,
+    WordInputs,
+)
 from seqtrain.tasks.answers import show
 
 if TYPE_CHECKING:
@@ -68,6 +77,10 @@ class BasePredictor(ABC, Generic[Batch]):
     @abstractmethod
     def encode_sequences(self, sequences: Sequences) -> Encoded[Batch]:
         """Sequences of numbers, in the units of the data that the model was trained on."""
+
+    @abstractmethod
+    def encode_windows(self, windows: npt.NDArray[np.float64]) -> Encoded[Batch]:
+        """Windows of series, (windows, context, columns), in the units of the data."""
 
     @abstractmethod
     def answer_batch(self, batch: Batch) -> Iterable[Answer | Estimate]:
@@ -124,6 +137,8 @@ class BasePredictor(ABC, Generic[Batch]):
             seqtrain.errors.DataError: the model was not trained on arrays, the file cannot be read, or the
                 sequences have another number of features.
         """
+        if isinstance(self.spec.targets, Horizon):
+            raise DataError("this model forecasts series; use forecast(series)")
         if isinstance(self.spec.targets, Numbers):
             raise DataError("this model predicts numbers; use estimate(sequences)")
         return self._answers(self.encode_sequences(as_sequences(sequences)))
@@ -137,9 +152,36 @@ class BasePredictor(ABC, Generic[Batch]):
         Raises:
             seqtrain.errors.DataError: the model does not predict numbers; otherwise see `label`.
         """
+        if isinstance(self.spec.targets, Horizon):
+            raise DataError("this model forecasts series; use forecast(series)")
         if not isinstance(self.spec.targets, Numbers):
             raise DataError("this model predicts classes; use label(sequences)")
         return cast(list[Estimate], self.predict(self.encode_sequences(as_sequences(sequences))))
+
+    def forecast(self, series: str | Path | TimeSeries) -> Forecast:
+        """The values that follow the last ones of series.
+
+        Args:
+            series: a CSV file with the columns that the model was trained on, or what
+                `seqtrain.data.read_series` gives; in the units of the data.
+
+        Raises:
+            seqtrain.errors.DataError: the model does not forecast, the file cannot be read, or the series is
+                too short, lacks a column, or has its rows at another distance.
+        """
+        inputs, horizon = self.spec.inputs, self.spec.targets
+        if not isinstance(inputs, SeriesInputs) or not isinstance(horizon, Horizon):
+            raise DataError("this model does not forecast series")
+        found = as_series(series, inputs.time, inputs.columns)
+        (estimate,) = self._forecast(last_window(found, inputs)[None])
+        times = None if found.times is None else tuple(found.times.after(horizon.length))
+        return Forecast(estimate.values, estimate.quantiles, horizon.names, times)
+
+    def _forecast(self, windows: npt.NDArray[np.float64]) -> list[Estimate]:
+        """Of windows (windows, context, columns): (rows ahead, series) each."""
+        answers = cast(list[Estimate], self.predict(self.encode_windows(windows)))
+        size = len(answers) // len(windows)  # each series may have been answered by itself
+        return [_join(answers[start : start + size]) for start in range(0, len(answers), size)]
 
     def _answers(self, dataset: Encoded[Batch]) -> list[Answer]:
         return cast(list[Answer], self.predict(dataset))
@@ -156,6 +198,8 @@ class BasePredictor(ABC, Generic[Batch]):
                 return self.predict(self.encode_sentences([each.tokens or () for each in given]))
             case ImageInputs():
                 return self.predict(self.encode_images(np.stack(values)))
+            case SeriesInputs():
+                return list(self._forecast(np.stack(values)))
             case VectorInputs():
                 lengths = np.array([len(each) for each in values])
                 return self.predict(self.encode_sequences(Sequences(np.concatenate(values), lengths)))
@@ -177,6 +221,15 @@ class BasePredictor(ABC, Generic[Batch]):
         for indices in batches_by_length(dataset.lengths.tolist(), self.max_steps):
             answers |= zip(indices, self.answer_batch(dataset.batch(indices)), strict=True)
         return [answers[index] for index in range(len(answers))]
+
+
+def _join(estimates: Sequence[Estimate]) -> Estimate:
+    """Forecasts of single series as one of all."""
+    quantiles = {
+        share: np.concatenate([each.quantiles[share] for each in estimates], axis=-1)
+        for share in estimates[0].quantiles
+    }
+    return Estimate(np.concatenate([each.values for each in estimates], axis=-1), quantiles)
 
 
 def batches_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int]]:

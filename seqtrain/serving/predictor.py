@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.config.saved import read_saved_config
-from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences
+from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences, encode_windows
 from seqtrain.data.files.arrays import Sequences
 from seqtrain.model import Ensemble, Network
 from seqtrain.predictions import Answer, Estimate, check_probabilities
@@ -20,7 +20,7 @@ from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.texts import TextScore, continue_text, score_text, take, unknown_tokens
-from seqtrain.spec import Classes, DataSpec, Numbers
+from seqtrain.spec import Classes, DataSpec, Horizon, Numbers
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
 from seqtrain.training.network import Trained, load_trained
@@ -130,13 +130,16 @@ class Predictor(BasePredictor[SequenceBatch]):
     def encode_sequences(self, sequences: Sequences) -> Dataset:
         return encode_sequences(self.spec, sequences)
 
+    def encode_windows(self, windows: npt.NDArray[np.float64]) -> Dataset:
+        return encode_windows(self.spec, windows)
+
     def answer_batch(self, batch: SequenceBatch) -> list[Answer] | list[Estimate]:
         batch = batch.to(self.device)
         head: Any = self.network.head
         with torch.inference_mode():
             scores, _ = self.network(batch)
             if isinstance(self.spec.targets, Numbers):
-                return self._estimate(head, scores, batch.lengths)
+                return self._estimate(head, scores, batch)
             predicted = head.decode(scores, batch.lengths)
             if isinstance(self.spec.targets, Classes):
                 confidences = head.confidences(scores, predicted, batch.lengths)
@@ -148,19 +151,25 @@ class Predictor(BasePredictor[SequenceBatch]):
         rows = (each.reshape(len(batch), -1).tolist() for each in (predicted, confidences))
         return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
 
-    def _estimate(self, head: Any, scores: Tensor, lengths: Tensor) -> list[Estimate]:
+    def _estimate(self, head: Any, scores: Tensor, batch: SequenceBatch) -> list[Estimate]:
         """One for each sequence."""
         targets = self.spec.targets
         assert isinstance(targets, Numbers)
-        values = targets.in_units(head.decode(scores, lengths).float().cpu().numpy())
-        quantiles: dict[float, npt.NDArray[np.float32]] = {}
-        if probabilities := getattr(head, "quantiles", ()):
-            ordered = targets.in_units(head.ordered(scores).float().cpu().numpy())
-            parts = np.split(ordered, len(probabilities), axis=-2)
-            quantiles = {share: part.squeeze(-2) for share, part in zip(probabilities, parts, strict=True)}
-        ends = lengths.tolist() if targets.per_step else [None] * len(values)
+
+        def in_units(predicted: Tensor) -> npt.NDArray[np.float32]:
+            values = predicted.float().cpu().numpy()
+            if not isinstance(targets, Horizon):
+                return targets.in_units(values)
+            origins = batch.origins
+            assert origins is not None
+            return targets.restore(values, origins.series.cpu().numpy(), origins.last.cpu().numpy())
+
+        values = in_units(head.decode(scores, batch.lengths))
+        by_quantile = head.by_quantile(scores) if hasattr(head, "by_quantile") else {}
+        quantiles = {share: in_units(each) for share, each in by_quantile.items()}
+        ends = batch.lengths.tolist() if targets.per_step else [None] * len(values)
         return [
-            Estimate(values[row, :end], {share: part[row, :end] for share, part in quantiles.items()})
+            Estimate(values[row, :end], {share: each[row, :end] for share, each in quantiles.items()})
             for row, end in enumerate(ends)
         ]
 

@@ -55,6 +55,7 @@ class SeriesInputs(VectorInputs):
     series: tuple[str, ...]  # the columns that are forecast
     covariates: tuple[str, ...]  # columns that are only looked at
     time: str | None  # the column of times
+    distance: str | None  # from one time to the next: `1 hour`
     context: int  # rows that are looked at
     fold: int
     subtract_last: bool  # whether values are counted from the last one of the context
@@ -64,7 +65,7 @@ class SeriesInputs(VectorInputs):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_names([*self.columns, *([] if self.time is None else [self.time])])
+        check_names([*self.columns, *(each for each in (self.time, self.distance) if each is not None)])
         check_sizes(self.context, self.fold)
 
     @property

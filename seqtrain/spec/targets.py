@@ -164,6 +164,24 @@ class Horizon(Numbers):
     def describe(self) -> str:
         return f"the next {self.length} rows"
 
+    def restore(
+        self, values: npt.NDArray[np.float32], series: npt.NDArray[np.int64], last: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Predicted numbers in the units of the data.
+
+        Args:
+            values: (batch, num_targets), counted from the last values.
+            series: (batch, series of a window), the number of each.
+            last: (batch, series of a window), as learnt.
+
+        Returns:
+            (batch, length, series of a window)
+        """
+        assert self.standardization is not None
+        means, deviations = (np.asarray(each, dtype=np.float32) for each in self.standardization)
+        counted = values.reshape(len(values), -1, last.shape[1]) + last[:, None]
+        return counted * deviations[series][:, None] + means[series][:, None]
+
 
 @dataclass(frozen=True)
 class StepNumbers(Numbers):

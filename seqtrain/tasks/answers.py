@@ -11,8 +11,8 @@ from seqtrain.config import ConfigError
 from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, TagColumn
 from seqtrain.errors import printable_json, printable_line
 from seqtrain.predictions import Answer, Estimate, Given
-from seqtrain.spec import Classes, DataSpec, Numbers, StepClasses, Targets, WordInputs
-from seqtrain.tasks.estimates import show_numbers
+from seqtrain.spec import Classes, DataSpec, Horizon, Numbers, StepClasses, Targets, WordInputs
+from seqtrain.tasks.estimates import show_forecast, show_numbers
 
 DEFAULT_COLUMN = "MISC:Tag"  # of CoNLL-U, for tags that come from another format
 
@@ -28,19 +28,25 @@ def name_value(value: Any, targets: Targets) -> str:
     return f"{value:.4g}"
 
 
-def check_form(form: str, spec: DataSpec) -> None:
-    """Refuse a format that answers for such data do not have.
+def choose_form(form: str | None, spec: DataSpec) -> str:
+    """The format that was asked for, or the usual one.
 
     Raises:
-        ConfigError: it is CoNLL-U, and these are no tags of words.
+        ConfigError: it is none for answers of such data.
     """
     is_tagger = isinstance(spec.inputs, WordInputs) and isinstance(spec.targets, StepClasses)
+    is_forecast = isinstance(spec.targets, Horizon)
     if form == "conllu" and not is_tagger:
         raise ConfigError(["format: got 'conllu', which is for tags of words; give table, json or tsv"])
+    if form == "csv" and not is_forecast:
+        raise ConfigError(["format: got 'csv', which is for forecasts; give table, json or tsv"])
+    return form or ("csv" if is_forecast else "table")
 
 
 def show(given: Given, answer: Answer | Estimate, form: str, spec: DataSpec) -> str:
-    """The answer to one sequence, with its line end: `form` is table, json, tsv or conllu."""
+    """The answer to one sequence, with its line end: `form` is table, json, tsv, csv or conllu."""
+    if isinstance(answer, Estimate) and isinstance(spec.targets, Horizon):
+        return show_forecast(given, answer, form, spec.targets)
     if isinstance(answer, Estimate):
         assert isinstance(spec.targets, Numbers)
         return show_numbers(given.name, answer, form, spec.targets)

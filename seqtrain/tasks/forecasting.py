@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
 from seqtrain.records import SequenceBatch
-from seqtrain.spec import DataSpec, Horizon
+from seqtrain.spec import DataSpec, Horizon, Targets
 from seqtrain.tasks.task import Task
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torchmetrics import Metric
 
+    from seqtrain.analysis.sample import AnsweredSample
     from seqtrain.tasks.metrics import Metrics
     from seqtrain.tasks.number_metrics import ForecastMetrics
 
+MOST_WINDOWS = 6  # in a figure
 NAMES = {
     "naive": "naive forecast (the last value)",
     "seasonal_naive": "seasonal naive forecast (the last season)",
@@ -49,6 +52,23 @@ class Forecasting(Task):
         assert batch.targets is not None
         assert batch.origins is not None
         cast("ForecastMetrics", metrics).update_forecasts(predictions.float(), batch.targets, batch.origins)
+
+    def name_value(self, value: Any, targets: Targets) -> str:
+        """The first and the last of the values ahead, as learnt."""
+        return f"{value[0]:.3g} ... {value[-1]:.3g}"
+
+    def draw(self, answered: AnsweredSample, metrics: Metrics) -> dict[str, Figure | str]:
+        from seqtrain.analysis.figures.forecasts import draw_forecasts
+        from seqtrain.analysis.forecasts import read_windows
+        from seqtrain.analysis.sample import spread_evenly
+
+        windows = read_windows(answered.batch, answered.spec, answered.predictions, answered.quantiles)
+        return {"forecasts": draw_forecasts(spread_evenly(list(windows), MOST_WINDOWS))}
+
+    def draw_metrics(self, metrics: Metrics) -> dict[str, Figure]:
+        from seqtrain.analysis.figures.forecasts import draw_errors_by_horizon
+
+        return {"errors by horizon": draw_errors_by_horizon(metrics.tables()["errors_by_horizon"])}
 
     def judge(self, metrics: Mapping[str, float]) -> Iterator[str]:
         """A sentence for each naive forecast that is not worse than the network on test."""

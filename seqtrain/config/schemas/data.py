@@ -36,6 +36,9 @@ def unused_length(tree: Tree) -> Iterator[tuple[str, str]]:
             yield key, f"does nothing with trainer.max_epochs={show(epochs)}; set trainer.max_epochs=auto"
 
 
+OF_ARRAYS = "SequenceClasses|StepClasses|SequenceNumbers|StepNumbers"
+
+
 class Batching:
     batch_size: Count
     eval_batch_size: Count
@@ -100,7 +103,7 @@ class Tagged(WordSource):
     tag_column: ColumnNumber = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Arrays", inputs="VectorInputs")
+@describes("data", "seqtrain.data.Arrays", inputs="VectorInputs", targets=OF_ARRAYS)
 class Arrays(Batching):
     path: LocalPath
     epochs: Count = OPTIONAL
@@ -135,7 +138,7 @@ class Waves(Batching):
         return Size(1, "the data has 1 number per step")
 
 
-@describes("data", "seqtrain.data.Memory", inputs="VectorInputs")
+@describes("data", "seqtrain.data.Memory", inputs="VectorInputs", targets=OF_ARRAYS)
 class Memory(Batching):
     problem: Literal["recall", "copy", "parity", "xor"]
     length: Annotated[int, Range(2)]

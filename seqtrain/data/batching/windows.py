@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from seqtrain.records import Origins, SequenceBatch
-from seqtrain.spec import Horizon, SeriesInputs
+from seqtrain.spec import DataSpec, Horizon, SeriesInputs
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,15 @@ class WindowDataset:
         """(batch, num_rows, columns of a sequence)"""
         rows = starts[:, None] + torch.arange(num_rows)
         return self.values[rows[..., None], columns[:, None]]
+
+
+def encode_windows(spec: DataSpec, windows: npt.NDArray[np.float64]) -> WindowDataset:
+    """Windows to predict on, (windows, context, columns) in the units of the data."""
+    inputs, horizon = spec.inputs, spec.targets
+    assert isinstance(inputs, SeriesInputs)
+    assert isinstance(horizon, Horizon)
+    assert inputs.standardization is not None
+    mean, deviation = (np.asarray(each) for each in inputs.standardization)
+    scaled = torch.from_numpy((windows - mean) / deviation).float()
+    starts = torch.arange(len(windows)) * inputs.context
+    return WindowDataset(scaled.flatten(0, 1), starts, inputs, horizon, has_targets=False)

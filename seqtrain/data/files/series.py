@@ -14,6 +14,7 @@ import numpy.typing as npt
 from seqtrain.data.files.text import BYTE_ORDER_MARK, open_lines
 from seqtrain.data.files.times import Times, is_number, read_times
 from seqtrain.errors import DataError, not_among, show
+from seqtrain.spec import SeriesInputs
 
 DELIMITERS = ",;\t"
 
@@ -86,6 +87,22 @@ def as_series(series: str | Path | TimeSeries, time: str | None, columns: Sequen
             "gives"
         )
     return read_series(Path(series), time, columns)
+
+
+def last_window(series: TimeSeries, inputs: SeriesInputs) -> npt.NDArray[np.float64]:
+    """The last rows of a series, (context, columns), from which a model with these inputs forecasts.
+
+    Raises:
+        DataError: the series is too short, or its rows are at another distance than the model's.
+    """
+    if len(series) < inputs.context:
+        problem = f"{len(series):,} rows; the model looks at the last {inputs.context:,}"
+        raise DataError(problem, series.source)
+    distance = None if series.times is None else series.times.distance
+    if None not in (distance, inputs.distance) and distance != inputs.distance:
+        problem = f"from one row to the next it is {distance}; the model was trained on {inputs.distance}"
+        raise DataError(problem, series.source)
+    return series.values[-inputs.context :]
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

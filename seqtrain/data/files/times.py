@@ -47,10 +47,14 @@ class Times:
             moments = [moment + timedelta(seconds=self.step * place) for place in steps]
         return [each.strftime(pattern) + zone for each in moments]
 
+    @property
+    def distance(self) -> str:
+        """From one to the next: `1 hour`."""
+        return _name_step(self.step, self.unit)
+
     def describe(self) -> str:
         """The first and the last time and their distance: `2016-07-01 to 2018-06-26, every hour`."""
-        step = _name_step(self.step, self.unit).removeprefix("1 ")
-        return f"{self.first} to {self.last}, every {step}"
+        return f"{self.first} to {self.last}, every {self.distance.removeprefix('1 ')}"
 
 
 def is_number(cell: str) -> bool:

@@ -92,6 +92,7 @@ class Series:
             series=series.names[:num_series],
             covariates=self._covariates,
             time=None if series.times is None else series.times.name,
+            distance=None if series.times is None else series.times.distance,
             context=self._context,
             fold=self._fold,
             subtract_last=self._subtract_last,

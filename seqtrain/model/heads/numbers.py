@@ -85,13 +85,15 @@ class NumberHead(nn.Module):
 
     def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
         """(batch, num_targets) or (batch, time, num_targets): the numbers, of quantiles the median."""
-        if not self.quantiles:
-            return scores
-        return self.ordered(scores).select(-2, self.quantiles.index(0.5))
+        return self.by_quantile(scores)[0.5] if self.quantiles else scores
 
-    def ordered(self, scores: Tensor) -> Tensor:
-        """The scores with quantiles that do not cross (Chernozhukov et al., 2010)."""
-        return scores.sort(dim=-2).values
+    def by_quantile(self, scores: Tensor) -> dict[float, Tensor]:
+        """The numbers of each quantile by its probability, sorted so that they do not cross.
+
+        So do Chernozhukov et al., 2010. Empty without quantiles.
+        """
+        ordered = scores.sort(dim=-2).values if self.quantiles else scores
+        return {share: ordered.select(-2, index) for index, share in enumerate(self.quantiles)}
 
     def mean_of(self, scores: Sequence[Tensor]) -> Tensor:
         """The scores of an ensemble: the mean of its members' numbers."""

@@ -56,9 +56,11 @@ def test_quantiles_do_not_cross_and_the_median_is_the_prediction() -> None:
     number_head = head("quantiles")
     scores = number_head(STATES, SUMMARY, LENGTHS)
     assert scores.shape == (2, 3, 2)
-    ordered = number_head.ordered(scores)
-    assert (ordered.diff(dim=1) >= 0).all()
-    assert torch.equal(number_head.decode(scores, LENGTHS), ordered[:, 1])
+    ordered = number_head.by_quantile(scores)
+    assert list(ordered) == [0.1, 0.5, 0.9]
+    assert (torch.stack(list(ordered.values())).diff(dim=0) >= 0).all()
+    assert torch.equal(number_head.decode(scores, LENGTHS), ordered[0.5])
+    assert head().by_quantile(scores) == {}
 
 
 def test_without_pooling_there_are_numbers_for_each_step() -> None:
