@@ -70,6 +70,9 @@ class OnnxPredictor(BasePredictor[Inputs]):
         parts = np.split(sequences.x, sequences.lengths.cumsum()[:-1])
         return Arrays(sequences.lengths, lambda indices: _pad_vectors([parts[each] for each in indices]))
 
+    def encode_windows(self, windows: npt.NDArray[np.float64]) -> Arrays:
+        raise DataError("forecasts cannot be exported", self._path)
+
     def answer_batch(self, batch: Inputs) -> Iterator[Answer]:
         for scores in self._score(batch):
             if self._crf is None:

@@ -62,8 +62,9 @@ class Forecasting(Task):
         from seqtrain.analysis.forecasts import read_windows
         from seqtrain.analysis.sample import spread_evenly
 
-        windows = read_windows(answered.batch, answered.spec, answered.predictions, answered.quantiles)
-        return {"forecasts": draw_forecasts(spread_evenly(list(windows), MOST_WINDOWS))}
+        windows = list(read_windows(answered.batch, answered.spec, answered.predictions, answered.quantiles))
+        chosen = spread_evenly(range(len(windows)), MOST_WINDOWS)
+        return {"forecasts": draw_forecasts([windows[index] for index in chosen])}
 
     def draw_metrics(self, metrics: Metrics) -> dict[str, Figure]:
         from seqtrain.analysis.figures.forecasts import draw_errors_by_horizon

@@ -10,7 +10,7 @@ from seqtrain.config import ConfigError
 from seqtrain.errors import printable
 from seqtrain.predictions import Answer, Given
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
-from seqtrain.tasks.answers import check_form, name_value, show
+from seqtrain.tasks.answers import choose_form, name_value, show
 
 NOTHING = Vocabulary((), ())
 WORDS = WordInputs(words=NOTHING, characters=NOTHING)
@@ -90,7 +90,12 @@ def test_numbers_have_no_probability() -> None:
 
 
 def test_only_tags_of_words_are_conllu() -> None:
-    check_form("conllu", DataSpec(WORDS, TAGS))
+    assert choose_form("conllu", DataSpec(WORDS, TAGS)) == "conllu"
+    assert choose_form(None, DataSpec(WORDS, TAGS)) == "table"
     for spec in (DataSpec(WORDS, CLASSES), DataSpec(VectorInputs(feature_size=1), TAGS)):
         with pytest.raises(ConfigError, match="format: got 'conllu', which is for tags of words"):
-            check_form("conllu", spec)
+            choose_form("conllu", spec)
+        with pytest.raises(
+            ConfigError, match="format: got 'csv', which is for forecasts; give table, json or tsv"
+        ):
+            choose_form("csv", spec)
