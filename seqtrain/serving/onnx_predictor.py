@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -13,8 +14,10 @@ import numpy.typing as npt
 from seqtrain.data.files.arrays import Sequences, check_features
 from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError, InputError
+from seqtrain.foreign import read_regular
 from seqtrain.predictions import Answer
 from seqtrain.serving.base import BasePredictor
+from seqtrain.serving.export.accepted import MAX_MEMORY, MAX_MODEL, find_foreign_parts
 from seqtrain.serving.export.description import read_description
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -43,9 +46,7 @@ class OnnxPredictor(BasePredictor[Inputs]):
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
-        if not path.is_file():
-            raise DataError("no such file", path)
-        content = path.read_bytes()
+        content = read_regular(path, MAX_MODEL)
         self._path = path
         self.description = read_description(path, content)
         self._session = _open_session(content, path)
@@ -137,16 +138,37 @@ class OnnxPredictor(BasePredictor[Inputs]):
 
 
 def _open_session(content: bytes, path: Path) -> Any:
+    """A session on a model that may come from an untrusted source: see `find_foreign_parts`."""
     try:
+        import onnx
         import onnxruntime
-    except ImportError:
-        raise InputError(f"model: reading {path} needs onnxruntime: pip install 'seqtrain[onnx]'") from None
+    except ImportError as error:
+        raise InputError(f"model: reading {path} needs {error.name}: pip install 'seqtrain[onnx]'") from None
+    _bound_memory()
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")  # those of `_bound_memory`
     options.log_severity_level = 4  # what goes wrong is raised, too; the log has the file's names as they are
     try:
+        foreign = next(find_foreign_parts(onnx.load_model_from_string(content)), None)
+        if foreign is not None:
+            raise DataError(f"holds {foreign}; expected a model that `seqtrain export` wrote", path)
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except DataError:
+        raise
     except Exception as error:  # of onnxruntime's own, which it does not export
         raise DataError(f"cannot be read as an ONNX model: {str(error).splitlines()[0]}", path) from None
+
+
+@cache
+def _bound_memory() -> None:
+    """An allocator of this process, for sessions that ask for it; it refuses what a hostile model takes."""
+    import onnxruntime
+
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    limits = onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY})
+    onnxruntime.create_and_register_allocator(memory, limits)
 
 
 def _one(declared: Any) -> Array:

@@ -156,7 +156,7 @@ class TestRefusals:
             OnnxPredictor(folder / "tagger.onnx").tag([[None]])
 
     def test_no_such_file(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"a\.onnx: no such file"):
+        with pytest.raises(DataError, match=r"a\.onnx: the file is missing"):
             OnnxPredictor(tmp_path / "a.onnx")
 
     def test_a_model_without_scores(self, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def open_description(path: Path) -> Description:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and value > 0
+    return type(value) is int and 0 < value < 1 << 31
 
 
 def _are_ids(value: Any) -> bool:

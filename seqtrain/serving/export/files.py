@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import DataError
+from seqtrain.foreign import MAX_BYTES, read_regular
 from seqtrain.runs.files import atomic_write, write_text
+from seqtrain.serving.export.accepted import MAX_MODEL
 from seqtrain.serving.export.description import beside, describe, open_description, read_description
 from seqtrain.serving.export.examples import ONNX, TORCH, Runtime, write_example
 from seqtrain.spec import DataSpec
@@ -107,7 +109,7 @@ def check_replaceable(model: Path) -> None:
 
 def _is_model(path: Path) -> bool:
     try:
-        read_description(path, path.read_bytes())
+        read_description(path, read_regular(path, MAX_MODEL))
     except DataError:
         return False
     return True
@@ -122,7 +124,10 @@ def _is_description(path: Path) -> bool:
 
 
 def _is_script(path: Path) -> bool:
-    script, found, digest = path.read_bytes().rpartition(SEAL.encode())
+    try:
+        script, found, digest = read_regular(path, MAX_BYTES).rpartition(SEAL.encode())
+    except DataError:
+        return False
     return bool(found) and digest.strip() == _digest(script).encode()
 
 

@@ -16,6 +16,7 @@ from seqtrain.config import ConfigError
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence.cells import CELLS, OnnxNode
 from seqtrain.recurrence.trace import find_cell
+from seqtrain.serving.export.accepted import OPERATORS
 
 OPSET = 22  # in which the recurrent operators changed last
 IR_VERSION = 10  # which every runtime that knows the opset reads
@@ -63,6 +64,7 @@ class Graph:
         self, operator: str, inputs: Sequence[str], num_outputs: int, **attributes: Any
     ) -> list[str]:
         """Add a node; an empty input name leaves an optional input out."""
+        assert operator in OPERATORS, f"{operator}: list it in accepted.py, or nothing reads it again"
         name = self._unique(operator)
         outputs = [f"{name}_{number}" for number in range(num_outputs)]
         self._nodes.append(helper.make_node(operator, inputs, outputs, name, **attributes))
