@@ -52,7 +52,7 @@ SCRIPTS = (
 
 
 def render_page(report: Report) -> tuple[str, int]:
-    """The HTML, and how many of the report's examples found room in it."""
+    """The HTML, and how many of the report's examples fit into it."""
     scripts = [_read(f"vendor/{name}") for name in VENDOR]
     scripts.append('"use strict";\n(() => {\n' + "\n".join(map(_read, SCRIPTS)) + "\n})();")
     run = _to_json(run_document(report))

@@ -29,7 +29,7 @@ class BackboneError(ValueError):
 class Backbone(Protocol):
     """What Network asks of a backbone.
 
-    A backbone whose final state is a `FinalState` with several rows of h_n a layer also has `num_directions`,
+    A backbone whose final state is a `FinalState` with several rows of h_n per layer also has `num_directions`,
     by which TensorBoard names the rows.
     """
 

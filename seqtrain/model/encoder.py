@@ -13,7 +13,7 @@ from seqtrain.spec import DataSpec, TokenInputs, VectorInputs, WordInputs
 
 
 class VectorEncoder(nn.Module):
-    """Steps that are vectors already, unchanged.
+    """Pass on steps that are vectors already.
 
     Args:
         spec: whose inputs are `VectorInputs`.

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 class PackedWalk:
     """The walk of all directions over the rows of one batch of sequences.
 
-    Rows are ordered as in a PackedSequence: time by time, the longest sequence first, so that step s owns the
+    Rows are ordered as in a PackedSequence: step by step, the longest sequence first, so that step s owns the
     rows `offsets[s] : offsets[s] + batch_sizes[s]`. A padded tensor (T, B, ...) with its first two
     dimensions flattened is the case in which all batch sizes are equal.
 

@@ -68,8 +68,8 @@ def _rows(given: Given, answer: Answer, per_token: bool) -> Iterator[tuple[str, 
     """What the answer is about, the answer, and its probability where there is one."""
     names: Sequence[str] = given.tokens or () if per_token else [given.name] * len(answer.names)
     shares = [f"{share:.4f}" for share in answer.confidences]
-    for place, (name, answered) in enumerate(zip(names, answer.names, strict=True)):
-        yield (name, answered, *shares[place : place + 1])
+    for index, (name, answered) in enumerate(zip(names, answer.names, strict=True)):
+        yield (name, answered, *shares[index : index + 1])
 
 
 def _padded(row: tuple[str, ...], width: int, per_token: bool) -> tuple[str, ...]:

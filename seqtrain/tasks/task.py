@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Task(ABC):
-    """The only place that decides which positions count, in the loss and in the metrics.
+    """What is learnt: it alone decides which positions count, in the loss and in the metrics.
 
     A task of your own defines `targets` and `name_unit`; by default the positions count whose target is
     known, and the metrics are the loss and those of `metrics:` in the configuration.

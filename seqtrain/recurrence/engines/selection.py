@@ -17,7 +17,7 @@ Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk
 
 TRITON_DEVICE = "cuda"  # where backend="auto" takes the Triton kernels, once they have proved themselves
 BACKENDS = ("auto", "reference", "native", "triton", "eager")
-"""The last one is what configurations of earlier versions call plain torch, which is now the reference."""
+"""The last one is the name of earlier versions for the reference engine."""
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
