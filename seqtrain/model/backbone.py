@@ -29,8 +29,8 @@ class BackboneError(ValueError):
 class Backbone(Protocol):
     """What Network asks of a backbone.
 
-    A backbone whose final state is a `FinalState` with several rows of h_n per layer also has `num_directions`,
-    by which TensorBoard names the rows.
+    A backbone whose final state is a `FinalState` with several rows of h_n per layer also has
+    `num_directions`, by which TensorBoard names the rows.
     """
 
     output_size: int  # numbers per step of the states, and of the summary
