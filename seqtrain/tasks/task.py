@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -50,7 +51,7 @@ class Task(ABC):
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
         self.mode = mode
-        self._carried = {"train": CarriedState(), "evaluation": CarriedState()}
+        self._carried = defaultdict[str, CarriedState](CarriedState)  # by phase: train, evaluation
 
     def check_spec(self, spec: DataSpec) -> None:
         """Refuse data with targets that this task does not learn.
