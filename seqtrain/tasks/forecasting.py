@@ -58,8 +58,7 @@ class Forecasting(Task):
         return f"{value[0]:.3g} ... {value[-1]:.3g}"
 
     def draw(self, answered: AnsweredSample, metrics: Metrics) -> dict[str, Figure | str]:
-        from seqtrain.analysis.figures.forecasts import draw_forecasts
-        from seqtrain.analysis.forecasts import read_windows
+        from seqtrain.analysis.figures.forecasts import draw_forecasts, read_windows
         from seqtrain.analysis.sample import spread_evenly
 
         windows = list(read_windows(answered.batch, answered.spec, answered.predictions, answered.quantiles))
