@@ -29,8 +29,8 @@ _CONTRACTION = re.compile(
 _TOKEN = re.compile(
     rf"""
     (?:https?://|www\.) [^\s<>]* [^\s<>.,;:!?)'"]          # addresses, without the mark that follows
-  | [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+
-  | [\w-]+ (?:\.[\w-]+)* \. (?:com|org|net|edu|gov|doc|xls|pdf|txt|html?)\b
+  | (?<![\w.+-]) [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+          # looked for once in a run of such letters
+  | (?<![\w-]) [\w-]+ (?:\.[\w-]+){{0,8}} \. (?:com|org|net|edu|gov|doc|xls|pdf|txt|html?)\b
   | [:;=] -? [)(DPp] (?!\w)                                # faces
   | (?:[A-Za-z]\.){{2,}}                                   # U.S.
   | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|Inc|Corp|No)\.        # abbreviations keep their point
@@ -49,9 +49,12 @@ _CLOSERS = {".", ",", ";", "!", "?", "'s", "n't"}
 
 # The end of a sentence: its last mark with closing quotes and brackets, before a space or a line end; the
 # marks of scripts without spaces need none.
-_END = re.compile(r"""[.!?\u2026]+["'\u2019\u201d)\]]*(?=\s)|[\u3002\uff01\uff1f]+[\u300d\u300f\uff09]*|\n""")
+_END = re.compile(
+    r"""(?<![.!?\u2026])[.!?\u2026]+["'\u2019\u201d)\]]*(?=\s)|[\u3002\uff01\uff1f]+[\u300d\u300f\uff09]*|\n"""
+)
 _OPENERS = "\"'\u2018\u201c([\u00ab\u00bf\u00a1-"
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|cf|[A-Z])|\b(?:[A-Za-z]\.)+[A-Za-z])\.$")
+LONGEST = 32  # letters of an abbreviation
 _NEXT = re.compile(rf"\s*[{re.escape(_OPENERS)}]*(\S?)")
 
 
@@ -146,7 +149,7 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     following = _NEXT.match(text, match.end())
     if following is not None and following[1].islower():
         return False
-    return not (mark == "." and _ABBREVIATION.search(text, start, match.end()))
+    return not (mark == "." and _ABBREVIATION.search(text, max(start, match.end() - LONGEST), match.end()))
 
 
 def token_spans(sentence: str) -> list[tuple[int, int]]:

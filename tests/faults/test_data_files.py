@@ -194,6 +194,7 @@ class TestSpecialFiles:
             ("train.txt", lambda path: Tagged(path=path, batch_size=1, eval_batch_size=1).load()),
             ("train.npz", lambda path: Arrays(path=path, batch_size=1, eval_batch_size=1).load()),
             ("train-images-idx3-ubyte", lambda path: mnist_at(path)),
+            ("vectors.txt", lambda path: read_word_vectors(path / "vectors.txt", {"a"}, None)),
         ],
     )
     def test_as_a_data_set(self, special, tmp_path: Path, name: str, load: Callable[[Path], object]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import re
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,20 @@ import torch
 from torch import Tensor
 
 from seqtrain.errors import DataError
+from seqtrain.foreign import open_regular
 from seqtrain.spec import Vocabulary
 
 log = logging.getLogger(__name__)
 
 Row = np.ndarray[Any, np.dtype[np.float32]]
 
-NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(rb"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 IN_NUMBERS = b"0123456789+-.eE \t\r\n"  # and between them
 HEADER = re.compile(rb"\s*([1-9]\d{0,9})\s+([1-9]\d{0,4})\s*")  # count dimension
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+MAX_LINE_BYTES = 1 << 22  # a word and as many numbers as a line can announce
+MAX_RATIO = 100  # of a text and its gzip file
 NUM_SHOWN = 5  # bad lines that a message quotes
 REMEDY = "give data.vectors a text file of GloVe, word2vec or fastText, plain or gzip, or null"
 
@@ -67,23 +71,34 @@ def read_word_vectors(path: str | Path, wanted: Collection[str], max_others: int
         DataError: the file cannot be read, holds no vectors, or has more bad lines than good ones.
     """
     path = Path(path)
+    if not path.exists():
+        raise DataError(f"no such file; {REMEDY}", path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.peek(len(ZIP))
             if start.startswith(ZIP):
                 raise DataError("a zip archive; unpack it, and give data.vectors one of its files", path)
-            reading = _Reading(path, wanted, max_others)
-            return reading.read(gzip.GzipFile(fileobj=file) if start.startswith(GZIP) else file)
-    except FileNotFoundError:
-        raise DataError(f"no such file; {REMEDY}", path) from None
-    except IsADirectoryError:
-        raise DataError(f"a folder, where a file is needed; {REMEDY}", path) from None
+            content: Any = gzip.GzipFile(fileobj=file) if start.startswith(GZIP) else file
+            most = MAX_LINE_BYTES + MAX_RATIO * os.fstat(file.fileno()).st_size
+            return _Reading(path, wanted, max_others).read(_bounded_lines(content, path, most))
     except EOFError:
         raise DataError("the gzip file is cut off; get it again", path) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"not a sound gzip file ({error}); get it again", path) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}; {REMEDY}", path) from None
+
+
+def _bounded_lines(content: Any, path: Path, most: int) -> Iterator[bytes]:
+    """The lines of a file that may be hostile, and unpack to far more than its size."""
+    total = 0
+    while line := content.readline(MAX_LINE_BYTES):
+        total += len(line)
+        if total > most:
+            raise DataError(f"unpacks to more than {MAX_RATIO} times its size; {REMEDY}", path)
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            raise DataError(f"a line is longer than {MAX_LINE_BYTES:,} bytes; {REMEDY}", path)
+        yield line
 
 
 class _BadLineError(ValueError):

@@ -156,6 +156,12 @@ def test_a_file_that_is_shorter_than_it_announces(write: Write, caplog) -> None:
             b"1 3\na 1 2 3 4\n",
             f"1 of 1 lines are no word with 3 numbers (line 2: expected 3 numbers, found 4); {REMEDY}",
         ),
+        (b"a 1 2\n" + b"x" * (5 << 20), f"a line is longer than 4,194,304 bytes; {REMEDY}"),
+        (gzip.compress(b"\0" * (5 << 20)), f"a line is longer than 4,194,304 bytes; {REMEDY}"),
+        (
+            gzip.compress((b"a" + b" 1" * 2000 + b"\n") * 1300),
+            f"unpacks to more than 100 times its size; {REMEDY}",
+        ),
         (b"PK\x03\x04rest", "a zip archive; unpack it, and give data.vectors one of its files"),
         (gzip.compress(b"a 1 2\n" * 999, mtime=0)[:-12], "the gzip file is cut off; get it again"),
         (b"\x1f\x8bno gzip file", "not a sound gzip file (Unknown compression method); get it again"),
@@ -167,5 +173,5 @@ def test_refusals(write: Write, content: bytes, problem: str) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"FILE: a folder, where a file is needed; {REMEDY}"
+    assert refusal(tmp_path) == "FILE: is a folder; expected a file"
     assert refusal(tmp_path / "no") == f"FILE: no such file; {REMEDY}"
