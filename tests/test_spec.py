@@ -28,13 +28,14 @@ from seqtrain.spec import (
 
 WORDS = WordInputs(words=Vocabulary(("light", "run"), (3, 1)), characters=Vocabulary(("a",), (7,)))
 SCALED = VectorInputs(feature_size=2, standardization=((0.0, 1.0), (2.0, 3.0)))
+TOKENS = Vocabulary(("e", "t"), (9, 7))
 SPECS = {
     "words": DataSpec(WORDS, StepClasses(("NOUN", "VERB"), column="UPOS")),
     "chunks": DataSpec(replace(WORDS, vector_size=3), StepClasses(("B-X", "O"), tag_scheme="bio")),
     "images": DataSpec(View("columns", 28, 20).inputs, SequenceClasses(("0", "1"))),
     "sequences": DataSpec(SCALED, SequenceClasses(("a", "b"))),
     "steps": DataSpec(SCALED, StepClasses(("a", "b"))),
-    "tokens": DataSpec(TokenInputs(tokens=Vocabulary(("e", "t"), (9, 7)), unit="character"), NextToken(4)),
+    "tokens": DataSpec(TokenInputs(tokens=TOKENS, unit="character"), NextToken(TOKENS)),
 }
 # What version 0.2 saved of the same data.
 FIELDS = "feature_size view image_size words characters vector_size column standardization"

@@ -23,11 +23,12 @@ import numpy as np
 from torch import Tensor
 
 from seqtrain.analysis.examine import ExaminedExample
+from seqtrain.analysis.passage import Passage
 from seqtrain.analysis.report import Report
 from seqtrain.analysis.sample import Array
 from seqtrain.data import View
 from seqtrain.recurrence.trace import DIRECTIONS, name_direction
-from seqtrain.spec import ImageInputs
+from seqtrain.spec import DataSpec, ImageInputs, TokenInputs
 
 Document = dict[str, Any]
 
@@ -46,6 +47,7 @@ SCRIPTS = (
     "example.js",
     "matching.js",
     "patterns.js",
+    "text.js",
     "run.js",
     "main.js",
 )
@@ -58,13 +60,15 @@ def render_page(report: Report) -> tuple[str, int]:
     run = _to_json(run_document(report))
     style = _read("page.css")
     room = MAX_SIZE - sum(len(each.encode()) for each in (*scripts, run, style))
+    passage = None if report.passage is None else passage_document(report.passage, report.spec)
+    room -= len(_to_json(passage).encode())
     examples = example_documents(report.examples, room)
     page = Template(_read("page.html")).substitute(
         title=html.escape(f"{report.name}: inside the recurrence"),
         policy=_policy(scripts),
         style=style,
         run=run,
-        examples=_to_json({"given": len(report.examples), "examples": examples}),
+        examples=_to_json({"given": len(report.examples), "examples": examples, "passage": passage}),
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
     return page, len(examples)
@@ -159,6 +163,18 @@ def example_documents(examples: Sequence[ExaminedExample], max_size: int) -> lis
             break
         document |= details
     return documents
+
+
+def passage_document(passage: Passage, spec: DataSpec) -> Document:
+    """A passage of text with what a language model makes of it."""
+    assert isinstance(spec.inputs, TokenInputs)
+    return {
+        "unit": spec.inputs.unit,
+        "tokens": passage.tokens,
+        "nats": plain(passage.nats),
+        "expected": passage.expected,
+        "h": encode_signals([passage.h]),
+    }
 
 
 def plain(values: Any, significant: int = 4) -> Any:

@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seqtrain.analysis.examine import ExaminedExample
 from seqtrain.analysis.gradients import Distances, gradient_through_time
+from seqtrain.analysis.passage import Passage
 from seqtrain.analysis.sample import Array
 from seqtrain.errors import DataError
 from seqtrain.foreign import decode_utf8, is_regular, read_regular
@@ -42,6 +43,7 @@ class Report:
     metrics: dict[str, float]
     confusions: tuple[tuple[int, ...], ...] | None  # on the test split: rows are targets, columns predictions
     values: tuple[str, ...] = ()  # of targets that are no classes: the different ones of the examples
+    passage: Passage | None = None  # of a language model
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -79,6 +81,7 @@ def build_report(
     spec: DataSpec,
     examples: Sequence[ExaminedExample],
     name_value: Callable[[Any, Targets], str],
+    passage: Passage | None = None,
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written.
 
@@ -99,6 +102,7 @@ def build_report(
         metrics=folder.load_metrics() if folder.is_done else {},
         confusions=confusions,
         values=values,
+        passage=passage,
     )
 
 

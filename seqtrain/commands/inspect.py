@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,14 +63,17 @@ def _inspect(arguments: Sequence[str]) -> None:
     _check_output(output)
 
     from seqtrain.analysis.page import render_page
+    from seqtrain.analysis.passage import passage_of
     from seqtrain.analysis.report import build_report, describe_run, first_member
     from seqtrain.training.network import construct, load_trained
 
     trained = load_trained(run.config, run.checkpoint)
     network, spec, source = trained.network, trained.spec, construct(run.config["data"])
-    examples = _examine(first_member(network), spec, source, given, num_examples)
+    member, datasets = first_member(network), _read(spec, source, given, num_examples)
+    examples = _examine(member, spec, datasets, num_examples)
     facts = describe_run(network, type(source).__name__, len(examples))
-    report = build_report(run.folder, facts, spec, examples, trained.task.name_value)
+    passage = passage_of(member, spec, next(iter(datasets.values())))
+    report = build_report(run.folder, facts, spec, examples, trained.task.name_value, passage)
     if output.endswith("/"):
         from seqtrain.analysis.pictures import write_pictures
 
@@ -108,20 +111,27 @@ def _check_output(output: str) -> None:
         check_output(output)
 
 
-def _examine(
-    network: Network, spec: DataSpec, source: Source, given: Arguments, num_examples: int
-) -> list[ExaminedExample]:
-    """The sequences that were given, then those of the validation data."""
-    from seqtrain.analysis.examine import examine
-    from seqtrain.analysis.sample import load_dev, spread_evenly
+def _read(spec: DataSpec, source: Source, given: Arguments, num_examples: int) -> dict[str, Dataset]:
+    """The sequences that were given, then the validation data, by what they are called; at least one."""
+    from seqtrain.analysis.sample import load_dev
 
     own = _read_own(spec, given)
-    dev = load_dev(source, spec) if num_examples else None
+    datasets = {} if own is None else {"yours": own}
+    return datasets | ({"dev": load_dev(source, spec)} if num_examples else {})
+
+
+def _examine(
+    network: Network, spec: DataSpec, datasets: Mapping[str, Dataset], num_examples: int
+) -> list[ExaminedExample]:
+    """All sequences that were given, and some of the validation data."""
+    from seqtrain.analysis.examine import examine
+    from seqtrain.analysis.sample import spread_evenly
+
     examples: list[ExaminedExample] = []
-    if own is not None:
-        examples += examine(network, spec, own, range(len(own.lengths)), "yours")
-    if dev is not None:
-        examples += examine(network, spec, dev, spread_evenly(range(len(dev.lengths)), num_examples), "dev")
+    for name, dataset in datasets.items():
+        indices = range(len(dataset.lengths))
+        chosen = spread_evenly(indices, num_examples) if name == "dev" else indices
+        examples += examine(network, spec, dataset, chosen, name)
     return examples
 
 
@@ -130,14 +140,17 @@ def _read_own(spec: DataSpec, given: Arguments) -> Dataset | None:
         encode_images,
         encode_sentences,
         encode_sequences,
+        encode_text,
         read_images,
         read_sequences,
     )
-    from seqtrain.spec import ImageInputs, WordInputs
+    from seqtrain.spec import ImageInputs, TokenInputs, WordInputs
 
     if "text" not in given and "input" not in given:
         return None
     inputs = spec.inputs
+    if isinstance(inputs, TokenInputs):
+        return encode_text(spec, _read_text(given))
     if isinstance(inputs, WordInputs):
         return encode_sentences(spec, _read_sentences(given))
     if "text" in given:
@@ -148,11 +161,17 @@ def _read_own(spec: DataSpec, given: Arguments) -> Dataset | None:
     return encode_sequences(spec, read_sequences(Path(given["input"])))
 
 
+def _read_text(given: Arguments) -> str:
+    from seqtrain.data import read_utf8
+
+    return given["text"] if "text" in given else read_utf8(Path(given["input"]))
+
+
 def _read_sentences(given: Arguments) -> list[Sequence[str]]:
-    from seqtrain.data import ConlluReader, read_utf8
+    from seqtrain.data import ConlluReader
     from seqtrain.data.sentences import split_sentences
 
-    text = given["text"] if "text" in given else read_utf8(Path(given["input"]))
+    text = _read_text(given)
     if given.get("input", "").endswith(".conllu"):
         return [sentence.words for sentence in ConlluReader(text.splitlines(keepends=True), given["input"])]
     return [sentence.tokens for sentence in split_sentences(text)]

@@ -26,7 +26,7 @@ from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
 from seqtrain.errors import DataError
 from seqtrain.foreign import open_regular
 from seqtrain.predictions import Given
-from seqtrain.spec import ImageInputs, Inputs, SeriesInputs, VectorInputs, WordInputs
+from seqtrain.spec import ImageInputs, Inputs, SeriesInputs, TokenInputs, VectorInputs, WordInputs
 
 CHUNK = 1024  # sentences answered at a time
 SUFFIXES = (".png", ".npy")
@@ -62,6 +62,10 @@ def read(inputs: Inputs, given: Arguments, stack: ExitStack) -> Reading:
             return Reading(read_windows(inputs, sources))
         case VectorInputs():
             return Reading(read_numbers(_files(given, "sequences of numbers", "FILE.npz")))
+        case TokenInputs():
+            raise ConfigError(
+                ["predict: a language model has no answers; seqtrain generate RUN goes on with a text"]
+            )
     raise ConfigError([f"predict: this model reads {type(inputs).__name__}, which have no files here"])
 
 

@@ -37,6 +37,7 @@ from .sources.mnist import Mnist as Mnist
 from .sources.series import Series as Series
 from .sources.tagged import Tagged as Tagged
 from .sources.text import Text as Text
+from .sources.text import encode_text as encode_text
 from .sources.text import encode_tokens as encode_tokens
 from .sources.treebank import Treebank as Treebank
 from .sources.waves import Waves as Waves

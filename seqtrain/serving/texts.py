@@ -50,7 +50,7 @@ def continue_text(
     else:
         generator.manual_seed(seed)
     ids = generate(network, encode_tokens(inputs.tokens, tokens), Sampling(temperature, top_k), generator)
-    return map(inputs.name, ids)
+    return map(inputs.tokens.name, ids)
 
 
 def score_text(network: Network | Ensemble, spec: DataSpec, text: str) -> TextScore:

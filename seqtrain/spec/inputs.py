@@ -129,7 +129,3 @@ class TokenInputs(Inputs):
 
     def describe(self) -> str:
         return f"{len(self.tokens.entries):,} {self.unit}s"
-
-    def name(self, number: int) -> str:
-        """The token with this id; of the two reserved ids a name in angle brackets."""
-        return self.tokens.entries[number - 2] if number > 1 else ("<padding>", "<unknown>")[number]

@@ -38,6 +38,10 @@ class Vocabulary:
         """How many entries occurred in train."""
         return sum(count > 0 for count in self.counts)
 
+    def name(self, number: int) -> str:
+        """The entry with this id; of the two reserved ids a name in angle brackets."""
+        return self.entries[number - 2] if number > 1 else ("<padding>", "<unknown>")[number]
+
     def index(self) -> Mapping[str, int]:
         """The id of each entry."""
         return self._index

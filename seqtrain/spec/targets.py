@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqtrain.spec.inputs import Standardization, check_standardization
-from seqtrain.spec.kinds import Kind, check_names, check_sizes
+from seqtrain.spec.kinds import Kind, Vocabulary, check_names, check_sizes
 
 TagScheme: TypeAlias = Literal["bio", "iob"]  # see `StepClasses.tag_scheme`
 
@@ -79,22 +79,22 @@ class StepClasses(Classes):
 
 @dataclass(frozen=True)
 class NextToken(Targets):
-    """The token that follows each time step, by its id in the vocabulary of the inputs."""
+    """The token that follows each time step, by its id in the vocabulary, which is that of the inputs."""
 
-    num_tokens: int  # the size of that vocabulary, with its two reserved ids
+    tokens: Vocabulary
 
     per_step: ClassVar[bool] = True
     each: ClassVar[str] = "the next token for each time step"
 
     def __post_init__(self) -> None:
-        check_sizes(self.num_tokens)
+        check_names(self.tokens.entries)
 
     @property
     def num_targets(self) -> int:
-        return self.num_tokens
+        return len(self.tokens)
 
     def describe(self) -> str:
-        return f"the next of {self.num_tokens:,} tokens"
+        return "the next token"
 
 
 class Numbers(Targets):

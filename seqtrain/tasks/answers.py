@@ -9,9 +9,10 @@ import numpy as np
 
 from seqtrain.config import ConfigError
 from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, TagColumn
+from seqtrain.data.tokens import visible
 from seqtrain.errors import printable_json, printable_line
 from seqtrain.predictions import Answer, Estimate, Given
-from seqtrain.spec import Classes, DataSpec, Horizon, Numbers, StepClasses, Targets, WordInputs
+from seqtrain.spec import Classes, DataSpec, Horizon, NextToken, Numbers, StepClasses, Targets, WordInputs
 from seqtrain.tasks.estimates import show_forecast, show_numbers
 
 DEFAULT_COLUMN = "MISC:Tag"  # of CoNLL-U, for tags that come from another format
@@ -25,6 +26,8 @@ def name_value(value: Any, targets: Targets) -> str:
         case Numbers():
             numbers = targets.in_units(np.asarray(value, dtype=np.float32)).tolist()
             return ", ".join(f"{number:.4g}" for number in numbers)
+        case NextToken():
+            return visible(targets.tokens.name(int(value)))
     return f"{value:.4g}"
 
 

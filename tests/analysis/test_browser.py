@@ -14,6 +14,7 @@ from browser import open_browser
 
 from seqtrain.analysis.page import plain, render_page
 from seqtrain.analysis.report import Report
+from seqtrain.commands import inspect
 from seqtrain.spec import StepClasses
 
 pytestmark = pytest.mark.browser
@@ -235,3 +236,21 @@ def test_a_hostile_word_is_shown_and_does_nothing(
         assert reader.page.title() != "stolen"
         assert reader.count("main img") == 0
     assert reader.troubles == []
+
+
+def test_a_text_is_coloured_by_a_unit_and_by_surprise(
+    reader: Reader, trained_text: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    assert inspect.main([str(trained_text), "examples=2", f"output={page}"]) == 0
+    reader.open(page, "#view=text")
+    tokens = reader.page.locator(".passage span")
+    assert tokens.count() > 300
+    first = tokens.nth(5).evaluate("each => each.style.background")
+    reader.page.select_option('[data-key="unit"]', "3")
+    assert tokens.nth(5).evaluate("each => each.style.background") != first
+    reader.page.select_option('[data-key="colour by"]', "surprise")
+    assert "colour=surprise" in reader.page.url
+    assert "nats or more" in reader.text(reader.panel("Text"))
+    assert reader.count(f"{reader.panel('Most surprising')} tbody tr") == 20
+    reader.page.locator(f"{reader.panel('Most surprising')} button").first.click()

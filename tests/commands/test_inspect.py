@@ -128,3 +128,20 @@ def test_data_that_has_changed_is_refused(pos: Path, tmp_path: Path, treebank: P
     )
     assert main([str(pos), f"data_dir={other}"]) == 2
     assert "data: it has changed since the training" in capsys.readouterr().err
+
+
+def test_a_language_model_shows_a_passage(trained_text: Path, tmp_path: Path, capsys) -> None:
+    output = tmp_path / "page.html"
+    text = "the light line 3 is grexn\nthe light line 4 is green\n"
+    assert main([str(trained_text), f"text={text}", "examples=2", f"output={output}"]) == 0
+    found = re.search(r'id="sample">(.*?)</script>', output.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    passage = json.loads(found[1])["passage"]
+    assert "".join(passage["tokens"]) == text.replace("x", "<unknown>")
+    assert passage["nats"][0] is None
+    surprising = max(range(1, len(text)), key=lambda step: passage["nats"][step])
+    assert text[surprising] == "x"
+    assert passage["expected"][surprising][0][0] == "e"
+    assert [each["name"] for each in shown(output)] == ["yours 1", "dev 1", "dev 17"]
+    assert main([str(trained_text), "text=a", "examples=0"]) == 2
+    assert "the text has 1 characters; expected at least 2" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from seqtrain.spec import DataSpec, NextToken, TokenInputs, Vocabulary
 
 NUM_TOKENS = 8
 INPUTS = TokenInputs(tokens=Vocabulary(tuple("abcdef"), (1,) * 6), unit="character")
-SPEC = DataSpec(INPUTS, NextToken(NUM_TOKENS))
+SPEC = DataSpec(INPUTS, NextToken(INPUTS.tokens))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from seqtrain.spec import DataSpec, NextToken, SequenceClasses, TokenInputs, Vec
 from seqtrain.training.network import build_network
 
 INPUTS = TokenInputs(tokens=Vocabulary(tuple("abcdef"), (1,) * 6), unit="character")
-SPEC = DataSpec(INPUTS, NextToken(8))
+SPEC = DataSpec(INPUTS, NextToken(INPUTS.tokens))
 
 
 def test_locked_dropout_drops_the_same_at_every_step() -> None:

@@ -2,12 +2,16 @@
 
 const VIEWS = {
   units: ["Units", unitsView], example: ["Example", exampleView],
-  patterns: ["Patterns", patternsView], run: ["Run", runView],
+  patterns: ["Patterns", patternsView], ...(passage ? { text: ["Text", textView] } : {}), run: ["Run", runView],
 };
 
 function head() {
   const percent = (name) => (name in run.metrics ? `${(100 * run.metrics[name]).toFixed(2)} %` : null);
-  const metrics = [["validation accuracy", percent("val/accuracy")], ["test accuracy", percent("test/accuracy")]].filter(([, value]) => value);
+  const nats = (name) => (passage && name in run.metrics ? `${run.metrics[name].toFixed(4)} nats per ${passage.unit}` : null);
+  const metrics = [
+    ["validation accuracy", percent("val/accuracy")], ["test accuracy", percent("test/accuracy")],
+    ["validation loss", nats("val/loss")], ["test loss", nats("test/loss")],
+  ].filter(([, value]) => value);
   const left = sample.given - examples.length;
   return [
     el("h1", {}, run.name),
@@ -40,7 +44,7 @@ function toolbar() {
     numDirections > 1 ? select("direction", directions, chosen.direction, (direction) => choose({ direction: Number(direction) })) : null,
     stepper("unit", chosen.unit, run.units, (unit) => unit, (unit) => choose({ unit })),
   ];
-  if (chosen.view !== "units") parts.push(stepper("example", chosen.example, examples.length, (index) => examples[index].name, (index) => choose({ example: index })));
+  if (!["units", "text"].includes(chosen.view)) parts.push(stepper("example", chosen.example, examples.length, (index) => examples[index].name, (index) => choose({ example: index })));
   return parts;
 }
 
@@ -66,7 +70,7 @@ function bestUnit() {
 async function start() {
   document.getElementById("head").append(...head().filter(Boolean));
   document.getElementById("toolbar").addEventListener("submit", (event) => event.preventDefault());
-  await decodeStates();
+  await Promise.all([decodeStates(), decodePassage()]);
   Object.assign(defaults, bestUnit(), { target: -1 });
   readAddress();
   listeners.push(draw);

@@ -3,7 +3,7 @@
 const defaults = {
   view: "units", layer: run.layers - 1, direction: 0, unit: 0, example: 0, step: 0,
   from: -1, to: -1, threshold: 0.5, share: 0.75, side: "either", edges: 0,
-  target: 0, word: "", sort: "order", filter: "", curve: "", cell: "",
+  target: 0, word: "", colour: "unit", sort: "order", filter: "", curve: "", cell: "",
 };
 const chosen = { ...defaults };
 const listeners = [];

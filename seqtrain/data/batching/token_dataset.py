@@ -33,7 +33,7 @@ class TokenDataset:
         """The tokens that a piece reads, with signs for what cannot be seen."""
         first = index * self.streams.steps
         ids = self.tokens[first : first + int(self.lengths[index])].tolist()
-        return [visible(self.inputs.name(number)) for number in ids]
+        return [visible(self.inputs.tokens.name(number)) for number in ids]
 
     @property
     def lengths(self) -> Tensor:

@@ -61,7 +61,7 @@ class Text:
         self._check(by_split, path)
         tokens = Vocabulary.of(Counter(by_split["train"]), self._min_count)
         inputs = TokenInputs(tokens=tokens, unit=self._unit)
-        spec = DataSpec(inputs, NextToken(len(tokens)))
+        spec = DataSpec(inputs, NextToken(tokens))
         ids = {split: encode_tokens(tokens, by_split[split]) for split in SPLITS}
         splits: dict[str, Dataset] = {
             split: TokenDataset(ids[split], self._streams, inputs) for split in SPLITS
@@ -101,6 +101,20 @@ class Text:
                 raise DataError(f"{problem}: a longer text, or a larger share in data.split", path)
         if len(set(by_split["train"])) == 1:
             raise DataError(f"all of train is {by_split['train'][0]!r}, so there is nothing to learn", path)
+
+
+def encode_text(spec: DataSpec, text: str) -> TokenDataset:
+    """A text to look at, as the model was trained on texts, in pieces of 100 characters or words.
+
+    Raises:
+        DataError: it has less than two of them.
+    """
+    inputs = spec.inputs
+    assert isinstance(inputs, TokenInputs)
+    tokens = split_text(text, inputs.unit)
+    if len(tokens) < 2:
+        raise DataError(f"the text has {len(tokens)} {inputs.unit}s; expected at least 2")
+    return TokenDataset(encode_tokens(inputs.tokens, tokens), Streams(steps=100), inputs)
 
 
 def encode_tokens(tokens: Vocabulary, text: Sequence[str]) -> torch.Tensor:

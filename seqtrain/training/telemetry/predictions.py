@@ -163,6 +163,6 @@ class GeneratedText(pl.Callback):
         generator = torch.Generator().manual_seed(0)
         with eval_mode(learner.network):
             tokens = generate(learner.network, prompt, Sampling(self.temperature), generator)
-            text = "".join(map(inputs.name, itertools.islice(tokens, self.length)))
+            text = "".join(map(inputs.tokens.name, itertools.islice(tokens, self.length)))
         lines = "\n".join(f"    {line}" for line in text.splitlines())  # as it is, in Markdown
         sink_of(trainer).text("generated", lines, trainer.global_step, validation=True)

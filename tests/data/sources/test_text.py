@@ -26,7 +26,7 @@ def write(path: Path, text: str) -> Path:
 def texts(corpus: Any) -> dict[str, str]:
     inputs = corpus.spec.inputs
     return {
-        split: "".join(inputs.name(number) for number in data.tokens.tolist())
+        split: "".join(inputs.tokens.name(number) for number in data.tokens.tolist())
         for split, data in corpus.splits.items()
     }
 
@@ -79,7 +79,7 @@ def test_the_sample_comes_with_the_package() -> None:
     corpus = source(None).load()
     assert texts(corpus)["train"].startswith("PRIDE AND PREJUDICE\n")
     assert corpus.describe() == (
-        "train 160,540 tokens; dev 20,066 tokens; test 20,067 tokens; the next of 76 tokens; 74 characters"
+        "train 160,540 tokens; dev 20,066 tokens; test 20,067 tokens; the next token; 74 characters"
     )
 
 
