@@ -19,8 +19,8 @@ Export a run's best checkpoint as one file, which runs without seqtrain.
     seqtrain export RUN [format=onnx|torch] [output=FILE] [checkpoint=FILE]
 
 Beside the file it writes a JSON file with the vocabularies and labels, and a short Python example
-of the same name, from words, images or numbers to labels. Files of an earlier export are replaced;
-others that have one of the three names are not, and nothing is written.
+of the same name, from words, images or numbers to labels or numbers. Files of an earlier export are
+replaced; others that have one of the three names are not, and nothing is written.
 
   RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
               run_dir=RUN is the same

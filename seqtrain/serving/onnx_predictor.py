@@ -15,10 +15,11 @@ from seqtrain.data.files.arrays import Sequences, check_features
 from seqtrain.data.sentences import check_words
 from seqtrain.errors import DataError, InputError
 from seqtrain.foreign import read_regular
-from seqtrain.predictions import Answer
+from seqtrain.predictions import Answer, Estimate
 from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.export.accepted import MAX_MEMORY, MAX_MODEL, find_foreign_parts
 from seqtrain.serving.export.description import read_description
+from seqtrain.spec import Horizon, Numbers
 
 Array: TypeAlias = npt.NDArray[Any]
 Inputs: TypeAlias = dict[str, Array]
@@ -54,7 +55,8 @@ class OnnxPredictor(BasePredictor[Inputs]):
         self._outputs = {each.name: each for each in self._session.get_outputs()}
         if "scores" not in self._outputs:
             raise DataError("has no output scores; expected a model that `seqtrain export` wrote", path)
-        super().__init__(self.description.to_spec(per_step=len(self._outputs["scores"].shape) == 3))
+        rank = len(self._outputs["scores"].shape) - (1 if self.description.quantiles else 0)
+        super().__init__(self.description.to_spec(per_step=rank == 3))
         self._crf = self._read_crf()
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Arrays:
@@ -72,14 +74,38 @@ class OnnxPredictor(BasePredictor[Inputs]):
         return Arrays(sequences.lengths, lambda indices: _pad_vectors([parts[each] for each in indices]))
 
     def encode_windows(self, windows: npt.NDArray[np.float64]) -> Arrays:
-        raise DataError("forecasts cannot be exported", self._path)
+        values = windows.astype(np.float32)
+        return Arrays(np.ones(len(values), dtype=np.int64), lambda indices: {"series": values[indices]})
 
-    def answer_batch(self, batch: Inputs) -> Iterator[Answer]:
+    def answer_batch(self, batch: Inputs) -> Iterator[Answer | Estimate]:
+        if isinstance(self.spec.targets, Numbers):
+            yield from self._estimate(batch, self.spec.targets)
+            return
         for scores in self._score(batch):
             if self._crf is None:
                 yield self._name(scores.argmax(axis=-1), _softmax(scores))
             else:
                 yield self._name(self._crf.decode(scores), self._crf.probabilities(scores))
+
+    def _estimate(self, batch: Inputs, targets: Numbers) -> Iterator[Estimate]:
+        """The numbers of each sequence.
+
+        Raises:
+            DataError: the model, which may come from an untrusted source, gives anything else.
+        """
+        (scores,) = self._compute(["scores"], {name: batch[name] for name in batch if name in self._inputs})
+        size, time, *_ = next(iter(batch.values())).shape
+        quantiles, names = self.description.quantiles, len(targets.names)
+        steps = [time] if targets.per_step else []
+        sizes = [targets.length, names] if isinstance(targets, Horizon) else [names]
+        if scores.shape != (size, *steps, *([len(quantiles)] if quantiles else []), *sizes):
+            raise DataError(f"gives scores of shape {scores.shape}, which do not fit its labels", self._path)
+        ends = batch["lengths"] if steps else [None] * size
+        for row, end in zip(scores, ends, strict=True):
+            by_quantile = np.moveaxis(row, -1 - len(sizes), 0) if quantiles else [row]
+            numbers = [each[:end] for each in by_quantile]
+            found = dict(zip(quantiles, numbers, strict=False))
+            yield Estimate(found.get(0.5, numbers[0]), found)
 
     def _pad_words(self, sentences: Sequence[Sequence[str]]) -> Inputs:
         """The ids of words and letters, padded with 0."""

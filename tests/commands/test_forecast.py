@@ -226,3 +226,17 @@ def test_a_network_that_is_no_better_than_a_naive_one_is_told(folder: Path, tmp_
     assert (
         "the seasonal naive forecast (the last season) is not worse than the network" in told.out + told.err
     )
+
+
+def test_an_exported_model_forecasts_the_same(trained, folder: Path, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("onnxruntime")
+    run_dir, file, model = trained(QUANTILES), folder / "hours.csv", tmp_path / "model.onnx"
+    assert main(["export", str(run_dir), f"output={model}"]) == 0
+    capsys.readouterr()
+    assert main(["predict", f"model={model}", f"input={file}"]) == 0
+    found = list(csv.reader(capsys.readouterr().out.splitlines()))
+    assert main(["predict", str(run_dir), f"input={file}"]) == 0
+    wanted = list(csv.reader(capsys.readouterr().out.splitlines()))
+    assert (found[0], [row[0] for row in found]) == (wanted[0], [row[0] for row in wanted])
+    for a, b in zip(found[1:], wanted[1:], strict=True):
+        assert [float(cell) for cell in a[1:]] == pytest.approx([float(cell) for cell in b[1:]], rel=1e-4)

@@ -11,8 +11,19 @@ MAX_MEMORY = 4 << 30  # bytes that a session may take
 
 OPERATORS = frozenset(
     {"Add", "Cast", "Concat", "Div", "GRU", "Gather", "Greater", "Identity", "LSTM", "Less", "LogSoftmax"}
-    | {"MatMul", "Max", "Mul", "RNN", "Range", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceSum"}
-    | {"Reshape", "Shape", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"}
+    | {
+        "MatMul",
+        "Max",
+        "Mean",
+        "Mul",
+        "RNN",
+        "Range",
+        "ReduceLogSumExp",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceSum",
+    }
+    | {"Reshape", "Shape", "Slice", "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"}
 )
 
 

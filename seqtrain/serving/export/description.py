@@ -16,26 +16,46 @@ from seqtrain.runs.files import write_text
 from seqtrain.spec import (
     Classes,
     DataSpec,
+    Horizon,
     ImageInputs,
     Inputs,
+    Numbers,
     SequenceClasses,
+    SequenceNumbers,
+    SeriesInputs,
     StepClasses,
+    StepNumbers,
+    Targets,
     VectorInputs,
     Vocabulary,
     WordInputs,
 )
 
 VERSION = 1
+NEWER: dict[str, Any] = {"numbers": False, "quantiles": [], "series": None}  # keys of later files
 MAX_BYTES = 1 << 28  # of a description, which may have millions of words
+
+
+@dataclass(frozen=True)
+class SeriesDescription:
+    """The window of series that a model looks at, and how far it forecasts."""
+
+    columns: tuple[str, ...]  # those that are forecast, the labels, come first
+    time: str | None  # the column of times
+    distance: str | None  # from one row to the next
+    context: int  # rows
+    horizon: int  # rows
 
 
 @dataclass(frozen=True)
 class Description:
     """What a user of an exported model has to know.
 
-    `labels` are the names of the targets. `words` and `characters` give the ids of the model's vocabularies
-    (0 is padding, `unknown` the id of a string that is not in them); words are looked up in lower case,
-    characters as they are. `image_size` is (height, width).
+    `labels` are the names of the targets: of classes, or of `numbers`, which are predicted in the units of
+    the data, with `quantiles` of these probabilities where there are any. `words` and `characters` give the
+    ids of the model's vocabularies (0 is padding, `unknown` the id of a string that is not in them); words
+    are looked up in lower case, characters as they are. `image_size` is (height, width). `series` says of
+    which window of series the next values are forecast.
     """
 
     labels: tuple[str, ...]
@@ -45,15 +65,24 @@ class Description:
     image_size: tuple[int, int] | None = None
     num_features: int | None = None  # of a time step, for sequences of numbers
     column: str | None = None  # of CoNLL-U, where the tags are from
+    numbers: bool = False
+    quantiles: tuple[float, ...] = ()
+    series: SeriesDescription | None = None
     unknown: int = 1
     lowercase: bool = True
     version: int = VERSION
 
     def to_spec(self, per_step: bool) -> DataSpec:
         """What is known of the data; of words, their spellings and no counts."""
-        targets = StepClasses(self.labels, self.column) if per_step else SequenceClasses(self.labels)
+        targets: Targets
+        if self.numbers:
+            targets = (StepNumbers if per_step else SequenceNumbers)(self.labels)
+        else:
+            targets = StepClasses(self.labels, self.column) if per_step else SequenceClasses(self.labels)
         inputs: Inputs
-        if self.words is not None and self.characters is not None:
+        if self.series is not None:
+            inputs, targets = _of_series(self.series, self.labels)
+        elif self.words is not None and self.characters is not None:
             words, characters = (Vocabulary(tuple(e), (1,) * len(e)) for e in (self.words, self.characters))
             inputs = WordInputs(words=words, characters=characters)
         elif self.image_size is not None:
@@ -68,15 +97,39 @@ class Description:
         write_text(path, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
 
 
-def describe(spec: DataSpec, sha256: str) -> Description:
+def _of_series(series: SeriesDescription, names: tuple[str, ...]) -> tuple[SeriesInputs, Horizon]:
+    """What the model reads and gives; scaling and folding are in the model."""
+    inputs = SeriesInputs(
+        feature_size=len(series.columns),
+        series=names,
+        covariates=series.columns[len(names) :],
+        time=series.time,
+        distance=series.distance,
+        context=series.context,
+        fold=1,
+        subtract_last=False,
+        independent=False,
+    )
+    return inputs, Horizon(names, None, series.horizon, independent=False, season=1, naive_errors=())
+
+
+def describe(spec: DataSpec, sha256: str, quantiles: tuple[float, ...] = ()) -> Description:
     """The description of an exported model of this data, whose file has this checksum."""
     inputs, targets = spec.inputs, spec.targets
     described = Description(
-        labels=targets.names if isinstance(targets, Classes) else (),
+        labels=targets.names if isinstance(targets, (Classes, Numbers)) else (),
         sha256=sha256,
         column=targets.column if isinstance(targets, StepClasses) else None,
+        numbers=isinstance(targets, Numbers),
+        quantiles=quantiles,
     )
     match inputs:
+        case SeriesInputs():
+            assert isinstance(targets, Horizon)
+            window = SeriesDescription(
+                inputs.columns, inputs.time, inputs.distance, inputs.context, targets.length
+            )
+            return replace(described, series=window)
         case WordInputs():
             words, characters = dict(inputs.words.index()), dict(inputs.characters.index())
             return replace(described, words=words, characters=characters)
@@ -114,6 +167,8 @@ def open_description(path: Path) -> Description:
         seqtrain.errors.DataError: it cannot be read, or was not written by seqtrain.
     """
     plain = read_json(path, MAX_BYTES)
+    if isinstance(plain, dict):
+        plain = NEWER | plain
     if not isinstance(plain, dict) or set(plain) != set(Description.__dataclass_fields__):
         raise DataError("was not written by `seqtrain export`", path)
     if plain["version"] != VERSION:
@@ -124,7 +179,30 @@ def open_description(path: Path) -> Description:
     if wrong:
         raise DataError(f"was not written by `seqtrain export`: {', '.join(wrong)}", path)
     size = plain["image_size"] and tuple(plain["image_size"])
-    return Description(**plain | {"labels": tuple(plain["labels"]), "image_size": size})
+    window = plain["series"]
+    if window is not None:
+        window = SeriesDescription(**window | {"columns": tuple(window["columns"])})
+    changed = {"labels": tuple(plain["labels"]), "image_size": size, "series": window}
+    return Description(**plain | changed | {"quantiles": tuple(plain["quantiles"])})
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _are_probabilities(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, float) and 0 < each < 1 for each in value)
+
+
+def _is_window(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict) or set(value) != set(SeriesDescription.__dataclass_fields__):
+        return False
+    texts = (value["time"], value["distance"])
+    sizes = (value["context"], value["horizon"])
+    are_right = all(each is None or isinstance(each, str) for each in texts) and all(map(_is_count, sizes))
+    return are_right and _are_names(value["columns"])
 
 
 def _is_count(value: Any) -> bool:
@@ -146,7 +224,10 @@ def _is_column(value: Any) -> bool:
 
 # The file may come from an untrusted source: what each key holds.
 _FITTING: Mapping[str, Callable[[Any], bool]] = {
-    "labels": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+    "labels": _are_names,
+    "numbers": lambda value: isinstance(value, bool),
+    "quantiles": _are_probabilities,
+    "series": _is_window,
     "words": _are_ids,
     "characters": _are_ids,
     "image_size": lambda value: (

@@ -102,6 +102,31 @@ _NUMBERS = """\
 print(*np.ravel(outputs[0]), sep="\\n")
 """
 
+_NAMED_NUMBERS = """\
+# (batch, (time,) (quantiles,) numbers), see numbers and quantiles in the JSON file
+print(*about["labels"], *about["quantiles"], sep="\\t")
+for row in outputs[0][0].reshape(-1, outputs[0].shape[-1]):
+    print(*row, sep="\\t")
+"""
+
+_SERIES = '''\
+"""Forecast series: python {script} A.csv, with the columns of the JSON file (needs {needs})"""'''
+
+_READ_SERIES = """\
+window = about["series"]
+header = open(sys.argv[1], encoding="utf-8").readline().strip().split(",")
+columns = [header.index(name) for name in window["columns"]]
+table = np.genfromtxt(sys.argv[1], delimiter=",", skip_header=1, usecols=columns, ndmin=2)
+inputs = {"series": table[None, -window["context"] :].astype(np.float32)}
+"""
+
+_FORECAST = """\
+rows = outputs[0][0]  # (rows ahead, series); with the quantiles of the JSON file a dimension before these
+print(*about["labels"], sep=",")
+for row in rows if rows.ndim == 2 else rows[about["quantiles"].index(0.5)]:
+    print(*row, sep=",")
+"""
+
 _LABELS = """\
 print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
 """
@@ -110,7 +135,9 @@ print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
 def write_example(model: str, description: Description, has_crf: bool, runtime: Runtime) -> str:
     """The text of a script that runs the file `model`."""
     decode = _VITERBI if has_crf else _EACH_BY_ITSELF
-    if description.image_size is not None:
+    if description.series is not None:
+        texts = (_SERIES, _READ_SERIES, _FORECAST)
+    elif description.image_size is not None:
         texts = (_IMAGES, _READ_IMAGES, _CLASSES)
     elif description.num_features is not None:
         texts = (_FEATURES, _READ_FEATURES, decode + _LABELS)
@@ -119,6 +146,8 @@ def write_example(model: str, description: Description, has_crf: bool, runtime: 
     title, encode, answer = texts
     if not description.labels:
         answer = _NUMBERS
+    elif description.numbers and description.series is None:
+        answer = _NAMED_NUMBERS
     filled = (title + _OPEN).format(
         script=PurePath(model).with_suffix(".py"),
         needs=runtime.needs,

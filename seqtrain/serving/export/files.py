@@ -66,7 +66,8 @@ def _write(
 ) -> list[Path]:
     from seqtrain.model import CRFHead
 
-    description = describe(spec, hashlib.sha256(content).hexdigest())
+    quantiles = tuple(getattr(network.head, "quantiles", ()))
+    description = describe(spec, hashlib.sha256(content).hexdigest(), quantiles)
     with atomic_write(path) as file:
         file.write(content)
     description.write(beside(path))

@@ -15,6 +15,7 @@ from seqtrain.model import (
     Ensemble,
     LabelHead,
     Network,
+    NumberHead,
     RecurrentBackbone,
     TagHead,
     VectorEncoder,
@@ -23,8 +24,18 @@ from seqtrain.model import (
 from seqtrain.model.encoder import SpellingEncoder
 from seqtrain.records import UNKNOWN
 from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph, States, add_recurrent
+from seqtrain.serving.export.numbers import add_series, add_units
 from seqtrain.serving.onnx_predictor import CRF_TENSORS
-from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
+from seqtrain.spec import (
+    DataSpec,
+    ImageInputs,
+    Inputs,
+    Numbers,
+    SeriesInputs,
+    Targets,
+    VectorInputs,
+    WordInputs,
+)
 
 
 def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
@@ -35,7 +46,11 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
     feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
     `images` (batch, height, width), from 0 to 1, without lengths.
 
-    Outputs: `scores` (batch, time, num_targets), or (batch, num_targets) for one class per sequence. With a
+    Windows of series are one input, `series` (batch, context, columns), in the units of the data.
+
+    Outputs: `scores` (batch, time, num_targets), or (batch, num_targets) for one class per sequence. Numbers
+    are in the units of the data, those of series (batch, rows ahead, series); with quantiles there is a
+    dimension for them before the numbers, or before the rows ahead. With a
     conditional random field also its parameters `transition`, `start` and `end`, and `allowed_transition` and
     `allowed_start`, which are minus infinity for what is not allowed, else 0.
 
@@ -46,9 +61,14 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
     members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
     inputs, lengths = _add_inputs(graph, members, spec.inputs)
     scores = [_add_member(graph, member, inputs, lengths) for member in members]
-    answer = scores[0] if len(scores) == 1 else _add_mean(graph, scores)
-    steps = [] if isinstance(network.head, LabelHead) else ["time"]
-    graph.add_output(answer, "scores", FLOAT, ["batch", *steps, spec.targets.num_targets])
+    answer = scores[0] if len(scores) == 1 else _add_mean(graph, scores, spec.targets)
+    sizes = [spec.targets.num_targets]
+    if isinstance(spec.targets, Numbers):
+        num_quantiles = len(getattr(network.head, "quantiles", ()))
+        answer, sizes = add_units(graph, answer, spec, num_quantiles, inputs.get("last", ""))
+    per_step = getattr(network.head, "per_step", not isinstance(network.head, LabelHead))
+    steps = ["time"] if per_step else []
+    graph.add_output(answer, "scores", FLOAT, ["batch", *steps, *sizes])
     if isinstance(network.head, CRFHead):
         for name in CRF_TENSORS:
             tensor: Tensor = getattr(network.head, name)
@@ -61,6 +81,9 @@ def _add_inputs(graph: Graph, members: list[Network], inputs: Inputs) -> tuple[d
     match inputs:
         case ImageInputs():
             return {"features": _add_images(graph, inputs)}, ""
+        case SeriesInputs():
+            features, last = add_series(graph, inputs)
+            return {"features": features, "last": last}, ""
         case VectorInputs():
             return {"features": _add_features(graph, inputs)}, _add_lengths(graph)
         case WordInputs():
@@ -107,8 +130,10 @@ def _add_member(graph: Graph, network: Network, inputs: dict[str, str], lengths:
     return _add_head(graph, network.head, states, lengths)
 
 
-def _add_mean(graph: Graph, scores: list[str]) -> str:
-    """The logarithms of the mean probabilities of the members."""
+def _add_mean(graph: Graph, scores: list[str], targets: Targets) -> str:
+    """The logarithms of the mean probabilities of the members, or the mean of their numbers."""
+    if isinstance(targets, Numbers):
+        return graph.add("Mean", *scores)
     logarithms = [graph.add("LogSoftmax", each, axis=-1) for each in scores]
     stacked = [graph.add("Unsqueeze", each, graph.constant([0])) for each in logarithms]
     members = graph.add("Concat", *stacked, axis=0)
@@ -157,17 +182,23 @@ def _add_spellings(graph: Graph, encoder: SpellingEncoder, inputs: dict[str, str
 
 def _add_head(graph: Graph, head: nn.Module, states: States, lengths: str) -> str:
     """Add a head, exactly one of seqtrain's own; returns its scores."""
-    if type(head) is TagHead or type(head) is CRFHead:
+    if type(head) is TagHead or type(head) is CRFHead or (type(head) is NumberHead and head.per_step):
         summary = graph.add("Transpose", states.every, perm=[1, 0, 2])
-    elif type(head) is LabelHead:
+    elif type(head) is LabelHead or type(head) is NumberHead:
         summary = _summarize(graph, head, states, lengths)
     else:
-        raise ConfigError([f"head: {type(head).__name__} cannot be exported; label, tags and crf can"])
+        raise ConfigError(
+            [f"head: {type(head).__name__} cannot be exported; label, tags, crf, numbers and forecast can"]
+        )
     product = graph.add("MatMul", summary, graph.weight(head.linear.weight.T))
-    return graph.add("Add", product, graph.weight(head.linear.bias))
+    scores = graph.add("Add", product, graph.weight(head.linear.bias))
+    if type(head) is not NumberHead or not head.quantiles:
+        return scores
+    before = [0, 0] if head.per_step else [0]
+    return graph.add("Reshape", scores, graph.constant([*before, len(head.quantiles), head.num_targets]))
 
 
-def _summarize(graph: Graph, head: LabelHead, states: States, lengths: str) -> str:
+def _summarize(graph: Graph, head: LabelHead | NumberHead, states: States, lengths: str) -> str:
     """(batch, directions * hidden_size)"""
     if head.pooling == "last":
         final = graph.add("Transpose", states.final, perm=[1, 0, 2])

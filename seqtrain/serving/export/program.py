@@ -13,14 +13,31 @@ from torch.export import Dim, ExportedProgram
 from seqtrain.config import ConfigError
 from seqtrain.data import View
 from seqtrain.errors import first_line
-from seqtrain.model import BiLSTM, CRFHead, Ensemble, Network, RecurrentBackbone, VectorEncoder, WordEncoder
+from seqtrain.model import (
+    BiLSTM,
+    CRFHead,
+    Ensemble,
+    Network,
+    NumberHead,
+    RecurrentBackbone,
+    VectorEncoder,
+    WordEncoder,
+)
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
 from seqtrain.records import BackboneOutput, FinalState, valid_steps
 from seqtrain.recurrence.cells import State, Weights
 from seqtrain.recurrence.trace import collect_weights, find_cell
 from seqtrain.serving.onnx_predictor import CRF_TENSORS
-from seqtrain.spec import DataSpec, ImageInputs, Inputs, VectorInputs, WordInputs
+from seqtrain.spec import (
+    DataSpec,
+    ImageInputs,
+    Numbers,
+    SeriesInputs,
+    Standardization,
+    VectorInputs,
+    WordInputs,
+)
 
 SIZES = (3, 4, 5)  # of the example inputs; no size is 0 or 1, which torch.export would take for fixed
 
@@ -31,16 +48,18 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     Inputs are given by name, with sizes that may differ from call to call, on the CPU: `words` (batch, time)
     and `letters` (batch, time, letters), both int64 with 0 as padding; or `features` (batch, time,
     feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
-    `images` (batch, height, width), from 0 to 1, without lengths.
+    `images` (batch, height, width), from 0 to 1, without lengths; windows of series are `series` (batch,
+    context, columns), in the units of the data.
 
     The result is a tuple: scores (batch, time, num_targets), or (batch, num_targets) for one class per
     sequence; with a conditional random field also `transition`, `start`, `end`, `allowed_transition` and
-    `allowed_start`, see `seqtrain.serving.export.network.build_onnx`.
+    `allowed_start`. Numbers are in the units of the data. See
+    `seqtrain.serving.export.network.build_onnx`.
 
     Raises:
         ConfigError: a part of the network cannot be exported.
     """
-    program, inputs = _prepare(deepcopy(network).cpu(), spec.inputs)
+    program, inputs = _prepare(deepcopy(network).cpu(), spec)
     program.eval().requires_grad_(False)
     sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
     # What this process has compiled before would be reused, and fix sizes that are to stay dynamic.
@@ -55,32 +74,35 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
         raise ConfigError([f"model, head: torch.export cannot record {names}: {first_line(error)}"]) from None
 
 
-def _prepare(network: Network | Ensemble, inputs: Inputs) -> tuple[nn.Module, dict[str, Tensor]]:
+def _prepare(network: Network | Ensemble, spec: DataSpec) -> tuple[nn.Module, dict[str, Tensor]]:
     """The network, reading what a user has, and inputs of which only the shapes matter."""
-    lengths = torch.full(SIZES[:1], SIZES[1])
+    lengths, inputs = torch.full(SIZES[:1], SIZES[1]), spec.inputs
     match inputs:
         case ImageInputs():
-            return ImageProgram(network, inputs), {"images": torch.zeros(SIZES[0], *inputs.size)}
+            return ImageProgram(network, spec, inputs), {"images": torch.zeros(SIZES[0], *inputs.size)}
+        case SeriesInputs():
+            series = torch.zeros(SIZES[0], inputs.context, len(inputs.columns))
+            return SeriesProgram(network, spec, inputs), {"series": series}
         case VectorInputs():
             features = torch.zeros(*SIZES[:2], inputs.feature_size)
-            return FeatureProgram(network, inputs), {"features": features, "lengths": lengths}
+            return FeatureProgram(network, spec, inputs), {"features": features, "lengths": lengths}
         case WordInputs():
             ids = torch.ones(SIZES, dtype=torch.int64)
             examples = {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
-            return WordProgram(network), examples
+            return WordProgram(network, spec), examples
     raise ConfigError([f"data: {type(inputs).__name__} cannot be exported with format=torch"])
 
 
 def _dynamic_sizes(name: str, example: Tensor) -> dict[int, Any]:
     """The dimensions of an input that may differ from call to call."""
-    num_dynamic = {"images": 1, "features": 2}.get(name, example.ndim)
+    num_dynamic = {"images": 1, "features": 2, "series": 1}.get(name, example.ndim)
     return dict.fromkeys(range(num_dynamic), Dim.DYNAMIC)
 
 
 class Program(nn.Module):
     """What a network, or an ensemble, makes of the inputs of its encoder; see `build_program`."""
 
-    def __init__(self, network: Network | Ensemble) -> None:
+    def __init__(self, network: Network | Ensemble, spec: DataSpec) -> None:
         super().__init__()
         members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
         self._members = nn.ModuleList(Member(each) for each in members)
@@ -90,13 +112,32 @@ class Program(nn.Module):
                 [f"head: {type(network.head).__name__}, a subclass of CRFHead, cannot be exported"]
             )
         self._head = network.head
+        targets = spec.targets
+        self._means, self._deviations = _scaling(
+            targets.standardization if isinstance(targets, Numbers) else None
+        )
+
+    def _scores(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> Tensor:
+        """Of all members."""
+        scores = [member(inputs, lengths) for member in self._members]
+        return scores[0] if len(scores) == 1 else mean_of(scores, self._head)
 
     def _score(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
-        scores = [member(inputs, lengths) for member in self._members]
-        answer = scores[0] if len(scores) == 1 else mean_of(scores, self._head)
+        answer = self._scores(inputs, lengths)
+        if isinstance(self._head, NumberHead):
+            return (self._in_units(answer.sort(dim=-2).values if self._head.quantiles else answer),)
         if not isinstance(self._head, CRFHead):
             return (answer,)
         return answer, *(getattr(self._head, name).clone() for name in CRF_TENSORS)
+
+    def _in_units(self, numbers: Tensor) -> Tensor:
+        return numbers * self._deviations + self._means
+
+
+def _scaling(standardization: Standardization | None) -> tuple[nn.Buffer, nn.Buffer]:
+    """Means and deviations."""
+    means, deviations = standardization or ((0.0,), (1.0,))
+    return nn.Buffer(torch.tensor(means)), nn.Buffer(torch.tensor(deviations))
 
 
 class WordProgram(Program):
@@ -109,11 +150,9 @@ class WordProgram(Program):
 class FeatureProgram(Program):
     """Labels sequences of numbers, standardized as in training."""
 
-    def __init__(self, network: Network | Ensemble, inputs: VectorInputs) -> None:
-        super().__init__(network)
-        mean, deviation = inputs.standardization or ((0.0,), (1.0,))
-        self._mean = nn.Buffer(torch.tensor(mean))
-        self._deviation = nn.Buffer(torch.tensor(deviation))
+    def __init__(self, network: Network | Ensemble, spec: DataSpec, inputs: VectorInputs) -> None:
+        super().__init__(network, spec)
+        self._mean, self._deviation = _scaling(inputs.standardization)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         return self._score(((features - self._mean) / self._deviation,), lengths)
@@ -122,12 +161,42 @@ class FeatureProgram(Program):
 class ImageProgram(Program):
     """Classifies images of one size."""
 
-    def __init__(self, network: Network | Ensemble, inputs: ImageInputs) -> None:
-        super().__init__(network)
+    def __init__(self, network: Network | Ensemble, spec: DataSpec, inputs: ImageInputs) -> None:
+        super().__init__(network, spec)
         self._view = View.of(inputs)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         return self._score((self._view(images),), torch.full((images.shape[0],), self._view.num_steps))
+
+
+class SeriesProgram(Program):
+    """Forecasts series from their last rows."""
+
+    def __init__(self, network: Network | Ensemble, spec: DataSpec, inputs: SeriesInputs) -> None:
+        super().__init__(network, spec)
+        self._mean, self._deviation = _scaling(inputs.standardization)
+        self._inputs = inputs
+
+    def forward(self, series: Tensor) -> tuple[Tensor, ...]:
+        inputs, num_series = self._inputs, len(self._inputs.series)
+        scaled = (series - self._mean) / self._deviation
+        values, covariates = scaled[..., :num_series], scaled[..., num_series:]
+        last = values[:, -1:] * float(inputs.subtract_last)
+        values = values - last
+        if inputs.independent:  # (batch, series, rows, columns of a series)
+            covariates = covariates[:, None].expand(-1, num_series, -1, -1)
+            values = values.transpose(1, 2)[..., None]
+        rows = torch.cat((values, covariates), dim=-1)
+        num_steps = inputs.context // inputs.fold
+        steps = rows.reshape(-1, num_steps, inputs.fold * rows.shape[-1])
+        scores = self._scores((steps,), torch.full((steps.shape[0],), num_steps))
+        if inputs.independent:
+            ahead = scores.unflatten(0, (-1, num_series)).movedim(1, -1)  # type: ignore[no-untyped-call]
+        else:
+            ahead = scores.unflatten(-1, (-1, num_series))  # type: ignore[no-untyped-call]
+        with_quantiles = ahead.ndim == 4
+        ahead = ahead + (last[:, None] if with_quantiles else last)
+        return (self._in_units(ahead.sort(dim=1).values if with_quantiles else ahead),)
 
 
 class Member(nn.Module):

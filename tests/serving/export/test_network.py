@@ -244,9 +244,9 @@ class TestRefusals:
             (
                 "head",
                 own_kind(LabelHead, 6, 3, 0.0, 0.0),
-                "head: Own cannot be exported; label, tags and crf can",
+                "head: Own cannot be exported; label, tags, crf, numbers and",
             ),
-            ("head", Other(), "head: Other cannot be exported; label, tags and crf can"),
+            ("head", Other(), "head: Other cannot be exported; label, tags, crf, numbers and"),
             ("backbone", Other(), "model: Other cannot be exported as ONNX"),
         ],
     )
