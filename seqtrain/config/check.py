@@ -13,7 +13,7 @@ from seqtrain.config.schemas.schema import Schema, accepts, coerce, describe, ex
 from seqtrain.config.schemas.seqtrain import ROOT
 from seqtrain.config.targets import NESTED, ROLES, TargetError, import_plugins, schema_of, takes_newer_key
 from seqtrain.config.tree import UNKNOWN, Resolved, Tree, children, resolve_tree
-from seqtrain.errors import ConfigError, nearest
+from seqtrain.errors import ConfigError, nearest, show
 
 NULLABLE_ROLES = ("callbacks", "logger", "metrics")
 # What other libraries call a key of ours, of which the spelling is no hint.
@@ -83,7 +83,7 @@ def find_problems(
     """
     tree = resolved.tree
     schemas = dict(given or {"": ROOT})
-    problems = [*resolved.problems, *import_plugins(plugins), *_special_keys(tree, "")]
+    problems = [*resolved.problems, *import_plugins(plugins), *_special_keys(tree, ""), *_find_strays(tree)]
     nodes = [Node("", "root", tree), *_nodes(tree)]
     for node in nodes:
         try:
@@ -115,16 +115,26 @@ def _nodes(tree: Tree) -> Iterator[Node]:
         value = tree.get(role)
         if not isinstance(value, dict) or (not value and role in NULLABLE_ROLES):
             continue  # a file that holds null composes to an empty mapping
-        if role in ("callbacks", "metrics") or (role == "logger" and _is_named(value)):
+        if _maps_names(role, value):
             for name, child in value.items():
                 yield from _nodes_in(child, f"{role}.{name}", role)
         else:
             yield from _nodes_in(value, role, role)
 
 
-def _is_named(node: Tree) -> bool:
-    """Whether the mapping under `logger` maps names to loggers, rather than being a single logger."""
-    return "_target_" not in node and all(value is None or isinstance(value, dict) for value in node.values())
+def _maps_names(role: str, group: Tree) -> bool:
+    """Whether a group maps names to nodes; `logger` may also be a single one."""
+    return role in ("callbacks", "metrics") or (role == "logger" and "_target_" not in group)
+
+
+def _find_strays(tree: Tree) -> Iterator[str]:
+    """Values where a group that maps names has room for nodes only."""
+    for role in NULLABLE_ROLES:
+        group = tree.get(role)
+        if isinstance(group, dict) and _maps_names(role, group):
+            for name, value in group.items():
+                if not isinstance(value, dict) and value is not None and value is not UNKNOWN:
+                    yield f"{role}.{name}: got {show(value)}, expected keys with a _target_, or null"
 
 
 def _nodes_in(value: Any, path: str, role: str) -> Iterator[Node]:

@@ -143,7 +143,8 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
         _refuse_other_kinds(target, cls, role, plugins)
         return _read_signature(target, cls, role)
     if schema.role != role and not (schema.role == "part" and role in NESTED):
-        raise TargetError(f"{target} belongs under {schema.role}, not under {role}")
+        place = "inside another class" if role in NESTED else f"under {role}"
+        raise TargetError(f"{target} belongs under {schema.role}, not {place}")
     return schema
 
 

@@ -165,6 +165,17 @@ def test_nested_targets_are_found(override: str, path: str) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["callbacks.best", "metrics.mine", "logger.tensorboard", "logger.mine"])
+def test_a_value_is_refused_where_a_class_is_named(path: str) -> None:
+    assert problems_of(f"++{path}=3") == (f"{path}: got 3, expected keys with a _target_, or null",)
+
+
+def test_a_class_of_a_group_is_not_an_argument() -> None:
+    assert problems_of("+trainer.strategy._target_=torch.optim.AdamW") == (
+        "trainer.strategy._target_: torch.optim.AdamW belongs under optimizer, not inside another class",
+    )
+
+
 @pytest.mark.parametrize("key", ["_args_", "_partial_", "_recursive_", "_convert_"])
 def test_hydras_words_for_building_are_refused(key: str) -> None:
     assert problems_of(f"model.{key}=[]") == (
