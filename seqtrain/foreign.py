@@ -44,6 +44,23 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def find_strange_entries(folder: Path) -> Iterator[str]:
+    """What leads out of a folder, or blocks whoever opens it: links to places outside, pipes and devices, at any
+    depth, each as "path: what it is"."""
+    root = folder.resolve()
+    for path, folders, files in os.walk(folder):
+        for entry in (Path(path, name) for name in sorted([*folders, *files])):
+            try:
+                mode = entry.lstat().st_mode
+            except FileNotFoundError:
+                continue  # another process has just renamed or removed it
+            if stat.S_ISLNK(mode):
+                if not entry.resolve().is_relative_to(root):
+                    yield f"{entry}: is a link to a place outside of {folder}, which is not followed"
+            elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                yield f"{entry}: is a pipe or a device, which is not opened"
+
+
 def open_regular(path: Path, follow: bool = True) -> io.BufferedReader:
     """Open a regular file for reading; a pipe or a device might block or never end.
 

@@ -158,3 +158,16 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         read_regular(tmp_path / "link", 10, follow=False)
     regular = [is_regular(tmp_path / name) for name in ("file", "link", "pipe", ".", "none", "n" * 300)]
     assert regular == [True, False, False, False, False, False]
+
+
+def test_what_leads_out_of_a_folder(tmp_path: Path) -> None:
+    (folder := tmp_path / "folder" / "deep").mkdir(parents=True)
+    (folder / "file").write_text("1")
+    (folder / "inside").symlink_to("file")
+    (folder / "outside").symlink_to(tmp_path)
+    (folder / "broken").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    assert [each.replace(str(tmp_path), "TMP") for each in find_strange_entries(tmp_path / "folder")] == [
+        "TMP/folder/deep/outside: is a link to a place outside of TMP/folder, which is not followed",
+        "TMP/folder/deep/pipe: is a pipe or a device, which is not opened",
+    ]

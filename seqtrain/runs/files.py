@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import printable_line
+from seqtrain.foreign import find_strange_entries
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +54,17 @@ def atomic_write(path: str | Path, shared: bool = False) -> Iterator[BinaryIO]:
 def exists(path: Path) -> bool:
     """Whether there is a file or folder; False, too, for a name that the file system refuses as too long."""
     return os.path.exists(path)  # noqa: PTH110  (Path.exists raises on such a name)
+
+
+def refuse_strange_files(folder: Path, argument: str = "run_dir") -> None:
+    """Refuse a folder, which may be someone else's, in which a file leads out of it or would block.
+
+    Raises:
+        ConfigError: with each such file; `argument` is what named the folder.
+    """
+    problems = [f"{argument}: {each}; remove it" for each in find_strange_entries(folder)]
+    if problems:
+        raise ConfigError(problems[:10])
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from seqtrain.config import ConfigError
-from seqtrain.runs.files import exists
+from seqtrain.foreign import is_regular
+from seqtrain.runs.files import exists, refuse_strange_files
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 
 RUNS = Path("runs")
@@ -27,11 +28,11 @@ def find_run_folder(text: str) -> RunFolder:
         ConfigError: the path is not a run folder, or no run has finished.
     """
     name, colon, group = text.partition(":")
-    if name == LATEST and (group or not colon):
-        return _find_latest(group)
-    folder = RunFolder(text)
+    is_latest = name == LATEST and (group or not colon)
+    folder = _find_latest(group) if is_latest else RunFolder(text)
     if not folder.is_begun:
         raise ConfigError([f"run_dir: {text} is not a run folder: {_explain(folder.path)}"])
+    refuse_strange_files(folder.path)
     return folder
 
 
@@ -53,7 +54,7 @@ def _find_latest(group: str) -> RunFolder:
 
 
 def _finished_runs(folder: Path) -> Iterator[RunFolder]:
-    runs = (RunFolder(path.parent) for path in folder.rglob("metrics.json"))
+    runs = (RunFolder(path.parent) for path in folder.rglob("metrics.json") if is_regular(path))
     return (run for run in runs if run.is_begun)
 
 
@@ -150,6 +151,7 @@ def _unfinished_runs(parent: Path) -> Iterator[RunFolder]:
 
 def _is_run_of(folder: RunFolder, cfg: Mapping[str, Any]) -> bool:
     try:
+        refuse_strange_files(folder.path)
         return folder.differences(cfg) == []
     except ConfigError as error:
         log.warning("seqtrain: warning: skipped in the search for a run to resume: %s", error.problems[0])

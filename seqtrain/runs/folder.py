@@ -21,7 +21,7 @@ from seqtrain.config.saved import read_plain_yaml
 from seqtrain.config.tree import with_new_names
 from seqtrain.errors import DataError
 from seqtrain.foreign import is_regular, read_json
-from seqtrain.runs.files import exists, write_text
+from seqtrain.runs.files import exists, refuse_strange_files, write_text
 
 # What a folder may hold without config.yaml if the process that made it was killed.
 LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
@@ -162,6 +162,7 @@ class RunFolder:
         if not self.path.is_dir():
             with suppress(FileExistsError):  # another process has just made it
                 self.make()
+        refuse_strange_files(self.path)
         try:
             self._lock.acquire(timeout=LOOK_SECONDS)
         except Timeout:
@@ -186,7 +187,7 @@ class RunFolder:
 
     def is_locked_elsewhere(self) -> bool:
         """Whether another process runs in this folder now."""
-        if self._lock.is_locked or not Path(self._lock.lock_file).exists():
+        if self._lock.is_locked or not is_regular(Path(self._lock.lock_file)):
             return False
         try:
             with self._lock.acquire(timeout=0):

@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqtrain.config.sweep import Search, SearchSettings
 from seqtrain.errors import DataError, SweepError, first_line, keep_interrupts, printable_line, show
+from seqtrain.runs.files import refuse_strange_files
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
@@ -169,6 +170,7 @@ def _folder_of(search: Search) -> Path:
     name = name_sweep(f"{choices.get('task')}-{choices.get('model')}-search", search.settings.space)
     folder = SWEEPS / (search.name or name)
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_strange_files(folder, "sweep")
     return folder
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqtrain.config import Job, Sweep
 from seqtrain.errors import InputError, RunError, SweepError, keep_interrupts
+from seqtrain.runs.files import refuse_strange_files
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.report.axes import short_names
@@ -34,6 +35,7 @@ def run_sweep(sweep: Sweep) -> None:
         KeyboardInterrupt: the user asked to stop.
     """
     folder = _folder_of(sweep)
+    refuse_strange_files(folder, "sweep")
     jobs = {job.name: job for job in (place(job, folder) for job in sweep.jobs)}
     pending = [job for job in jobs.values() if not RunFolder(job.folder).is_done]
     progress = Progress(

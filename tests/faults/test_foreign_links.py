@@ -174,3 +174,11 @@ def test_a_spec_as_written_is_read() -> None:
     known = Vocabulary(("x",), (1,))
     spec = DataSpec(WordInputs(words=known, characters=known), StepClasses(("A", "B"), column="UPOS"))
     assert DataSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_a_link_within_a_run_folder_may_stay(trained_digits: Path, tmp_path: Path, capsys) -> None:
+    """Loggers make them, for the latest of their files."""
+    folder = Path(shutil.copytree(trained_digits, tmp_path / "run"))
+    (folder / "latest").symlink_to("checkpoints")
+    assert evaluate.main([str(folder), "format=json"]) == 0
+    assert capsys.readouterr().err == ""
