@@ -45,8 +45,8 @@ def is_regular(path: Path) -> bool:
 
 
 def find_strange_entries(folder: Path) -> Iterator[str]:
-    """What leads out of a folder, or blocks whoever opens it: links to places outside, pipes and devices, at any
-    depth, each as "path: what it is"."""
+    """What leads out of a folder, or blocks whoever opens it: links to places outside, pipes and devices at
+    any depth, each as "path: what it is"."""
     root = folder.resolve()
     for path, folders, files in os.walk(folder):
         for entry in (Path(path, name) for name in sorted([*folders, *files])):

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from seqtrain.errors import DataError
 from seqtrain.foreign import (
     MAX_BYTES,
+    find_strange_entries,
     is_regular,
     open_regular,
     parse_yaml,
