@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqtrain.analysis.figures.forecasts import SeriesWindow, read_windows
 from seqtrain.analysis.gradients import Distances, norms_by_distance, reach, walk_norms
 from seqtrain.analysis.sample import Array, Example, read_inputs, stack_signals, to_array
 from seqtrain.data import Dataset, View, sorted_batches
@@ -20,7 +21,7 @@ from seqtrain.predictions import check_probabilities
 from seqtrain.records import SequenceBatch, are_of_steps, hide, valid_steps
 from seqtrain.recurrence.cells import Gate
 from seqtrain.recurrence.trace import trace
-from seqtrain.spec import DataSpec, ImageInputs
+from seqtrain.spec import DataSpec, Horizon, ImageInputs
 
 BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 
@@ -37,6 +38,7 @@ class ExaminedExample(Example):
     By the definitions of `seqtrain.analysis.gradients`: `by_distance` has the norms of dL/dh by the distance
     from the loss L of one step, by `layer0/forward`; it is empty where targets are a number for each step.
     `reach` (layers, directions, time, time) is given for a class per step, unless the sequence is very long.
+    `windows` are the series of a window with their forecasts.
     """
 
     image: Array | None  # (height, width), 0 to 1
@@ -45,6 +47,7 @@ class ExaminedExample(Example):
     confidences: tuple[float, ...]
     by_distance: dict[str, Array]
     reach: Array | None
+    windows: tuple[SeriesWindow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class _Observation:
     gates: tuple[Gate, ...]
     distances: dict[str, Distances]
     reach: Array | None
+    quantiles: dict[float, Tensor]
 
 
 def examine(
@@ -85,9 +89,11 @@ def examine(
     for chosen in sorted_batches(dataset.lengths[list(indices)], BATCH_SIZE):
         of_batch = [indices[position] for position in chosen.tolist()]
         observation = _observe(network, rnn, dataset.batch(of_batch))
+        windows = _read_windows(observation, spec)
         for row, index in enumerate(of_batch):
             words = tuple(dataset.words(index)) if isinstance(dataset, NamedSteps) else None
-            examples[index] = _read(observation, row, f"{origin} {index + 1}", words, spec)
+            example = _read(observation, row, f"{origin} {index + 1}", words, spec)
+            examples[index] = replace(example, windows=windows[row]) if windows else example
     return [examples[index] for index in indices]
 
 
@@ -110,7 +116,8 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
     signals = {name: values for name, values in signals.items() if values.shape == signals["h"].shape}
     signals["gradient"] = to_array([[each.h for each in layer] for layer in gradients])
     gates = tuple(gate for gate in traced.cell.gates if gate.name in signals)
-    return _Observation(batch, predictions, confidences, signals, gates, distances, reached)
+    quantiles = head.by_quantile(scores.detach()) if hasattr(head, "by_quantile") else {}
+    return _Observation(batch, predictions, confidences, signals, gates, distances, reached, quantiles)
 
 
 def _assume_targets(predictions: Tensor, batch: SequenceBatch) -> Tensor:
@@ -150,6 +157,16 @@ def _read(
         },
         reach=None if observation.reach is None else observation.reach[:, :, row, :steps, :steps],
     )
+
+
+def _read_windows(observation: _Observation, spec: DataSpec) -> list[tuple[SeriesWindow, ...]]:
+    """The series of each row of the batch with their forecasts; nothing of other data."""
+    if not isinstance(spec.targets, Horizon):
+        return []
+    batch = observation.batch
+    found = list(read_windows(batch, spec, observation.predictions.detach(), observation.quantiles))
+    size = len(found) // len(batch)
+    return [tuple(found[start : start + size]) for start in range(0, len(found), size)]
 
 
 def _read_image(spec: DataSpec, batch: SequenceBatch, row: int) -> Array | None:

@@ -23,12 +23,13 @@ import numpy as np
 from torch import Tensor
 
 from seqtrain.analysis.examine import ExaminedExample
+from seqtrain.analysis.figures.forecasts import SeriesWindow
 from seqtrain.analysis.passage import Passage
 from seqtrain.analysis.report import Report
 from seqtrain.analysis.sample import Array
 from seqtrain.data import View
 from seqtrain.recurrence.trace import DIRECTIONS, name_direction
-from seqtrain.spec import DataSpec, ImageInputs, TokenInputs
+from seqtrain.spec import DataSpec, ImageInputs, Numbers, TokenInputs
 
 Document = dict[str, Any]
 
@@ -99,6 +100,7 @@ def run_document(report: Report) -> Document:
         "facts": [list(fact) for fact in report.facts],
         "metrics": report.metrics,
         "targets": list(report.names),
+        "areNumbers": isinstance(report.spec.targets, Numbers),
         "perStep": report.spec.targets.per_step,
         "layers": num_layers,
         "directions": list(DIRECTIONS[:num_directions]),
@@ -137,7 +139,20 @@ def example_document(example: ExaminedExample) -> Document:
         "targets": example.targets,
         "predictions": example.predictions,
         "confidences": [round(confidence, 4) for confidence in example.confidences],
+        "series": [_window_document(window) for window in example.windows],
     }
+
+
+def _window_document(window: SeriesWindow) -> Document:
+    """One series of a window; `low` and `high` are the outermost quantiles, where there are any."""
+    values = {"seen": window.seen, "forecast": window.forecast}
+    if window.truth is not None:
+        values["truth"] = window.truth
+    if window.quantiles:
+        values |= {
+            name: window.quantiles[pick(window.quantiles)] for name, pick in (("low", min), ("high", max))
+        }
+    return {"name": window.name} | {name: plain(each, significant=5) for name, each in values.items()}
 
 
 def example_documents(examples: Sequence[ExaminedExample], max_size: int) -> list[Document]:

@@ -11,12 +11,15 @@ import torch
 from matplotlib.figure import Figure
 
 from seqtrain.analysis.figures.canvas import WIDTH, save
+from seqtrain.analysis.figures.forecasts import draw_forecasts
 from seqtrain.analysis.figures.run import draw_confusions, draw_curves, draw_gradients, draw_units
 from seqtrain.analysis.figures.sequence import Unit, draw_states, draw_unit
 from seqtrain.analysis.page import example_document, run_document
 from seqtrain.analysis.report import Report
+from seqtrain.analysis.sample import spread_evenly
 from seqtrain.runs.files import atomic_write, write_text
 
+MOST_WINDOWS = 6
 STEP = 0.3  # inches of a time step, in figures that grow with their sequence
 
 
@@ -44,14 +47,19 @@ def draw_report(report: Report) -> dict[str, Figure]:
     example, unit = report.examples[0], best_unit(report)
     width = max(WIDTH, STEP * example.num_steps)
     figures = {
-        "units": draw_units(report.selectivity, report.names),
         "states": draw_states(example, unit[0], width),
         "gates": draw_unit(example, unit, width),
     }
+    if report.selectivity.size:
+        figures["units"] = draw_units(report.selectivity, report.names)
     if report.gradient_through_time:
         figures["gradient_through_time"] = draw_gradients(report.gradient_through_time)
     if report.curves:
         figures["curves"] = draw_curves(report.curves, report.name)
+    windows = [window for each in report.examples for window in each.windows]
+    if windows:
+        shown = spread_evenly(range(len(windows)), MOST_WINDOWS)
+        figures["forecasts"] = draw_forecasts([windows[index] for index in shown])
     if report.confusions is not None:
         counts = torch.tensor(report.confusions)
         figures["confusions"] = draw_confusions(counts, report.names, "confusions on the test data")
@@ -59,7 +67,9 @@ def draw_report(report: Report) -> dict[str, Figure]:
 
 
 def best_unit(report: Report) -> Unit:
-    """The unit with the highest selectivity for any target; the first one if no targets are known."""
+    """The unit with the highest selectivity for any target; the first one if none are told apart."""
+    if report.selectivity.size == 0:
+        return 0, 0, 0
     strength = np.nan_to_num(np.abs(report.selectivity - 0.5), nan=-1.0).max(axis=-1)
     layer, direction, number = np.unravel_index(strength.argmax(), strength.shape)
     return int(layer), int(direction), int(number)

@@ -25,7 +25,7 @@ from seqtrain.foreign import decode_utf8, is_regular, read_regular
 from seqtrain.model import Ensemble, Network
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
-from seqtrain.spec import Classes, DataSpec, Targets
+from seqtrain.spec import Classes, DataSpec, Numbers, Targets
 
 MAX_TABLE, MAX_DIGITS = 1 << 26, 15  # bytes of confusions.csv, digits of a count in it
 MIN_COUNT = 5  # positions on each side; with fewer, the share of pairs is too noisy
@@ -58,7 +58,10 @@ class Report:
 
     @cached_property
     def selectivity(self) -> npt.NDArray[np.float64]:
-        """(layers, directions, hidden, targets); see `seqtrain.analysis.report`."""
+        """(layers, directions, hidden, targets); see `selectivity` below. Without targets for numbers."""
+        if isinstance(self.spec.targets, Numbers):
+            h = self.examples[0].signals["h"]
+            return np.full((*h.shape[:2], h.shape[3], 0), np.nan)
         return selectivity(self.examples, len(self.names))
 
     @cached_property

@@ -76,7 +76,8 @@ class SeriesInputs(VectorInputs):
     def describe(self) -> str:
         many = len(self.series)
         each = "" if many == 1 else ", each by itself" if self.independent else ", together"
-        return f"{many} series{each}, {self.context} rows in steps of {self.fold}"
+        apart = "" if self.distance is None else f" {self.distance} apart"
+        return f"{many} series{each}, {self.context} rows{apart}, in steps of {self.fold}"
 
 
 @dataclass(frozen=True, kw_only=True)

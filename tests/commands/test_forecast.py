@@ -181,9 +181,19 @@ def test_the_other_commands(trained, settings: tuple[str, ...], folder: Path, tm
     assert main(["report", str(run_dir)]) == 0
     assert "test/scaled_mse" in capsys.readouterr().out
     assert main(["check_data", "data=series", f"data.path={folder}/hours.csv", *SIZES]) == 0
-    assert "windows" in capsys.readouterr().out
+    checked = capsys.readouterr().out
+    assert [line.split()[:3] for line in checked.splitlines() if line.startswith("load")] == [
+        ["load", "train", "194"],
+        ["load", "dev", "30"],
+        ["load", "test", "60"],
+    ]
     assert main(["inspect", str(run_dir), "examples=4", f"output={tmp_path}/page.html"]) == 0
     assert main(["inspect", str(run_dir), "examples=4", f"output={tmp_path}/pictures/"]) == 0
+    assert (tmp_path / "pictures" / "forecasts.png").stat().st_size > 10_000
+    (first, *_) = json.loads((tmp_path / "pictures" / "examples.json").read_text())
+    (window, *_) = first["series"]
+    assert (len(window["seen"]), len(window["truth"]), len(window["forecast"])) == (16, 6, 6)
+    assert ("low" in window) == (QUANTILES in settings)
 
 
 @pytest.mark.parametrize(

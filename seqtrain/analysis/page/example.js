@@ -12,6 +12,7 @@ function exampleView() {
   const box = el("div", {}, panel(sequence.name, exampleNote(sequence), el(
     "div", { class: "scroll" }, sequenceElement(sequence, (step) => h(sequence, place, step), { limit: magnitude(place), tags: true }),
   )));
+  if (sequence.series.length) box.append(forecastPanel(sequence));
   const charts = el("div", { class: "charts" });
   detailsOf(sequence).then((details) => charts.replaceChildren(
     unitPanel(sequence, place, details), details ? gradientPanel(sequence, place, details) : missing(), mapPanel(sequence, place),
@@ -20,8 +21,27 @@ function exampleView() {
   return box;
 }
 
+const FORECAST_COLOUR = "#0072b2";
+
+// The series of a window: what was seen, what came, the forecast, and its outermost quantiles as a band.
+function forecastPanel(sequence) {
+  const rows = (values, first) => values.map((value, index) => [first + index, value]);
+  return panel("Forecast", "In the units of the data, by rows from the end of what was seen.", ...sequence.series.map((window) => {
+    const band = (window.low ?? []).map((low, index) => ({ ahead: index + 1, low, high: window.high[index] }));
+    return lineChart({
+      title: window.name, x: { label: "rows ahead" },
+      marks: band.length ? [Plot.areaY(band, { x: "ahead", y1: "low", y2: "high", fill: FORECAST_COLOUR, fillOpacity: 0.2 })] : [],
+      series: [
+        { name: "seen", colour: "#888888", points: rows(window.seen, 1 - window.seen.length) },
+        { name: "truth", colour: "#000000", points: rows(window.truth ?? [], 1) },
+        { name: "forecast", colour: FORECAST_COLOUR, points: rows(window.forecast, 1) },
+      ],
+    });
+  }));
+}
+
 function exampleNote(sequence) {
-  if (!run.perStep) return null;
+  if (run.areNumbers || !run.perStep) return null;
   const wrong = range(sequence.steps).filter((step) => isWrong(sequence, step)).length;
   if (!sequence.targets) return "Predicted tags; the true ones are unknown.";
   return wrong ? `${wrong} of ${sequence.steps} tags are wrong: predicted \u2717 true.` : "All tags are right.";

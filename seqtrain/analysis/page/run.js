@@ -3,7 +3,7 @@
 const MAX_MISTAKES = 40;
 
 function runView() {
-  return el("div", {}, curvesPanel(), timePanel(), el("div", { class: "halves" }, confusionPanel(), mistakesPanel()));
+  return el("div", {}, curvesPanel(), timePanel(), el("div", { class: "halves" }, run.areNumbers ? [] : [confusionPanel(), mistakesPanel()]));
 }
 
 const baseTag = (tag) => tag.replace(/^(train|val)\//, "");

@@ -18,7 +18,7 @@ function readAddress() {
     const value = typeof usual === "number" ? Number(text) : text;
     chosen[name] = text === null || Number.isNaN(value) ? usual : value;
   }
-  const limits = { layer: run.layers, direction: numDirections, unit: run.units, example: examples.length, target: run.targets.length };
+  const limits = { layer: run.layers, direction: numDirections, unit: run.units, example: examples.length, target: classes().length };
   for (const [name, limit] of Object.entries(limits)) {
     const isWhole = Number.isInteger(chosen[name]) && chosen[name] < limit;
     if (!isWhole || chosen[name] < (name === "target" ? -1 : 0)) chosen[name] = defaults[name];

@@ -7,13 +7,16 @@ function unitsView() {
   const place = unitPlace();
   return el(
     "div", { class: "columns" },
-    el("aside", {}, finder(), portrait(place)),
+    el("aside", {}, run.areNumbers ? null : finder(), portrait(place)),
     el("div", {}, sequencesPanel(place)),
   );
 }
 
+// Numbers are not told apart.
+const classes = () => (run.areNumbers ? [] : run.targets);
+
 function finder() {
-  const targets = [[-1, run.perStep ? "any tag" : "any class"], ...run.targets.map((name, index) => [index, name])];
+  const targets = [[-1, run.perStep ? "any tag" : "any class"], ...classes().map((name, index) => [index, name])];
   const word = el("input", {
     type: "search", value: chosen.word, placeholder: "a word of the sample", list: "words", "data-key": "word",
     onchange: () => choose({ word: word.value.trim() }),
@@ -46,12 +49,12 @@ function rankRow({ place, value, length, text, target }) {
 }
 
 function rankByTarget(target) {
-  const candidates = target < 0 ? range(run.targets.length) : [target];
+  const candidates = target < 0 ? range(classes().length) : [target];
   const rows = allPlaces().map((place) => {
     const best = d3.greatest(candidates, (index) => strength(areas(place)[index]));
     return { place, area: areas(place)[best], best };
   });
-  return rows.filter((row) => row.area !== null)
+  return rows.filter((row) => row.area != null)
     .sort((a, b) => strength(b.area) - strength(a.area))
     .map(({ place, area, best }) => ({
       place, value: area >= 0.5, length: 2 * strength(area), text: area.toFixed(2), target: target < 0 ? run.targets[best] : null,
@@ -84,7 +87,7 @@ function portrait(place) {
   const told = areas(place).map((area, index) => ({ area, name: run.targets[index] })).filter((each) => each.area !== null)
     .sort((a, b) => strength(b.area) - strength(a.area)).slice(0, 3)
     .map(({ area, name }) => `${name} ${area.toFixed(2)} (${area >= 0.5 ? "high" : "low"})`);
-  const chart = run.perStep ? targetChart(place, 316) : classChart(place, 316);
+  const chart = run.areNumbers ? null : run.perStep ? targetChart(place, 316) : classChart(place, 316);
   return panel(
     `Unit ${place.unit}, ${laneName(place)}`, told.length ? `Tells best: ${told.join(", ")}.` : null,
     chart ? figure(run.perStep ? "h by tag" : `mean h by ${stepWord()} and class`, run.perStep ? "a line for each word, a dot at the mean" : null, chart) : null,

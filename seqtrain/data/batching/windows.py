@@ -32,6 +32,13 @@ class WindowDataset:
         """(num_sequences,) the same for all."""
         return torch.full((len(self.starts) * self._per_window,), self.inputs.context // self.inputs.fold)
 
+    @property
+    def target_rows(self) -> Tensor:
+        """(rows, series): all that windows have as targets."""
+        first, last = int(self.starts[0]), int(self.starts[-1])
+        ahead = slice(first + self.inputs.context, last + self.inputs.context + self.horizon.length)
+        return self.values[ahead, : len(self.inputs.series)]
+
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         indices = torch.as_tensor(indices)
         series = self._series_of(indices)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from seqtrain.data.batching.datasets import VectorDataset, WordDataset
 from seqtrain.data.batching.loader import BatchSampler
+from seqtrain.data.batching.windows import WindowDataset
 from seqtrain.data.corpus import Batching, Corpus, Dataset
 from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words
-from seqtrain.spec import Classes, DataSpec, StepClasses, Targets, WordInputs
+from seqtrain.spec import Classes, DataSpec, Numbers, StepClasses, Targets, WordInputs
 
 CHUNK = 1000  # sequences read at a time
 NUM_EXAMPLES = 10  # of ambiguous words
@@ -27,6 +28,7 @@ class SplitSummary:
     name: str
     lengths: Tensor  # (num_sequences,) steps
     target_counts: Tensor | None  # (num_targets,) of classes; None for other targets
+    numbers: Tensor | None  # (5, names): how many are known, their mean, deviation, lowest and highest
 
     @property
     def num_sequences(self) -> int:
@@ -97,7 +99,7 @@ def summarize(corpus: Corpus, batching: Batching, seed: int = 0) -> DataSummary:
     inputs, targets = corpus.spec.inputs, corpus.spec.targets
     is_words = isinstance(inputs, WordInputs)
     splits = tuple(
-        SplitSummary(name, split.lengths, _count_targets(split, targets))
+        SplitSummary(name, split.lengths, _count_targets(split, targets), _measure_numbers(split, targets))
         for name, split in corpus.splits.items()
     )
     others = {name: split for name, split in corpus.splits.items() if name != "train"}
@@ -129,6 +131,29 @@ def _count_targets(split: Dataset, known: Targets) -> Tensor | None:
         if batch.targets is not None:
             counts += batch.targets[batch.targets >= 0].bincount(minlength=len(counts))
     return counts
+
+
+def _measure_numbers(split: Dataset, known: Targets) -> Tensor | None:
+    """See `SplitSummary.numbers`."""
+    if not isinstance(known, Numbers):
+        return None
+    if isinstance(split, WindowDataset):
+        values = split.target_rows
+    else:
+        found = [each.targets.flatten(0, -2) for each in _read(split) if each.targets is not None]
+        values = torch.cat(found) if found else torch.empty(0, len(known.names))
+    if known.standardization is not None:
+        means, deviations = (torch.tensor(each) for each in known.standardization)
+        values = values * deviations + means
+    return torch.stack([_measure(column[~column.isnan()]) for column in values.T], dim=1)
+
+
+def _measure(values: Tensor) -> Tensor:
+    """(5,) of the known values of one name, see `SplitSummary.numbers`."""
+    if not len(values):
+        return torch.tensor([0.0, *[torch.nan] * 4])
+    spread = (values.mean(), values.std(correction=0), values.min(), values.max())
+    return torch.stack((torch.tensor(float(len(values))), *spread))
 
 
 def _find_missing(splits: Sequence[SplitSummary], names: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from seqtrain.data.check.summary import AmbiguousWords, DataSummary, SplitSummary, UnknownWords
 from seqtrain.errors import name_some, printable_line, shorten
-from seqtrain.spec import Classes, Inputs
+from seqtrain.spec import Classes, Inputs, Numbers
 
 BAR = 40  # characters of the longest bar
 NUM_BINS = 10
@@ -50,6 +50,8 @@ def _histogram(train: SplitSummary, inputs: Inputs) -> str:
 
 def _targets(summary: DataSummary) -> str:
     targets = summary.spec.targets
+    if isinstance(targets, Numbers):
+        return f"targets: {targets.describe()}\n{_numbers(summary, targets)}"
     if not isinstance(targets, Classes):
         return f"targets: {targets.describe()}"
     counts = [split.target_counts for split in summary.splits if split.target_counts is not None]
@@ -61,6 +63,18 @@ def _targets(summary: DataSummary) -> str:
         cells = [f"{100 * share[number]:.2f}" for share in shares]
         rows.append([shorten(targets.names[number]), *cells, _bar(shares[0][number] / largest)])
     more = len(order) - SHOWN_TARGETS
+    return _aligned(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
+
+
+def _numbers(summary: DataSummary, targets: Numbers) -> str:
+    rows = [["", "split", "known", "mean", "deviation", "lowest", "highest"]]
+    for column, name in enumerate(targets.names[:SHOWN_TARGETS]):
+        for split in summary.splits:
+            if split.numbers is not None:
+                known, *values = split.numbers[:, column].tolist()
+                cells = [f"{value:.4g}" for value in values]
+                rows.append([shorten(name), split.name, f"{known:,.0f}", *cells])
+    more = len(targets.names) - SHOWN_TARGETS
     return _aligned(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
 
 
