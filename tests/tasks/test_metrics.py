@@ -22,14 +22,10 @@ from torchmetrics.regression import MeanAbsoluteError
 from seqtrain.config import ConfigError
 from seqtrain.model import TagHead
 from seqtrain.records import IGNORED
-from seqtrain.spec import SequenceClasses, Targets
+from seqtrain.spec import SequenceClasses, SequenceNumbers
 from seqtrain.tasks.metrics import ClassMetrics, Metrics
 
 CLASSES = SequenceClasses(("A", "B", "C"))
-
-
-class Amounts(Targets):
-    """A number for each sequence."""
 
 
 Batch = tuple[list[int], list[int], float]  # predictions, targets, loss
@@ -212,11 +208,11 @@ class TestFurtherMetrics:
         )
 
     def test_those_of_numbers_are_given_numbers(self) -> None:
-        metrics = Metrics(Amounts(), {"mae": MeanAbsoluteError()})
+        metrics = Metrics(SequenceNumbers(("a",)), {"mae": MeanAbsoluteError()})
         metrics.update(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]), torch.tensor(0.0))
         assert metrics.compute() == {"loss": 0.0, "mae": 1.25}
         with pytest.raises(ConfigError) as caught:
-            Metrics(Amounts(), {"mine": MulticlassAUROC(3)})
+            Metrics(SequenceNumbers(("a",)), {"mine": MulticlassAUROC(3)})
         assert caught.value.problems[0].endswith(
             "; it is given predictions and targets, (positions,) torch.float32"
         )

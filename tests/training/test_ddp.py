@@ -130,6 +130,37 @@ def test_two_processes_step_as_one_with_the_doubled_batch(
         assert logged("two", name) == pytest.approx(theirs, rel=1e-4), name
 
 
+TEXT = ["task=language_model", "model.hidden_size=16", "data.steps=32", "data.restarts=0.2", "logger=none"]
+
+
+def test_each_process_reads_streams_of_its_own() -> None:
+    """The steps, the carried states and the evaluations are those of one process with all streams."""
+    data = [*TEXT, "optimizer=sgd", "optimizer.lr=0.5", "head.dropout=0", "trainer.max_epochs=2"]
+    run(*data, "data.batch_size=64", "run_dir=one")
+    run(*data, "data.batch_size=32", *DDP, "run_dir=two")
+    ours, theirs = weights_of("two"), weights_of("one")
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight, rtol=1e-3, atol=1e-5, msg=name)
+    assert metrics_of("two") == pytest.approx(metrics_of("one"), rel=1e-4)
+
+
+def test_the_state_of_each_process_goes_on_after_a_kill() -> None:
+    arguments = [*TEXT, *DDP, "data.batch_size=16", "trainer.max_epochs=3", "head.dropout=0.2"]
+    run(*arguments, "run_dir=whole")
+    process = start(*arguments, "callbacks.last.every_minutes=1e-9", "run_dir=parts")
+    wait_for(Path("parts/checkpoints/last.ckpt"))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not Path("parts/metrics.json").exists()
+    states = torch.load("parts/checkpoints/last.ckpt", weights_only=True)["callbacks"]["LastCheckpoint"][
+        "task"
+    ]
+    first, second = (each["states"][0]["final_state"][0] for each in states)
+    assert not torch.equal(first, second)
+    run(*arguments, "callbacks.last.every_minutes=1e-9", "run_dir=parts")
+    assert metrics_of("parts") == metrics_of("whole")
+
+
 def logged(folder: str, metric: str) -> list[float]:
     """The values of a metric in the order of the epochs."""
     with Path(folder, "metrics.csv").open(newline="") as file:
