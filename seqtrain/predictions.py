@@ -22,10 +22,12 @@ class Answer(NamedTuple):
     """What a network predicts for one sequence: one name, or one for each step, and their probabilities.
 
     Of targets that are no classes the names are the predicted values as texts, without probabilities.
+    `weights` are the shares of the steps in what the answer was made from, of a head that pools by attention.
     """
 
     names: tuple[str, ...]
     confidences: tuple[float, ...]
+    weights: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, names: Sequence[str], confidences: Sequence[float]) -> Answer:

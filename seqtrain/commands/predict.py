@@ -67,7 +67,7 @@ def _predict(arguments: Sequence[str]) -> None:
     predictor = _load(given)
     form = choose_form(given.get("format"), predictor.spec)
     with ExitStack() as stack:
-        reading = read(predictor.spec.inputs, given, stack)
+        reading = read(predictor.spec, given, stack)
         _write(given.get("output", "-"), _show(predictor, reading, form))
 
 

@@ -21,12 +21,21 @@ from seqtrain.data.files.arrays import read_sequences
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.images import iterate_images
 from seqtrain.data.files.series import last_window, read_series
-from seqtrain.data.files.text import LineStream
+from seqtrain.data.files.text import BYTE_ORDER_MARK, LineStream
 from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
+from seqtrain.data.tokens import split_text
 from seqtrain.errors import DataError
 from seqtrain.foreign import open_regular
 from seqtrain.predictions import Given
-from seqtrain.spec import ImageInputs, Inputs, SeriesInputs, TokenInputs, VectorInputs, WordInputs
+from seqtrain.spec import (
+    DataSpec,
+    ImageInputs,
+    SequenceClasses,
+    SeriesInputs,
+    TokenInputs,
+    VectorInputs,
+    WordInputs,
+)
 
 CHUNK = 1024  # sentences answered at a time
 SUFFIXES = (".png", ".npy")
@@ -43,15 +52,18 @@ class Reading:
     tail: Callable[[], str] = str
 
 
-def read(inputs: Inputs, given: Arguments, stack: ExitStack) -> Reading:
+def read(spec: DataSpec, given: Arguments, stack: ExitStack) -> Reading:
     """The sequences that the arguments name; files are closed with the stack.
 
     Raises:
         ConfigError: an argument is not for such inputs.
     """
+    inputs, is_text = spec.inputs, isinstance(spec.targets, SequenceClasses)
     match inputs:
         case WordInputs():
-            return _read_words(given, stack)
+            return _read_words(given, stack, splits_text=not is_text)
+        case TokenInputs() if is_text:
+            return _read_texts(given, stack, inputs)
         case ImageInputs():
             sources = _files(given, "images", "FILE, a PNG or npy file")
             return Reading(read_images(inputs, sources, TRUTH[given.get("resize", "false")]))
@@ -80,15 +92,29 @@ def _files(given: Arguments, what: str, expected: str) -> Sequence[str]:
     return sources
 
 
-def _read_words(given: Arguments, stack: ExitStack) -> Reading:
+def _read_words(given: Arguments, stack: ExitStack, splits_text: bool) -> Reading:
     if "resize" in given:
         raise ConfigError(["resize: is for images; this model reads words"])
     if "text" in given:
-        return read_text(given["text"], TRUTH[given.get("split", "true")])
+        return read_text(given["text"], TRUTH[given.get("split", str(splits_text).lower())])
     sources = given.all_of("input") or ["-"]
     if len(sources) > 1:
         raise ConfigError(["input: given twice; this model reads words, from one input"])
     return read_stream(_open(sources[0], stack), TRUTH[given.get("split", "false")])
+
+
+def _read_texts(given: Arguments, stack: ExitStack, inputs: TokenInputs) -> Reading:
+    """Whole texts, one a line."""
+    for key in ("resize", "split"):
+        if key in given:
+            raise ConfigError([f"{key}: is not for a model that reads {inputs.unit}s of whole texts"])
+    sources = given.all_of("input") or ["-"]
+    if len(sources) > 1:
+        raise ConfigError(["input: given twice; this model reads texts, from one input"])
+    stream = None if "text" in given else _open(sources[0], stack)
+    lines = (line.removeprefix(BYTE_ORDER_MARK).strip() for line in stream or [given["text"]])
+    texts = (Given(text, tuple(split_text(text, inputs.unit))) for text in lines if text)
+    return Reading(_chunks(texts, stream))
 
 
 def _open(source: str, stack: ExitStack) -> LineStream:

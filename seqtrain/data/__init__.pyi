@@ -39,6 +39,7 @@ from .sources.tagged import Tagged as Tagged
 from .sources.text import Text as Text
 from .sources.text import encode_text as encode_text
 from .sources.text import encode_tokens as encode_tokens
+from .sources.texts import Texts as Texts
 from .sources.treebank import Treebank as Treebank
 from .sources.waves import Waves as Waves
 from .tokens import split_text as split_text

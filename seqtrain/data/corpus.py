@@ -194,12 +194,17 @@ def find_split_files(path: Path) -> dict[str, Path]:
         return {"train": path}
     found: dict[str, Path] = {}
     for file in sorted(each for each in path.iterdir() if not each.name.startswith(".")):
-        words = set(re.split(r"[\W_]+", file.name.lower()))
-        for split in SPLITS:
-            if words & NAMES[split]:
-                if split in found:
-                    raise DataError(f"two files of {split}: {found[split].name}, {file.name}; keep one", path)
-                found[split] = file
+        split = split_of(file)
+        if split in found:
+            raise DataError(f"two files of {split}: {found[split].name}, {file.name}; keep one", path)
+        if split is not None:
+            found[split] = file
     if "train" not in found:
         raise DataError("no file with train in its name, as in train.txt; dev and test may be missing", path)
     return found
+
+
+def split_of(path: Path) -> str | None:
+    """The split that a file or folder is called as; None for another name."""
+    words = set(re.split(r"[\W_]+", path.name.lower()))
+    return next((split for split in SPLITS if words & NAMES[split]), None)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
 from seqtrain.data.files.series import TimeSeries, as_series, last_window
-from seqtrain.data.sentences import Sentences, as_sentences
+from seqtrain.data.sentences import Sentences, as_sentences, tokenize_span
 from seqtrain.errors import DataError
 from seqtrain.predictions import Answer, Classification, Estimate, Forecast, Given, TaggedSentence
 from seqtrain.spec import (
@@ -21,7 +21,10 @@ from seqtrain.spec import (
     Horizon,
     ImageInputs,
     Numbers,
+    SequenceClasses,
     SeriesInputs,
+    StepClasses,
+    TokenInputs,
     VectorInputs,
     WordInputs,
 )
@@ -71,6 +74,10 @@ class BasePredictor(ABC, Generic[Batch]):
         """Sentences, each of which has words."""
 
     @abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> Encoded[Batch]:
+        """Whole texts for a model of characters or words by their ids, none of them empty."""
+
+    @abstractmethod
     def encode_images(self, pixels: npt.NDArray[np.float32]) -> Encoded[Batch]:
         """Images, (images, height, width) from 0 to 1, of the size that the model was trained on."""
 
@@ -97,8 +104,8 @@ class BasePredictor(ABC, Generic[Batch]):
             seqtrain.errors.DataError: the model does not tag words, `sentences` is anything else, or a
                 sentence or a token is empty.
         """
-        if not isinstance(self.spec.inputs, WordInputs):
-            raise DataError("this model does not tag words; use classify(images)")
+        if not isinstance(self.spec.inputs, WordInputs) or not isinstance(self.spec.targets, StepClasses):
+            raise DataError("this model does not tag words; use classify(inputs)")
         found = as_sentences(sentences)
         if not found:
             return []
@@ -108,22 +115,28 @@ class BasePredictor(ABC, Generic[Batch]):
             for sentence, answer in zip(found, answers, strict=True)
         ]
 
-    def classify(self, images: Images, resize: bool = False) -> list[Classification]:
-        """Classify images, in their order.
+    def classify(self, inputs: Images | str | Sequence[str], resize: bool = False) -> list[Classification]:
+        """Classify images or texts, in their order.
 
         Args:
-            images: an array (images, height, width) or (height, width), uint8 or floats from 0 (background)
-                to 1 (stroke); or the path of a PNG or npy file, or several.
+            inputs: of a model of texts, a text or several. Of a model of images, an array (images, height,
+                width) or (height, width), uint8 or floats from 0 (background) to 1 (stroke); or the path of a
+                PNG or npy file, or several.
             resize: whether to stretch images to the size that the model was trained on.
 
         Raises:
-            seqtrain.errors.DataError: the model does not classify images, a file cannot be read, or an image
-                is not of the size that the model was trained on.
+            seqtrain.errors.DataError: the model does not classify images or texts, a file cannot be read, an
+                image is not of the size that the model was trained on, or a text has no words.
         """
-        if not isinstance(self.spec.inputs, ImageInputs):
-            raise DataError("this model does not classify images; use tag(sentences)")
-        pixels = as_pixels(images, self.spec.inputs.size, resize)
-        answers = self._answers(self.encode_images(pixels))
+        if isinstance(self.spec.inputs, ImageInputs):
+            pixels = as_pixels(cast(Images, inputs), self.spec.inputs.size, resize)
+            answers = self._answers(self.encode_images(pixels))
+        elif isinstance(self.spec.targets, SequenceClasses) and not isinstance(
+            self.spec.inputs, VectorInputs
+        ):
+            answers = cast(list[Answer], self.answer(as_texts(inputs)))
+        else:
+            raise DataError("this model does not classify images or texts; use tag(sentences)")
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
@@ -194,6 +207,8 @@ class BasePredictor(ABC, Generic[Batch]):
         """
         values: list[Any] = [each.values for each in given]
         match self.spec.inputs:
+            case TokenInputs() if isinstance(self.spec.targets, SequenceClasses):
+                return self.predict(self.encode_texts([each.name for each in given]))
             case WordInputs():
                 return self.predict(self.encode_sentences([each.tokens or () for each in given]))
             case ImageInputs():
@@ -243,3 +258,18 @@ def batches_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[i
         batch.append(index)
     if batch:
         yield batch
+
+
+def as_texts(texts: object) -> list[Given]:
+    """Texts to classify, each with its words.
+
+    Raises:
+        DataError: they are no texts, or one is empty.
+    """
+    found = [texts] if isinstance(texts, str) else texts
+    if not isinstance(found, Sequence):
+        raise DataError(f"texts: got {type(texts).__name__}; expected a text, or several")
+    for number, text in enumerate(found):
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"texts[{number}]: got {text!r}; expected a text that is not empty")
+    return [Given(text, tuple(tokenize_span(text, 0, len(text)).tokens)) for text in found]

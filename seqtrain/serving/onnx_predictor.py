@@ -64,6 +64,9 @@ class OnnxPredictor(BasePredictor[Inputs]):
         lengths = np.array([len(tokens) for tokens in sentences])
         return Arrays(lengths, lambda indices: self._pad_words([sentences[each] for each in indices]))
 
+    def encode_texts(self, texts: Sequence[str]) -> Arrays:
+        raise DataError("models of characters are not exported as ONNX; use the run folder")
+
     def encode_images(self, pixels: npt.NDArray[np.float32]) -> Arrays:
         # The graph makes sequences of them, all of one length.
         return Arrays(np.ones(len(pixels), dtype=np.int64), lambda indices: {"images": pixels[indices]})

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqtrain.config.saved import read_saved_config
 from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences, encode_windows
+from seqtrain.data.batching.text_dataset import TextDataset
 from seqtrain.data.files.arrays import Sequences
 from seqtrain.model import Ensemble, Network
 from seqtrain.predictions import Answer, Estimate, check_probabilities
@@ -20,7 +21,7 @@ from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.texts import TextScore, continue_text, score_text, take, unknown_tokens
-from seqtrain.spec import Classes, DataSpec, Horizon, Numbers
+from seqtrain.spec import Classes, DataSpec, Horizon, Numbers, TokenInputs
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
 from seqtrain.training.network import Trained, load_trained
@@ -124,6 +125,10 @@ class Predictor(BasePredictor[SequenceBatch]):
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> Dataset:
         return encode_sentences(self.spec, sentences)
 
+    def encode_texts(self, texts: Sequence[str]) -> Dataset:
+        assert isinstance(self.spec.inputs, TokenInputs)
+        return TextDataset.encode(self.spec.inputs, texts)
+
     def encode_images(self, pixels: npt.NDArray[np.float32]) -> Dataset:
         return encode_images(self.spec, pixels)
 
@@ -137,7 +142,7 @@ class Predictor(BasePredictor[SequenceBatch]):
         batch = batch.to(self.device)
         head: Any = self.network.head
         with torch.inference_mode():
-            scores, _ = self.network(batch)
+            scores, outputs = self.network(batch)
             if isinstance(self.spec.targets, Numbers):
                 return self._estimate(head, scores, batch)
             predicted = head.decode(scores, batch.lengths)
@@ -146,10 +151,20 @@ class Predictor(BasePredictor[SequenceBatch]):
             else:
                 confidences = predicted.new_empty(len(batch), 0)
                 check_probabilities(predicted.flatten().tolist())
+            attention = getattr(head, "attention", None) if len(outputs) == 1 else None  # one network's
+            weights = attention.weights(outputs[0].states, batch.lengths).tolist() if attention else None
         # One answer for a sequence, or one for each of its steps.
         counts = [1] * len(batch) if predicted.ndim == 1 else batch.lengths.tolist()
         rows = (each.reshape(len(batch), -1).tolist() for each in (predicted, confidences))
-        return [self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)]
+        answers = [
+            self._name(numbers[:n], shares[:n]) for numbers, shares, n in zip(*rows, counts, strict=True)
+        ]
+        if weights is None:
+            return answers
+        return [
+            answer._replace(weights=tuple(round(each, 4) for each in row[:length]))
+            for answer, row, length in zip(answers, weights, batch.lengths.tolist(), strict=True)
+        ]
 
     def _estimate(self, head: Any, scores: Tensor, batch: SequenceBatch) -> list[Estimate]:
         """One for each sequence."""

@@ -53,6 +53,9 @@ class SequenceClasses(Classes):
     """A class for each sequence."""
 
     names: tuple[str, ...]
+    counts: tuple[int, ...] | None = field(
+        default=None, compare=False
+    )  # of the classes in train, where known
 
     per_step: ClassVar[bool] = False
     each: ClassVar[str] = "a class for each sequence"

@@ -90,7 +90,14 @@ def _plain(given: Given, answer: Answer, targets: Targets) -> dict[str, object]:
     if targets.per_step:
         return {"input": given.name, "labels": answer.names, "confidences": answer.confidences}
     plain = {"input": given.name, "label": answer.names[0]}
-    return plain | dict(zip(["confidence"], answer.confidences, strict=False))
+    plain |= dict(zip(["confidence"], answer.confidences, strict=False))
+    if answer.weights:
+        plain |= (
+            {"steps": given.tokens, "weights": answer.weights}
+            if given.tokens
+            else {"weights": answer.weights}
+        )
+    return plain
 
 
 def _conllu(given: Given, answer: Answer, spec: DataSpec) -> str:

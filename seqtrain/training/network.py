@@ -116,6 +116,8 @@ def _build_member(cfg: Mapping[str, Any], spec: DataSpec) -> Network:
         _check_positions(head, targets)
         if hasattr(head, "tie"):
             _tie(head, encoder)
+        if hasattr(head, "weigh"):
+            _weigh(head, targets)
         network = Network(encoder, backbone, head)
     except BackboneError as error:
         raise ConfigError([f"model: {error}"]) from None
@@ -137,6 +139,13 @@ def _initialize(node: Mapping[str, Any], backbone: torch.nn.Module) -> None:
         construct(node).apply(backbone)
     except ValueError as error:
         raise ConfigError([f"initialization.{error}"]) from None
+
+
+def _weigh(head: Any, targets: Targets) -> None:
+    try:
+        head.weigh(targets)
+    except ValueError as error:
+        raise ConfigError([f"head.{error}"]) from None
 
 
 def _tie(head: Any, encoder: torch.nn.Module) -> None:

@@ -19,6 +19,7 @@ from seqtrain.config.schemas.schema import (
     Size,
     Tree,
     describes,
+    schema_at,
 )
 from seqtrain.errors import show
 from seqtrain.spec import ViewName
@@ -126,6 +127,29 @@ class Text:
     @staticmethod
     def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
         yield from unused_length(tree)
+
+
+@describes("data", "seqtrain.data.Texts", inputs="WordInputs|TokenInputs", targets="SequenceClasses")
+class Texts(Batching):
+    path: LocalPath | None
+    unit: Literal["word", "character"]
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+    text_column: str | Count = OPTIONAL
+    class_column: str | Count = OPTIONAL
+    min_count: Count = OPTIONAL
+    vectors: LocalPath | None = OPTIONAL
+    max_vectors: Natural | None = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        needed = {"word": "WordInputs", "character": "TokenInputs"}[node["unit"]]
+        encoder = schema_at(tree, "encoder")
+        if encoder is not None and encoder.inputs != needed:
+            fitting = {"word": "words", "character": "tokens"}[node["unit"]]
+            yield f"encoder: data.unit={node['unit']} needs encoder={fitting}"
+        if node["unit"] == "character" and node.get("vectors") is not None:
+            yield "data.vectors: they are of words; set data.unit=word"
 
 
 @describes("data", "seqtrain.data.Waves", inputs="VectorInputs", targets="SequenceNumbers")

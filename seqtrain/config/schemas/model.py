@@ -13,6 +13,7 @@ from seqtrain.config.schemas.schema import (
     Natural,
     NonNegative,
     OneOf,
+    Positive,
     Range,
     Share,
     Size,
@@ -172,7 +173,8 @@ class Head:
 
 @describes("head", "seqtrain.model.LabelHead", targets="SequenceClasses")
 class LabelHead(Head):
-    pooling: Literal["last", "mean", "max"] = OPTIONAL
+    pooling: Literal["last", "mean", "max", "attention"] = OPTIONAL
+    class_weights: dict[str, Positive] | Literal["balanced"] | None = OPTIONAL
 
 
 @describes("head", "seqtrain.model.NextTokenHead", targets="NextToken")

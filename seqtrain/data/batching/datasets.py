@@ -65,7 +65,7 @@ class Flat:
         return lengths, (self.starts[indices, None] + torch.arange(valid.shape[1]))[valid], valid
 
 
-def _pad(values: Tensor, valid: Tensor, filler: float) -> Tensor:
+def pad(values: Tensor, valid: Tensor, filler: float) -> Tensor:
     """The values of the valid steps, (batch, time, ...) with `filler` elsewhere."""
     padded = values.new_full((*valid.shape, *values.shape[1:]), filler)
     padded[valid] = values
@@ -84,10 +84,10 @@ class FlatDataset(Flat):
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         indices = torch.as_tensor(indices)
         lengths, rows, valid = self.locate(indices)
-        inputs, targets = _pad(self.inputs[rows], valid, 0), self.targets
+        inputs, targets = pad(self.inputs[rows], valid, 0), self.targets
         if targets is not None:
             is_per_step = self.has_target_per_step
-            targets = _pad(targets[rows], valid, filler_of(targets)) if is_per_step else targets[indices]
+            targets = pad(targets[rows], valid, filler_of(targets)) if is_per_step else targets[indices]
         return SequenceBatch(inputs, lengths, targets)
 
 
@@ -118,17 +118,18 @@ class Spellings(Flat):
     def characters(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The letters of the chosen spellings, (chosen, letters) padded with 0, and their numbers."""
         numbers, rows, valid = self.locate(chosen)
-        return _pad(self.letters[rows], valid, 0), numbers
+        return pad(self.letters[rows], valid, 0), numbers
 
 
 @dataclass(frozen=True)
 class WordDataset(Flat):
-    """Sentences of words, with a tag for each word or (`tags` None) without."""
+    """Sentences of words, with a tag for each word, a class for each sentence, or without."""
 
     lengths: Tensor  # (num_sentences,) int64
     form: Tensor  # (words of all sentences,) rows of `spellings`
     spellings: Spellings
     tags: Tensor | None = None  # (words of all sentences,)
+    classes: Tensor | None = None  # (num_sentences,)
 
     def words(self, index: int) -> list[str]:
         """The words of one sentence, as they are spelt in the data."""
@@ -136,15 +137,16 @@ class WordDataset(Flat):
         return [self.spellings.forms[form] for form in self.form[start : start + int(self.lengths[index])]]
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
-        lengths, rows, valid = self.locate(torch.as_tensor(indices))
+        indices = torch.as_tensor(indices)
+        lengths, rows, valid = self.locate(indices)
         form = self.form[rows]
         chosen, spelling = torch.unique(form, return_inverse=True)
-        word = _pad(self.spellings.word[form], valid, 0)
-        words = Words(word, _pad(spelling, valid, 0), *self.spellings.characters(chosen))
+        word = pad(self.spellings.word[form], valid, 0)
+        words = Words(word, pad(spelling, valid, 0), *self.spellings.characters(chosen))
         if self.tags is None:
-            return SequenceBatch(words, lengths)
-        targets = _pad(self.tags[rows].long(), valid, IGNORED)
-        unseen = _pad(self.spellings.unseen[form], valid, False)
+            return SequenceBatch(words, lengths, None if self.classes is None else self.classes[indices])
+        targets = pad(self.tags[rows].long(), valid, IGNORED)
+        unseen = pad(self.spellings.unseen[form], valid, False)
         return SequenceBatch(words, lengths, targets, unseen=unseen)
 
 

@@ -91,7 +91,7 @@ class WordSource(ABC):
         scheme = find_scheme(train)
         notes += [*_note_hidden_forms(files), *_note_strays(given["train"])]
         notes += _note_orphans(given) if scheme == "bio" else ()
-        counts, characters = _count(train.form_counts())
+        counts, characters = count_forms(train.form_counts())
         words, vector_size, vectors = self._known.read(counts, self._recalled)
         inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
         targets = StepClasses(_target_names(files), self._column, scheme)
@@ -100,7 +100,7 @@ class WordSource(ABC):
         return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), notes_of_targets)
 
 
-def _count(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
+def count_forms(forms: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
     """How often each lower-cased word and each character occurs; `forms` are spellings with their counts."""
     words, characters = Counter[str](), Counter[str]()
     for form, count in forms:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqtrain.records import valid_steps
 
@@ -26,3 +26,28 @@ def pool(pooling: Pooling, states: Tensor, summary: Tensor, lengths: Tensor) -> 
     if pooling == "mean":
         return states.masked_fill(beyond, 0.0).sum(dim=1) / lengths[:, None]
     return states.masked_fill(beyond, -torch.inf).amax(dim=1)
+
+
+class AttentionPooling(nn.Module):
+    """A weighted mean of the states of a sequence, whose weights are learnt (Yang et al., 2016).
+
+    The weight of a step is the softmax, over the steps of its sequence, of `v . tanh(W h + b)`.
+
+    Args:
+        size: numbers per step, and of `W h + b`.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(size, size)
+        self.query = nn.Linear(size, 1, bias=False)
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, size) to (batch, size)"""
+        return (self.weights(states, lengths)[..., None] * states).sum(dim=1)
+
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time), zero beyond a sequence's length; those of a sequence sum to 1."""
+        scores = self.query(torch.tanh(self.linear(states))).squeeze(-1).float()
+        valid = valid_steps(lengths.to(states.device), states.shape[1])
+        return scores.masked_fill(~valid, -torch.inf).softmax(dim=1)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqtrain.model.encoder import LockedDropout
-from seqtrain.model.heads.pooling import Pooling, check_pooling, pool
+from seqtrain.model.heads.pooling import AttentionPooling, Pooling, check_pooling, pool
 from seqtrain.records import IGNORED
+from seqtrain.spec import SequenceClasses
 
 
 class _SoftmaxHead(nn.Module):
@@ -46,7 +51,13 @@ class LabelHead(_SoftmaxHead):
         dropout: share of these numbers that is dropped in training.
         label_smoothing: probability spread over all classes in the training loss (Szegedy et al., 2016).
         pooling: what stands for a sequence: `last`, the backbone's own summary, which for torch's layers is
-            the final state of each direction; `mean` or `max` of each number over the sequence's steps.
+            the final state of each direction; `mean` or `max` of each number over the sequence's steps;
+            `attention`, see `AttentionPooling`.
+        class_weights: factors of the loss in training by the names of classes, 1 for the others; `balanced`
+            for factors by which all classes together count alike, however frequent they are in train.
+
+    Attributes:
+        attention: the pooling whose weights may be looked at, or None.
     """
 
     def __init__(
@@ -55,16 +66,58 @@ class LabelHead(_SoftmaxHead):
         num_targets: int,
         dropout: float,
         label_smoothing: float,
-        pooling: Pooling = "last",
+        pooling: Pooling | Literal["attention"] = "last",
+        class_weights: Mapping[str, float] | Literal["balanced"] | None = None,
     ) -> None:
         super().__init__(input_size, num_targets, dropout, label_smoothing)
-        check_pooling(pooling)
+        self.attention: AttentionPooling | None = None
+        if pooling == "attention":
+            self.attention = AttentionPooling(input_size)
+        else:
+            check_pooling(pooling)
         self.pooling = pooling
+        self.class_weights = class_weights
+        self.factors: Tensor | None
+        self.register_buffer("factors", None, persistent=False)
+
+    def weigh(self, targets: SequenceClasses) -> None:
+        """Find the factors of the classes that `class_weights` asks for.
+
+        Raises:
+            ValueError: it names a class that there is not, or it is not known how frequent they are.
+        """
+        names, given = targets.names, self.class_weights
+        if given is None:
+            return
+        if given == "balanced":
+            if targets.counts is None:
+                raise ValueError(
+                    "class_weights: this data does not say how frequent its classes are; give null"
+                )
+            counts = torch.tensor(targets.counts, dtype=torch.float32)
+            self.factors = torch.where(counts > 0, counts.sum() / (counts > 0).sum() / counts, 1.0)
+            return
+        assert isinstance(given, Mapping)
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise ValueError(f"class_weights: there is no class {unknown[0]!r}; there are {', '.join(names)}")
+        self.factors = torch.tensor([float(given.get(name, 1.0)) for name in names])
 
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, input_size) and (batch, input_size) to scores (batch, num_targets)."""
-        scores: Tensor = self.linear(self.dropout(pool(self.pooling, states, summary, lengths)))
+        if self.attention is not None:
+            pooled = self.attention(states, lengths)
+        else:
+            assert self.pooling != "attention"
+            pooled = pool(self.pooling, states, summary, lengths)
+        scores: Tensor = self.linear(self.dropout(pooled))
         return scores
+
+    def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """Summed cross-entropy of the sequences, smoothed and weighted in training only."""
+        if not self.training:
+            return cross_entropy_sum(scores, targets, 0.0)
+        return cross_entropy_sum(scores, targets, self.label_smoothing, self.factors)
 
 
 class TagHead(_SoftmaxHead):
@@ -129,9 +182,16 @@ class NextTokenHead(_SoftmaxHead):
         return scores
 
 
-def cross_entropy_sum(scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+def cross_entropy_sum(
+    scores: Tensor, targets: Tensor, label_smoothing: float, weight: Tensor | None = None
+) -> Tensor:
     """() the loss of scores (rows, num_targets), summed over the rows whose target is not IGNORED."""
     # In float32 also under autocast: a sum over a batch leaves bfloat16 no digits.
     return F.cross_entropy(
-        scores.float(), targets, ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+        scores.float(),
+        targets,
+        weight,
+        ignore_index=IGNORED,
+        reduction="sum",
+        label_smoothing=label_smoothing,
     )

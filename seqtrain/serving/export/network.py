@@ -22,6 +22,7 @@ from seqtrain.model import (
     WordEncoder,
 )
 from seqtrain.model.encoder import SpellingEncoder
+from seqtrain.model.heads.pooling import AttentionPooling
 from seqtrain.records import UNKNOWN
 from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph, States, add_recurrent
 from seqtrain.serving.export.numbers import add_series, add_units
@@ -205,20 +206,31 @@ def _summarize(graph: Graph, head: LabelHead | NumberHead, states: States, lengt
         return graph.add("Reshape", final, graph.constant([0, head.linear.in_features]))
     time = graph.constant([0])
     if head.pooling == "max":
-        return graph.add("ReduceMax", _hide_padding(graph, states, lengths), time, keepdims=0)
+        return graph.add("ReduceMax", _hide_padding(graph, states.every, lengths), time, keepdims=0)
+    if head.attention is not None:
+        weights = _add_attention(graph, head.attention, states.every, lengths)
+        return graph.add("ReduceSum", graph.add("Mul", states.every, weights), time, keepdims=0)
     if not lengths:
         return graph.add("ReduceMean", states.every, time, keepdims=0)
     counts = graph.add("Unsqueeze", graph.add("Cast", lengths, to=FLOAT), graph.constant([1]))
     return graph.add("Div", graph.add("ReduceSum", states.every, time, keepdims=0), counts)
 
 
-def _hide_padding(graph: Graph, states: States, lengths: str) -> str:
-    """The states, with minus infinity beyond each sequence's length."""
+def _add_attention(graph: Graph, attention: AttentionPooling, states: str, lengths: str) -> str:
+    """(time, batch, 1) the weight of each step of each sequence."""
+    product = graph.add("MatMul", states, graph.weight(attention.linear.weight.T))
+    hidden = graph.add("Tanh", graph.add("Add", product, graph.weight(attention.linear.bias)))
+    scores = graph.add("MatMul", hidden, graph.weight(attention.query.weight.T))
+    return graph.add("Softmax", _hide_padding(graph, scores, lengths), axis=0)
+
+
+def _hide_padding(graph: Graph, values: str, lengths: str) -> str:
+    """Values (time, batch, size), with minus infinity beyond each sequence's length."""
     if not lengths:
-        return states.every
-    num_steps = graph.add("Squeeze", graph.add("Shape", states.every, start=0, end=1))
+        return values
+    num_steps = graph.add("Squeeze", graph.add("Shape", values, start=0, end=1))
     steps = graph.add("Range", graph.constant(0), num_steps, graph.constant(1))
     ends = graph.add("Cast", lengths, to=INT64)
     valid = graph.add("Less", graph.add("Unsqueeze", steps, graph.constant([1])), ends)
     lowest = graph.constant(float("-inf"), "float32")
-    return graph.add("Where", graph.add("Unsqueeze", valid, graph.constant([2])), states.every, lowest)
+    return graph.add("Where", graph.add("Unsqueeze", valid, graph.constant([2])), values, lowest)
