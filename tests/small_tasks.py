@@ -66,6 +66,10 @@ def _tagging(folder: Path, _: Path) -> list[str]:
     return [f"data.path={folder}/chunks.txt"]
 
 
+def _text(_: Path, __: Path) -> list[str]:
+    return ["encoder.character_hidden_size=4"]
+
+
 MAKERS: dict[str, Callable[[Path, Path], list[str]]] = {
     "arrays": _arrays,
     "digits": _digits,
@@ -74,4 +78,5 @@ MAKERS: dict[str, Callable[[Path, Path], list[str]]] = {
     "pos": _pos,
     "steps": _steps,
     "tagging": _tagging,
+    "text": _text,
 }

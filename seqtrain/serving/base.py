@@ -129,7 +129,7 @@ class BasePredictor(ABC, Generic[Batch]):
                 image is not of the size that the model was trained on, or a text has no words.
         """
         if isinstance(self.spec.inputs, ImageInputs):
-            pixels = as_pixels(cast(Images, inputs), self.spec.inputs.size, resize)
+            pixels = as_pixels(inputs, self.spec.inputs.size, resize)
             answers = self._answers(self.encode_images(pixels))
         elif isinstance(self.spec.targets, SequenceClasses) and not isinstance(
             self.spec.inputs, VectorInputs

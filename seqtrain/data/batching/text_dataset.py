@@ -35,7 +35,7 @@ class TextDataset(Flat):
         """The tokens of one text, with signs for what cannot be seen."""
         start = int(self.starts[index])
         ids = self.tokens[start : start + int(self.lengths[index])].tolist()
-        return [visible(self.inputs.name(number)) for number in ids]
+        return [visible(self.inputs.tokens.name(number)) for number in ids]
 
     def batch(self, indices: Tensor | Sequence[int]) -> SequenceBatch:
         indices = torch.as_tensor(indices)

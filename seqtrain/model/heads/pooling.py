@@ -48,6 +48,6 @@ class AttentionPooling(nn.Module):
 
     def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time), zero beyond a sequence's length; those of a sequence sum to 1."""
-        scores = self.query(torch.tanh(self.linear(states))).squeeze(-1).float()
+        scores: Tensor = self.query(torch.tanh(self.linear(states))).squeeze(-1).float()
         valid = valid_steps(lengths.to(states.device), states.shape[1])
         return scores.masked_fill(~valid, -torch.inf).softmax(dim=1)

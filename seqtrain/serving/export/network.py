@@ -207,7 +207,7 @@ def _summarize(graph: Graph, head: LabelHead | NumberHead, states: States, lengt
     time = graph.constant([0])
     if head.pooling == "max":
         return graph.add("ReduceMax", _hide_padding(graph, states.every, lengths), time, keepdims=0)
-    if head.attention is not None:
+    if isinstance(head, LabelHead) and head.attention is not None:
         weights = _add_attention(graph, head.attention, states.every, lengths)
         return graph.add("ReduceSum", graph.add("Mul", states.every, weights), time, keepdims=0)
     if not lengths:
