@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,7 @@ def latest(trained_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A folder whose newest run is a language model."""
     folder = tmp_path_factory.mktemp("docs")
     run = folder / "runs" / "language_model" / "bilstm" / "2026-11-30_10-00-00"
-    run.parent.mkdir(parents=True)
-    run.symlink_to(trained_text)
+    shutil.copytree(trained_text, run)
     return folder
 
 
