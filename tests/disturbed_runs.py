@@ -49,6 +49,12 @@ def run(cfg: DictConfig) -> dict[str, float]:
     return train(cfg, RunFolder(cfg.run_dir))
 
 
+def trained(cfg: DictConfig) -> RunFolder:
+    folder = RunFolder(cfg.run_dir)
+    train(cfg, folder)
+    return folder
+
+
 def raise_signal(number: int) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 

@@ -31,12 +31,7 @@ def small_overrides(task: str, treebank: Path) -> list[str]:
         "callbacks.hidden_states.every_n_steps=4",
     ]
     if task == "digits":
-        return [
-            *shared,
-            "model.hidden_size=16",
-            "data.batch_size=32",
-            "trainer.limit_train_batches=6",
-        ]
+        return [*shared, "model.hidden_size=16", "data.batch_size=32", "trainer.limit_train_batches=6"]
     if task == "language_model":
         return [
             *shared,
@@ -78,6 +73,11 @@ def finish_sweep(process: subprocess.Popen[str]) -> tuple[str, str]:
 def without_times(metrics: dict[str, float]) -> dict[str, float]:
     """Metrics without those that differ from run to run."""
     return {name: value for name, value in metrics.items() if "second" not in name}
+
+
+def splits_only(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics of a split, without the costs of the run."""
+    return {name: value for name, value in metrics.items() if "/" in name}
 
 
 def metrics_of(pattern: str = "runs/sweeps/*/*") -> dict[str, dict[str, float]]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -69,30 +68,11 @@ def test_a_truncated_file_is_damage_and_the_other_checkpoint_is_named(written: P
     )
 
 
-def test_a_damaged_last_checkpoint_can_be_deleted_or_trained_on_from_the_best(written: Path) -> None:
-    last = written.with_name("last.ckpt")
-    last.write_bytes(b"")
-    assert refusal(last) == (
-        f"checkpoint: {last} is damaged (File is not a zip file); "
-        "delete it and repeat the command to start this run again, "
-        f"or give checkpoint={written} to train on from its weights"
-    )
-
-
-def test_code_is_not_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "foreign.ckpt"
-    torch.save({"state_dict": {}, "spec": os.system}, path)
-    assert refusal(path) == (
-        f"checkpoint: {path} was not loaded: it holds more than tensors and plain values, "
-        "which could run code"
-    )
-
-
 @pytest.mark.parametrize("content", [[1], {"state_dict": {}}, {"spec": {}}])
 def test_other_content_was_not_written_by_seqtrain(tmp_path: Path, content: object) -> None:
     path = tmp_path / "other.ckpt"
     torch.save(content, path)
-    assert refusal(path) == (f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict")
+    assert refusal(path) == f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict"
 
 
 @pytest.mark.parametrize("spec", [None, {}, {"target_names": 3}, 7])
@@ -107,19 +87,6 @@ def test_an_unknown_spec_is_refused(tmp_path: Path, spec: object) -> None:
 def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
     path = {"missing": tmp_path / "none.ckpt", "folder": tmp_path, "device": Path("/dev/zero")}[kind]
     assert refusal(path) == f"checkpoint: {path} does not exist"
-
-
-def test_an_earlier_file_survives_a_full_disk(written: Path, monkeypatch) -> None:
-    before = written.read_bytes()
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_checkpoint(CONTENT | {"epoch": 5}, written)
-    assert written.read_bytes() == before
-    assert list(written.parent.iterdir()) == [written]
 
 
 def test_weights_alone_cannot_be_resumed_from(written: Path, tmp_path: Path) -> None:

@@ -20,14 +20,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 # One optimizer step an epoch: the whole of train in one batch, or in one batch for each of two processes.
-ONE_STEP = [
-    "optimizer=sgd",
-    "optimizer.lr=0.5",
-    "schedule=constant",
-    "head.dropout=0",
-    "trainer.max_epochs=3",
-    "logger=csv",
-]
+ONE_STEP = ["optimizer=sgd", "optimizer.lr=0.5", "schedule=constant", "head.dropout=0"]
+ONE_STEP += ["trainer.max_epochs=3", "logger=csv"]
 SENTENCES = ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"]  # the rest of what is random
 
 FAILS = """
@@ -68,10 +62,8 @@ def start(*overrides: str, program: tuple[str, ...] = ()) -> subprocess.Popen[st
     environment = {name: value for name, value in os.environ.items() if name not in own}
     environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [*(program or (sys.executable,)), "-m", "seqtrain", "data_dir=none", *overrides]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    )
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    return subprocess.Popen(command, env=environment, **options)
 
 
 def run(*overrides: str, program: tuple[str, ...] = (), timeout: int = 400) -> str:
@@ -86,15 +78,11 @@ def run(*overrides: str, program: tuple[str, ...] = (), timeout: int = 400) -> s
 
 
 def metrics_of(folder: str) -> dict[str, float]:
-    metrics: dict[str, float] = json.loads(Path(folder, "metrics.json").read_text())
-    return without_times(metrics)
+    return without_times(json.loads(Path(folder, "metrics.json").read_text()))
 
 
 def weights_of(folder: str) -> dict[str, torch.Tensor]:
-    weights: dict[str, torch.Tensor] = torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)[
-        "state_dict"
-    ]
-    return weights
+    return dict(torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)["state_dict"])
 
 
 @pytest.mark.parametrize(
@@ -102,14 +90,9 @@ def weights_of(folder: str) -> dict[str, torch.Tensor]:
     [
         # dev is 70 + 40 sequences in one process and 70 in the other
         (["data.eval_batch_size=70"], ("data.batch_size=1257", "data.batch_size=629")),
-        (
-            ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"],
-            ("data.batch_size=96", "data.batch_size=48"),
-        ),
-        (
-            ["task=pos", "encoder.dropout=0", "encoder.unknown_rate=0"],
-            ("data.batch_size=96", "data.batch_size=16 trainer.accumulate_grad_batches=4"),  # 3 batches each
-        ),
+        (SENTENCES, ("data.batch_size=96", "data.batch_size=48")),
+        # 3 batches each
+        (SENTENCES, ("data.batch_size=96", "data.batch_size=16 trainer.accumulate_grad_batches=4")),
     ],
     ids=["digits", "sentences of different lengths", "accumulated sentences"],
 )
@@ -218,11 +201,8 @@ def test_an_error_in_one_process_ends_both() -> None:
 def test_clocks_that_disagree_stop_nobody(rank: str) -> None:
     """In one process a checkpoint is due after every step, in the other one at the end of an epoch only."""
     Path("clocks.py").write_text(CLOCKS)
-    clock = [
-        "plugins=[clocks]",
-        "+callbacks.clock._target_=clocks.FastClock",
-        f"+callbacks.clock.rank='{rank}'",
-    ]
+    clock = ["plugins=[clocks]", "+callbacks.clock._target_=clocks.FastClock"]
+    clock.append(f"+callbacks.clock.rank='{rank}'")
     arguments = [*DDP, "trainer.max_epochs=3", "logger=none"]
     run(*arguments, *clock, "run_dir=fast", timeout=120)
     run(*arguments, "run_dir=plain")

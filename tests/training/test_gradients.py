@@ -21,14 +21,8 @@ from seqtrain.training.build import build_data, build_learner, build_trainer
 from seqtrain.training.steps import step_output
 from seqtrain.training.train import train
 
-EXACT = [
-    "optimizer=sgd",
-    "optimizer.lr=0.5",
-    "schedule=constant",
-    "encoder.dropout=0",
-    "encoder.unknown_rate=0",
-]
-EXACT += ["head.dropout=0", "logger=none", "trainer.limit_train_batches=1.0"]
+EXACT = ["optimizer=sgd", "optimizer.lr=0.5", "schedule=constant", "encoder.dropout=0"]
+EXACT += ["encoder.unknown_rate=0", "head.dropout=0", "logger=none", "trainer.limit_train_batches=1.0"]
 
 
 class Seen(pl.Callback):
@@ -151,7 +145,5 @@ def test_a_run_that_accumulates_resumes_in_the_middle_of_an_epoch(compose, tmp_p
         return cfg
 
     with pytest.raises(CrashError):
-        train_on(
-            "parts", Disturbance(6 + 4, crash)
-        )  # two optimizer steps after the start of the second epoch
+        train_on("parts", Disturbance(6 + 4, crash))  # two optimizer steps after the second epoch has begun
     assert_same_run(train_on("whole"), train_on("parts"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -29,9 +31,7 @@ def test_weights_gradients_and_two_moments() -> None:
 
 
 def test_of_a_long_batch_two_beginnings_are_run(monkeypatch) -> None:
-    lengths = torch.tensor([4000, 30, 20, 10])
-    inputs, targets = torch.zeros(4, 4000, 3), torch.zeros(4, dtype=torch.int64)
-    long = SequenceBatch(inputs, lengths, targets)
+    long = replace(batch(4, 4000), lengths=torch.tensor([4000, 30, 20, 10]))
     estimated = measure_memory(network(16), long).activations
     monkeypatch.setattr("seqtrain.training.memory.MOST_POSITIONS", 1 << 20)
     whole = measure_memory(network(16), long).activations

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import small_overrides
+from disturbed_runs import checkpoint, differences, run, trained
+from small_runs import load_learner, small_overrides, splits_only
 
 from seqtrain.commands import evaluate, predict
 from seqtrain.commands.train import main
 from seqtrain.config import ConfigError, compose_config
+from seqtrain.data import encode_sentences
 from seqtrain.runs.folder import RunFolder
-from seqtrain.training.train import train
 
 # Of these train has the dog; dev and test have the wug and the Blicket too.
 TEXT = """\
@@ -34,23 +35,15 @@ def vectors(tmp_path: Path) -> Path:
     return path
 
 
-def saved(run_dir: Path, name: str) -> dict:
-    return torch.load(run_dir / "checkpoints" / f"{name}.ckpt", weights_only=True)
-
-
-def splits_only(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if "/" in name}
-
-
 def test_the_run_folder_is_enough(compose, vectors: Path, capsys) -> None:
     cfg = compose(f"data.vectors={vectors}", "callbacks=average", task="pos")
     folder = RunFolder(cfg.run_dir)
-    metrics = train(cfg, folder)
+    metrics = run(cfg)
     assert "4 word vectors of 3 numbers, for 9.1% of train's known words" in folder.log_file.read_text()
-    checkpoint = saved(folder.path, "best")
-    words = checkpoint["spec"]["inputs"]["words"]
+    best = checkpoint(cfg, "best")
+    words = best["spec"]["inputs"]["words"]
     assert tuple(words["entries"][-3:]) == ("wug", "blicket", "never")
-    state = checkpoint["state_dict"]
+    state = best["state_dict"]
     table = state["network.encoder.word_vectors"]
     in_file = torch.tensor([[1, 0, 0.1], [1, 0, 0.2], [0, 1, 0]])
     assert torch.equal(table[-3:], in_file)  # after training, too
@@ -71,7 +64,7 @@ def test_other_data_is_refused_all_the_same(
     compose, vectors: Path, treebank: Path, tmp_path: Path, capsys
 ) -> None:
     cfg = compose(f"data.vectors={vectors}", task="pos")
-    train(cfg, RunFolder(cfg.run_dir))
+    run(cfg)
     moved = shutil.copytree(treebank, tmp_path / "moved")
     assert evaluate.main([f"run_dir={cfg.run_dir}", f"data_dir={moved}"]) == 0
     part = moved / "made_up-ud-train.conllu"
@@ -83,32 +76,24 @@ def test_other_data_is_refused_all_the_same(
 def test_an_interrupted_run_goes_on_without_the_file(compose, vectors: Path, tmp_path: Path) -> None:
     overrides = (f"data.vectors={vectors}", "schedule=constant")
     whole = compose(*overrides, f"run_dir={tmp_path / 'whole'}", task="pos")
-    train(whole, RunFolder(whole.run_dir))
+    run(whole)
     half = compose(*overrides, f"run_dir={tmp_path / 'half'}", task="pos")
     half.trainer.max_epochs = 1
-    train(half, RunFolder(half.run_dir))
-    folder = RunFolder(half.run_dir)
+    folder = trained(half)
     folder.metrics_file.unlink()
     vectors.unlink()
     half.trainer.max_epochs = 2
     folder.write_config(half)
-    train(half, folder)
-    first, second = (saved(Path(cfg.run_dir), "last")["state_dict"] for cfg in (whole, half))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    run(half)
+    assert differences(checkpoint(whole)["state_dict"], checkpoint(half)["state_dict"]) == []
 
 
 def test_vectors_reach_words_that_train_lacks(treebank: Path, vectors: Path, tmp_path: Path) -> None:
     """Without letters all words that train lacks are one, but for their vectors."""
-    from small_runs import load_learner
-
-    from seqtrain.data import encode_sentences
-
     small = [each for each in small_overrides("pos", treebank) if "character" not in each]
     words_only = ["encoder.character_hidden_size=0", f"data.vectors={vectors}", f"run_dir={tmp_path / 'run'}"]
     cfg = compose_config([*small, *words_only])
-    train(cfg, RunFolder(cfg.run_dir))
-    learner = load_learner(cfg, RunFolder(cfg.run_dir).best_checkpoint).eval()
+    learner = load_learner(cfg, trained(cfg).best_checkpoint).eval()
     batch = encode_sentences(learner.spec, [["Wug", "zyx", "Dog"]]).batch([0])
     encoded = learner.network.encoder(batch.inputs)[0]
     assert torch.equal(encoded[0, :12], encoded[1, :12])  # the embedding of the unknown word
@@ -119,22 +104,18 @@ def test_a_file_that_cannot_be_used_is_refused(treebank: Path, tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     arguments = [*small_overrides("pos", treebank), "data.vectors=nowhere.txt"]
     assert main(arguments) == 2
-    message = (
-        "nowhere.txt: no such file; give data.vectors a text file of GloVe, word2vec or fastText, plain or"
-    )
+    forms = "a text file of GloVe, word2vec or fastText, plain or gzip, or null"
     out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines()[1:] == [f"{message} gzip, or null"]  # after the line that says what is run
+    told = err.splitlines()[1:]  # after the line that says what is run
+    assert (out, told) == ("", [f"nowhere.txt: no such file; give data.vectors {forms}"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_of_a_run_without_vectors(compose, vectors: Path, tmp_path: Path) -> None:
     without = compose(f"run_dir={tmp_path / 'without'}", task="pos")
-    train(without, RunFolder(without.run_dir))
-    assert "network.encoder.word_vectors" not in saved(tmp_path / "without", "best")["state_dict"]
-    cfg = compose(
-        f"data.vectors={vectors}", f"checkpoint={tmp_path}/without/checkpoints/best.ckpt", task="pos"
-    )
+    best = trained(without).best_checkpoint
+    assert "network.encoder.word_vectors" not in checkpoint(without, "best")["state_dict"]
+    cfg = compose(f"data.vectors={vectors}", f"checkpoint={best}", task="pos")
     with pytest.raises(ConfigError, match="comes from other data"):
-        train(cfg, RunFolder(cfg.run_dir))
+        run(cfg)
     assert not Path(cfg.run_dir).exists()

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from disturbed_runs import run, trained
 from event_files import read_scalars, read_texts
 from pytorch_lightning.callbacks import EarlyStopping
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from seqtrain.runs.folder import RunFolder
 from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.summary import (
     COLUMNS,
@@ -18,17 +18,11 @@ from seqtrain.training.summary import (
     final_metrics,
     read_hyperparameters,
 )
-from seqtrain.training.train import train
 
 
 def trainer(*callbacks: Any, epochs: int, max_epochs: int | None = 60) -> Any:
-    return SimpleNamespace(
-        callbacks=callbacks,
-        current_epoch=epochs,
-        max_epochs=max_epochs,
-        global_step=1234,
-        check_val_every_n_epoch=1,
-    )
+    lengths = {"current_epoch": epochs, "max_epochs": max_epochs, "global_step": 1234}
+    return SimpleNamespace(callbacks=callbacks, check_val_every_n_epoch=1, **lengths)
 
 
 def best(epoch: int, score: float) -> BestCheckpoint:
@@ -41,6 +35,9 @@ def stopped(after: int, waited: int) -> EarlyStopping:
     callback = EarlyStopping("val/accuracy", mode="max", patience=waited)
     callback.stopped_epoch, callback.wait_count = after - 1, waited
     return callback
+
+
+STOPPED = "ended in epoch 8 after 1,234 steps, as trainer.* asks for; the last weights are kept"
 
 
 @pytest.mark.parametrize(
@@ -56,23 +53,16 @@ def stopped(after: int, waited: int) -> EarlyStopping:
             "trained to the end, 60 epochs; the best weights are those of epoch 58, val/accuracy 0.9900",
         ),
         (trainer(epochs=1, max_epochs=1), "trained to the end, 1 epoch; the last weights are kept"),
-        (
-            trainer(epochs=7),
-            "ended in epoch 8 after 1,234 steps, as trainer.* asks for; the last weights are kept",
-        ),
-        (
-            trainer(epochs=7, max_epochs=-1),
-            "ended in epoch 8 after 1,234 steps, as trainer.* asks for; the last weights are kept",
-        ),
+        (trainer(epochs=7), STOPPED),
+        (trainer(epochs=7, max_epochs=-1), STOPPED),
     ],
 )
 def test_the_end_of_a_training_in_a_sentence(ended: Any, sentence: str) -> None:
     assert describe_end(ended) == sentence
 
 
-OFF = [
-    f"callbacks.{name}=null" for name in ("hidden_states", "weights", "recurrence", "warnings", "predictions")
-]
+WATCHING = ("hidden_states", "weights", "recurrence", "warnings", "predictions")
+OFF = [f"callbacks.{name}=null" for name in WATCHING]
 
 
 def hyperparameters(folder: Path) -> list[str]:
@@ -83,7 +73,7 @@ def hyperparameters(folder: Path) -> list[str]:
 
 def test_a_run_has_a_page_and_a_row(compose) -> None:
     cfg = compose(*OFF, task="pos")
-    metrics = train(cfg, RunFolder(cfg.run_dir))
+    metrics = run(cfg)
     texts = read_texts(Path(cfg.run_dir))
     start, end = texts["run/configuration"][0], texts["run/results"][12]
     assert "## Data\n\ntrain 96 sentences" in start
@@ -100,9 +90,9 @@ def test_a_run_has_a_page_and_a_row(compose) -> None:
 
 def test_each_part_can_be_switched_off(compose) -> None:
     cfg = compose(*OFF, "callbacks.run_page.text=false", "callbacks.run_page.hparams=false")
-    train(cfg, RunFolder(cfg.run_dir))
-    assert read_texts(Path(cfg.run_dir)) == {}
-    assert not [tag for tag in hyperparameters(Path(cfg.run_dir)) if "hparams" in tag]
+    folder = trained(cfg).path
+    assert read_texts(folder) == {}
+    assert not [tag for tag in hyperparameters(folder) if "hparams" in tag]
 
 
 def test_metrics_that_only_one_split_has() -> None:
@@ -136,14 +126,10 @@ def test_every_run_has_all_columns_in_one_order() -> None:
 
 
 def test_values_and_names_of_classes() -> None:
-    columns = read_hyperparameters(CONFIGURATION)
-    assert columns["01 data"] == "Digits"
-    assert columns["02 model"] == "BiLSTM (gru)"
-    assert columns["03 seed"] == 1
-    assert columns["04 model.hidden_size"] == 64
-    assert columns["05 optimizer.lr"] == 0.003
-    assert columns["07 model.bidirectional"] == "true"
-    assert columns["13 initialization.forget_bias"] == ""
+    expected = {"01 data": "Digits", "02 model": "BiLSTM (gru)", "03 seed": 1, "04 model.hidden_size": 64}
+    expected |= {"05 optimizer.lr": 0.003, "07 model.bidirectional": "true"}
+    expected |= {"13 initialization.forget_bias": ""}
+    assert expected.items() <= read_hyperparameters(CONFIGURATION).items()
 
 
 def test_metrics_are_those_of_the_chosen_checkpoint() -> None:

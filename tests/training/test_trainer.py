@@ -87,10 +87,7 @@ def test_a_schedule_that_ends_before_the_training(settings: dict[str, object], n
         f"least {num_steps}, or null for the length of the training",
     )
     assert problems_of(one_cycle(num_steps), **settings) == problems_of(one_cycle(None), **settings) == ()
-
-
-def test_a_training_whose_end_is_unknown_has_any_schedule() -> None:
-    assert problems_of(one_cycle(1), max_epochs=-1) == ()
+    assert problems_of(one_cycle(1), max_epochs=-1) == ()  # nobody knows the end
 
 
 @pytest.mark.parametrize(("device", "is_refused"), [("cpu", True), ("cuda", False)])
@@ -128,9 +125,8 @@ def test_a_logger_whose_package_is_not_installed() -> None:
     cfg = compose_config(["logger={mine: {_target_: pytorch_lightning.loggers.CometLogger}}"])
     with pytest.raises(ConfigError) as caught:
         build_loggers(cfg.logger)
-    assert caught.value.problems[0].startswith(
-        "logger.mine: CometLogger needs a package that is not installed: "
-    )
+    message = "logger.mine: CometLogger needs a package that is not installed: "
+    assert caught.value.problems[0].startswith(message)
 
 
 def test_a_csv_goes_on_after_an_interruption(compose, disturbed) -> None:

@@ -31,14 +31,8 @@ CHOICES += [("digits", ["model=gru", "members=2"])]
 
 
 # What may take tensors of both: copies, and what reads the sizes of packed sequences, which stay on the CPU.
-MIXED = (
-    "_to_copy",
-    "copy_",
-    "_pack_padded_sequence",
-    "_pack_padded_sequence_backward",
-    "_pad_packed_sequence",
-)
-MIXED += ("rnn_tanh", "lstm", "gru")
+MIXED = ("_to_copy", "copy_", "_pack_padded_sequence", "_pack_padded_sequence_backward")
+MIXED += ("_pad_packed_sequence", "rnn_tanh", "lstm", "gru")
 
 
 class OneDevice(TorchDispatchMode):

@@ -22,6 +22,7 @@ from disturbed_runs import (
     differences,
     raise_signal,
     run,
+    trained,
 )
 from small_runs import without_times
 
@@ -29,8 +30,10 @@ from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training import LastCheckpoint
+from seqtrain.training.build import build_trainer
 from seqtrain.training.callbacks.checkpoints import WEIGHTS_ONLY, BestCheckpoint, LocalCheckpointIO
-from seqtrain.training.train import train
+
+AVERAGED = ("callbacks=average", "callbacks.average.decay=0.9")
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,7 @@ from seqtrain.training.train import train
     [
         ("max", [0.5, 0.7, 0.7, 0.6], [True, True, True, False]),
         ("min", [3.0, 3.0, 2.0, 2.5], [True, True, True, False]),
+        ("min", [float("nan"), 1.0, float("nan")], [False, True, False]),
     ],
 )
 def test_no_earlier_score_beats_the_best_and_the_last_of_equals_is_kept(
@@ -50,13 +54,6 @@ def test_no_earlier_score_beats_the_best_and_the_last_of_equals_is_kept(
             best.score = score
 
 
-def test_nan_is_never_best() -> None:
-    best = BestCheckpoint("best.ckpt", "val/loss", "min")
-    assert not best.is_best(float("nan"))
-    best.score = 1.0
-    assert not best.is_best(float("nan"))
-
-
 def test_a_resumed_run_compares_with_its_best_unless_its_file_is_gone(tmp_path: Path) -> None:
     here, gone = (BestCheckpoint(str(tmp_path / name), "val/loss", "min") for name in ("a", "b"))
     here.path.touch()
@@ -67,9 +64,7 @@ def test_a_resumed_run_compares_with_its_best_unless_its_file_is_gone(tmp_path: 
 
 
 def test_it_holds_weights_only_and_the_last_one_all_that_resuming_needs(compose) -> None:
-    cfg = compose("model=lstm")
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = RunFolder(cfg.run_dir)
+    folder = trained(compose("model=lstm"))
     best, last = (torch.load(p, weights_only=True) for p in (folder.best_checkpoint, folder.last_checkpoint))
     assert best.keys() == {"state_dict", "spec", "epoch", "global_step", "pytorch-lightning_version"}
     assert {"optimizer_states", "lr_schedulers", "loops", "callbacks"} <= last.keys()
@@ -78,9 +73,7 @@ def test_it_holds_weights_only_and_the_last_one_all_that_resuming_needs(compose)
 
 
 def test_averaged_weights_are_the_ones_kept(compose) -> None:
-    cfg = compose("callbacks=average", "callbacks.average.decay=0.9", "trainer.max_epochs=1")
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = RunFolder(cfg.run_dir)
+    folder = trained(compose(*AVERAGED, "trainer.max_epochs=1"))
     best, last = (torch.load(p, weights_only=True) for p in (folder.best_checkpoint, folder.last_checkpoint))
     for name, average in best["state_dict"].items():
         assert torch.equal(average, last["state_dict"][name])
@@ -90,77 +83,68 @@ def test_averaged_weights_are_the_ones_kept(compose) -> None:
 def test_a_monitor_that_is_no_metric_is_refused_with_those_that_are(compose) -> None:
     cfg = compose()
     cfg.callbacks.best.monitor = "val/acuracy"
-    with pytest.raises(
-        ConfigError, match=r"there is no metric val/acuracy; there are val/accuracy, val/loss"
-    ):
-        train(cfg, RunFolder(cfg.run_dir))
+    with pytest.raises(ConfigError, match=r"no metric val/acuracy; there are val/accuracy, val/loss"):
+        run(cfg)
 
 
 def test_another_training_starts_from_its_weights(compose, tmp_path: Path) -> None:
     first = compose("trainer.max_epochs=1", f"run_dir={tmp_path / 'first'}")
-    metrics = train(first, RunFolder(first.run_dir))
+    metrics = run(first)
     best = RunFolder(first.run_dir).best_checkpoint
     second = compose(f"checkpoint={best}", "optimizer.lr=1e-9", "trainer.max_epochs=1")
-    again = train(second, RunFolder(second.run_dir))
+    again = run(second)
     assert again["epochs"] == 1
     assert without_times(again) == pytest.approx(without_times(metrics), abs=1e-4)
-    log = (Path(second.run_dir) / "train.log").read_text()
+    log = RunFolder(second.run_dir).log_file.read_text()
     assert f"checkpoint  {best} has only weights: a new training starts from them" in log
 
 
+EVERY_STEP = "callbacks.last.every_minutes=1e-9"
+CARRIED = (EVERY_STEP, "encoder.dropout=0.1", "data.restarts=0.3")
 # Stops early, after the second epoch.
 STALLED = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-9")
+PAIRS = ("trainer.accumulate_grad_batches=2",)
+# The task, its overrides, the signal or None for a crash, in which batch it comes, and the steps then kept.
+INTERRUPTIONS = [
+    ("digits", (), signal.SIGINT, 1, 1),
+    ("digits", (), signal.SIGINT, STEPS + 3, STEPS + 3),
+    ("digits", (), signal.SIGTERM, STEPS + 3, STEPS + 3),
+    ("digits", (), signal.SIGTERM, 2 * STEPS, 2 * STEPS),
+    ("digits", (), signal.SIGINT, EPOCHS * STEPS - 1, EPOCHS * STEPS - 1),
+    ("digits", (), signal.SIGTERM, EPOCHS * STEPS, EPOCHS * STEPS),
+    ("digits", (EVERY_STEP,), None, STEPS + 4, STEPS + 3),
+    ("digits", ("callbacks.last.every_minutes=5",), None, STEPS + 4, STEPS),
+    ("digits", AVERAGED, signal.SIGINT, STEPS + 2, STEPS + 2),
+    ("digits", PAIRS, signal.SIGTERM, 3, 2),
+    ("digits", PAIRS, signal.SIGTERM, STEPS + 3, (STEPS + 4) // 2),
+    ("digits", STALLED, signal.SIGINT, STEPS + 2, STEPS + 2),
+    ("digits", STALLED, signal.SIGINT, 2 * STEPS, 2 * STEPS),
+    ("pos", (), signal.SIGINT, 2, 2),
+    ("pos", (), signal.SIGINT, STEPS, STEPS),
+    ("language_model", CARRIED, None, 4, 3),
+    ("language_model", CARRIED, None, STEPS + 1, STEPS),
+    ("language_model", CARRIED, None, STEPS + 5, STEPS + 4),
+]
 
 
 class TestResume:
-    @pytest.mark.parametrize(
-        ("number", "step"),
-        [
-            (signal.SIGINT, 1),
-            (signal.SIGINT, STEPS + 3),
-            (signal.SIGTERM, STEPS + 3),
-            (signal.SIGTERM, 2 * STEPS),
-            (signal.SIGINT, EPOCHS * STEPS - 1),
-            (signal.SIGTERM, EPOCHS * STEPS),
-        ],
-    )
-    def test_a_signal_loses_nothing(self, compose, disturbed, whole_runs, number: int, step: int) -> None:
+    @pytest.mark.parametrize(("task", "overrides", "number", "batch", "kept"), INTERRUPTIONS)
+    def test_a_run_ends_as_one_that_nothing_happened_to(
+        self, compose, disturbed, whole_runs, task, overrides, number, batch, kept
+    ) -> None:
         before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-        cfg = compose(*LIVELY)
-        with pytest.raises(KeyboardInterrupt):
-            disturbed(cfg, step, raise_signal(number))
-        assert checkpoint(cfg)["global_step"] == step
-        assert not RunFolder(cfg.run_dir).is_done
+        cfg = compose(*LIVELY, *overrides, task=task)
+        with pytest.raises(KeyboardInterrupt if number else CrashError):
+            disturbed(cfg, batch, raise_signal(number) if number else crash)
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+        assert not RunFolder(cfg.run_dir).is_done
+        stopped = checkpoint(cfg)
+        assert stopped["global_step"] == kept
+        if task == "language_model":
+            state = stopped["callbacks"]["LastCheckpoint"]["task"]["states"][0]["final_state"]
+            assert [tuple(each.shape) for each in state] == [(2, 8, 16)] * 2
         run(cfg)
-        assert_same_run(whole_runs("digits", *LIVELY), cfg)
-
-    @pytest.mark.parametrize("step", [2, STEPS])
-    def test_words_resume_too(self, compose, disturbed, whole_runs, step: int) -> None:
-        cfg = compose(*LIVELY, task="pos")
-        with pytest.raises(KeyboardInterrupt):
-            disturbed(cfg, step, raise_signal(signal.SIGINT))
-        run(cfg)
-        assert_same_run(whole_runs("pos", *LIVELY), cfg)
-
-    @pytest.mark.parametrize("step", [3, STEPS, STEPS + 4])
-    def test_a_carried_state_goes_on_too(self, compose, disturbed, whole_runs, step: int) -> None:
-        every = ("callbacks.last.every_minutes=1e-9", "encoder.dropout=0.1", "data.restarts=0.3")
-        cfg = compose(*LIVELY, *every, task="language_model")
-        with pytest.raises(CrashError):
-            disturbed(cfg, step + 1, crash)
-        state = checkpoint(cfg)["callbacks"]["LastCheckpoint"]["task"]["states"][0]["final_state"]
-        assert [tuple(each.shape) for each in state] == [(2, 8, 16)] * 2
-        run(cfg)
-        assert_same_run(whole_runs("language_model", *LIVELY, *every), cfg)
-
-    def test_averaged_weights_go_on_too(self, compose, disturbed, whole_runs) -> None:
-        overrides = ("callbacks=average", "callbacks.average.decay=0.9", *LIVELY)
-        cfg = compose(*overrides)
-        with pytest.raises(KeyboardInterrupt):
-            disturbed(cfg, STEPS + 2, raise_signal(signal.SIGINT))
-        run(cfg)
-        assert_same_run(whole_runs("digits", *overrides), cfg)
+        assert_same_run(whole_runs(task, *LIVELY, *overrides), cfg)
 
     def test_three_interruptions_in_a_row(self, compose, disturbed, whole_runs) -> None:
         cfg = compose(*LIVELY)
@@ -171,41 +155,11 @@ class TestResume:
         run(cfg)
         assert_same_run(whole_runs("digits", *LIVELY), cfg)
 
-    @pytest.mark.parametrize("step", [3, STEPS + 3])
-    def test_accumulated_gradients_are_not_lost(self, compose, disturbed, whole_runs, step: int) -> None:
-        overrides = (*LIVELY, "trainer.accumulate_grad_batches=2")
-        cfg = compose(*overrides)
-        with pytest.raises(KeyboardInterrupt):
-            disturbed(cfg, step, raise_signal(signal.SIGTERM))
-        assert checkpoint(cfg)["global_step"] == (step + 1) // 2
-        run(cfg)
-        assert_same_run(whole_runs("digits", *overrides), cfg)
-
-    @pytest.mark.parametrize("step", [STEPS + 2, 2 * STEPS])
-    def test_early_stopping_counts_on(self, compose, disturbed, whole_runs, step: int) -> None:
-        whole = whole_runs("digits", *LIVELY, *STALLED)
-        assert json.loads(RunFolder(whole.run_dir).metrics_file.read_text())["epochs"] == 2
-        log = RunFolder(whole.run_dir).log_file.read_text()
-        assert (
-            "INFO stopped early after epoch 2: no better val/accuracy since epoch 1; the best weights" in log
-        )
-        cfg = compose(*LIVELY, *STALLED)
-        with pytest.raises(KeyboardInterrupt):
-            disturbed(cfg, step, raise_signal(signal.SIGINT))
-        run(cfg)
-        assert_same_run(whole, cfg)
-
-    @pytest.mark.parametrize("every_minutes", [1e-9, 5.0])
-    def test_a_crash_loses_what_came_after_the_last_checkpoint(
-        self, compose, disturbed, whole_runs, every_minutes: float
-    ) -> None:
-        every = f"callbacks.last.every_minutes={every_minutes}"
-        cfg = compose(*LIVELY, every)
-        with pytest.raises(CrashError):
-            disturbed(cfg, STEPS + 4, crash)
-        assert checkpoint(cfg)["global_step"] == (STEPS + 3 if every_minutes < 1 else STEPS)
-        run(cfg)
-        assert_same_run(whole_runs("digits", *LIVELY, every), cfg)
+    def test_a_training_that_stands_still_stops_early(self, whole_runs) -> None:
+        folder = RunFolder(whole_runs("digits", *LIVELY, *STALLED).run_dir)
+        assert json.loads(folder.metrics_file.read_text())["epochs"] == 2
+        ended = "INFO stopped early after epoch 2: no better val/accuracy since epoch 1; the best weights"
+        assert ended in folder.log_file.read_text()
 
     def test_kill_9_after_which_only_the_test_was_left(self, compose, whole_runs, monkeypatch) -> None:
         cfg = compose(*LIVELY)
@@ -276,10 +230,7 @@ def test_kill_9_of_a_real_process(tmp_path: Path, compose) -> None:
 
 
 def test_last_checkpoint_is_called_after_all_other_callbacks(compose) -> None:
-    from seqtrain.training.build import build_trainer
-
-    trainer = build_trainer(compose())
-    assert isinstance(trainer.callbacks[-1], LastCheckpoint)
+    assert isinstance(build_trainer(compose()).callbacks[-1], LastCheckpoint)
 
 
 WHOLE = {
@@ -299,21 +250,17 @@ def through(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     return checkpoint_io.load_checkpoint(path)
 
 
-def test_the_state_of_a_training_comes_back(tmp_path: Path) -> None:
-    resumed = through(tmp_path)
-    assert resumed.keys() == WHOLE.keys()
-    assert resumed["callbacks"] == WHOLE["callbacks"]
+def test_the_state_of_a_training_comes_back_and_nothing_else(tmp_path: Path) -> None:
+    foreign = {"hyper_parameters": {"network": 1}, "datamodule_hyper_parameters": {}, "SomeDataModule": {}}
+    for resumed in (through(tmp_path), through(tmp_path, **foreign)):
+        assert resumed.keys() == WHOLE.keys()
+        assert resumed["callbacks"] == WHOLE["callbacks"]
 
 
 def test_weights_only_leaves_the_optimizer_out(tmp_path: Path) -> None:
     path = tmp_path / "best.ckpt"
     LocalCheckpointIO().save_checkpoint(WHOLE, path, storage_options=WEIGHTS_ONLY)
     assert torch.load(path, weights_only=True).keys() == {"state_dict", "spec", "epoch"}
-
-
-def test_what_no_training_needs_is_not_taken(tmp_path: Path) -> None:
-    foreign = {"hyper_parameters": {"network": 1}, "datamodule_hyper_parameters": {}, "SomeDataModule": {}}
-    assert through(tmp_path, **foreign).keys() == WHOLE.keys()
 
 
 @pytest.mark.parametrize("key", ["kth_best_model_path", "best_model_path", "last_model_path", "dirpath"])

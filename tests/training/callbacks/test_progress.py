@@ -5,10 +5,12 @@ import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
-from disturbed_runs import EPOCHS, LIVELY, STEPS, events, raise_signal, run
+from disturbed_runs import EPOCHS, LIVELY, STEPS, raise_signal, run
+from event_files import read_scalars
 
 from seqtrain.records import StepOutput
 from seqtrain.runs.folder import RunFolder
@@ -38,17 +40,11 @@ def test_the_bar_of_a_resumed_epoch_starts_where_it_stopped(compose, disturbed, 
     cfg = compose()
     with pytest.raises(KeyboardInterrupt):
         disturbed(cfg, STEPS + 4, raise_signal(signal.SIGINT))
-    started: list[int] = []
-    tqdm = progress.tqdm
-
-    def noted(**options: Any) -> Any:
-        started.append(options["initial"])
-        return tqdm(**options)
-
-    monkeypatch.setattr(progress, "tqdm", noted)
+    bar = Mock(wraps=progress.tqdm)
+    monkeypatch.setattr(progress, "tqdm", bar)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     run(cfg)
-    assert started == [4]
+    assert [each.kwargs["initial"] for each in bar.call_args_list] == [4]
 
 
 @pytest.mark.parametrize("stopped_at", [None, STEPS + 4])
@@ -63,8 +59,7 @@ def test_the_loss_is_the_mean_over_the_whole_epoch(
         run(cfg)
     log = RunFolder(cfg.run_dir).log_file.read_text()
     shown = [float(loss) for loss in re.findall(r"INFO epoch \d/3  loss (\d\.\d{4})", log)]
-    scalars, _ = events(Path(cfg.run_dir))
-    points = {step: value for (tag, step), value in scalars.items() if tag == "train/loss"}
+    points = read_scalars(Path(cfg.run_dir))["train/loss"]
     # Points every second step, and batches of equal size: an epoch of six steps has three points.
     means = [sum(points[epoch * STEPS + step] for step in (2, 4, 6)) / 3 for epoch in range(EPOCHS)]
     assert shown == pytest.approx(means, abs=1e-4)
@@ -77,16 +72,11 @@ def test_no_bar_is_built_without_the_callback(compose, capfd) -> None:
 
 def validate(answer: bool, **metrics: float) -> tuple[list[tuple[int, float]], Any]:
     """What is reported after a validation, and the trainer then."""
-    reported: list[tuple[int, float]] = []
-
-    def report(epoch: int, value: float) -> bool:
-        reported.append((epoch, value))
-        return answer
-
+    report = Mock(return_value=answer)
     tensors = {name.replace("_", "/"): torch.tensor(value) for name, value in metrics.items()}
     trainer: Any = SimpleNamespace(callback_metrics=tensors, current_epoch=4, should_stop=False)
     EpochReport("val/accuracy", report).on_validation_end(trainer, None)  # type: ignore[arg-type]
-    return reported, trainer
+    return [each.args for each in report.call_args_list], trainer
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -162,9 +152,8 @@ def test_an_evaluation_counts_its_valid_positions_only(clock) -> None:
     for num_valid in (30, 10):  # a second pass starts anew
         measured.on_test_start(NOTHING, NOTHING)
         clock[0] += 4
-        measured.on_test_batch_end(
-            NOTHING, NOTHING, StepOutput(torch.tensor(0.0), num_valid, (), 1), NOTHING, 0
-        )
+        output = StepOutput(torch.tensor(0.0), num_valid, (), 1)
+        measured.on_test_batch_end(NOTHING, NOTHING, output, NOTHING, 0)
         measured.on_test_end(NOTHING, NOTHING)
         assert measured.per_second == num_valid / 4
         clock[0] += 50

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from disturbed_runs import EPOCHS, LIVELY, STEPS, events, run
+from disturbed_runs import EPOCHS, LIVELY, STEPS, run, trained
 from event_files import read_scalars
 
 from seqtrain.recurrence import CELLS
-from seqtrain.runs.folder import RunFolder
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.telemetry import curves
 from seqtrain.training.telemetry.curves import (
@@ -20,14 +19,11 @@ from seqtrain.training.telemetry.curves import (
     _total_gradient_norm,
     build_layout,
 )
-from seqtrain.training.train import train
 
 
 def test_the_first_group_of_charts_has_loss_metric_learning_rate_and_gradient_norm(compose) -> None:
-    cfg = compose()
-    run(cfg)
-    training = read_scalars(Path(cfg.run_dir))
-    validation = read_scalars(Path(cfg.run_dir) / "validation")
+    folder = trained(compose()).path
+    training, validation = read_scalars(folder), read_scalars(folder / "validation")
     assert training[LOSS] == training["train/loss"]
     assert training[LEARNING_RATE] == training["train/learning_rate"]
     assert training[GRADIENT_NORM] == training["train/gradient_norm"]
@@ -56,8 +52,7 @@ def test_train_loss_is_the_mean_over_valid_positions(compose, monkeypatch, accum
     monkeypatch.setattr(SequenceLearner, "training_step", noted)
     cfg = compose(*LIVELY, f"trainer.accumulate_grad_batches={accumulated}", task="pos")
     run(cfg)
-    scalars, _ = events(Path(cfg.run_dir))
-    points = {step: value for (tag, step), value in scalars.items() if tag == "train/loss"}
+    points = read_scalars(Path(cfg.run_dir))["train/loss"]
     steps_per_epoch = STEPS // accumulated
     expected = {step for step in range(1, EPOCHS * steps_per_epoch + 1) if step % 2 == 0}
     expected |= {epoch * steps_per_epoch for epoch in range(1, EPOCHS + 1)}
@@ -73,9 +68,7 @@ def test_train_loss_is_the_mean_over_valid_positions(compose, monkeypatch, accum
 def test_learning_rate_follows_the_schedule(compose) -> None:
     cfg = compose(*LIVELY, "trainer.log_every_n_steps=1")
     run(cfg)
-    rates = [
-        v for (tag, _), v in sorted(events(Path(cfg.run_dir))[0].items()) if tag == "train/learning_rate"
-    ]
+    rates = list(read_scalars(Path(cfg.run_dir))["train/learning_rate"].values())
     peak = rates.index(max(rates))
     assert len(rates) == EPOCHS * STEPS
     assert max(rates) == pytest.approx(cfg.optimizer.lr, rel=0.02)
@@ -91,9 +84,8 @@ def test_every_chart_has_curves_in_a_run(compose, monkeypatch, options: list[str
     written: list[curves.Layout] = []
     layout_of = curves.layout_of
     monkeypatch.setattr(curves, "layout_of", lambda module: written.append(layout_of(module)) or written[-1])
-    cfg = compose(*options)
-    train(cfg, RunFolder(cfg.run_dir))
-    tags = {tag for part in ("", "validation") for tag in read_scalars(Path(cfg.run_dir) / part)}
+    folder = trained(compose(*options)).path
+    tags = {tag for part in ("", "validation") for tag in read_scalars(folder / part)}
     num_lines = 2 if options[0] == "model=bilstm" or "members=2" in options else 1
     for charts in written[0].values():
         for title, (kind, patterns) in charts.items():
@@ -117,9 +109,8 @@ def test_a_chart_for_each_gate_between_0_and_1() -> None:
 
 
 def test_a_band_for_each_member() -> None:
-    charts = build_layout(1, num_directions=2, cell=CELLS["rnn_tanh"], members=("member0/", "member1/"))[
-        "layer 0"
-    ]
+    members = ("member0/", "member1/")
+    charts = build_layout(1, num_directions=2, cell=CELLS["rnn_tanh"], members=members)["layer 0"]
     titles = [title.rpartition("maximum, ")[2] for title in charts if "maximum" in title]
     assert titles == [f"member{number}, {name}" for number in (0, 1) for name in ("forward", "backward")]
     _, tags = charts["h_n: mean between minimum and maximum, member1, backward"]

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
+from disturbed_runs import run, trained
 from event_files import read_images, read_texts
 
 import seqtrain
 from seqtrain.analysis.sample import Sample, take_sample
 from seqtrain.data import Corpus
 from seqtrain.records import IGNORED, SequenceBatch
-from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs
 from seqtrain.training.build import build_data
 from seqtrain.training.telemetry import predictions as telemetry_of_predictions
 from seqtrain.training.telemetry.predictions import _name_sequences
-from seqtrain.training.train import train
 
 OFF = [
     f"callbacks.{name}=null" for name in ("hidden_states", "weights", "recurrence", "warnings", "run_page")
@@ -33,7 +30,7 @@ def test_mistakes_are_searched_for_in_the_whole_split(compose, monkeypatch, tmp_
     for num in (200, 5):
         parts = ("trainer.max_epochs=1", f"callbacks.predictions.num_sequences={num}")
         cfg = compose(*OFF, *parts, f"run_dir={tmp_path}/run{num}")
-        train(cfg, RunFolder(cfg.run_dir))
+        run(cfg)
     network, data = seqtrain.load(cfg.run_dir).network, build_data(cfg)
     data.setup()
     dev = data.corpus.splits["dev"]
@@ -45,9 +42,7 @@ def test_mistakes_are_searched_for_in_the_whole_split(compose, monkeypatch, tmp_
 
 
 def test_a_tagger_shows_sentences(compose) -> None:
-    cfg = compose(*OFF, task="pos")
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = Path(cfg.run_dir) / "validation"
+    folder = trained(compose(*OFF, task="pos")).path / "validation"
     assert read_images(folder) == {"predictions/confusions": [12]}
     assert "| sentence | target | prediction | confidence |" in read_texts(folder)["predictions/mistakes"][12]
     labels = (folder / "00000" / "final_states" / "metadata.tsv").read_text().splitlines()
@@ -57,13 +52,8 @@ def test_a_tagger_shows_sentences(compose) -> None:
 
 
 def test_digits_show_images(compose) -> None:
-    cfg = compose(*OFF, "callbacks.predictions.num_sequences=50")
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = Path(cfg.run_dir) / "validation"
-    assert read_images(folder) == {
-        "predictions/confusions": [12],
-        "predictions/mistakes": [12],
-    }
+    folder = trained(compose(*OFF, "callbacks.predictions.num_sequences=50")).path / "validation"
+    assert read_images(folder) == {"predictions/confusions": [12], "predictions/mistakes": [12]}
     points = folder / "00000" / "final_states"
     assert set((points / "metadata.tsv").read_text().split()) <= set("0123456789")
     assert (points / "sprite.png").stat().st_size > 1000
@@ -71,9 +61,7 @@ def test_digits_show_images(compose) -> None:
 
 def test_each_part_can_be_switched_off(compose) -> None:
     parts = [f"callbacks.predictions.{part}=false" for part in ("confusions", "mistakes", "projector")]
-    cfg = compose(*OFF, *parts)
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = Path(cfg.run_dir) / "validation"
+    folder = trained(compose(*OFF, *parts)).path / "validation"
     assert read_images(folder) == {}
     assert not (folder / "projector_config.pbtxt").exists()
 
@@ -87,7 +75,5 @@ def test_each_part_can_be_switched_off(compose) -> None:
 )
 def test_names_of_sequences_of_numbers(kind: type, targets: torch.Tensor, names: list[str]) -> None:
     batch = SequenceBatch(torch.zeros(2, 2, 1), torch.tensor([2, 1]), targets)
-    assert (
-        _name_sequences(Sample(batch, DataSpec(VectorInputs(feature_size=1), kind(("zero", "one"))), None))
-        == names
-    )
+    spec = DataSpec(VectorInputs(feature_size=1), kind(("zero", "one")))
+    assert _name_sequences(Sample(batch, spec, None)) == names

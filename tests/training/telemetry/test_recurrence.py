@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from disturbed_runs import events, run
+from disturbed_runs import checkpoint, events, run, trained
 from event_files import read_images, read_scalars
 from omegaconf import DictConfig
 from small_runs import load_learner
@@ -19,7 +19,6 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import DataSpec, ImageInputs, SequenceClasses
 from seqtrain.training.build import build_data, build_learner
 from seqtrain.training.telemetry.recurrence import MAX_STATES, _max_steps
-from seqtrain.training.train import train
 
 TAGS = ("mean", "std", "min", "max", "norm", "saturation")
 
@@ -144,8 +143,7 @@ def test_norms_gradients_and_updates_of_a_run(compose) -> None:
         "callbacks.weights.every_n_steps=6", "optimizer=sgd", "optimizer.lr=0.5", "schedule=constant",
         "optimizer.momentum=0", "optimizer.weight_decay=0", "trainer.gradient_clip_val=null",
     )  # fmt: skip
-    train(cfg, RunFolder(cfg.run_dir))
-    scalars = {tag: values for tag, values in read_scalars(Path(cfg.run_dir)).items() if "weights/" in tag}
+    scalars = {tag: values for tag, values in read_scalars(trained(cfg).path).items() if "weights/" in tag}
     matrices = [f"weights/layer0/forward/{matrix}" for matrix in ("W_ih", "W_hh")]
     blocks = [f"{matrix}/{gate}" for matrix in matrices for gate in CELLS["lstm"].find_blocks("weight_hh")]
     assert set(scalars) == {f"{b}/{name}" for b in blocks for name in ("norm", "gradient_norm", "update")}
@@ -158,9 +156,8 @@ def test_norms_gradients_and_updates_of_a_run(compose) -> None:
 
 
 def test_a_plain_rnn_has_one_block_a_matrix(compose) -> None:
-    cfg = compose("model=rnn", "trainer.max_epochs=1")
-    train(cfg, RunFolder(cfg.run_dir))
-    tags = {tag for tag in read_scalars(Path(cfg.run_dir)) if tag.startswith("weights/")}
+    folder = trained(compose("model=rnn", "trainer.max_epochs=1"))
+    tags = {tag for tag in read_scalars(folder.path) if tag.startswith("weights/")}
     assert "weights/layer0/forward/W_hh/norm" in tags
     assert len(tags) == 6
 
@@ -171,42 +168,32 @@ QUIET = tuple(f"callbacks.{name}=null" for name in ("hidden_states", "weights", 
 
 def test_gates_and_gradients_come_after_validations_and_figures_at_the_end(compose) -> None:
     cfg = compose(*QUIET, "model=bilstm", "callbacks.recurrence.every_n_steps=6", task="pos")
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = Path(cfg.run_dir) / "validation"
+    folder = trained(cfg).path / "validation"
     scalars = {tag: v for tag, v in read_scalars(folder).items() if tag.startswith(("gates", "gradients"))}
     places = [f"layer0/{direction}" for direction in ("forward", "backward")]
     names = ("mean", "low", "high")
     gates = [f"{gate}/{name}" for gate in ("input", "forget", "candidate", "output") for name in names]
     memory = [f"memory/{name}" for name in ("kept", "lost", "median", "longest")]
     expected = {f"gates/{p}/{g}" for p in places for g in (*gates, *memory)}
-    expected |= {
-        f"gradients/{p}/{g}"
-        for p in places
-        for g in ("first_fifth", "last_fifth", "ratio", "reach", "growth")
-    }
+    shares = ("first_fifth", "last_fifth", "ratio", "reach", "growth")
+    expected |= {f"gradients/{p}/{g}" for p in places for g in shares}
     assert set(scalars) == expected
     assert {step for values in scalars.values() for step in values} == {6, 12}
-    images = read_images(folder)
-    assert images == {
-        tag: [12]
-        for tag in ("states/example1", "states/example2", "gates/example1", "gradients/through time")
-    }
+    images = ("states/example1", "states/example2", "gates/example1", "gradients/through time")
+    assert read_images(folder) == {tag: [12] for tag in images}
 
 
 @pytest.mark.parametrize(("every", "steps"), [(6, [6, 12, 18, 24]), (7, [6, 18, 24]), (100, [6, 24])])
 def test_measurements_are_some_steps_apart(compose, every: int, steps: list[int]) -> None:
     options = ("trainer.max_epochs=4", "trainer.limit_train_batches=6", "callbacks.recurrence.figures=false")
     cfg = compose(*QUIET, *options, f"callbacks.recurrence.every_n_steps={every}")
-    train(cfg, RunFolder(cfg.run_dir))
-    scalars = read_scalars(Path(cfg.run_dir) / "validation")
+    scalars = read_scalars(trained(cfg).path / "validation")
     assert list(scalars["gradients/layer0/forward/ratio"]) == steps
 
 
 def test_each_part_can_be_switched_off(compose) -> None:
     parts = [f"callbacks.recurrence.{part}=false" for part in ("gates", "gradients", "figures")]
-    cfg = compose(*QUIET, *parts)
-    train(cfg, RunFolder(cfg.run_dir))
-    folder = Path(cfg.run_dir) / "validation"
+    folder = trained(compose(*QUIET, *parts)).path / "validation"
     assert not [tag for tag in read_scalars(folder) if tag.startswith(("gates", "gradients"))]
     assert read_images(folder) == {}
 
@@ -215,16 +202,14 @@ def test_training_has_the_same_numbers_with_and_without_it(compose) -> None:
     weights = []
     for number, options in enumerate(((), ("callbacks.recurrence=null", "callbacks.weights=null"))):
         cfg = compose(*options, "head.dropout=0.3", f"run_dir={compose().run_dir}_{number}")
-        train(cfg, RunFolder(cfg.run_dir))
-        path = RunFolder(cfg.run_dir).last_checkpoint
-        weights.append(torch.load(path, weights_only=True)["state_dict"])
+        run(cfg)
+        weights.append(checkpoint(cfg)["state_dict"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_members_have_names_of_their_own(compose) -> None:
-    cfg = compose(*QUIET, "members=2", "trainer.max_epochs=1")
-    train(cfg, RunFolder(cfg.run_dir))
-    tags = read_scalars(Path(cfg.run_dir) / "validation")
+    folder = trained(compose(*QUIET, "members=2", "trainer.max_epochs=1"))
+    tags = read_scalars(folder.path / "validation")
     assert {tag.split("/")[1] for tag in tags if tag.startswith("gradients/")} == {"member0", "member1"}
 
 
