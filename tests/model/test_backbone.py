@@ -27,9 +27,8 @@ SPEC = DataSpec(VectorInputs(feature_size=4), SequenceClasses(("a", "b")))
 
 def backbone(kind: str, bidirectional: bool = True, batch_first: bool = True) -> RecurrentBackbone:
     torch.manual_seed(0)
-    return RecurrentBackbone(
-        KINDS[kind](4, 6, num_layers=2, bidirectional=bidirectional, batch_first=batch_first)
-    )
+    options = {"bidirectional": bidirectional, "batch_first": batch_first}
+    return RecurrentBackbone(KINDS[kind](4, 6, num_layers=2, **options))
 
 
 @pytest.fixture
@@ -176,9 +175,8 @@ def test_what_looks_like_an_lstm_is_checked_too() -> None:
     backbone = RecurrentBackbone(Projected(4, 6, batch_first=True))
     with pytest.raises(BackboneError, match=r"^states of Projected: got \(2, 3, 12\), expected "):
         Network(VectorEncoder(SPEC), backbone, LabelHead(6, 2, 0.0, 0.0))
-    with pytest.raises(
-        BackboneError, match=r"^Linear is no backbone: it has neither output_size nor, as torch"
-    ):
+    message = r"^Linear is no backbone: it has neither output_size nor, as torch"
+    with pytest.raises(BackboneError, match=message):
         RecurrentBackbone(nn.Linear(4, 6))
 
 

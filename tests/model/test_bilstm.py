@@ -138,16 +138,8 @@ def test_weight_drop_is_named_where_it_is_set() -> None:
 @pytest.mark.parametrize(
     ("cell", "weight_drop", "message"),
     [
-        (
-            "mingru",
-            0.1,
-            r"^weight_drop must be 0 with cell='mingru', which has no weight_hh to drop",
-        ),
-        (
-            "lstm",
-            1.5,
-            r"^weight_drop must be a number from 0 to 1, the probability of zeroing",
-        ),
+        ("mingru", 0.1, r"^weight_drop must be 0 with cell='mingru', which has no weight_hh to drop"),
+        ("lstm", 1.5, r"^weight_drop must be a number from 0 to 1, the probability of zeroing"),
     ],
 )
 def test_what_cannot_be_dropped_is_refused(cell: str, weight_drop: float, message: str) -> None:

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from seqtrain.model import BiLSTM
 
+DROPOUT = "dropout must be a number from 0 to 1, the probability of zeroing an element"
 ARGUMENTS = [
     ({"input_size": 0}, ValueError, "input_size must be 1 or more, got: 0"),
     ({"hidden_size": -2}, ValueError, "hidden_size must be 1 or more, got: -2"),
@@ -19,14 +20,7 @@ ARGUMENTS = [
     ({"bias": 1}, TypeError, "bias must be True or False, got: 1 (int)"),
     ({"batch_first": 0}, TypeError, "batch_first must be True or False, got: 0 (int)"),
     ({"batch_first": "yes"}, TypeError, "batch_first must be True or False, got: 'yes' (str)"),
-    *[
-        (
-            {"dropout": dropout},
-            ValueError,
-            f"dropout must be a number from 0 to 1, the probability of zeroing an element, got: {dropout!r}",
-        )
-        for dropout in (1.5, -0.1, True, "half")
-    ],
+    *[({"dropout": wrong}, ValueError, f"{DROPOUT}, got: {wrong!r}") for wrong in (1.5, -0.1, True, "half")],
 ]
 
 
@@ -39,28 +33,30 @@ def test_wrong_arguments(wrong: dict[str, object], kind: type[Exception], messag
         nn.LSTM(**arguments)
 
 
-def test_wrong_arguments_of_our_own() -> None:
-    with pytest.raises(TypeError, match=r"^bidirectional must be True or False, got: 2 \(int\)$"):
-        BiLSTM(3, 4, bidirectional=2)
-    with pytest.raises(
-        ValueError,
-        match=r"^proj_size must be 0, got: 2\. BiLSTM does not implement projections of h: "
-        r"put a torch\.nn\.Linear after it, or use torch\.nn\.LSTM\.$",
-    ):
-        BiLSTM(3, 4, proj_size=2)
-    with pytest.raises(ValueError, match=r"^backend must be one of auto, reference.*, got: 'cudnn'$"):
-        BiLSTM(3, 4, backend="cudnn")
-    with pytest.raises(
-        ValueError, match=r"^cell must be one of gru, .*, got: 'lstn'\. A cell of your own is"
-    ):
-        BiLSTM(3, 4, cell="lstn")
+PROJECTED = (
+    r"proj_size must be 0, got: 2\. BiLSTM does not implement projections of h: "
+    r"put a torch\.nn\.Linear after it, or use torch\.nn\.LSTM\.$"
+)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "message"),
+    [
+        ({"bidirectional": 2}, TypeError, r"bidirectional must be True or False, got: 2 \(int\)$"),
+        ({"proj_size": 2}, ValueError, PROJECTED),
+        ({"backend": "cudnn"}, ValueError, r"backend must be one of auto, reference.*, got: 'cudnn'$"),
+        ({"cell": "lstn"}, ValueError, r"cell must be one of gru, .*, got: 'lstn'\. A cell of your own is"),
+    ],
+)
+def test_wrong_arguments_of_our_own(wrong: dict[str, object], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=f"^{message}"):
+        BiLSTM(3, 4, **wrong)
 
 
 @pytest.mark.parametrize("bidirectional", [0, 1, np.bool_(True)])
 def test_numpy_numbers_and_zero_one_flags_are_accepted(bidirectional: bool) -> None:
-    layer = BiLSTM(
-        np.int64(3), np.int32(4), np.int64(2), dropout=np.float32(0.5), bidirectional=bidirectional
-    )
+    sizes = np.int64(3), np.int32(4), np.int64(2)
+    layer = BiLSTM(*sizes, dropout=np.float32(0.5), bidirectional=bidirectional)
     assert [type(size) for size in (layer.input_size, layer.hidden_size, layer.num_layers)] == [int] * 3
     assert type(layer.dropout) is float
     assert type(layer.bidirectional) is bool
@@ -69,9 +65,8 @@ def test_numpy_numbers_and_zero_one_flags_are_accepted(bidirectional: bool) -> N
 
 
 def test_dropout_of_one_layer_warns() -> None:
-    with pytest.warns(
-        UserWarning, match=r"^dropout=0.5 has no effect with num_layers=1: it acts between layers"
-    ):
+    message = r"^dropout=0.5 has no effect with num_layers=1: it acts between layers"
+    with pytest.warns(UserWarning, match=message):
         BiLSTM(3, 4, dropout=0.5)
 
 
@@ -83,7 +78,7 @@ def state(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.zeros(*shape, dtype=dtype)
 
 
-LEGEND = "(num_layers * num_directions, batch, hidden_size)"
+LEGEND = "must be (4, 2, 4): (num_layers * num_directions, batch, hidden_size)"
 INPUTS = [
     (
         (torch.zeros(5, 2, 3, 1),),
@@ -115,21 +110,9 @@ INPUTS = [
         RuntimeError,
         "a packed input's data must have 2 dimensions, (rows, input_size), got 1: (3,)",
     ),
-    (
-        (X, (state(4, 3, 4), state(4, 2, 4))),
-        RuntimeError,
-        f"h_0 must be (4, 2, 4): {LEGEND}, got: (4, 3, 4)",
-    ),
-    (
-        (X, (state(4, 2, 4), state(4, 2, 5))),
-        RuntimeError,
-        f"c_0 must be (4, 2, 4): {LEGEND}, got: (4, 2, 5)",
-    ),
-    (
-        (PACKED, (state(4, 2, 4), state(2, 2, 4))),
-        RuntimeError,
-        f"c_0 must be (4, 2, 4): {LEGEND}, got: (2, 2, 4)",
-    ),
+    ((X, (state(4, 3, 4), state(4, 2, 4))), RuntimeError, f"h_0 {LEGEND}, got: (4, 3, 4)"),
+    ((X, (state(4, 2, 4), state(4, 2, 5))), RuntimeError, f"c_0 {LEGEND}, got: (4, 2, 5)"),
+    ((PACKED, (state(4, 2, 4), state(2, 2, 4))), RuntimeError, f"c_0 {LEGEND}, got: (2, 2, 4)"),
     (
         (X[:, 0], (state(4, 1, 4), state(4, 1, 4))),
         RuntimeError,
@@ -148,9 +131,7 @@ INPUTS = [
 def test_wrong_inputs(arguments: tuple[object, ...], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=f"^{re.escape(message)}$"):
         BiLSTM(3, 4, 2)(*arguments)
-    if isinstance(
-        arguments[0], torch.Tensor
-    ):  # torch does not check packed input: it may read foreign memory
+    if isinstance(arguments[0], torch.Tensor):  # of packed input torch may read foreign memory
         with pytest.raises(kind):
             nn.LSTM(3, 4, 2, bidirectional=True)(*arguments)
 

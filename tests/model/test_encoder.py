@@ -40,8 +40,7 @@ def test_vectors_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "output_size"),
-    [({}, 13), ({"word_size": 0}, 10), ({"character_hidden_size": 0}, 3)],
+    ("sizes", "output_size"), [({}, 13), ({"word_size": 0}, 10), ({"character_hidden_size": 0}, 3)]
 )
 def test_words_and_characters_stand_side_by_side(sizes, output_size: int) -> None:
     model = encoder(**sizes).eval()
@@ -85,9 +84,8 @@ def test_the_letters_final_states_of_both_directions_stand_for_the_spelling() ->
 def test_rare_words_are_hidden_with_probability_rate_over_rate_plus_count() -> None:
     model = encoder(unknown_rate=1.0)
     assert model.unknown_probability.tolist() == pytest.approx([0, 0, 1 / 10, 1 / 2, 0])
-    assert encoder(unknown_rate=0.5).unknown_probability.tolist() == pytest.approx(
-        [0, 0, 0.5 / 9.5, 1 / 3, 0]
-    )
+    halved = encoder(unknown_rate=0.5).unknown_probability.tolist()
+    assert halved == pytest.approx([0, 0, 0.5 / 9.5, 1 / 3, 0])
     trials = 20000
     word = torch.tensor([0, 1, THE, DOG, PRETRAINED]).repeat(trials, 1)
     shares = (model._hide_rare_words(word) != word).double().mean(dim=0).tolist()
@@ -195,21 +193,19 @@ class TestVectors:
         message = r"^word vectors of the shape \(5, 2\) expected, got \(5, 3\)$"
         with pytest.raises(ValueError, match=message):
             self.encoder().load_vectors(torch.zeros(5, 3))
-        with pytest.raises(
-            ValueError,
-            match=r"^this encoder has no word vectors: the DataSpec that it was built from has none$",
-        ):
+        message = r"^this encoder has no word vectors: the DataSpec that it was built from has none$"
+        with pytest.raises(ValueError, match=message):
             encoder().load_vectors(self.VECTORS)
 
 
 def test_data_of_the_other_kind_is_refused() -> None:
+    numbers = DataSpec(VectorInputs(feature_size=4), StepClasses(("A",)))
     with pytest.raises(
-        ValueError,
-        match=r"^VectorEncoder needs data whose .* \(VectorInputs\), got WordInputs$",
+        ValueError, match=r"^VectorEncoder needs data whose .*VectorInputs\), got WordInputs$"
     ):
         VectorEncoder(SPEC)
     with pytest.raises(ValueError, match=r"^WordEncoder needs data that holds words .*, got VectorInputs$"):
-        WordEncoder(DataSpec(VectorInputs(feature_size=4), StepClasses(("A",))), 1, 1, 1, 0.0, 0.0)
+        WordEncoder(numbers, 1, 1, 1, 0.0, 0.0)
     with pytest.raises(
         ValueError, match=r"^WordEncoder reads neither words nor characters: both sizes are 0$"
     ):

@@ -41,9 +41,8 @@ def with_garbage(batch: SequenceBatch, more: int) -> SequenceBatch:
         return wide
 
     if isinstance(batch.inputs, Words):
-        words = replace(
-            batch.inputs, word=fill(batch.inputs.word, 3), spelling=fill(batch.inputs.spelling, 1)
-        )
+        given = batch.inputs
+        words = replace(given, word=fill(given.word, 3), spelling=fill(given.spelling, 1))
         return replace(batch, inputs=words)
     return replace(batch, inputs=fill(batch.inputs, 1e6))
 
@@ -77,18 +76,16 @@ class TestInvariance:
 
     def test_vectors_of_different_lengths(self, compose, model: str, directions: int) -> None:
         both = str(directions == 2).lower()
-        network, dataset = network_and_data(
-            compose, "digits", f"model={model}", f"model.bidirectional={both}"
-        )
+        layers = (f"model={model}", f"model.bidirectional={both}")
+        network, dataset = network_and_data(compose, "digits", *layers)
         assert isinstance(network.encoder, VectorEncoder)
         shortened = torch.arange(len(dataset.lengths)) % 7 + 2
         self.check(network, replace(dataset, lengths=shortened), has_steps=False)
 
 
 def test_num_parameters_counts_what_is_trained(compose) -> None:
-    network, _ = network_and_data(
-        compose, "digits", "model=lstm", "model.hidden_size=10", "model.num_layers=1"
-    )
+    sizes = ("model.hidden_size=10", "model.num_layers=1")
+    network, _ = network_and_data(compose, "digits", "model=lstm", *sizes)
     # Four gates of 10 units with 8 inputs, 10 states and two biases; then ten classes from 10 and a bias.
     assert network.num_parameters == 4 * 10 * (8 + 10 + 2) + 10 * (10 + 1)
     for parameter in network.head.parameters():

@@ -52,15 +52,12 @@ def test_an_encoder_of_tokens_refuses_other_inputs() -> None:
 class TestTied:
     @pytest.mark.parametrize(("size", "projected"), [(12, False), (5, True)])
     def test_the_head_scores_with_the_embedding(self, size: int, projected: bool) -> None:
-        cfg = compose_config(
-            ["task=language_model", "head.tied=true", "model.hidden_size=12", f"encoder.size={size}"]
-        )
+        sizes = ["task=language_model", "model.hidden_size=12", f"encoder.size={size}"]
+        cfg = compose_config([*sizes, "head.tied=true"])
         network = build_network(cfg, SPEC)
         assert network.head.linear.weight is network.encoder.embedding.weight
         assert isinstance(network.head.projection, nn.Linear) == projected
-        untied = build_network(
-            compose_config(["task=language_model", "model.hidden_size=12", f"encoder.size={size}"]), SPEC
-        )
+        untied = build_network(compose_config(sizes), SPEC)
         saved = 12 * 8 - (12 * 5 + 5) * projected
         assert untied.num_parameters - network.num_parameters == saved
         again = build_network(cfg, SPEC)

@@ -26,9 +26,8 @@ def test_a_layer_reads_the_one_below() -> None:
     below, first = reference_layer(CELL, x, weights[0], tuple(s[:2] for s in state), WALK)
     above, second = reference_layer(CELL, below, weights[1], tuple(s[2:] for s in state), WALK)
     assert torch.equal(output, above)
-    assert all(
-        torch.equal(whole, torch.cat(parts)) for whole, *parts in zip(final, first, second, strict=True)
-    )
+    for whole, *parts in zip(final, first, second, strict=True):
+        assert torch.equal(whole, torch.cat(parts))
 
 
 def test_dropout_is_between_layers_alone() -> None:
@@ -48,7 +47,6 @@ def test_autocast_leaves_float64_alone(dtype: torch.dtype, products: torch.dtype
     zero = torch.zeros(2, 2, 4, dtype=dtype)
     weights = [[{name: w.to(dtype) for name, w in named.items()} for named in draw_layers(3)[0]]]
     with torch.autocast("cpu", torch.bfloat16):
-        output, (h_n, c_n) = run_layers(
-            CELL, "reference", torch.randn(5, 3, dtype=dtype), weights, (zero, zero), WALK, dropout=0.0
-        )
+        x = torch.randn(5, 3, dtype=dtype)
+        output, (h_n, c_n) = run_layers(CELL, "reference", x, weights, (zero, zero), WALK, dropout=0.0)
     assert {output.dtype, h_n.dtype, c_n.dtype} == {products}

@@ -57,14 +57,8 @@ def test_score_adds_emissions_and_transitions(head: CRFHead, scores: Tensor) -> 
 
 
 def test_log_partition_sums_over_all_tags(head: CRFHead, scores: Tensor) -> None:
-    expected = [
-        float(
-            torch.tensor(list(all_scores(head, scores[row], length).values()), dtype=torch.double).logsumexp(
-                0
-            )
-        )
-        for row, length in enumerate(LENGTHS.tolist())
-    ]
+    every = [all_scores(head, scores[row], length) for row, length in enumerate(LENGTHS.tolist())]
+    expected = [float(torch.tensor(list(each.values()), dtype=torch.double).logsumexp(0)) for each in every]
     assert head.log_partition(scores, LENGTHS).tolist() == pytest.approx(expected, abs=1e-9)
 
 

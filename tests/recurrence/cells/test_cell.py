@@ -68,14 +68,8 @@ def test_a_registered_cell_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        (
-            {"name": "My Cell"},
-            "name must be of lower-case letters, digits and underscores, got: 'My Cell'",
-        ),
-        (
-            {"name": "gru"},
-            "the name 'gru' is taken by seqtrain.recurrence.cells.gru.GRU; give it another",
-        ),
+        ({"name": "My Cell"}, "name must be of lower-case letters, digits and underscores, got: 'My Cell'"),
+        ({"name": "gru"}, "the name 'gru' is taken by seqtrain.recurrence.cells.gru.GRU; give it another"),
         (
             {"state_sizes": lambda self, size: {"h": 2 * size}},  # noqa: ARG005
             "the first state is the output and must have hidden_size numbers, got state_sizes: [('h', 128)]",

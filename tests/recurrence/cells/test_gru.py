@@ -1,28 +1,12 @@
-"""The GRU, by its equations and against torch's."""
+"""The GRU against torch's."""
 
 import pytest
 import torch
-from cell_loops import LENGTHS, Weights, check_against_loop, check_gradients
-from torch import Tensor, nn
+from cell_loops import LENGTHS
+from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
 from seqtrain.model import BiLSTM
-
-
-def step(x: Tensor, h: Tensor, c: Tensor, w: Weights) -> tuple[Tensor, Tensor]:
-    x_r, x_z, x_n = (w["weight_ih"] @ x + w["bias_ih"]).chunk(3)
-    h_r, h_z, h_n = (w["weight_hh"] @ h + w["bias_hh"]).chunk(3)
-    r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-    return (1 - z) * torch.tanh(x_n + r * h_n) + z * h, c
-
-
-def test_equals_a_plain_loop() -> None:
-    check_against_loop("gru", step)
-
-
-@pytest.mark.parametrize("bias", [True, False])
-def test_gradients_of_first_and_second_order(bias: bool) -> None:
-    check_gradients("gru", bias)
 
 
 @pytest.mark.parametrize("packed", [True, False])

@@ -8,14 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
-from triton_layers import (
-    Layer,
-    assert_like_reference,
-    differentiate,
-    draw_layer,
-    run_reference,
-    run_triton,
-)
+from triton_layers import Layer, assert_like_reference, differentiate, draw_layer, run_reference, run_triton
 
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence import State
