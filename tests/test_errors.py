@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,23 +100,12 @@ def test_first_line() -> None:
 
 def exit_as_lightning_does() -> None:
     try:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("asked")
     except KeyboardInterrupt:
         raise SystemExit(1)  # noqa: B904
 
 
-def test_an_interrupt_that_was_turned_into_an_exit() -> None:
-    with pytest.raises(KeyboardInterrupt), keep_interrupts():
-        exit_as_lightning_does()
-
-
-def test_any_other_exit_is_kept() -> None:
-    with pytest.raises(SystemExit) as caught, keep_interrupts():
-        raise SystemExit(3)
-    assert caught.value.code == 3
-
-
-def interrupted_while_resolving() -> None:
+def fail_while_resolving() -> None:
     """As in OmegaConf, which handles what it meets by raising an error of its own, twice."""
     try:
         try:
@@ -126,20 +116,23 @@ def interrupted_while_resolving() -> None:
         raise ValueError("Unsupported interpolation") from error
 
 
-def test_an_interrupt_deep_in_the_chain_of_an_error() -> None:
+def hide_the_cause() -> None:
+    try:
+        fail_while_resolving()
+    except ValueError:
+        raise SystemError("returned a result with an exception set") from None
+
+
+@pytest.mark.parametrize("call", [exit_as_lightning_does, fail_while_resolving, hide_the_cause])
+def test_an_interrupt_that_was_turned_into_something_else(call: Callable[[], None]) -> None:
     with pytest.raises(KeyboardInterrupt, match="asked"), keep_interrupts():
-        interrupted_while_resolving()
+        call()
 
 
-def test_a_cause_that_was_hidden() -> None:
-    def hide() -> None:
-        try:
-            interrupted_while_resolving()
-        except ValueError:
-            raise SystemError("returned a result with an exception set") from None
-
-    with pytest.raises(KeyboardInterrupt), keep_interrupts():
-        hide()
+def test_any_other_exit_is_kept() -> None:
+    with pytest.raises(SystemExit) as caught, keep_interrupts():
+        raise SystemExit(3)
+    assert caught.value.code == 3
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), RunError("diverged")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,7 @@ def test_what_we_write_is_read_as_it_was(value: dict[str, Any]) -> None:
         ("a: 1\nb: &x [1]\nc: *x", "x:3: aliases are not allowed"),
         ("a: !!set {b}", "x:1: tags such as tag:yaml.org,2002:set are not allowed"),
         ("a: !!binary aGVsbG8=", "x:1: tags such as tag:yaml.org,2002:binary are not allowed"),
-        (
-            "a: !!python/object/apply:os.system [ls]",
-            "x:1: tags such as tag:yaml.org,2002:python/object/",
-        ),
+        ("a: !!python/object/apply:os.system [ls]", "x:1: tags such as tag:yaml.org,2002:python/object/"),
         ("? [1]\n: 2", "x:1: a key that is a list or a mapping; expected a text"),
         ("a: 1\na: 2", "x:2: the key a is there twice"),
         ("a: 1\n---\nb: 1", "x:2: a second document; expected one"),
@@ -90,9 +88,8 @@ def test_what_we_write_is_read_as_it_was(value: dict[str, Any]) -> None:
 )
 def test_what_is_no_configuration(text: str, problem: str) -> None:
     began_at = time.process_time()
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=f"^{re.escape(problem)}"):
         parse_yaml(text, "x")
-    assert str(caught.value).startswith(problem)
     assert time.process_time() - began_at < SECONDS
 
 
@@ -110,10 +107,7 @@ def test_long_values_take_no_time(text: str) -> None:
     [
         (b"{", "a.json: cannot be read as JSON: Expecting property name enclosed in double quotes"),
         (b"[" * 100_000, "a.json: is nested too deeply"),
-        (
-            b"[" + b"9" * 5000 + b"]",
-            "a.json: cannot be read as JSON: a number of 5,000 digits; expected ",
-        ),
+        (b"[" + b"9" * 5000 + b"]", "a.json: cannot be read as JSON: a number of 5,000 digits; expected "),
         (b'["\\ud800"]', "a.json: cannot be read as JSON: 'utf-8' codec can't encode character"),
         (b"\xff", "a.json:1: the byte 0xff is not valid UTF-8"),
     ],
@@ -121,9 +115,8 @@ def test_long_values_take_no_time(text: str) -> None:
 def test_what_is_no_json(content: bytes, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=f"^{re.escape(f'{tmp_path}/{problem}')}"):
         read_json(path)
-    assert str(caught.value).startswith(f"{tmp_path}/{problem}")
 
 
 def test_json_that_others_write(tmp_path: Path) -> None:

@@ -13,30 +13,12 @@ PACKAGE = Path(__file__).parents[1] / "seqtrain"
 # From what knows nothing of the others to what knows all. A module imports from its own room and from
 # those above it here; what every room may use comes first.
 ROOMS = [
-    "errors",
-    "foreign",
-    "shipped",
-    "spec",
-    "records",
-    "predictions",
-    "recurrence",
-    "config",
-    "runs",
-    "data",
-    "model",
-    "analysis",
-    "tasks",
-    "training",
-    "serving",
-    "sweeps",
-    "commands",
-    "__main__",
+    *("errors", "foreign", "shipped", "spec", "records", "predictions", "recurrence", "config", "runs"),
+    *("data", "model", "analysis", "tasks", "training", "serving", "sweeps", "commands", "__main__"),
     # `python -m seqtrain.evaluate` and `python -m seqtrain.predict`, from before there were commands
-    "evaluate",
-    "predict",
+    *("evaluate", "predict"),
     # what `serving` has now, for programs from before
-    "predictor",
-    "export",
+    *("predictor", "export"),
 ]
 
 HYDRA = {"config", "sweeps", "commands/train.py"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -45,17 +46,12 @@ def test_a_command_is_a_module_too(name: str, monkeypatch: pytest.MonkeyPatch, c
 def test_every_module_of_the_commands_is_listed() -> None:
     shared = {"__init__", "interface"}
     modules = {path.stem for path in (ROOT / "seqtrain" / "commands").glob("*.py")} - shared
-    assert {name for name in modules if hasattr(import_module(f"seqtrain.commands.{name}"), "main")} == set(
-        COMMANDS
-    )
+    commands = {name for name in modules if hasattr(import_module(f"seqtrain.commands.{name}"), "main")}
+    assert commands == set(COMMANDS)
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"),
-    [
-        ("evalute", "did you mean evaluate?"),
-        ("zzz", f"there are {', '.join(COMMANDS)}"),
-    ],
+    ("word", "hint"), [("evalute", "did you mean evaluate?"), ("zzz", f"there are {', '.join(COMMANDS)}")]
 )
 def test_no_such_command(word: str, hint: str, capsys) -> None:
     assert main([word, "run_dir=x"]) == 2
@@ -63,23 +59,20 @@ def test_no_such_command(word: str, hint: str, capsys) -> None:
 
 
 def test_without_a_command_it_trains(capsys) -> None:
-    assert main(["model=bilsm"]) == 2
-    assert "model: got 'bilsm'" in capsys.readouterr().err
-    assert main(["train", "model=bilsm"]) == 2
-    assert "model: got 'bilsm'" in capsys.readouterr().err
+    for command in ([], ["train"]):
+        assert main([*command, "model=bilsm"]) == 2
+        assert "model: got 'bilsm'" in capsys.readouterr().err
 
 
 def test_version(capsys) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == (
-        f"{seqtrain.__version__}\nkernel of the recurrence: {describe_kernel()}\n"
-    )
+    kernel = f"kernel of the recurrence: {describe_kernel()}"
+    assert capsys.readouterr().out == f"{seqtrain.__version__}\n{kernel}\n"
 
 
 def test_the_version_is_the_one_that_the_changelog_heads() -> None:
-    changelog, citation = (
-        (ROOT / name).read_text(encoding="utf-8") for name in ("CHANGELOG.md", "CITATION.cff")
-    )
+    pages = ("CHANGELOG.md", "CITATION.cff")
+    changelog, citation = ((ROOT / name).read_text(encoding="utf-8") for name in pages)
     version, date = re.findall(r"^## (\S+) - (\S+)$", changelog, re.MULTILINE)[0]
     assert seqtrain.__version__ == version
     assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [version]
@@ -88,10 +81,7 @@ def test_the_version_is_the_one_that_the_changelog_heads() -> None:
 
 
 def test_interrupted_while_importing(monkeypatch, capsys) -> None:
-    def interrupt(_: str) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("seqtrain.__main__.import_module", interrupt)
+    monkeypatch.setattr("seqtrain.__main__.import_module", Mock(side_effect=KeyboardInterrupt))
     assert main(["predict"]) == 130
     assert capsys.readouterr() == ("", "Interrupted.\n")
 
@@ -106,9 +96,8 @@ def test_importing_the_package_imports_little() -> None:
         "import sys; before = set(sys.modules); import seqtrain, json; seqtrain.__version__;"
         "print(json.dumps(sorted({name.split('.')[0] for name in set(sys.modules) - before})))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     outside = {name for name in json.loads(done.stdout) if name not in sys.stdlib_module_names}
     assert outside == {"seqtrain", "lazy_loader"}
 

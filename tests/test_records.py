@@ -33,13 +33,8 @@ def test_the_first_steps_of_a_batch() -> None:
 def test_lengths_stay_on_the_cpu(batch: SequenceBatch) -> None:
     moved = batch.to("meta")
     assert isinstance(moved.inputs, Words)
-    on_device = (
-        moved.inputs.word,
-        moved.inputs.spelling,
-        moved.inputs.characters,
-        moved.targets,
-        moved.unseen,
-    )
+    inputs = moved.inputs
+    on_device = (inputs.word, inputs.spelling, inputs.characters, moved.targets, moved.unseen)
     assert {tensor.device.type for tensor in on_device if tensor is not None} == {"meta"}
     assert moved.lengths.tolist() == [3, 1]
     assert moved.inputs.num_characters.tolist() == [5, 1, 2, 3]

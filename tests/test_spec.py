@@ -59,8 +59,7 @@ def through_a_file(plain: dict[str, Any]) -> dict[str, Any]:
     file = io.BytesIO()
     torch.save(plain, file)
     file.seek(0)
-    loaded: dict[str, Any] = torch.load(file, weights_only=True)
-    return loaded
+    return dict(torch.load(file, weights_only=True))
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -142,11 +141,8 @@ def test_what_only_a_checkpoint_made_by_hand_can_hold_is_refused(make) -> None:
 
 
 def test_what_is_said_of_kinds() -> None:
-    assert (WORDS.sequences, WORDS.steps, WORDS.describe()) == (
-        "sentences",
-        "words",
-        "4 known words, 3 characters",
-    )
+    assert (WORDS.sequences, WORDS.steps) == ("sentences", "words")
+    assert WORDS.describe() == "4 known words, 3 characters"
     assert (SCALED.sequences, SCALED.steps, SCALED.describe()) == ("sequences", "time steps", "")
     assert SequenceClasses(("a", "b")).describe() == "2 classes"
     assert Inputs.kinds["ImageInputs"] is type(View("rows", 8, 8).inputs)

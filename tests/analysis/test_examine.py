@@ -114,28 +114,20 @@ def test_a_sequence_does_not_depend_on_its_batch(tagger: Any, tagged: list[Any])
         np.testing.assert_allclose(part, tagged[4].signals[name], rtol=0, atol=1e-6, err_msg=name)
 
 
-def test_a_backbone_that_cannot_be_traced_is_refused(classifier: Any) -> None:
+class Alike(torch.nn.GRU):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("backbone", "problem"),
+    [
+        (torch.nn.Identity(), r"Identity cannot be traced: it is a backbone with equations of its own$"),
+        (RecurrentBackbone(Alike(8, 3)), r"Alike cannot be traced: torch.nn.RNN, LSTM and GRU and "),
+    ],
+)
+def test_a_backbone_that_cannot_be_traced_is_refused(classifier: Any, backbone: Any, problem: str) -> None:
     _, network, spec = classifier
     network = Network(network.encoder, network.backbone, network.head)
-    network.backbone = torch.nn.Identity()
-    with pytest.raises(
-        InputError,
-        match=r"^model: Identity cannot be traced: it is a backbone with equations of its own$",
-    ):
-        examine(network, spec, dev_of(classifier), [0], "dev")
-
-
-def test_what_looks_like_an_lstm_is_refused_in_words(classifier: Any) -> None:
-    class Alike(torch.nn.Module):
-        """It has the attributes of nn.LSTM, and other equations."""
-
-        hidden_size, num_layers, bidirectional, batch_first, bias, input_size = 3, 1, False, True, True, 8
-
-        def forward(self, features: Any, state: Any = None) -> Any:
-            raise AssertionError
-
-    _, network, spec = classifier
-    network = Network(network.encoder, network.backbone, network.head)
-    network.backbone = RecurrentBackbone(Alike())
-    with pytest.raises(InputError, match=r"^model: Alike cannot be traced: torch.nn.RNN, LSTM and GRU and "):
+    network.backbone = backbone
+    with pytest.raises(InputError, match=f"^model: {problem}"):
         examine(network, spec, dev_of(classifier), [0], "dev")

@@ -39,16 +39,9 @@ def expected(state: Tensor, bounded: Tensor) -> dict[str, float]:
 def test_known_numbers_by_eye() -> None:
     state = torch.tensor([[[3.0, 4.0], [0.0, 0.0], [-1.0, 0.0]]])  # one row, three sequences, two units
     scalars, _ = computed("h_n", 1, state)
-    assert scalars == pytest.approx(
-        {
-            "h_n/layer0/forward/mean": 1.0,  # 6 / 6
-            "h_n/layer0/forward/std": (20 / 6) ** 0.5,  # squares about 1: 4 + 9 + 1 + 1 + 4 + 1
-            "h_n/layer0/forward/min": -1.0,
-            "h_n/layer0/forward/max": 4.0,
-            "h_n/layer0/forward/norm": 2.0,  # (5 + 0 + 1) / 3
-            "h_n/layer0/forward/saturation": 0.5,  # 3, 4 and -1
-        }
-    )
+    # The mean is 6 / 6, squares about it are 4 + 9 + 1 + 1 + 4 + 1, the norms (5 + 0 + 1) / 3.
+    figures = {"mean": 1.0, "std": (20 / 6) ** 0.5, "min": -1.0, "max": 4.0, "norm": 2.0, "saturation": 0.5}
+    assert scalars == pytest.approx({f"h_n/layer0/forward/{name}": value for name, value in figures.items()})
 
 
 @pytest.mark.parametrize("name", ["h_n", "c_n"])
@@ -130,9 +123,8 @@ def test_c_n_is_there_where_there_is_a_cell_state() -> None:
     without.update(output(2, FinalState(state)))
     both.update(output(2, FinalState(state, state)))
     assert {tag.split("/")[0] for tag in without.compute()[0]} == {"h_n"}
-    assert set(both.compute()[1]) == {
-        f"{s}/layer0/{w}" for s in ("h_n", "c_n") for w in ("forward", "backward")
-    }
+    ways = ("forward", "backward")
+    assert set(both.compute()[1]) == {f"{s}/layer0/{way}" for s in ("h_n", "c_n") for way in ways}
     assert FinalStateStatistics().compute() == ({}, {})
 
 

@@ -22,9 +22,8 @@ def lstm_gates(rnn: nn.LSTM, sequence: torch.Tensor) -> dict[str, torch.Tensor]:
     size, steps = rnn.hidden_size, []
     h = c = torch.zeros(size)
     for x in sequence:
-        i, f, g, o = (rnn.weight_ih_l0 @ x + rnn.bias_ih_l0 + rnn.weight_hh_l0 @ h + rnn.bias_hh_l0).split(
-            size
-        )
+        sums = rnn.weight_ih_l0 @ x + rnn.bias_ih_l0 + rnn.weight_hh_l0 @ h + rnn.bias_hh_l0
+        i, f, g, o = sums.split(size)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         c = f * c + i * g
         h = o * c.tanh()

@@ -111,13 +111,6 @@ def test_without_any_gradient_the_ratio_is_zero() -> None:
     assert statistics["layer0/forward/ratio"] == 0.0
 
 
-def test_a_backbone_that_cannot_be_traced_is_named() -> None:
-    model = network("label", nn.GRU(4, 5))
-    model.backbone = nn.Linear(4, 5)
-    with pytest.raises(TypeError, match="Linear cannot be traced"):
-        trace_network(model, batch("label"))
-
-
 def distances(model: Network, data: SequenceBatch) -> dict[str, Distances]:
     traced = trace_network(model, data)
     return norms_by_distance(model, data, traced, gradient_norms(model, data, traced))

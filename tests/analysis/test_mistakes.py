@@ -23,10 +23,8 @@ def test_the_most_confident_come_first() -> None:
 
 
 def test_padding_is_no_mistake() -> None:
-    targets, predictions = (
-        torch.tensor([[0, 1, 2], [1, IGNORED, IGNORED]]),
-        torch.zeros(2, 3, dtype=torch.long),
-    )
+    targets = torch.tensor([[0, 1, 2], [1, IGNORED, IGNORED]])
+    predictions = torch.zeros_like(targets)
     confidences = torch.tensor([[0.9, 0.3, 0.7], [0.5, 1.0, 1.0]])
     found = find_mistakes(targets, predictions, confidences, NAMES, most=10)
     assert [(m.sequence, m.step) for m in found] == [(0, 2), (1, 0), (0, 1)]

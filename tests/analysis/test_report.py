@@ -31,9 +31,8 @@ def example(**by_distance: list[float]) -> ExaminedExample:
 
 
 def report(*examples: ExaminedExample) -> Report:
-    return Report(
-        "run", (), DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a", "b"))), examples, (), {}, None
-    )
+    spec = DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a", "b")))
+    return Report("run", (), spec, examples, (), {}, None)
 
 
 def test_the_mean_is_over_the_examples_that_have_so_many_steps_before_the_loss() -> None:
@@ -65,11 +64,6 @@ def test_the_run_folder_gives_metrics_curves_and_confusions(tagger_report: Repor
     assert counts.trace() / counts.sum() == pytest.approx(tagger_report.metrics["test/accuracy"])
 
 
-def test_a_tagger_has_a_target_per_step(tagger_report: Report, classifier_report: Report) -> None:
-    assert tagger_report.spec.targets.per_step
-    assert not classifier_report.spec.targets.per_step
-
-
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
@@ -89,18 +83,14 @@ def example_of(h: np.ndarray, targets: tuple[int, ...] | None) -> ExaminedExampl
 
 def test_areas_of_tags_are_sklearns() -> None:
     draw = np.random.default_rng(0)
-    examples = [
-        example_of(
-            np.round(draw.normal(size=(2, 2, steps, 3)), 1), tuple(draw.integers(0, 3, steps).tolist())
-        )
-        for steps in (30, 1, 25)
-    ]
+    states = [np.round(draw.normal(size=(2, 2, steps, 3)), 1) for steps in (30, 1, 25)]
+    examples = [example_of(each, tuple(draw.integers(0, 3, each.shape[2]).tolist())) for each in states]
     targets = np.concatenate([each.targets for each in examples])
-    states = np.concatenate([each.signals["h"] for each in examples], axis=2)
+    h = np.concatenate([each.signals["h"] for each in examples], axis=2)
     areas = selectivity(examples, 3)
     assert areas.shape == (2, 2, 3, 3)
     for (layer, direction, unit, target), area in np.ndenumerate(areas):
-        expected = roc_auc_score(targets == target, states[layer, direction, :, unit])
+        expected = roc_auc_score(targets == target, h[layer, direction, :, unit])
         assert area == pytest.approx(expected, abs=1e-12)
 
 

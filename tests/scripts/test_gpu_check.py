@@ -28,16 +28,9 @@ def test_dry_run() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     *table, last = done.stdout.splitlines()[-9:]
     assert last == "8 of 8 checks passed"
-    assert [line[:28].strip() for line in table] == [
-        "kernels compile",
-        "kernels in float32",
-        "kernels in bfloat16",
-        "kernels in float16",
-        "training digits lstm",
-        "training digits bilstm",
-        "training pos_sample lstm",
-        "training pos_sample bilstm",
-    ]
+    models = ("digits lstm", "digits bilstm", "pos_sample lstm", "pos_sample bilstm")
+    kernels = [f"kernels {what}" for what in ("compile", "in float32", "in bfloat16", "in float16")]
+    assert [line[:28].strip() for line in table] == [*kernels, *(f"training {model}" for model in models)]
     assert all("resumed to the bit" in line for line in table[4:])
 
 

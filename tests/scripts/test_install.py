@@ -29,9 +29,8 @@ def clone(tmp_path: Path) -> Path:
 def install(clone: Path, **environment: str) -> tuple[int, str]:
     """How often pip has run by now, and what the script says."""
     variables = os.environ | {"SEQTRAIN_TORCH": "default", "NO_COMPILER": ""} | environment
-    done = subprocess.run(
-        ["sh", "scripts/install"], cwd=clone, env=variables, capture_output=True, text=True, check=True
-    )
+    options = {"cwd": clone, "env": variables, "capture_output": True, "text": True, "check": True}
+    done = subprocess.run(["sh", "scripts/install"], **options)
     return len((clone / "calls").read_text().splitlines()), done.stdout + done.stderr
 
 

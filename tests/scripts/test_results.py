@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import results as script
@@ -15,13 +18,6 @@ from results_page import page
 from seqtrain.config import compose_config
 from seqtrain.runs.folder import RunFolder, plain
 from seqtrain.training.train import train
-
-TITLES = {
-    "ewt_best": "English-EWT: the best",
-    "ewt_lstm": "English-EWT: an LSTM",
-    "mnist_rnn": "MNIST: rows; an RNN",
-    "pos_bilstm": "a sample",
-}
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +38,10 @@ def finished(short_run: RunFolder, tmp_path: Path) -> RunFolder:
     return folder
 
 
-def change(folder: RunFolder, key: str, value: object) -> None:
+@contextmanager
+def changed(folder: RunFolder) -> Iterator[Any]:
     cfg = OmegaConf.load(folder.config_file)
-    OmegaConf.update(cfg, key, value)
-    OmegaConf.save(cfg, folder.config_file)
-
-
-def remove(folder: RunFolder, group: str, key: str) -> None:
-    cfg = OmegaConf.load(folder.config_file)
-    del cfg[group][key]
+    yield cfg
     OmegaConf.save(cfg, folder.config_file)
 
 
@@ -63,16 +54,16 @@ class TestExperimentOf:
 
     @pytest.mark.parametrize("key", ["model.hidden_size", "trainer.max_epochs", "members"])
     def test_another_configuration_is_no_experiment(self, finished: RunFolder, key: str) -> None:
-        change(finished, key, 3)
+        with changed(finished) as cfg:
+            OmegaConf.update(cfg, key, 3)
         assert self.found(finished) is None
 
     def test_an_option_that_the_run_did_not_have_counts_as_its_default(self, finished: RunFolder) -> None:
-        remove(finished, "head", "pooling")  # last, in the YAML and in the class
-        cfg = OmegaConf.load(finished.config_file)
-        del cfg["members"]
-        OmegaConf.save(cfg, finished.config_file)
+        with changed(finished) as cfg:
+            del cfg.head.pooling, cfg.members  # last, in the YAML and in the class
         assert self.found(finished) == "digits_bilstm"
-        remove(finished, "head", "dropout")  # has no default
+        with changed(finished) as cfg:
+            del cfg.head.dropout  # has no default
         assert self.found(finished) is None
 
     def test_a_run_from_before_word_vectors_counts(self) -> None:
@@ -134,9 +125,7 @@ class TestMain:
 
 
 def test_a_header_gets_its_result_once_and_what_follows_stays() -> None:
-    text = (
-        "# @package _global_\n# A title.\n# python\nseed: 1\n# Test accuracy of something else\nmembers: 2\n"
-    )
+    text = "# @package _global_\n# A title.\n# python\nseed: 1\n# Test accuracy of another\nmembers: 2\n"
     once = script.with_result(text, {"0": a_run(0.95)})
     assert once.splitlines()[3].startswith("# Test accuracy 95.00 (seed 0), 60 s a run; A CPU")
     assert once.splitlines()[-3:] == text.splitlines()[-3:]

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
 import treebanks as script
 
 SENTENCE = "1\tIt\t_\tPRON\t_\t_\t0\t_\t_\t_\n2\truns\t_\tVERB\t_\t_\t1\t_\t_\t_\n\n"
 
 
 def a_row(accuracy: float, words: int = 100, unseen: float | None = 0.5, dev: bool = True) -> script.Row:
-    metrics = {
-        "test/accuracy": accuracy,
-        "val/accuracy": 0.75,
-        "epochs": 12,
-        "parameters": 9,
-    }
+    metrics = {"test/accuracy": accuracy, "val/accuracy": 0.75, "epochs": 12, "parameters": 9}
     return {
         "words": {"train": words, "test": 20} | ({"dev": 10} if dev else {}),
         "test_sha256": "0123456789abcdef",

@@ -19,9 +19,16 @@ def test_of_too_many_steps_every_n_th_is_named(steps: int, every: int) -> None:
     assert figure.axes[2].get_xlabel() == "time step"
 
 
-def test_a_long_word_is_cut() -> None:
-    figure = draw_states(example(words=["a", "supercalifragilistic", "word", "."]))
-    assert [text.get_text() for text in figure.axes[-2].texts] == ["a", "supercalifrag\u2026", "word", "."]
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["a", "supercalifragilistic", "word", "."], ["a", "supercalifrag\u2026", "word", "."]),
+        (["2005", "1"], ["2005", "1"]),
+    ],
+)
+def test_words_are_along_the_axis_and_a_long_one_is_cut(words: list[str], shown: list[str]) -> None:
+    figure = draw_states(example(words=words))
+    assert [text.get_text() for text in figure.axes[-2].texts] == shown
     assert figure.axes[-2].get_xlabel() == ""
 
 
@@ -39,12 +46,6 @@ def test_text_is_no_mathematics() -> None:
     render(draw_confusions(torch.ones(3, 3, dtype=torch.long), words))
     render(draw_mistakes(torch.zeros(1, 8, 8), words[:1]))
     render(new_figure(3, 1, words[0]))
-
-
-def test_a_sentence_of_numbers_is_made_of_words() -> None:
-    figure = draw_states(example(words=["2005", "1"]))
-    assert [text.get_text() for text in figure.axes[-2].texts] == ["2005", "1"]
-    assert figure.axes[-2].get_xlabel() == ""
 
 
 def test_letters_that_the_font_lacks_are_no_warning(recwarn) -> None:

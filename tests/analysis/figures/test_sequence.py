@@ -13,12 +13,6 @@ def test_states_have_a_row_for_each_unit_and_a_column_for_each_step() -> None:
     assert (inputs, forward, backward) == ((3, 4), (5, 4), (5, 4))
 
 
-def test_words_are_along_the_axis() -> None:
-    words = ["They", "saw", "the", "light"]
-    figure = draw_states(example(words=words))
-    assert [text.get_text() for text in figure.axes[-2].texts] == words
-
-
 def test_each_gate_has_its_panel_in_both_directions() -> None:
     forget = example().signals["forget"][-1, 0]
     figure = draw_gates(example())
