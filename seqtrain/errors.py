@@ -38,8 +38,8 @@ class DataError(InputError):
     """
 
     def __init__(self, problem: str, path: str | Path | None = None, line: int | None = None) -> None:
-        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(printable_line(place + problem))
+        prefix = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(printable_line(prefix + problem))
 
 
 class SweepError(Exception):

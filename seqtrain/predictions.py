@@ -107,7 +107,7 @@ class Classification:
 class Given:
     """A sequence that a user gave to predict on: words, or numbers.
 
-    `name` is the text that a sentence comes from, or the file and the place in it. `values` are the pixels of
+    `name` is the text that a sentence comes from, or the file and the index in it. `values` are the pixels of
     an image (height, width), or numbers (time, features). `source` is the `ConlluSentence` that it was read
     from, or the `Times` of a series, if any.
     """

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from seqtrain.model import BiLSTM
 
 Weights = Mapping[str, Tensor]
-Step = Callable[[Tensor, Tensor, Tensor, Weights], tuple[Tensor, Tensor]]  # x, h, c, weights to h, c
+# x, h, c, weights to h, c; a cell without c returns the one that it was given
+Step = Callable[[Tensor, Tensor, Tensor, Weights], tuple[Tensor, Tensor]]
 LENGTHS = (4, 2, 3)
 
 

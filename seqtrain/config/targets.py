@@ -1,7 +1,7 @@
 """Which classes `_target_` may name, and whether the keys beside it are arguments of that class.
 
 A configuration may come from an untrusted source. Nothing outside `PACKAGES` and the user's own `plugins` is
-imported, only classes are built, and of the libraries only those that belong in the place, judged by the
+imported, only classes are built, and of the libraries only those of a kind that its key takes, judged by the
 class itself and not by the path that names it. None of these opens a file, starts a process or runs text as
 code when it is made.
 """
@@ -35,7 +35,7 @@ PARTS: Kinds = {
 
 @dataclass(frozen=True)
 class Role:
-    """What belongs in one place of the configuration.
+    """What belongs under one key of the configuration.
 
     Args:
         kind: the class that belongs there.
@@ -143,8 +143,8 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
         _refuse_other_kinds(target, cls, role, plugins)
         return _read_signature(target, cls, role)
     if schema.role != role and not (schema.role == "part" and role in NESTED):
-        place = "inside another class" if role in NESTED else f"under {role}"
-        raise TargetError(f"{target} belongs under {schema.role}, not {place}")
+        where = "inside another class" if role in NESTED else f"under {role}"
+        raise TargetError(f"{target} belongs under {schema.role}, not {where}")
     return schema
 
 
@@ -230,7 +230,7 @@ def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[s
     for kind, packages in allowed.built.items():
         if cls.__module__.startswith(packages) and issubclass(cls, find_class(kind)):
             return
-    expected = [*allowed.built, "the classes of seqtrain for this place, and those of your plugins"]
+    expected = [*allowed.built, "the classes of seqtrain for this key, and those of your plugins"]
     raise TargetError(f"{target} is not built from a configuration: expected {', '.join(expected)}")
 
 

@@ -96,7 +96,7 @@ class ImageInputs(VectorInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class WordInputs(Inputs):
-    """Sentences of words, each known by its place in a vocabulary and by its letters."""
+    """Sentences of words, each known by its index in a vocabulary and by its letters."""
 
     words: Vocabulary
     characters: Vocabulary

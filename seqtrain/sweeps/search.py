@@ -225,9 +225,11 @@ def open_study(folder: Path, settings: SearchSettings, mode: str) -> optuna.Stud
         problem = f"its study cannot be read: {type(error).__name__}: {first_line(error)}; {ANEW}"
         raise DataError(problem, folder) from None
     for trial in trials:
-        place = trial.user_attrs.get(FOLDER, str(folder / "none"))
-        if not isinstance(place, str) or Path(place).parent != folder:
-            raise DataError(f"trial {trial.number} of its study has the folder {show(place)}; {ANEW}", folder)
+        job_folder = trial.user_attrs.get(FOLDER, str(folder / "none"))
+        if not isinstance(job_folder, str) or Path(job_folder).parent != folder:
+            raise DataError(
+                f"trial {trial.number} of its study has the folder {show(job_folder)}; {ANEW}", folder
+            )
     return study
 
 

@@ -22,8 +22,8 @@ class FurtherMetrics(nn.Module):
     """Metrics beside the task's own, of one pass over a split.
 
     They are given the predictions and the targets of the valid positions, (positions,) each; those that
-    refuse predictions, like an area under a curve, the probabilities of all classes, (positions, classes), in
-    their place.
+    refuse predictions, like an area under a curve, are given the probabilities of all classes, (positions,
+    classes).
 
     Args:
         metrics: by name.

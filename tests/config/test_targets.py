@@ -135,7 +135,7 @@ def test_library_classes_that_start_processes_or_run_text_are_not_built() -> Non
     (told,) = problems_of("data._target_=torch.distributed.elastic.multiprocessing.SubprocessContext")
     assert told.endswith(
         "SubprocessContext is not built from a configuration: "
-        "expected the classes of seqtrain for this place, and those of your plugins"
+        "expected the classes of seqtrain for this key, and those of your plugins"
     )
     (told,) = problems_of("data._target_=torch.jit.CompilationUnit")
     assert "torch.jit.CompilationUnit is not built from a configuration" in told

@@ -94,10 +94,10 @@ def draw_errors_by_horizon(table: Sequence[Sequence[str | float]]) -> Figure:
     panel = add_panel(figure, LEFT, BOTTOM, WIDTH - LEFT - 0.15, 3.0 - BOTTOM - TOP)
     columns = [str(name) for name in header if str(name).endswith("mae")]
     for number, name in enumerate(columns):
-        place = list(header).index(name)
+        column = list(header).index(name)
         label = name.removesuffix("_mae").replace("_", " ") if name != "mae" else "network"
         colour = COLOURS[number % len(COLOURS)]
-        panel.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=label)
+        panel.plot([row[0] for row in rows], [row[column] for row in rows], color=colour, label=label)
     panel.set_ylim(bottom=0)
     panel.set_xlabel("rows ahead", fontsize=FONT)
     panel.grid(alpha=0.3)

@@ -229,7 +229,7 @@ class Schema:
 
     Args:
         target: the dotted path of the class.
-        role: the place in the configuration where the class belongs.
+        role: the key of the configuration under which the class belongs.
         kinds: the type of each key.
         required: the keys that must be there.
         open: whether other keys are accepted too.

@@ -36,7 +36,7 @@ class Streams:
 class Piece:
     """The next steps of some streams."""
 
-    places: Tensor  # (streams,) int64: where each goes on, in the text
+    positions: Tensor  # (streams,) int64: where each goes on, in the text
     num_steps: int
     starts: Tensor  # (streams,) bool: where a stream begins, or begins anew
 
@@ -67,7 +67,7 @@ class StreamOrder:
     ) -> None:
         self._streams, self._seed = streams, seed
         self._total = num_streams * world_size
-        self._own = slice(rank * num_streams, (rank + 1) * num_streams)
+        self._of_this_process = slice(rank * num_streams, (rank + 1) * num_streams)
         self._length = (num_tokens - 1) // self._total
         if self._length < 1:
             raise ValueError(f"{num_tokens} tokens are too few for {self._total} streams")
@@ -79,10 +79,10 @@ class StreamOrder:
         """The pieces of an epoch, all streams from their beginning to their end."""
         random = np.random.RandomState([self._seed, epoch])
         cuts = self._cut(random)
-        begins = torch.arange(self._total)[self._own] * self._length
+        begins = torch.arange(self._total)[self._of_this_process] * self._length
         restarts = random.random_sample((len(self), self._total)) < self._streams.restarts
         restarts[0] = True
-        starts = torch.from_numpy(restarts[:, self._own])
+        starts = torch.from_numpy(restarts[:, self._of_this_process])
         return [
             Piece(begins + int(first), int(last - first), starts[number])
             for number, (first, last) in enumerate(itertools.pairwise(cuts))

@@ -46,8 +46,8 @@ class TokenDataset:
     def batch(self, chosen: Piece | Tensor | Sequence[int]) -> SequenceBatch:
         """The next steps of some streams, or pieces by their index."""
         if isinstance(chosen, Piece):
-            lengths = torch.full_like(chosen.places, chosen.num_steps)
-            return self._read(chosen.places, lengths, chosen.starts)
+            lengths = torch.full_like(chosen.positions, chosen.num_steps)
+            return self._read(chosen.positions, lengths, chosen.starts)
         indices = torch.as_tensor(chosen)
         return self._read(indices * self.streams.steps, self.lengths[indices])
 
@@ -61,9 +61,9 @@ class TokenDataset:
             return whole_text(len(self.tokens), EVALUATION_STEPS)
         return [Piece(torch.tensor([len(self.tokens) - 1]), 1, torch.tensor([True]))]
 
-    def _read(self, places: Tensor, lengths: Tensor, starts: Tensor | None = None) -> SequenceBatch:
+    def _read(self, positions: Tensor, lengths: Tensor, starts: Tensor | None = None) -> SequenceBatch:
         offsets = torch.arange(int(lengths.max()))
-        steps = places[:, None] + offsets
+        steps = positions[:, None] + offsets
         last = len(self.tokens) - 1
         inputs = self.tokens[steps.clamp(max=last)]
         targets = self.tokens[(steps + 1).clamp(max=last)].long()

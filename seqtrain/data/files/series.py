@@ -43,8 +43,8 @@ class TimeSeries:
         for name in names:
             if name not in self.names:
                 raise DataError(f"column: {not_among(name, self.names)}", self.source)
-        places = [self.names.index(name) for name in names]
-        return replace(self, names=tuple(names), values=self.values[:, places])
+        columns = [self.names.index(name) for name in names]
+        return replace(self, names=tuple(names), values=self.values[:, columns])
 
 
 def read_series(path: Path, time: str | None = None, columns: Sequence[str] | None = None) -> TimeSeries:
@@ -70,10 +70,10 @@ def read_series(path: Path, time: str | None = None, columns: Sequence[str] | No
         raise DataError("no column of numbers beside the times", path)
     times = None
     if time is not None:
-        place = header.index(time)
-        times = read_times([(line, cells[place]) for line, cells in rows], time, path)
-    places = [header.index(name) for name in wanted]
-    values = np.array([_read_numbers(cells, places, header, path, line) for line, cells in rows])
+        column = header.index(time)
+        times = read_times([(line, cells[column]) for line, cells in rows], time, path)
+    columns = [header.index(name) for name in wanted]
+    values = np.array([_read_numbers(cells, columns, header, path, line) for line, cells in rows])
     return TimeSeries(tuple(wanted), values, times, str(path))
 
 
@@ -143,17 +143,17 @@ def _check_header(header: list[str], path: Path) -> None:
 
 
 def _read_numbers(
-    cells: list[str], places: list[int], header: list[str], path: Path, line: int
+    cells: list[str], columns: list[int], header: list[str], path: Path, line: int
 ) -> list[float]:
     try:
-        numbers = [float(cells[place]) for place in places]
+        numbers = [float(cells[column]) for column in columns]
         if all(map(math.isfinite, numbers)):
             return numbers
     except ValueError:
         pass
-    place = next(place for place in places if not is_number(cells[place]))
-    what = "is empty" if not cells[place].strip() else f"is {show(cells[place])}"
+    column = next(column for column in columns if not is_number(cells[column]))
+    what = "is empty" if not cells[column].strip() else f"is {show(cells[column])}"
     problem = (
-        f"column {header[place]} {what}; expected a number: fill gaps first, for instance by interpolation"
+        f"column {header[column]} {what}; expected a number: fill gaps first, for instance by interpolation"
     )
     raise DataError(problem, path, line)

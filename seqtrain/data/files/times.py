@@ -38,13 +38,13 @@ class Times:
     def after(self, num: int) -> list[str]:
         """The `num` times that follow the last one, written like it."""
         if self.unit == "number":
-            return [f"{float(self.last) + self.step * place:.12g}" for place in range(1, num + 1)]
+            return [f"{float(self.last) + self.step * ahead:.12g}" for ahead in range(1, num + 1)]
         moment, pattern, zone = _parse(self.last)
         steps = range(1, num + 1)
         if self.unit == "month":
-            moments = [_months_later(moment, int(self.step) * place) for place in steps]
+            moments = [_months_later(moment, int(self.step) * ahead) for ahead in steps]
         else:
-            moments = [moment + timedelta(seconds=self.step * place) for place in steps]
+            moments = [moment + timedelta(seconds=self.step * ahead) for ahead in steps]
         return [each.strftime(pattern) + zone for each in moments]
 
     @property
@@ -119,11 +119,11 @@ def _parse(text: str) -> tuple[datetime, str, str]:
 def _check_order(values: npt.NDArray[np.float64], texts: list[str], lines: list[int], path: Path) -> None:
     wrong = np.flatnonzero(np.diff(values) <= 0)
     if len(wrong):
-        place = int(wrong[0])
-        if values[place] == values[place + 1]:
-            raise DataError(f"the time {texts[place]} is there twice", path, lines[place + 1])
-        problem = f"{texts[place + 1]} comes after {texts[place]}; sort the rows by time"
-        raise DataError(problem, path, lines[place + 1])
+        index = int(wrong[0])
+        if values[index] == values[index + 1]:
+            raise DataError(f"the time {texts[index]} is there twice", path, lines[index + 1])
+        problem = f"{texts[index + 1]} comes after {texts[index]}; sort the rows by time"
+        raise DataError(problem, path, lines[index + 1])
 
 
 def _refuse_gap(
@@ -134,13 +134,13 @@ def _refuse_gap(
     lines: list[int],
     path: Path,
 ) -> NoReturn:
-    place = int(np.flatnonzero(~np.isclose(distances, step, rtol=1e-6, atol=0))[0])
-    found, usual = (_name_step(float(each), unit) for each in (distances[place], step))
+    index = int(np.flatnonzero(~np.isclose(distances, step, rtol=1e-6, atol=0))[0])
+    found, usual = (_name_step(float(each), unit) for each in (distances[index], step))
     problem = (
-        f"from {texts[place]} to {texts[place + 1]} it is {found}, elsewhere mostly {usual}; times must be "
+        f"from {texts[index]} to {texts[index + 1]} it is {found}, elsewhere mostly {usual}; times must be "
         "at one distance: fill the gap first, for instance by interpolation"
     )
-    raise DataError(problem, path, lines[place + 1])
+    raise DataError(problem, path, lines[index + 1])
 
 
 def _months_between(texts: list[str]) -> int:

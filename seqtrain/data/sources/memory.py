@@ -114,11 +114,11 @@ def _draw_xor(random: np.random.RandomState, size: int, length: int) -> tuple[np
 
 
 def mark_one_in_each_half(random: np.random.RandomState, size: int, length: int) -> npt.NDArray[np.uint8]:
-    """(size, length) with a one at one place of the first half and at one of the second."""
+    """(size, length) with a one at one step of the first half and at one of the second."""
     marks = np.zeros((size, length), dtype=np.uint8)
     half = length // 2
-    for first, places in ((0, half), (half, length - half)):
-        marks[np.arange(size), first + random.randint(places, size=size)] = 1
+    for first, num_steps in ((0, half), (half, length - half)):
+        marks[np.arange(size), first + random.randint(num_steps, size=size)] = 1
     return marks
 
 

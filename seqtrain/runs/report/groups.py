@@ -131,8 +131,8 @@ def _open_axes(runs: Sequence[Run], axes: Sequence[str]) -> list[str]:
 
 def _title(run: Run) -> str:
     keys = [key for key in ("data.path", "data.treebank") if run.config.get(key)]
-    place = brief(run.config, keys[0]) if keys else ""
-    return f"{brief(run.config, 'task._target_')} on {brief(run.config, 'data._target_')} {place}".strip()
+    data = brief(run.config, keys[0]) if keys else ""
+    return f"{brief(run.config, 'task._target_')} on {brief(run.config, 'data._target_')} {data}".strip()
 
 
 def _members(runs: Sequence[Run], has_seed_axis: bool) -> list[list[Run]]:

@@ -40,20 +40,20 @@ def draw_metric(runs: Sequence[Run], metric: str, x: str) -> Figure:
     figure, axis = _new_figure(len(lines))
     ticks = _ticks(section.groups, key)
     is_numeric = all(_is_number(config.get(key)) for config in ticks.values())
-    places = {
+    ticks_at = {
         value: config[key] if is_numeric else number for number, (value, config) in enumerate(ticks.items())
     }
     for label, groups in lines.items():
         groups = sorted(groups, key=lambda group: order(group.config.get(key)))
-        at = [places[comparable(group.config, key)] for group in groups]
+        at = [ticks_at[comparable(group.config, key)] for group in groups]
         means = [group.statistics[metric].mean for group in groups]
         spread = [group.statistics[metric].deviation or 0.0 for group in groups]
         line = "-" if is_numeric else ""  # there is nothing between two classes
         axis.errorbar(at, means, yerr=spread, marker="o", linestyle=line, capsize=3, label=label)
     if not is_numeric or len(ticks) <= MAX_TICKS:
-        axis.set_xticks(list(places.values()), [brief(config, key) for config in ticks.values()])
+        axis.set_xticks(list(ticks_at.values()), [brief(config, key) for config in ticks.values()])
     chance = {
-        places[comparable(group.config, key)]: run.metrics[name]
+        ticks_at[comparable(group.config, key)]: run.metrics[name]
         for group in section.groups
         for run in group.runs
         if (name := f"{metric}_by_chance") in run.metrics
@@ -78,8 +78,8 @@ def draw_heat_map(runs: Sequence[Run], metric: str, x: str, y: str) -> Figure:
     down, across = _ticks(groups, rows), _ticks(groups, columns)
     cells: dict[tuple[str, str], list[float]] = {}
     for group in groups:
-        place = (comparable(group.config, rows), comparable(group.config, columns))
-        cells.setdefault(place, []).append(group.statistics[metric].mean)
+        cell = (comparable(group.config, rows), comparable(group.config, columns))
+        cells.setdefault(cell, []).append(group.statistics[metric].mean)
     table = [[mean(cells.get((row, column), [math.nan])) for column in across] for row in down]
     figure, axis = _new_figure(1)
     figure.colorbar(axis.imshow(table, cmap="viridis", aspect="auto"), label=metric)
@@ -185,7 +185,7 @@ def _ticks(groups: Sequence[Group], key: str) -> dict[str, Config]:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a value has a place on an axis."""
+    """Whether a value can be drawn on an axis."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_number and abs(value) < MAX_NUMBER  # type: ignore[arg-type]
 

@@ -30,10 +30,10 @@ def test_an_epoch_reads_every_stream_from_its_beginning_to_its_end(
         assert len(pieces) == len(order)
         assert all(piece.num_steps >= 1 for piece in pieces)
         for piece, following in pairwise(pieces):
-            assert torch.equal(piece.places + piece.num_steps, following.places)
-        ends = pieces[-1].places + pieces[-1].num_steps
-        assert torch.equal(pieces[0].places[1:], ends[:-1])
-        assert (pieces[0].places[0], num_tokens - num_streams <= ends[-1] <= num_tokens - 1) == (0, True)
+            assert torch.equal(piece.positions + piece.num_steps, following.positions)
+        ends = pieces[-1].positions + pieces[-1].num_steps
+        assert torch.equal(pieces[0].positions[1:], ends[:-1])
+        assert (pieces[0].positions[0], num_tokens - num_streams <= ends[-1] <= num_tokens - 1) == (0, True)
 
 
 def test_the_epochs_of_random_steps_differ_and_can_be_drawn_again() -> None:
@@ -56,7 +56,7 @@ def test_processes_read_streams_of_their_own() -> None:
     alone = StreamOrder(2001, 8, RANDOM, seed=3).batches(1)
     both = [StreamOrder(2001, 4, RANDOM, 3, rank, 2).batches(1) for rank in (0, 1)]
     for whole, first, second in zip(alone, *both, strict=True):
-        assert torch.equal(whole.places, torch.cat([first.places, second.places]))
+        assert torch.equal(whole.positions, torch.cat([first.positions, second.positions]))
         assert torch.equal(whole.starts, torch.cat([first.starts, second.starts]))
 
 
