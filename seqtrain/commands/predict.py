@@ -96,7 +96,7 @@ def _check(given: Arguments) -> None:
     if "model" in given:
         if Path(given["model"]).suffix == ".pt2":
             problems.append(
-                "model: got a torch program, which the example beside it runs; expected FILE.onnx"
+                "model: got a torch program; expected FILE.onnx (the .py file beside the program runs it)"
             )
         unused = [key for key in ("run_dir", "checkpoint", "plugins") if key in given]
         problems += [f"{key}: is not used with model=; leave it out" for key in unused]

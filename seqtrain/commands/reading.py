@@ -78,7 +78,9 @@ def read(spec: DataSpec, given: Arguments, stack: ExitStack) -> Reading:
             raise ConfigError(
                 ["predict: a language model has no answers; seqtrain generate RUN goes on with a text"]
             )
-    raise ConfigError([f"predict: this model reads {type(inputs).__name__}, which have no files here"])
+    raise ConfigError(
+        [f"predict: no file format is known for {type(inputs).__name__}, which this model reads"]
+    )
 
 
 def _files(given: Arguments, what: str, expected: str) -> Sequence[str]:

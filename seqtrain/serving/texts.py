@@ -96,5 +96,5 @@ def check_sampling(temperature: float, top_k: int | None, seed: int | None) -> N
 
 def _inputs_of(spec: DataSpec) -> TokenInputs:
     if not isinstance(spec.targets, NextToken) or not isinstance(spec.inputs, TokenInputs):
-        raise DataError("this model is no language model, which task=language_model trains")
+        raise DataError("this model is not a language model; task=language_model trains one")
     return spec.inputs

@@ -18,7 +18,7 @@ class TestRefusals:
             (["model=x.onnx", "run_dir=y"], "run_dir: is not used with model=; leave it out"),
             (
                 ["model=x.pt2", "text=a"],
-                "model: got a torch program, which the example beside it runs; expected FILE.onnx",
+                "model: got a torch program; expected FILE.onnx (the .py file beside the program runs it)",
             ),
             (["x", "text=\udcff"], "text: is not valid UTF-8"),
             (["x", "split=yes"], "split: got 'yes', expected one of true, false"),

@@ -69,5 +69,5 @@ def test_a_text_without_a_second_character_has_no_score(model: Predictor) -> Non
 def test_other_models_have_no_language(trained_digits: Path) -> None:
     model = seqtrain.load(trained_digits)
     for call in (model.generate, lambda: model.score("text")):
-        with pytest.raises(DataError, match="is no language model, which task=language_model trains"):
+        with pytest.raises(DataError, match="is not a language model; task=language_model trains one"):
             call()
