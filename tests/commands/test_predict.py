@@ -22,7 +22,10 @@ class TestRefusals:
             ),
             (["x", "text=\udcff"], "text: is not valid UTF-8"),
             (["x", "split=yes"], "split: got 'yes', expected one of true, false"),
-            (["run_dir=x", "format=yaml"], "format: got 'yaml', expected one of table, json, tsv, conllu"),
+            (
+                ["run_dir=x", "format=yaml"],
+                "format: got 'yaml', expected one of table, json, tsv, csv, conllu",
+            ),
             (
                 ["run_dir=x", "text=a"],
                 "run_dir: x is not a run folder: it does not exist; "
