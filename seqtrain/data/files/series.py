@@ -72,8 +72,8 @@ def read_series(path: Path, time: str | None = None, columns: Sequence[str] | No
     if time is not None:
         column = header.index(time)
         times = read_times([(line, cells[column]) for line, cells in rows], time, path)
-    columns = [header.index(name) for name in wanted]
-    values = np.array([_read_numbers(cells, columns, header, path, line) for line, cells in rows])
+    indices = [header.index(name) for name in wanted]
+    values = np.array([_read_numbers(cells, indices, header, path, line) for line, cells in rows])
     return TimeSeries(tuple(wanted), values, times, str(path))
 
 
@@ -143,15 +143,15 @@ def _check_header(header: list[str], path: Path) -> None:
 
 
 def _read_numbers(
-    cells: list[str], columns: list[int], header: list[str], path: Path, line: int
+    cells: list[str], indices: list[int], header: list[str], path: Path, line: int
 ) -> list[float]:
     try:
-        numbers = [float(cells[column]) for column in columns]
+        numbers = [float(cells[column]) for column in indices]
         if all(map(math.isfinite, numbers)):
             return numbers
     except ValueError:
         pass
-    column = next(column for column in columns if not is_number(cells[column]))
+    column = next(column for column in indices if not is_number(cells[column]))
     what = "is empty" if not cells[column].strip() else f"is {show(cells[column])}"
     problem = (
         f"column {header[column]} {what}; expected a number: fill gaps first, for instance by interpolation"
