@@ -144,13 +144,16 @@ def _read_own(spec: DataSpec, given: Arguments) -> Dataset | None:
         read_images,
         read_sequences,
     )
-    from seqtrain.spec import ImageInputs, TokenInputs, WordInputs
+    from seqtrain.data.batching.text_dataset import TextDataset
+    from seqtrain.spec import ImageInputs, NextToken, TokenInputs, WordInputs
 
     if "text" not in given and "input" not in given:
         return None
     inputs = spec.inputs
-    if isinstance(inputs, TokenInputs):
+    if isinstance(spec.targets, NextToken):
         return encode_text(spec, _read_text(given))
+    if isinstance(inputs, TokenInputs):
+        return TextDataset.encode(inputs, _read_text(given).splitlines())
     if isinstance(inputs, WordInputs):
         return encode_sentences(spec, _read_sentences(given))
     if "text" in given:

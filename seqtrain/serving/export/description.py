@@ -19,6 +19,7 @@ from seqtrain.spec import (
     Horizon,
     ImageInputs,
     Inputs,
+    NextToken,
     Numbers,
     SequenceClasses,
     SequenceNumbers,
@@ -26,13 +27,21 @@ from seqtrain.spec import (
     StepClasses,
     StepNumbers,
     Targets,
+    TokenInputs,
+    Unit,
     VectorInputs,
     Vocabulary,
     WordInputs,
 )
 
 VERSION = 1
-NEWER: dict[str, Any] = {"numbers": False, "quantiles": [], "series": None}  # keys of later files
+NEWER: dict[str, Any] = {
+    "numbers": False,
+    "quantiles": [],
+    "series": None,
+    "tokens": None,
+    "unit": None,
+}  # keys of later files
 MAX_BYTES = 1 << 28  # of a description, which may have millions of words
 
 
@@ -55,7 +64,8 @@ class Description:
     the data, with `quantiles` of these probabilities where there are any. `words` and `characters` give the
     ids of the model's vocabularies (0 is padding, `unknown` the id of a string that is not in them); words
     are looked up in lower case, characters as they are. `image_size` is (height, width). `series` says of
-    which window of series the next values are forecast.
+    which window of series the next values are forecast. `tokens` gives the ids of a language model's
+    characters or words, `unit`.
     """
 
     labels: tuple[str, ...]
@@ -68,6 +78,8 @@ class Description:
     numbers: bool = False
     quantiles: tuple[float, ...] = ()
     series: SeriesDescription | None = None
+    tokens: Mapping[str, int] | None = None
+    unit: Unit | None = None
     unknown: int = 1
     lowercase: bool = True
     version: int = VERSION
@@ -85,6 +97,9 @@ class Description:
         elif self.words is not None and self.characters is not None:
             words, characters = (Vocabulary(tuple(e), (1,) * len(e)) for e in (self.words, self.characters))
             inputs = WordInputs(words=words, characters=characters)
+        elif self.tokens is not None:
+            tokens = Vocabulary(tuple(self.tokens), (1,) * len(self.tokens))
+            inputs, targets = TokenInputs(tokens=tokens, unit=self.unit or "character"), NextToken(tokens)
         elif self.image_size is not None:
             # The view is in the model.
             inputs = ImageInputs(feature_size=1, view="pixels", size=self.image_size)
@@ -133,6 +148,8 @@ def describe(spec: DataSpec, sha256: str, quantiles: tuple[float, ...] = ()) -> 
         case WordInputs():
             words, characters = dict(inputs.words.index()), dict(inputs.characters.index())
             return replace(described, words=words, characters=characters)
+        case TokenInputs():
+            return replace(described, tokens=dict(inputs.tokens.index()), unit=inputs.unit)
         case ImageInputs():
             return replace(described, image_size=inputs.size)
         case VectorInputs():
@@ -230,6 +247,8 @@ _FITTING: Mapping[str, Callable[[Any], bool]] = {
     "series": _is_window,
     "words": _are_ids,
     "characters": _are_ids,
+    "tokens": _are_ids,
+    "unit": lambda value: value in (None, "character", "word"),
     "image_size": lambda value: (
         value is None or (isinstance(value, list) and len(value) == 2 and all(map(_is_count, value)))
     ),

@@ -127,6 +127,31 @@ for row in rows if rows.ndim == 2 else rows[about["quantiles"].index(0.5)]:
     print(*row, sep=",")
 """
 
+_TEXT = '''\
+"""Go on with a text: python {script} "It is" (needs {needs})"""'''
+
+_GENERATE = """\
+import re
+
+text = sys.argv[1] if len(sys.argv) > 1 else "\\n"
+word = r" ?(?:<\\w+>|['\\u2019]?\\w+(?:['\\u2019]\\w+)*|[^\\w\\s])|\\s"
+tokens = re.findall(word, text) if about["unit"] == "word" else list(text)
+names = {number: token for token, number in about["tokens"].items()}
+session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
+_, *states = session.get_inputs()  # how the text so far is remembered: zeros at its beginning
+state = {each.name: np.zeros([each.shape[0], 1, each.shape[2]], dtype=np.float32) for each in states}
+read, random = [about["tokens"].get(token, 1) for token in tokens], np.random.default_rng()
+for _ in range(300):
+    scores, *left = session.run(None, {"tokens": np.array([read]), **state})
+    state = dict(zip(state, left))
+    last = scores[0, -1].astype(np.float64) / 0.8  # the temperature
+    last[:2] = -np.inf  # padding and the unknown token
+    chances = np.exp(last - last.max())
+    read = [int(random.choice(len(chances), p=chances / chances.sum()))]
+    print(names[read[0]], end="", flush=True)
+print()
+"""
+
 _LABELS = """\
 print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
 """
@@ -143,8 +168,10 @@ def write_example(model: str, description: Description, has_crf: bool, runtime: 
         texts = (_FEATURES, _READ_FEATURES, decode + _LABELS)
     else:
         texts = (_WORDS, _ENCODE_WORDS, decode + _TAGS)
+    if description.tokens is not None:
+        texts = (_TEXT, _GENERATE, "")
     title, encode, answer = texts
-    if not description.labels:
+    if not description.labels and description.tokens is None:
         answer = _NUMBERS
     elif description.numbers and description.series is None:
         answer = _NAMED_NUMBERS
@@ -154,4 +181,6 @@ def write_example(model: str, description: Description, has_crf: bool, runtime: 
         imports=runtime.imports,
         num_features=description.num_features,
     )
+    if description.tokens is not None:
+        return filled + encode
     return filled + encode + runtime.run + _CHECK + answer

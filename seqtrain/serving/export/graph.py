@@ -96,9 +96,12 @@ class States(NamedTuple):
 
     every: str  # (time, batch, directions * hidden_size), zero beyond a sequence's length
     final: str  # (directions, batch, hidden_size), at each sequence's end in its direction
+    carried: tuple[str, ...] = ()  # each final state, (layers * directions, batch, hidden_size)
 
 
-def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> States:
+def add_recurrent(
+    graph: Graph, rnn: Recurrent, features: str, lengths: str, initial: Sequence[str] = ()
+) -> States:
     """Add the layers of a recurrent module.
 
     Args:
@@ -106,6 +109,8 @@ def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> 
         rnn: the module.
         features: (time, batch, input_size) float.
         lengths: (batch,) int32; "" if all sequences are as long as `features`.
+        initial: the states to start from, (layers * directions, batch, hidden_size) each; zeros if there are
+            none.
 
     Raises:
         ConfigError: ONNX has no operator for the module.
@@ -113,13 +118,16 @@ def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> 
     node = find_node(rnn)
     directions = 2 if rnn.bidirectional else 1
     every, final = features, ""
+    finals: list[list[str]] = [[] for _ in initial]
     for layer in range(rnn.num_layers):
         weights = [graph.weight(each) for each in _layer_weights(rnn, node.blocks, layer)]
-        inputs = [every, *weights, *([] if rnn.bias else [""]), lengths]
-        outputs, final = graph.add_many(
+        rows = graph.constant(range(layer * directions, (layer + 1) * directions)) if initial else ""
+        starts = [graph.add("Gather", each, rows, axis=0) for each in initial]
+        inputs = [every, *weights, *([] if rnn.bias else [""]), lengths, *starts]
+        outputs, final, *others = graph.add_many(
             node.operator,
             inputs,
-            2,
+            1 + max(1, len(initial)),
             hidden_size=rnn.hidden_size,
             direction="bidirectional" if rnn.bidirectional else "forward",
             **node.all_attributes(directions),
@@ -127,7 +135,10 @@ def add_recurrent(graph: Graph, rnn: Recurrent, features: str, lengths: str) -> 
         # (time, directions, batch, hidden) to (time, batch, directions * hidden); 0 keeps a size
         every = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
         every = graph.add("Reshape", every, graph.constant([0, 0, directions * rnn.hidden_size]))
-    return States(every, final)
+        for found, value in zip(finals, (final, *others), strict=False):
+            found.append(value)
+    carried = [graph.add("Concat", *each, axis=0) for each in finals]
+    return States(every, final, tuple(carried))
 
 
 def find_node(rnn: nn.Module) -> OnnxNode:

@@ -25,12 +25,14 @@ from seqtrain.model.encoder import SpellingEncoder
 from seqtrain.model.heads.pooling import AttentionPooling
 from seqtrain.records import UNKNOWN
 from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph, States, add_recurrent
+from seqtrain.serving.export.language_model import build_language_model
 from seqtrain.serving.export.numbers import add_series, add_units
 from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import (
     DataSpec,
     ImageInputs,
     Inputs,
+    NextToken,
     Numbers,
     SeriesInputs,
     Targets,
@@ -49,6 +51,8 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
 
     Windows of series are one input, `series` (batch, context, columns), in the units of the data.
 
+    A language model reads `tokens` (batch, time) int64 and goes on from a state; see `build_language_model`.
+
     Outputs: `scores` (batch, time, num_targets), or (batch, num_targets) for one class per sequence. Numbers
     are in the units of the data, those of series (batch, rows ahead, series); with quantiles there is a
     dimension for them before the numbers, or before the rows ahead. With a
@@ -58,6 +62,8 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
     Raises:
         ConfigError: a part of the network cannot be expressed in ONNX.
     """
+    if isinstance(spec.targets, NextToken):
+        return build_language_model(network, spec.targets)
     graph = Graph()
     members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
     inputs, lengths = _add_inputs(graph, members, spec.inputs)
