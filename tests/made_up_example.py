@@ -24,9 +24,7 @@ def example(steps: int = 4, words: list[str] | None = None) -> Example:
 
 
 def examined_example(
-    signals: dict[str, Array],
-    targets: tuple[int, ...] | None,
-    by_distance: dict[str, Array] | None = None,
+    signals: dict[str, Array], targets: tuple[int, ...] | None, by_distance: dict[str, Array] | None = None
 ) -> ExaminedExample:
     num_answers = 0 if targets is None else len(targets)
     return ExaminedExample(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_output import REFUSED, json_lines
+from command_output import REFUSED, json_lines, refused
 from PIL import Image
 
 from seqtrain.commands.predict import main
@@ -53,8 +53,7 @@ class TestImages:
         ],
     )
     def test_refusals(self, trained_digits: Path, arguments, problem: str, capsys) -> None:
-        assert main([f"run_dir={trained_digits}", *arguments]) == 2
-        assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")
+        assert refused(main, [f"run_dir={trained_digits}", *arguments], capsys) == f"{REFUSED}{problem}\n"
 
     def test_several_files_and_a_folder(self, trained_digits: Path, tmp_path: Path, images, capsys) -> None:
         for number in range(3):

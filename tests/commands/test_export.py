@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from command_output import REFUSED
+from command_output import REFUSED, refused
 
 from seqtrain.commands import export
 from seqtrain.commands.export import main
@@ -60,10 +60,7 @@ def test_what_was_changed_since_is_kept(name: str, trained_pos: Path, tmp_path: 
     else:
         changed.write_bytes(b"# mine\n" + changed.read_bytes())
     before = contents(tmp_path)
-    assert main(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert f"  {in_the_way(changed)}\n" in err
+    assert f"  {in_the_way(changed)}\n" in refused(main, arguments, capsys)
     assert contents(tmp_path) == before
 
 
@@ -71,8 +68,7 @@ def test_what_was_changed_since_is_kept(name: str, trained_pos: Path, tmp_path: 
 def test_folders_and_links_in_the_way(trained_pos: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "tagger.py").mkdir()
     (tmp_path / "tagger.json").symlink_to("elsewhere.json")
-    assert main([str(trained_pos), f"output={tmp_path / 'tagger.onnx'}"]) == 2
-    err = capsys.readouterr().err
+    err = refused(main, [str(trained_pos), f"output={tmp_path / 'tagger.onnx'}"], capsys)
     assert err.splitlines()[1:] == [
         f"  {in_the_way(tmp_path / 'tagger.json')}",
         f"  {in_the_way(tmp_path / 'tagger.py')}",
@@ -104,8 +100,7 @@ def test_three_files(model: str, form: list[str], trained_pos: Path, tmp_path: P
     ],
 )
 def test_refusals(trained_pos: Path, arguments: list[str], problem: str, capsys) -> None:
-    assert main([str(trained_pos), *arguments]) == 2
-    assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")
+    assert refused(main, [str(trained_pos), *arguments], capsys) == f"{REFUSED}{problem}\n"
 
 
 def test_files_of_another_format_are_kept(trained_pos: Path, tmp_path: Path, capsys) -> None:

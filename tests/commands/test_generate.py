@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from command_output import refused
 
 from seqtrain.commands import generate
 
@@ -48,5 +49,4 @@ def test_refusals(
 
 
 def test_a_model_that_is_none_of_language(trained_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert generate.main([str(trained_digits)]) == 2
-    assert "this model is no language model" in capsys.readouterr().err
+    assert "this model is no language model" in refused(generate.main, [str(trained_digits)], capsys)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_output import refused
 
 from seqtrain.commands.inspect import main
 from seqtrain.config import compose_config
@@ -60,13 +61,8 @@ def test_images(trained_digits: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "two.npy", np.zeros((2, 8, 8), np.uint8))
     output = tmp_path / "page.html"
     assert main([str(trained_digits), f"input={tmp_path / 'two.npy'}", "examples=3", f"output={output}"]) == 0
-    assert [example["name"] for example in shown(output)] == [
-        "yours 1",
-        "yours 2",
-        "dev 1",
-        "dev 61",
-        "dev 121",
-    ]
+    names = [example["name"] for example in shown(output)]
+    assert names == ["yours 1", "yours 2", "dev 1", "dev 61", "dev 121"]
 
 
 def test_sequences_of_numbers(tmp_path: Path, capsys) -> None:
@@ -123,11 +119,9 @@ def test_text_for_a_model_of_images_is_refused(trained_digits: Path, capsys) -> 
 def test_data_that_has_changed_is_refused(pos: Path, tmp_path: Path, treebank: Path, capsys) -> None:
     other = Path(shutil.copytree(treebank, tmp_path / "other"))
     train = other / "made_up-ud-train.conllu"
-    train.write_text(
-        "1\tnew\t_\tX\t_\t_\t_\t_\t_\t_\n\n" + train.read_text(encoding="utf-8"), encoding="utf-8"
-    )
-    assert main([str(pos), f"data_dir={other}"]) == 2
-    assert "data: it has changed since the training" in capsys.readouterr().err
+    sentence = "\t".join(["1", "new", "_", "X", *"______"])
+    train.write_text(f"{sentence}\n\n{train.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert "data: it has changed since the training" in refused(main, [str(pos), f"data_dir={other}"], capsys)
 
 
 def test_a_language_model_shows_a_passage(trained_text: Path, tmp_path: Path, capsys) -> None:

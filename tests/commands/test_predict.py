@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_output import REFUSED
+from command_output import REFUSED, refused
 
 from seqtrain.commands.predict import main
 
@@ -34,8 +34,7 @@ class TestRefusals:
         ],
     )
     def test_of_the_command_line(self, arguments: list[str], problem: str, capsys) -> None:
-        assert main(arguments) == 2
-        assert capsys.readouterr() == ("", f"{REFUSED}{problem}\n")
+        assert refused(main, arguments, capsys) == f"{REFUSED}{problem}\n"
 
     @pytest.mark.parametrize(
         ("content", "problem"),
@@ -47,15 +46,8 @@ class TestRefusals:
     )
     def test_of_text(self, trained_pos: Path, stdin, content: bytes, problem: str, capsys) -> None:
         stdin(content)
-        assert main([f"run_dir={trained_pos}"]) == 2
-        assert capsys.readouterr() == ("", f"{problem}\n")
+        assert refused(main, [f"run_dir={trained_pos}"], capsys) == f"{problem}\n"
 
     def test_a_missing_file(self, trained_pos: Path, capsys) -> None:
         assert main([f"run_dir={trained_pos}", "input=nowhere.txt"]) == 2
         assert capsys.readouterr().err == "nowhere.txt: the file is missing\n"
-
-    def test_an_output_that_cannot_be_written(self, trained_pos: Path, tmp_path: Path, capsys) -> None:
-        output = tmp_path / "no" / "folder"
-        assert main([f"run_dir={trained_pos}", "text=a .", f"output={output}"]) == 2
-        problem = f"output: there is no folder {output.parent}; make it, or give another place"
-        assert capsys.readouterr().err == f"{REFUSED}{problem}\n"

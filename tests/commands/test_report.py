@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_output import REFUSED
+from command_output import REFUSED, refused
 from made_up_runs import write_run
 
 from seqtrain.commands.report import main
@@ -56,11 +56,9 @@ def test_warnings_do_not_go_into_tables_for_programs(form: str, capsys: pytest.C
     ],
 )
 def test_refusals(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
-    assert capsys.readouterr().err == f"{REFUSED}{message}\n"
+    assert refused(main, arguments, capsys) == f"{REFUSED}{message}\n"
 
 
 def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
-    assert main(["empty"]) == 2
-    assert "empty: no run here; train one first, or give another folder" in capsys.readouterr().err
+    assert "empty: no run here; train one first, or give another folder" in refused(main, ["empty"], capsys)

@@ -19,22 +19,19 @@ class TestText:
         out, err = capsys.readouterr()
         assert err == ""
         rows = [line.split() for line in out.splitlines() if line]
-        assert [row[:2] for row in rows] == [
-            ["the", "DET"],
-            ["Cat", "NOUN"],
-            ["will", "AUX"],
-            ["run", "VERB"],
-            [".", "PUNCT"],
-        ]
+        assert [row[0] for row in rows] == ["the", "Cat", "will", "run", "."]
+        assert [row[1] for row in rows] == ["DET", "NOUN", "AUX", "VERB", "PUNCT"]
         assert all(0.2 < float(share) <= 1 for *_, share in rows)
 
     def test_json_has_the_promised_keys(self, trained_pos: Path, capsys) -> None:
-        assert main([f"run_dir={trained_pos}", "text=the caf\u00e9 will light !", "format=json"]) == 0
+        """And a word before decides what "run" and "light" are."""
+        text = "the caf\u00e9 will run the light will light !"
+        assert main([f"run_dir={trained_pos}", f"text={text}", "format=json"]) == 0
         (answer,) = json_lines(capsys)
         assert list(answer) == ["tokens", "tags", "confidences", "start", "end"]
-        assert answer["tokens"] == ["the", "caf\u00e9", "will", "light", "!"]
-        assert answer["tags"][3] == "VERB"
-        assert [0 < share <= 1 for share in answer["confidences"]] == [True] * 5
+        assert answer["tokens"] == text.split()
+        assert answer["tags"][2:] == ["AUX", "VERB", "DET", "NOUN", "AUX", "VERB", "PUNCT"]
+        assert [0 < share <= 1 for share in answer["confidences"]] == [True] * 9
 
     def test_offsets_are_places_in_the_text(self, trained_pos: Path, capsys) -> None:
         text = "the dog can't run. A cat will!"
@@ -53,19 +50,11 @@ class TestText:
             assert main([str(trained_pos), "format=json", f"split={split}"]) == 0
             assert len(json_lines(capsys)) == number
 
-    def test_context_decides(self, trained_pos: Path, capsys) -> None:
-        text = "the run will run the light will light ."
-        assert main([f"run_dir={trained_pos}", f"text={text}", "format=json"]) == 0
-        (answer,) = json_lines(capsys)
-        assert answer["tags"] == ["DET", "NOUN", "AUX", "VERB", "DET", "NOUN", "AUX", "VERB", "PUNCT"]
-
     def test_standard_input_a_sentence_a_line(self, trained_pos: Path, capsys, stdin) -> None:
         stdin("\ufeffthe dog.\r\n\r\na tree!\n".encode())
         assert main([f"run_dir={trained_pos}", "format=json"]) == 0
-        assert [answer["tokens"] for answer in json_lines(capsys)] == [
-            ["the", "dog", "."],
-            ["a", "tree", "!"],
-        ]
+        tokens = [answer["tokens"] for answer in json_lines(capsys)]
+        assert tokens == [["the", "dog", "."], ["a", "tree", "!"]]
 
     def test_a_sentence_does_not_depend_on_its_neighbours(
         self, trained_pos: Path, capsys, tmp_path: Path

@@ -56,7 +56,7 @@ def is_training(command: str) -> bool:
 def test_the_page_has_commands_for_every_kind_of_data() -> None:
     trained = [command for command in COMMANDS if is_training(command)]
     assert {re.search(r" (task|data)=(\w+)", each)[2] for each in trained} == {
-        *("pos", "tagging", "images", "arrays", "steps", "regression", "parity"),
+        *("pos", "tagging", "images", "arrays", "steps", "regression", "parity")
     }
     assert {name for name, _ in FILES} == {
         *("chunks/train.txt", "make_images.py", "make_arrays.py", "make_numbers.py"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from disturbed_runs import checkpoint, differences, run, trained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_runs import without_times
@@ -14,7 +15,6 @@ from small_runs import without_times
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.checkpoint import read_checkpoint
-from seqtrain.training.train import train
 
 PATIENT = settings(
     max_examples=150,
@@ -22,18 +22,6 @@ PATIENT = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
 )
-
-
-def same(left: Any, right: Any) -> bool:
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return torch.equal(left, right) if isinstance(left, torch.Tensor) else bool(left == right)
-
-
-def weights(path: Path) -> dict[str, Any]:
-    return dict(torch.load(path, weights_only=True)["state_dict"])
 
 
 @PATIENT
@@ -51,7 +39,7 @@ def test_a_flipped_bit_is_refused_or_means_nothing(
         read = read_checkpoint(path)
     except ConfigError:
         return
-    assert same(read, read_checkpoint(best))
+    assert differences(read, read_checkpoint(best)) == []
 
 
 @PATIENT
@@ -77,14 +65,14 @@ def test_a_best_checkpoint_damaged_before_the_test_costs_no_training(
         fit(*arguments)
         folder.best_checkpoint.write_bytes(folder.best_checkpoint.read_bytes()[:5000])
 
-    expected = train(whole, RunFolder(whole.run_dir))
+    expected = run(whole)
     monkeypatch.setattr(module, "_fit", fit_and_damage)
-    metrics = train(cfg, folder)
+    metrics = run(cfg)
     assert without_times(metrics) == without_times(expected)
     log = folder.log_file.read_text()
     assert f"checkpoint: {folder.best_checkpoint} is damaged (File is not a zip file)" in log
     assert "It was replaced by the weights of the last step, which are evaluated instead." in log
-    assert same(weights(folder.best_checkpoint), weights(folder.last_checkpoint))
+    assert differences(checkpoint(cfg, "best")["state_dict"], checkpoint(cfg)["state_dict"]) == []
 
 
 def test_a_damaged_last_checkpoint_is_refused_with_two_ways_out(compose, tmp_path: Path, monkeypatch) -> None:
@@ -93,39 +81,36 @@ def test_a_damaged_last_checkpoint_is_refused_with_two_ways_out(compose, tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr("seqtrain.training.train.measure", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            train(cfg, folder)
+            run(cfg)
     folder.last_checkpoint.write_bytes(b"no archive")
     files = sorted(folder.path.rglob("*"))
     with pytest.raises(ConfigError) as refusal:
-        train(cfg, folder)
-    assert list(refusal.value.problems) == [
+        run(cfg)
+    assert refusal.value.problems == (
         f"checkpoint: {folder.last_checkpoint} is damaged (File is not a zip file); "
         "delete it and repeat the command to start this run again, "
-        f"or give checkpoint={folder.best_checkpoint} to train on from its weights"
-    ]
+        f"or give checkpoint={folder.best_checkpoint} to train on from its weights",
+    )
     assert sorted(folder.path.rglob("*")) == files
     from_best = compose(f"checkpoint={folder.best_checkpoint}", f"run_dir={tmp_path / 'from_best'}")
-    assert train(from_best, RunFolder(from_best.run_dir))["epochs"] == 2
+    assert run(from_best)["epochs"] == 2
     folder.last_checkpoint.unlink()
-    assert train(cfg, folder)["epochs"] == 2
+    assert run(cfg)["epochs"] == 2
 
 
 def test_a_foreign_checkpoint_deletes_nothing(compose, tmp_path: Path) -> None:
     """A callback's state that names an unrelated file as its own worst checkpoint."""
     precious = tmp_path / "precious.ckpt"
     precious.write_text("not to be deleted")
-    kept = (
-        "+callbacks.kept={_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/loss, dirpath: "
-    )
-    first = compose(kept + f"{tmp_path / 'kept'}}}", "trainer.max_epochs=1", f"run_dir={tmp_path / 'first'}")
-    train(first, RunFolder(first.run_dir))
-    last = RunFolder(first.run_dir).last_checkpoint
+    target = "_target_: pytorch_lightning.callbacks.ModelCheckpoint"
+    kept = f"+callbacks.kept={{{target}, monitor: val/loss, dirpath: {tmp_path}/kept}}"
+    first = compose(kept, "trainer.max_epochs=1", f"run_dir={tmp_path / 'first'}")
+    last = trained(first).last_checkpoint
     content = torch.load(last, weights_only=True)
     (key,) = (key for key in content["callbacks"] if key.startswith("ModelCheckpoint"))
     state = content["callbacks"][key]
     state["kth_best_model_path"] = str(precious)
     state["best_k_models"] = {str(precious): torch.tensor(1e9)}
     torch.save(content, last)
-    second = compose(kept + f"{tmp_path / 'kept'}}}", f"checkpoint={last}", f"run_dir={tmp_path / 'second'}")
-    train(second, RunFolder(second.run_dir))
+    run(compose(kept, f"checkpoint={last}", f"run_dir={tmp_path / 'second'}"))
     assert precious.read_text() == "not to be deleted"

@@ -7,7 +7,9 @@ import io
 import os
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,57 +33,42 @@ LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 0, 1])
 VECTORS = b"2 3\ndog 1 2 3\ncat 4 5 6\n"
 
 
-def npz() -> bytes:
+SIZES: Any = {"batch_size": 2, "eval_batch_size": 2}
+ARRAYS = {"x": np.arange(24.0).reshape(4, 3, 2), "lengths": [3, 1, 2, 3], "y": ["a", "b", "a", "b"]}
+PIXELS = np.arange(16, dtype=np.uint8).reshape(4, 4)
+
+
+def content_of(write: Callable[[io.BytesIO], object]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, x=np.arange(24.0).reshape(4, 3, 2), lengths=[3, 1, 2, 3], y=["a", "b", "a", "b"]
-    )
-    return buffer.getvalue()
-
-
-def npy() -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.zeros((4, 4), dtype=np.uint8))
-    return buffer.getvalue()
-
-
-def png() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(buffer, format="PNG")
+    write(buffer)
     return buffer.getvalue()
 
 
 def read_conllu(folder: Path, content: bytes) -> None:
     for part in ("train", "dev", "test"):
         (folder / f"{part}.conllu").write_bytes(content if part == "train" else CONLLU)
-    source = Treebank(
-        data_dir=folder, treebank="", path=folder, batch_size=2, eval_batch_size=2, cache_dir=folder / "cache"
-    )
-    source.load()
+    Treebank(data_dir=folder, treebank="", path=folder, cache_dir=folder / "cache", **SIZES).load()
 
 
 def read_two_column(folder: Path, content: bytes) -> None:
     (folder / "a.txt").write_bytes(content)
-    Tagged(path=folder / "a.txt", batch_size=2, eval_batch_size=2, cache_dir=folder / "cache").load()
+    Tagged(path=folder / "a.txt", cache_dir=folder / "cache", **SIZES).load()
 
 
-def read_idx(folder: Path, content: bytes) -> None:
+def read_mnist(folder: Path) -> None:
+    Mnist(data_dir="", path=folder, view="rows", dev_size=1, **SIZES).load()
+
+
+def read_idx(folder: Path, content: bytes, ending: str = "") -> None:
     for part in ("train", "t10k"):
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(content)
+        (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(content)
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(LABELS)
-    Mnist(data_dir="", path=folder, view="rows", dev_size=1, batch_size=2, eval_batch_size=2).load()
-
-
-def read_packed_idx(folder: Path, content: bytes) -> None:
-    for part in ("train", "t10k"):
-        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(content)
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(LABELS)
-    Mnist(data_dir="", path=folder, view="rows", dev_size=1, batch_size=2, eval_batch_size=2).load()
+    read_mnist(folder)
 
 
 def read_npz(folder: Path, content: bytes) -> None:
     (folder / "a.npz").write_bytes(content)
-    Arrays(path=folder / "a.npz", batch_size=2, eval_batch_size=2).load()
+    Arrays(path=folder / "a.npz", **SIZES).load()
 
 
 def read_npy(folder: Path, content: bytes) -> None:
@@ -94,7 +81,7 @@ def read_png_folder(folder: Path, content: bytes) -> None:
         (folder / name).mkdir(exist_ok=True)
         for number in range(2):
             (folder / name / f"{number}.png").write_bytes(content)
-    Images(path=folder, view="rows", batch_size=2, eval_batch_size=2).load()
+    Images(path=folder, view="rows", **SIZES).load()
 
 
 def read_vectors(folder: Path, content: bytes) -> None:
@@ -106,10 +93,10 @@ FORMATS: dict[str, tuple[Callable[[Path, bytes], None], bytes]] = {
     "conllu": (read_conllu, CONLLU),
     "two columns": (read_two_column, TWO_COLUMN),
     "idx": (read_idx, IDX),
-    "packed idx": (read_packed_idx, gzip.compress(IDX)),
-    "npz": (read_npz, npz()),
-    "npy": (read_npy, npy()),
-    "png": (read_png_folder, png()),
+    "packed idx": (partial(read_idx, ending=".gz"), gzip.compress(IDX)),
+    "npz": (read_npz, content_of(lambda buffer: np.savez_compressed(buffer, **ARRAYS))),
+    "npy": (read_npy, content_of(lambda buffer: np.save(buffer, np.zeros((4, 4), dtype=np.uint8)))),
+    "png": (read_png_folder, content_of(lambda buffer: Image.fromarray(PIXELS).save(buffer, format="PNG"))),
     "word vectors": (read_vectors, VECTORS),
     "packed word vectors": (read_vectors, gzip.compress(VECTORS)),
 }
@@ -160,56 +147,34 @@ def test_content_of_another_kind_is_refused(name: str, content: bytes, tmp_path:
 def test_a_damaged_cache_entry_is_computed_again(data: st.DataObject, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("cache")
     (folder / "file").write_bytes(b"content")
-
-    def compute() -> dict[str, object]:
-        return {"numbers": torch.arange(4), "names": ["a"]}
-
-    cached(folder / "file", "kind", compute, folder / "entries")
+    arguments = (folder / "file", "kind", lambda: {"numbers": torch.arange(4), "names": ["a"]})
+    cached(*arguments, folder / "entries")
     (entry,) = (folder / "entries").iterdir()
-    content = entry.read_bytes()
-    entry.write_bytes(data.draw(damage(content)))
-    result = cached(folder / "file", "kind", compute, folder / "entries")
-    assert result["numbers"].tolist() == [0, 1, 2, 3]
+    entry.write_bytes(data.draw(damage(entry.read_bytes())))
+    assert cached(*arguments, folder / "entries")["numbers"].tolist() == [0, 1, 2, 3]
 
 
-class TestSpecialFiles:
-    """A folder, a pipe and an endless device where a file is expected: refused at once."""
-
-    @pytest.fixture(params=["folder", "pipe", "device"])
-    def special(self, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], None]:
-        def make(name: str) -> None:
-            path = tmp_path / name
-            {
-                "folder": path.mkdir,
-                "pipe": lambda: os.mkfifo(path),
-                "device": lambda: path.symlink_to("/dev/zero"),
-            }[request.param]()
-
-        return make
-
-    @pytest.mark.parametrize(
-        ("name", "load"),
-        [
-            ("train.conllu", lambda path: read_conllu_at(path)),
-            ("train.txt", lambda path: Tagged(path=path, batch_size=1, eval_batch_size=1).load()),
-            ("train.npz", lambda path: Arrays(path=path, batch_size=1, eval_batch_size=1).load()),
-            ("train-images-idx3-ubyte", lambda path: mnist_at(path)),
-            ("vectors.txt", lambda path: read_word_vectors(path / "vectors.txt", {"a"}, None)),
-        ],
-    )
-    def test_as_a_data_set(self, special, tmp_path: Path, name: str, load: Callable[[Path], object]) -> None:
-        special(name)
-        with pytest.raises(DataError, match=rf"{name}: is a (folder|pipe or a device); expected a "):
-            load(tmp_path)
-
-
-def read_conllu_at(folder: Path) -> None:
-    (folder / "test.conllu").write_bytes(CONLLU)
-    Treebank(data_dir="", treebank="", path=folder, batch_size=1, eval_batch_size=1).load()
-
-
-def mnist_at(folder: Path) -> None:
-    Mnist(data_dir="", path=folder, view="rows", dev_size=1, batch_size=1, eval_batch_size=1).load()
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [
+        ("train.conllu", lambda path: Treebank(data_dir="", treebank="", path=path, **SIZES).load()),
+        ("train.txt", lambda path: Tagged(path=path, **SIZES).load()),
+        ("train.npz", lambda path: Arrays(path=path, **SIZES).load()),
+        ("train-images-idx3-ubyte", read_mnist),
+        ("vectors.txt", lambda path: read_word_vectors(path / "vectors.txt", {"a"}, None)),
+    ],
+)
+def test_a_special_file_is_refused_at_once(
+    tmp_path: Path, name: str, load: Callable[[Path], object], kind: str
+) -> None:
+    path = tmp_path / name
+    make = {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path)}
+    make.get(kind, lambda: path.symlink_to("/dev/zero"))()
+    if name == "train.conllu":
+        (tmp_path / "test.conllu").write_bytes(CONLLU)
+    with pytest.raises(DataError, match=rf"{name}: is a (folder|pipe or a device); expected a "):
+        load(tmp_path)
 
 
 def test_a_word_of_a_megabyte_is_refused(tmp_path: Path) -> None:

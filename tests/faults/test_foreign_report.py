@@ -104,21 +104,8 @@ def test_a_bad_folder(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 ODD = st.sampled_from(
     [
-        *(
-            None,
-            True,
-            0,
-            -1,
-            10**299,
-            0.5,
-            float("nan"),
-            float("inf"),
-            1e308,
-            "",
-            r"$\frac{$",
-            "\x1b[31m",
-            HUGE,
-        ),
+        *(None, True, 0, -1, 10**299, 0.5, float("nan"), float("inf"), 1e308),
+        *("", r"$\frac{$", "\x1b[31m", HUGE),
         *([], {}, [None], {"a": {}}, {1: 2}, {"_target_": []}, ["x"], "seqtrain.data.Digits"),
     ]
 )

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import torch
+from disturbed_runs import run
 from small_runs import without_times
 
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.train import train
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, hook: str, count: int) -> None:
@@ -44,22 +44,20 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, hook: str, count: int) -> None
 def test_the_same_command_finishes_what_was_interrupted(
     compose, tmp_path: Path, monkeypatch, hook: str, count: int
 ) -> None:
-    whole = compose(f"run_dir={tmp_path / 'whole'}")
-    expected = train(whole, RunFolder(whole.run_dir))
+    expected = run(compose(f"run_dir={tmp_path / 'whole'}"))
     cfg = compose()
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
         interrupt_at(patch, hook, count)
         with pytest.raises(KeyboardInterrupt):
-            train(cfg, RunFolder(cfg.run_dir))
+            run(cfg)
     assert signal.getsignal(signal.SIGINT) == before
     assert not RunFolder(cfg.run_dir).is_done
-    assert without_times(train(cfg, RunFolder(cfg.run_dir))) == without_times(expected)
+    assert without_times(run(cfg)) == without_times(expected)
 
 
 def test_a_disk_that_fills_up_leaves_the_last_good_checkpoint(compose, tmp_path: Path, monkeypatch) -> None:
-    whole = compose(f"run_dir={tmp_path / 'whole'}")
-    expected = train(whole, RunFolder(whole.run_dir))
+    expected = run(compose(f"run_dir={tmp_path / 'whole'}"))
     cfg = compose()
     folder, fsync = RunFolder(cfg.run_dir), os.fsync
 
@@ -71,10 +69,10 @@ def test_a_disk_that_fills_up_leaves_the_last_good_checkpoint(compose, tmp_path:
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full_after_one_epoch)
         with pytest.raises(OSError, match="No space left on device"):
-            train(cfg, folder)
+            run(cfg)
     assert torch.load(folder.last_checkpoint, weights_only=True)["global_step"] == 6
     assert list(folder.path.rglob("*.partial")) == []
-    assert without_times(train(cfg, folder)) == without_times(expected)
+    assert without_times(run(cfg)) == without_times(expected)
 
 
 def test_sigterm_in_the_final_test_says_how_to_go_on(tmp_path: Path) -> None:
@@ -90,9 +88,8 @@ def test_sigterm_in_the_final_test_says_how_to_go_on(tmp_path: Path) -> None:
     options: Any = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "check": False}
     stopped = subprocess.run([sys.executable, "-c", script], **options)
     assert stopped.returncode == 130, stopped.stderr
-    assert stopped.stderr.splitlines()[-1] == (
-        "Interrupted. The same command resumes from the last checkpoint."
-    )
+    said = "Interrupted. The same command resumes from the last checkpoint."
+    assert stopped.stderr.splitlines()[-1] == said
     assert "Traceback" not in stopped.stderr
     done = subprocess.run([sys.executable, "-m", "seqtrain", *arguments], **options)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from cell_loops import Weights, check_against_loop, check_gradients
+from command_output import refused
 from event_files import read_scalars
 from small_runs import small_overrides
 from torch import Tensor
@@ -78,8 +79,7 @@ def test_all_commands(treebank: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert evaluated["test/accuracy"] == pytest.approx(metrics["test/accuracy"])
     with monkeypatch.context() as elsewhere:  # in a process that has not imported the plugin
         elsewhere.delitem(CELLS, "sru")
-        assert main(["evaluate", run]) == 2
-    error = capsys.readouterr().err
+        error = refused(main, ["evaluate", run], capsys)
     assert "model.cell: got 'sru', expected one of " in error
     assert "a cell of your own is known once plugins=[...] names its package" in error
 
@@ -127,8 +127,7 @@ def test_a_plugin_that_cannot_be_imported_is_told_apart(monkeypatch, tmp_path: P
         "@register_cell\nclass Broken(Cell):\n    name = 'lstm'\n    step = None\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert main(["plugins=[broken_cell,nowhere]", "model=bilstm"]) == 2
-    assert capsys.readouterr().err.splitlines()[1:] == [
+    assert refused(main, ["plugins=[broken_cell,nowhere]", "model=bilstm"], capsys).splitlines()[1:] == [
         "  plugins: broken_cell cannot be imported: cell broken_cell.Broken: the name 'lstm' is taken by "
         "seqtrain.recurrence.cells.lstm.LSTM; give it another",
         "  plugins: nowhere cannot be imported: No module named 'nowhere'",
