@@ -19,9 +19,20 @@ if TYPE_CHECKING:
 
 
 class SequenceTagging(Task):
-    """One tag per time step."""
+    """One tag per time step.
+
+    Args:
+        monitor: the metric that checkpoints, early stopping and sweeps compare.
+        mode: `max` if higher is better, else `min`.
+        carry_state: whether pieces of sequences, where the data is read in such, go on from the state in
+            which the piece before ended.
+    """
 
     targets = StepClasses
+
+    def __init__(self, monitor: str, mode: str, carry_state: bool = False) -> None:
+        super().__init__(monitor, mode)
+        self.carry_state = carry_state
 
     def name_unit(self, spec: DataSpec) -> str:
         return spec.inputs.steps.replace(" ", "_")

@@ -17,6 +17,18 @@ def write(folder: Path, name: str, text: str) -> Path:
     return folder
 
 
+# What a file goes with, where it is not the default task.
+NEEDED_TASKS = {
+    **{("data", name): "pos" for name in ("ud", "pos_sample", "tagged")},
+    **{("head", name): "pos" for name in ("tags", "crf")},
+    ("encoder", "words"): "pos",
+    **{("data", "text"): "language_model", ("data", "texts"): "text"},
+    **{("encoder", "tokens"): "language_model", ("head", "next_token"): "language_model"},
+    **{("data", "waves"): "regression", ("head", "numbers"): "regression"},
+    **{("data", "series"): "forecast", ("head", "forecast"): "forecast"},
+}
+
+
 @pytest.mark.parametrize(
     ("group", "name"),
     [
@@ -27,10 +39,10 @@ def write(folder: Path, name: str, text: str) -> Path:
     ],
 )
 def test_every_shipped_file_composes_and_passes(group: str, name: str) -> None:
-    words = name in ("ud", "pos_sample", "tagged", "words", "tags", "crf")
+    task = NEEDED_TASKS.get((group, name))
+    needed = [] if task is None else [f"task={task}"]
     own = name in ("tagged", "arrays", "images", "steps", "tagging")
-    text = name in ("text", "tokens", "next_token")
-    needed = ["task=pos"] * words + ["task=language_model"] * text + ["data.path=mine"] * own
+    needed += ["data.path=mine"] * own
     checked = check_command_line([f"{group}={name}", *needed])
     assert checked.composed.choices[group] == name
 

@@ -107,6 +107,13 @@ class Tagged(WordSource):
 @describes("data", "seqtrain.data.Arrays", inputs="VectorInputs", targets=OF_ARRAYS)
 class Arrays(Batching):
     path: LocalPath
+    steps: Count | None = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if None not in (node.get("steps"), node.get("max_tokens")):
+            yield "data.max_tokens: does nothing with data.steps, which bounds a batch; give null"
+
     epochs: Count = OPTIONAL
     min_steps: Natural = OPTIONAL
 

@@ -115,11 +115,28 @@ def _has_board(tree: Tree) -> bool:
 
 
 @describes("task", "seqtrain.tasks.SequenceClassification", targets="SequenceClasses")
-@describes("task", "seqtrain.tasks.SequenceTagging", targets="StepClasses")
 @describes("task", "seqtrain.tasks.Regression", targets="SequenceNumbers|StepNumbers")
 class Task:
     monitor: str
     mode: Literal["min", "max"]
+
+
+@describes("task", "seqtrain.tasks.SequenceTagging", targets="StepClasses")
+class SequenceTagging(Task):
+    carry_state: bool = OPTIONAL
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        if node.get("carry_state") and tree["data"].get("steps") and tree["model"].get("bidirectional"):
+            yield (
+                "task.carry_state: true needs a model of one direction: the other comes from what is not yet "
+                "read; set model.bidirectional=false, or data.steps=null to read whole sequences"
+            )
+
+    @staticmethod
+    def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
+        if tree["data"].get("steps") is None:
+            yield "carry_state", "does nothing with whole sequences; set data.steps to read them in pieces"
 
 
 @describes("task", "seqtrain.tasks.LanguageModel", targets="NextToken")

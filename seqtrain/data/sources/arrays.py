@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.data.batching.datasets import FlatDataset
+from seqtrain.data.batching.piecewise import PiecewiseDataset
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset, find_split_files, take_from_train
 from seqtrain.data.files.arrays import Sequences, check_features, read_sequences
 from seqtrain.errors import DataError
@@ -36,6 +38,8 @@ class Arrays:
     Args:
         path: an .npz file (see `read_sequences`), or a folder with one for each split (train, dev and test in
             their names). Splits without a file are taken from train: every tenth sequence each.
+        steps: of the pieces that sequences with a class for each step are read in, see `PiecewiseDataset`;
+            None to read them as a whole.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class Arrays:
         max_tokens: int | None = None,
         epochs: int | None = None,
         min_steps: int = 0,
+        steps: int | None = None,
     ) -> None:
+        self._steps = steps
         self.batching = Batching(batch_size, max_tokens, eval_batch_size, epochs, min_steps)
         self._path = Path(path)
 
@@ -57,7 +63,20 @@ class Arrays:
         train = by_split["train"]
         masks, notes = take_from_train(len(train.lengths), by_split, "sequence", self._path)
         by_split |= {split: _select(train, chosen.numpy()) for split, chosen in masks.items()}
-        return build_corpus(by_split, self._path, notes)
+        corpus = build_corpus(by_split, self._path, notes)
+        return corpus if self._steps is None else self._in_pieces(corpus, self._steps)
+
+    def _in_pieces(self, corpus: Corpus, steps: int) -> Corpus:
+        if not isinstance(corpus.spec.targets, StepClasses):
+            raise DataError(
+                f"has {corpus.spec.targets.each}; data.steps is for sequences with a class for each time "
+                "step: give data.steps=null",
+                self._path,
+            )
+        splits: dict[str, Dataset] = {
+            name: PiecewiseDataset(cast(FlatDataset, split), steps) for name, split in corpus.splits.items()
+        }
+        return replace(corpus, splits=splits)
 
 
 def build_corpus(by_split: dict[str, Sequences], path: Path, notes: Sequence[str] = ()) -> Corpus:
