@@ -171,7 +171,7 @@ class Waves(Batching):
 
 @describes("data", "seqtrain.data.Memory", inputs="VectorInputs", targets=OF_ARRAYS)
 class Memory(Batching):
-    problem: Literal["recall", "copy", "parity", "xor"]
+    problem: Literal["adding", "recall", "copy", "parity", "xor"]
     length: Annotated[int, Range(2)]
     train_size: Count
     epochs: Count = OPTIONAL
@@ -179,7 +179,7 @@ class Memory(Batching):
 
     @staticmethod
     def feature_size(node: Tree) -> Size:
-        size = {"parity": 1, "xor": 2}.get(node["problem"], 10)
+        size = {"adding": 2, "parity": 1, "xor": 2}.get(node["problem"], 10)
         return Size(size, f"data.problem={node['problem']} has {size} per step")
 
 

@@ -25,8 +25,9 @@ class VectorDataset:
 
     inputs: Tensor
     lengths: Tensor  # (num_sequences,) int64
-    targets: Tensor | None = None  # (num_sequences,) int64, or (num_sequences, time) like the inputs
+    targets: Tensor | None = None  # (num_sequences, ...), or (num_sequences, time, ...); see `SequenceBatch`
     transform: Callable[[Tensor], Tensor] | None = None
+    has_target_per_step: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("lengths", self.lengths), ("targets", self.targets)):
@@ -44,7 +45,7 @@ class VectorDataset:
             inputs = self.transform(inputs)
         time = int(lengths.max())
         targets = None if self.targets is None else self.targets[indices]
-        if targets is not None and targets.ndim == 2:
+        if targets is not None and self.has_target_per_step:
             targets = targets[:, :time]
         return SequenceBatch(inputs[:, :time], lengths, targets)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,10 @@ from torch import Tensor
 from seqtrain.data.batching.datasets import VectorDataset
 from seqtrain.data.corpus import SPLITS, Batching, Corpus, Dataset
 from seqtrain.records import IGNORED
-from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, Targets, VectorInputs
+from seqtrain.spec import DataSpec, SequenceClasses, SequenceNumbers, StepClasses, Targets, VectorInputs
 
-Problem: TypeAlias = Literal["recall", "copy", "parity", "xor"]
-Draw: TypeAlias = Callable[[np.random.RandomState, int, int], tuple[npt.NDArray[np.uint8], Tensor]]
+Problem: TypeAlias = Literal["adding", "recall", "copy", "parity", "xor"]
+Draw: TypeAlias = Callable[[np.random.RandomState, int, int], tuple[npt.NDArray[Any], Tensor]]
 
 NUM_VALUES = 10  # of recall
 NUM_SYMBOLS, NUM_COPIED = 8, 10  # of copy; its features are the symbols, a blank, and the sign to repeat
@@ -28,6 +28,8 @@ MIN_LENGTH = 2
 class Memory:
     """Sequences whose target depends on what was seen long before; the same ones for every seed of a run.
 
+    - `adding`: numbers from 0 to 1, of which one in each half of the sequence is marked; the number to
+      predict is the sum of the two (Hochreiter and Schmidhuber, 1997).
     - `recall`: each time step has one of ten values, and the class is the first one.
     - `copy`: ten symbols of eight, then blanks, then the sign to repeat them: a class for each of the last
       ten time steps (Hochreiter and Schmidhuber, 1997; as in Arjovsky et al., 2016).
@@ -66,19 +68,22 @@ class Memory:
         for number, (split, size) in enumerate(self._sizes.items()):
             inputs, targets = generator.draw(np.random.RandomState(number), size, self._length)
             lengths = torch.full((size,), inputs.shape[1])
-            splits[split] = VectorDataset(torch.from_numpy(inputs), lengths, targets, generator.encode)
+            splits[split] = VectorDataset(
+                torch.from_numpy(inputs), lengths, targets, generator.encode, generator.targets.per_step
+            )
         spec = DataSpec(VectorInputs(feature_size=generator.feature_size), generator.targets)
-        return Corpus(spec, splits, chance={"accuracy": 1 / generator.targets.num_targets})
+        return Corpus(spec, splits, chance=generator.chance)
 
 
 @dataclass(frozen=True)
 class _Generator:
-    """How the sequences of a problem are drawn, as bytes, and what the network is given for these."""
+    """How the sequences of a problem are drawn, and what the network is given for these."""
 
     draw: Draw  # (random, sequences, length) to inputs and targets
-    encode: Callable[[Tensor], Tensor]  # (batch, time, ...) bytes to (batch, time, feature_size) float
+    encode: Callable[[Tensor], Tensor]  # (batch, time, ...) what was drawn to (batch, time, features) float
     feature_size: int
     targets: Targets
+    chance: Mapping[str, float]  # what the best answer gives that does not look at the sequence
 
 
 def _draw_recall(
@@ -109,11 +114,11 @@ def _draw_parity(
 def _draw_xor(random: np.random.RandomState, size: int, length: int) -> tuple[npt.NDArray[np.uint8], Tensor]:
     """The bits and, beside them, the marks."""
     bits = random.randint(2, size=(size, length), dtype=np.uint8)
-    marks = mark_one_in_each_half(random, size, length)
+    marks = _mark_one_in_each_half(random, size, length)
     return np.stack([bits, marks], axis=2), torch.from_numpy((bits * marks).sum(axis=1) % 2).long()
 
 
-def mark_one_in_each_half(random: np.random.RandomState, size: int, length: int) -> npt.NDArray[np.uint8]:
+def _mark_one_in_each_half(random: np.random.RandomState, size: int, length: int) -> npt.NDArray[np.uint8]:
     """(size, length) with a one at one step of the first half and at one of the second."""
     marks = np.zeros((size, length), dtype=np.uint8)
     half = length // 2
@@ -126,10 +131,36 @@ def _one_hot(values: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(values.long(), 10).float()
 
 
+def _draw_adding(
+    random: np.random.RandomState, size: int, length: int
+) -> tuple[npt.NDArray[np.float32], Tensor]:
+    """The numbers and, beside them, the marks."""
+    numbers = random.uniform(size=(size, length)).astype(np.float32)
+    marks = _mark_one_in_each_half(random, size, length)
+    inputs = np.stack([numbers, marks.astype(np.float32)], axis=2)
+    return inputs, torch.from_numpy((numbers * marks).sum(axis=1, keepdims=True))
+
+
 _VALUES = tuple(map(str, range(10)))
 GENERATORS = {
-    "recall": _Generator(_draw_recall, _one_hot, NUM_VALUES, SequenceClasses(_VALUES[:NUM_VALUES])),
-    "copy": _Generator(_draw_copy, _one_hot, NUM_SYMBOLS + 2, StepClasses(_VALUES[:NUM_SYMBOLS])),
-    "parity": _Generator(_draw_parity, Tensor.float, 1, StepClasses(("even", "odd"))),
-    "xor": _Generator(_draw_xor, Tensor.float, 2, SequenceClasses(("equal", "different"))),
+    # The mean of the sum is 1, its variance 1/6.
+    "adding": _Generator(
+        _draw_adding, Tensor.float, 2, SequenceNumbers(("sum",)), {"mse": 1 / 6, "mae": 1 / 3}
+    ),
+    "recall": _Generator(
+        _draw_recall,
+        _one_hot,
+        NUM_VALUES,
+        SequenceClasses(_VALUES[:NUM_VALUES]),
+        {"accuracy": 1 / NUM_VALUES},
+    ),
+    "copy": _Generator(
+        _draw_copy,
+        _one_hot,
+        NUM_SYMBOLS + 2,
+        StepClasses(_VALUES[:NUM_SYMBOLS]),
+        {"accuracy": 1 / NUM_SYMBOLS},
+    ),
+    "parity": _Generator(_draw_parity, Tensor.float, 1, StepClasses(("even", "odd")), {"accuracy": 0.5}),
+    "xor": _Generator(_draw_xor, Tensor.float, 2, SequenceClasses(("equal", "different")), {"accuracy": 0.5}),
 }

@@ -6,7 +6,8 @@ import torch
 from seqtrain.data import Corpus, Memory
 from seqtrain.records import IGNORED, SequenceBatch
 
-PROBLEMS = ("recall", "copy", "parity", "xor")
+CLASSES = ("recall", "copy", "parity", "xor")
+PROBLEMS = ("adding", *CLASSES)
 
 
 def load(problem: str, length: int = 12, train_size: int = 300) -> Corpus:
@@ -30,10 +31,10 @@ def test_all_sequences_are_as_long_and_as_wide_as_said(problem: str) -> None:
     batch = read(corpus)
     assert batch.inputs.shape == (300, 12 + 20 * (problem == "copy"), corpus.spec.inputs.feature_size)
     assert batch.lengths.eq(batch.inputs.shape[1]).all()
-    assert batch.targets.ndim == 1 + corpus.spec.targets.per_step
+    assert batch.targets.ndim == 1 + (corpus.spec.targets.per_step or problem == "adding")
 
 
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", CLASSES)
 def test_every_class_is_about_as_frequent_as_the_others(problem: str) -> None:
     corpus = load(problem)
     targets = read(corpus, "test").targets
@@ -48,6 +49,17 @@ def test_the_sequences_are_the_same_ones_each_time_and_others_in_each_split(prob
     first, again = (read(load(problem)).inputs for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, read(load(problem), "test").inputs[:300])
+
+
+def test_adding_asks_for_the_sum_of_the_two_marked_numbers() -> None:
+    corpus = load("adding")
+    batch = read(corpus, "test")
+    numbers, marks = batch.inputs.unbind(dim=2)
+    assert marks.sum(dim=1).eq(2).all()
+    assert torch.allclose(numbers[marks.bool()].view(-1, 2).sum(dim=1, keepdim=True), batch.targets)
+    error = batch.targets - 1
+    assert corpus.chance["mse"] == pytest.approx(float(error.square().mean()), rel=0.05)
+    assert corpus.chance["mae"] == pytest.approx(float(error.abs().mean()), rel=0.05)
 
 
 def test_recall_asks_for_the_first_value() -> None:
@@ -80,7 +92,9 @@ def test_xor_compares_the_two_marked_bits(length: int) -> None:
 
 
 def test_what_is_wrong_is_named() -> None:
-    with pytest.raises(ValueError, match="problem must be one of recall, copy, parity, xor, got 'add'"):
+    with pytest.raises(
+        ValueError, match="problem must be one of adding, recall, copy, parity, xor, got 'add'"
+    ):
         load("add")
     with pytest.raises(ValueError, match="length must be at least 2, got 1"):
         load("recall", length=1)
