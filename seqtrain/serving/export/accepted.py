@@ -23,7 +23,8 @@ OPERATORS = frozenset(
         "ReduceMean",
         "ReduceSum",
     }
-    | {"Reshape", "Shape", "Slice", "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"}
+    | {"Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub", "Tanh", "TopK", "Transpose", "Unsqueeze"}
+    | {"Where"}
 )
 
 
