@@ -14,21 +14,21 @@ from seqtrain.config.tree import Tree, resolve_tree
     [
         (
             "data=ud",
-            "data: task=digits needs data=arrays|digits|images|memory|mnist; "
+            "data: task=digits needs data=arrays|digits|images|memory|mnist|texts; "
             "data=ud goes with task=pos|steps|tagging",
         ),
         (
             "task=pos data=mnist",
             "data: task=pos needs data=arrays|memory|pos_sample|tagged|ud; "
-            "data=mnist goes with task=arrays|digits|images|memory",
+            "data=mnist goes with task=arrays|digits|images|memory|text",
         ),
         (
             "encoder=words",
-            "encoder: data=digits needs encoder=vectors; encoder=words goes with data=pos_sample|tagged|ud",
+            "encoder: data=digits needs encoder=vectors; encoder=words goes with data=pos_sample|tagged|texts|ud",
         ),
         (
             "task=pos head=label",
-            "head: task=pos needs head=crf|tags; head=label goes with task=arrays|digits|images|memory",
+            "head: task=pos needs head=crf|tags; head=label goes with task=arrays|digits|images|memory|text",
         ),
         (
             "model.input_size=10",
