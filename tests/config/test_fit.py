@@ -24,7 +24,8 @@ from seqtrain.config.tree import Tree, resolve_tree
         ),
         (
             "encoder=words",
-            "encoder: data=digits needs encoder=vectors; encoder=words goes with data=pos_sample|tagged|texts|ud",
+            "encoder: data=digits needs encoder=vectors; "
+            "encoder=words goes with data=pos_sample|tagged|texts|ud",
         ),
         (
             "task=pos head=label",
