@@ -156,7 +156,9 @@ def test_a_file_that_is_no_configuration(
 def test_a_pipe_is_not_waited_for(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (foreign / "config.yaml").unlink()
     os.mkfifo(foreign / "config.yaml")
-    assert "DIR/config.yaml: is a pipe or a device; expected a regular file\n" in refusal(foreign, capsys)
+    assert "DIR/config.yaml: is a pipe or a device, which is not opened; remove it\n" in refusal(
+        foreign, capsys
+    )
 
 
 def test_escape_sequences_do_not_reach_the_terminal(
