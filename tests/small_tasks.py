@@ -17,7 +17,7 @@ def task_overrides(task: str, folder: Path, treebank: Path) -> list[str]:
     return [f"task={task}", *MAKERS[task](folder, treebank)]
 
 
-def _digits(_: Path, __: Path) -> list[str]:
+def _as_shipped(_: Path, __: Path) -> list[str]:
     return []
 
 
@@ -72,10 +72,13 @@ def _text(_: Path, __: Path) -> list[str]:
 
 MAKERS: dict[str, Callable[[Path, Path], list[str]]] = {
     "arrays": _arrays,
-    "digits": _digits,
+    "digits": _as_shipped,
+    "forecast": _as_shipped,
     "images": _images,
+    "language_model": _as_shipped,
     "memory": _memory,
     "pos": _pos,
+    "regression": _as_shipped,
     "steps": _steps,
     "tagging": _tagging,
     "text": _text,

@@ -92,10 +92,11 @@ class ForecastMetrics(Metrics):
         """Add windows: (batch, horizon * series of a window) each."""
         batch, length = len(targets), self.horizon.length
         season = origins.recent.shape[1]
+        ahead = torch.arange(length, device=predictions.device)
         forecasts = {
             NETWORK: predictions.view(batch, length, -1),
             NAIVE: origins.recent[:, -1:].expand(-1, length, -1),
-            SEASONAL: origins.recent[:, torch.arange(length) % season],
+            SEASONAL: origins.recent.index_select(1, ahead % season),
         }
         expected = self._by_series(targets.view(batch, length, -1), origins.series)
         for name, errors in self.errors.items():

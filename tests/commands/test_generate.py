@@ -49,4 +49,4 @@ def test_refusals(
 
 
 def test_a_model_that_is_none_of_language(trained_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "this model is no language model" in refused(generate.main, [str(trained_digits)], capsys)
+    assert "this model is not a language model" in refused(generate.main, [str(trained_digits)], capsys)

@@ -25,7 +25,7 @@ class Sums(BasePredictor[list]):
         super().__init__(DataSpec(VectorInputs(feature_size=1), SequenceClasses(("a",))))
         self.sizes: list[int] = []
 
-    encode_sentences = encode_images = encode_windows = None
+    encode_sentences = encode_images = encode_windows = encode_texts = None
 
     def encode_sequences(self, sequences):
         parts = np.split(sequences.x, sequences.lengths.cumsum()[:-1])

@@ -142,9 +142,11 @@ def test_no_torch_is_imported(folder: Path) -> None:
 
 class TestRefusals:
     def test_another_kind_of_input(self, folder: Path) -> None:
-        with pytest.raises(DataError, match=r"this model does not classify images; use tag\(sentences\)"):
+        with pytest.raises(
+            DataError, match=r"this model does not classify images or texts; use tag\(sentences\)"
+        ):
             OnnxPredictor(folder / "tagger.onnx").classify(np.zeros((8, 8)))
-        with pytest.raises(DataError, match=r"this model does not tag words; use classify\(images\)"):
+        with pytest.raises(DataError, match=r"this model does not tag words; use classify\(inputs\)"):
             OnnxPredictor(folder / "digits.onnx").tag("the dog")
 
     def test_an_empty_sentence(self, folder: Path) -> None:

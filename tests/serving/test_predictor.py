@@ -73,7 +73,7 @@ class TestTag:
             DataError, match=r"^sentences\[0\]\[0\]: got 1 of type int; expected a text, a list"
         ):
             tagger.tag([[1]])
-        with pytest.raises(DataError, match=r"this model does not tag words; use classify\(images\)"):
+        with pytest.raises(DataError, match=r"this model does not tag words; use classify\(inputs\)"):
             classifier.tag("the dog")
 
 
@@ -102,7 +102,9 @@ class TestClassify:
         assert sum(same) >= 10
 
     def test_refusals(self, tagger: Predictor, classifier: Predictor) -> None:
-        with pytest.raises(DataError, match=r"^this model does not classify images; use tag\(sentences\)$"):
+        with pytest.raises(
+            DataError, match=r"^this model does not classify images or texts; use tag\(sentences\)$"
+        ):
             tagger.classify(np.zeros((8, 8)))
         with pytest.raises(
             DataError, match=r"^values from 0 to 2; expected 0 \(background\) to 1 \(stroke\)"
