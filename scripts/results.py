@@ -21,6 +21,7 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 from results_page import GOAL, Results, Run, page, result_line
+from results_tables import find_measure
 
 from seqtrain.config import compose_config
 from seqtrain.config.tree import with_new_names
@@ -36,7 +37,7 @@ PAGE = ROOT / "docs" / "results.md"
 ROOT_DEFAULTS = {"members": 1, "parameters": None}  # keys of the root that came later
 HERE = {"seed": 0, "run_dir": RUN_DIR, "data_dir": DATA_DIR}  # what a run is free to choose
 OBSERVERS = ("seqtrain.", "pytorch_lightning.callbacks.ModelCheckpoint")  # they change no training
-RESULT = "# Test accuracy"  # how the result begins, which ends a header
+RESULT = "# Test "  # how the result begins, which ends a header
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,7 +81,7 @@ def write_results(results: Results) -> None:
     texts = {KEPT: as_json(results), PAGE: page(results, titles)}
     for name in titles:
         path = EXPERIMENTS / f"{name}.yaml"
-        texts[path] = with_result(path.read_text(encoding="utf-8"), results.get(name))
+        texts[path] = with_result(path.read_text(encoding="utf-8"), name, results.get(name))
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
 
@@ -98,10 +99,8 @@ def as_json(results: Results) -> str:
 def find_runs(folders: Sequence[Path]) -> Iterator[RunFolder]:
     """The finished runs in and below folders."""
     for run in (RunFolder(path) for folder in folders for path in sorted(find_run_folders(folder))):
-        needed = [run.environment_file, run.confusions_file]
-        missing = [path.name for path in needed if not path.exists()]
-        if run.is_done and missing:
-            print(f"{run.path}: left out, it has no {' and no '.join(missing)}")
+        if run.is_done and not run.environment_file.exists():
+            print(f"{run.path}: left out, it has no {run.environment_file.name}")
         elif run.is_done:
             yield run
 
@@ -165,12 +164,17 @@ def add_run(
         "config": config,
     }
     if untimed:
-        run["metrics"] = {name: value for name, value in run["metrics"].items() if "second" not in name}
+        run["metrics"] = {
+            name: value
+            for name, value in run["metrics"].items()
+            if "second" not in name or name == "cpu_seconds"
+        }
     elif is_timed_by_events(folder):
         run["seconds_to_goal"] = seconds_until(folder.path, "val/accuracy", GOAL)
-    with folder.confusions_file.open(encoding="utf-8", newline="") as file:
-        _, *rows = csv.reader(file)
-    run["confusions"] = {target: [int(count) for count in counts] for target, *counts in rows}
+    if folder.confusions_file.exists():
+        with folder.confusions_file.open(encoding="utf-8", newline="") as file:
+            _, *rows = csv.reader(file)
+        run["confusions"] = {target: [int(count) for count in counts] for target, *counts in rows}
     if seed in runs and runs[seed]["metrics"] != run["metrics"]:
         print(f"replaces the run of seed {seed} that was kept")
     runs[seed] = run
@@ -192,13 +196,13 @@ def title(name: str) -> str:
     return first.removeprefix("# ").rstrip(".")
 
 
-def with_result(text: str, runs: dict[str, Run] | None) -> str:
+def with_result(text: str, name: str, runs: dict[str, Run] | None) -> str:
     """An experiment's file with its result at the end of its header, the comments that it begins with."""
     lines = text.splitlines()
     size = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     header, rest = lines[:size], lines[size:]
     old = next((n for n, line in enumerate(header) if line.startswith(RESULT)), size)
-    new = textwrap.wrap(result_line(runs), 108) if runs else []
+    new = textwrap.wrap(result_line(runs, find_measure(name)), 108) if runs else []
     return "\n".join([*header[:old], *(f"# {line}" for line in new), *rest]) + "\n"
 
 

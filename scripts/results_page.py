@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from results_tables import TABLES, Table
+from results_tables import ACCURACY, TABLES, Measure, Table, percent
 
 from seqtrain.runs.report.formats import markdown_table
-from seqtrain.runs.report.groups import Statistic
 
-Run = dict[str, Any]  # metrics, environment, conditions, config, confusions
+Run = dict[str, Any]  # metrics, environment, conditions, config, and confusions where there are classes
 Results = dict[str, dict[str, Run]]  # by experiment, then by seed
 
 HEADER = """\
@@ -20,12 +19,13 @@ HEADER = """\
 
 Written by `python scripts/results.py FOLDERS` from the `metrics.json` of finished runs; no number of ours is
 typed by hand. Every row is `seqtrain experiment=NAME seed=N`, from scratch, on the published data.
-Accuracy, in percent, is that of the test part: mean and sample standard deviation over the seeds, or the one
-value of a single seed. The best checkpoint and early stopping look at the dev part only. Seconds are those
-of a whole training, validations and all, and those until the accuracy on the dev part first reached 95.0.
-Speed is what was trained on in that time, and what the trained network then labels per second, metrics
-included; what was measured of no run has no column. Runs that shared the machine with other work count for
-the accuracy only. Letters name machines.
+Figures are those of the test part, accuracy and F1 in percent: mean and sample standard deviation over the
+seeds, or the one value of a single seed. The best checkpoint and early stopping look at the dev part only.
+Seconds are those of a whole training, validations and all, and those until the accuracy on the dev part
+first reached 95.0; CPU seconds are the processor's time for it. Speed is what was trained on in the
+seconds, and what the trained network then labels per second, metrics included; what was measured of no run
+has no column. Runs that shared the machine with other work have no seconds and no speed. Letters name
+machines.
 """
 
 GOAL = 0.95  # accuracy on dev, whose time is kept
@@ -47,45 +47,48 @@ def page(results: Results, titles: dict[str, str]) -> str:
         parts.append(_ours(table, rows, titles) if rows else "No run yet.\n")
         if table.is_tagged and (small := {name: runs for name, runs in rows.items() if _is_small(runs)}):
             parts.append(_best_small(small))
-        figures = markdown_table(["system", "test", "conditions", "source"], table.published)
-        parts.append(f"Published, as their authors give it:\n\n{figures}\n")
+        if table.published:
+            figures = markdown_table(["system", "test", "conditions", "source"], table.published)
+            parts.append(f"Published, as their authors give it:\n\n{figures}\n")
         if BEST_TAGGER in rows:
             parts.append(_errors(rows[BEST_TAGGER], titles[BEST_TAGGER]))
     return "\n".join(parts)
 
 
-def result_line(runs: dict[str, Run]) -> str:
-    """An experiment's result in a line: accuracy, seeds, seconds, machine, date."""
+def result_line(runs: dict[str, Run], measure: Measure = ACCURACY) -> str:
+    """An experiment's result in a line: what it is judged by, seeds, seconds, machine, date."""
     seeds = ", ".join(sorted(runs, key=int))
     which = f"seed {seeds}" if len(runs) == 1 else f"seeds {seeds}"
-    accuracy = _percent(runs, "test/accuracy").replace("±", "+-")
+    figure = _write(runs, measure).replace("±", "+-")
     machines = "; ".join(f"{where}, {days}" for where, days in _machines([_by_machine(runs)]).items())
     seconds = _mean_if_any(runs, "seconds")
-    return f"Test accuracy {accuracy} ({which}), {seconds + ' s a run; ' if seconds else ''}{machines}."
+    took = f"{seconds} s a run; " if seconds else ""
+    return f"Test {measure.metric} {figure} ({which}), {took}{machines}."
 
 
 def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str]) -> str:
     groups = {name: _by_machine(runs) for name, runs in rows.items()}
     machines = _machines(groups.values())
     letters = dict(zip(machines, "abcdefghij", strict=False))
-    unseen = ["unseen words"] if table.is_tagged else []
+    first = table.measures[0]
     head = [
         "experiment",
         "what",
         "parameters",
         "epochs",
         "seeds",
-        "test",
-        *unseen,
+        *(measure.heading for measure in table.measures),
         "dev",
         "seconds",
+        "CPU seconds",
         *(["to 95.0"] if table.is_tagged else []),
         f"{table.unit}/s in training",
         "in test",
         "",
     ]
     lines = []
-    for name in sorted(rows, key=lambda name: _mean(rows[name], "test/accuracy")):
+    names = sorted(rows, key=lambda name: _mean(rows[name], f"test/{first.metric}"))
+    for name in reversed(names) if first.is_better_small else names:
         for where, runs in groups[name].items():  # times of different machines have no mean
             cells = [
                 f"`{name}`",
@@ -93,10 +96,10 @@ def _ours(table: Table, rows: dict[str, dict[str, Run]], titles: dict[str, str])
                 f"{_mean(runs, 'parameters'):,.0f}",
                 f"{_mean(runs, 'epochs'):.0f}",
                 ", ".join(sorted(runs, key=int)),
-                _percent(runs, "test/accuracy"),
-                *([_percent(runs, "test/accuracy_unseen")] if table.is_tagged else []),
-                _percent(runs, "val/accuracy"),
+                *(_write(runs, measure) for measure in table.measures),
+                _write(runs, first, "val"),
                 _mean_if_any(runs, "seconds"),
+                _mean_if_any(runs, "cpu_seconds"),
                 *([_seconds_to_goal(runs)] if table.is_tagged else []),
                 _mean_if_any(runs, f"{table.unit}_per_second"),
                 _mean_if_any(runs, f"test_{table.unit}_per_second"),
@@ -120,7 +123,7 @@ def _best_small(rows: dict[str, dict[str, Run]]) -> str:
     best = max(rows, key=lambda name: _mean(rows[name], "val/accuracy"))
     return (
         f"Of the single networks of at most {SMALL / 1e6} million parameters, `{best}` is best on dev: "
-        f"{_percent(rows[best], 'test/accuracy')} on test.\n"
+        f"{_write(rows[best], ACCURACY)} on test.\n"
     )
 
 
@@ -145,7 +148,7 @@ def _errors(runs: dict[str, Run], title: str) -> str:
     for tag in sorted(tags, key=lambda tag: -size[tag]):
         given = sum(n for (_, other), n in confusions.items() if other == tag)
         precision, recall = (100 * confusions[tag, tag] / max(of, 1) for of in (given, size[tag]))
-        f1 = _percent(runs, f"test/f1/{tag}")
+        f1 = _write(runs, percent(f"f1/{tag}", "F1"))
         rows.append([tag, f"{size[tag]:,.0f}", f"{precision:.1f}", f"{recall:.1f}", f1])
     which = f"means over {len(runs)} seeds" if len(runs) > 1 else "one seed"
     common = [[gold, tag, f"{n:,.0f}", f"{100 * n / errors:.1f}"] for (gold, tag), n in wrong.most_common(12)]
@@ -177,12 +180,8 @@ def _seconds_to_goal(runs: dict[str, Run]) -> str:
     return (f"{statistics.mean(reached):,.0f}{missed}" if reached else "never") if times else ""
 
 
-def _percent(runs: dict[str, Run], metric: str) -> str:
-    """Mean and sample standard deviation in percent; the value alone of a single run."""
-    statistic = Statistic.of([100 * run["metrics"][metric] for run in runs.values()])
-    if statistic.deviation is None:
-        return f"{statistic.mean:.2f}"
-    return f"{statistic.mean:.2f} ± {statistic.deviation:.2f}"
+def _write(runs: dict[str, Run], measure: Measure, part: str = "test") -> str:
+    return measure.write(run["metrics"][f"{part}/{measure.metric}"] for run in runs.values())
 
 
 def _by_machine(runs: dict[str, Run]) -> dict[str, dict[str, Run]]:

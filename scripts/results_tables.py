@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from seqtrain.runs.report.groups import Statistic
+
+
+class Measure(NamedTuple):
+    """A metric, as it is written."""
+
+    metric: str  # without the test/ or val/ before it
+    heading: str  # of its column
+    factor: float = 1.0
+    digits: int = 3
+    is_better_small: bool = False
+
+    def write(self, values: Iterable[float]) -> str:
+        """Mean and sample standard deviation; the value alone of a single run."""
+        statistic = Statistic.of([self.factor * value for value in values])
+        shown = [statistic.mean] + ([] if statistic.deviation is None else [statistic.deviation])
+        return " ± ".join(f"{each:.{self.digits}f}" for each in shown)
+
+
+def percent(metric: str, heading: str) -> Measure:
+    return Measure(metric, heading, factor=100, digits=2)
+
+
+ACCURACY = percent("accuracy", "test")
 
 
 class Table(NamedTuple):
@@ -13,8 +38,14 @@ class Table(NamedTuple):
     heading: str
     note: str
     unit: str
-    is_tagged: bool
     published: Sequence[Sequence[str]]  # system, figure, conditions, source
+    measures: Sequence[Measure] = (ACCURACY,)  # of test; the first orders the rows and is shown of dev, too
+    is_tagged: bool = False
+
+
+def find_measure(experiment: str) -> Measure:
+    """What an experiment is judged by."""
+    return next((table.measures[0] for table in TABLES if experiment.startswith(table.prefix)), ACCURACY)
 
 
 # Figures of others. What makes them comparable, or not, stands beside them.
@@ -26,7 +57,6 @@ TABLES = [
         "points. Gold tokens, no outside data; the treebank at commit 15d613d of 2025-05-10. Unseen words\n"
         "are those that the training part has in neither case.",
         "words",
-        True,
         [
             (
                 "UDPipe 1.2",
@@ -65,6 +95,8 @@ TABLES = [
                 "github.com/ufal/udpipe, branch udpipe-2",
             ),
         ],
+        (ACCURACY, percent("accuracy_unseen", "unseen words")),
+        is_tagged=True,
     ),
     Table(
         "mnist_",
@@ -72,7 +104,6 @@ TABLES = [
         "10,000 test images; a figure near 99.5 has a standard error of some 0.07 points. Dev is the last\n"
         "5,000 of the training images.",
         "sequences",
-        False,
         [
             (
                 "LSTM",
@@ -101,5 +132,53 @@ TABLES = [
                 "arXiv 1603.09025",
             ),
         ],
+    ),
+    Table(
+        "shakespeare",
+        "A language model: tiny Shakespeare, character by character",
+        "Nats per character over the last tenth of the text, read as a whole with the state carried on; the\n"
+        "split is nanoGPT's, in which dev and test are the same.",
+        "characters",
+        [
+            (
+                "GPT of 10.8 M parameters",
+                "1.470",
+                "contexts of 256 characters that begin with nothing",
+                "github.com/karpathy/nanoGPT",
+            ),
+        ],
+        (Measure("loss", "test", is_better_small=True),),
+    ),
+    Table(
+        "sst2",
+        "Classes of texts: SST-2",
+        "1,821 sentences of test; a figure near 82 has a standard error of some 0.9 points, and of dev, 872\n"
+        "sentences, of 1.3. No word vectors and no phrases, 6,920 sentences to train on.",
+        "texts",
+        [],
+    ),
+    Table(
+        "names",
+        "Classes of texts: family names to 18 languages",
+        "1,801 names of test; names that occur again are left out before the split. Some languages have ten\n"
+        "names in test, or fewer, so macro-F1 varies.",
+        "texts",
+        [],
+        (ACCURACY, percent("macro_f1", "macro-F1")),
+    ),
+    Table(
+        "etth1",
+        "Forecasts: ETTh1, the next 96 hours",
+        "Seven series, all 2,785 windows of test; errors of values scaled by mean and standard deviation of\n"
+        "train.",
+        "windows",
+        [
+            ("SegRNN (Lin et al., 2023)", "0.368, 0.395", "MSE, MAE", "arXiv 2308.11200"),
+            ("iTransformer (Liu et al., 2024)", "0.386, 0.405", "MSE, MAE", "arXiv 2310.06625"),
+        ],
+        (
+            Measure("scaled_mse", "scaled MSE", is_better_small=True),
+            Measure("scaled_mae", "scaled MAE", is_better_small=True),
+        ),
     ),
 ]

@@ -43,3 +43,10 @@ def a_run_on_images(accuracy: float) -> dict:
         del run["metrics"][name]
     run["metrics"]["sequences_per_second"] = 77
     return run
+
+
+def a_forecast(mse: float) -> dict:
+    metrics = {"val/scaled_mse": mse + 0.1, "test/scaled_mse": mse, "test/scaled_mae": 0.5}
+    run = a_run(0.0) | {"metrics": metrics | {"parameters": 1234, "epochs": 9, "cpu_seconds": 50.0}}
+    del run["seconds_to_goal"], run["confusions"]
+    return run

@@ -105,11 +105,15 @@ class TestMain:
         self, project: Path, finished: RunFolder, capsys
     ) -> None:
         finished.environment_file.unlink()
-        finished.confusions_file.unlink()
         script.main([str(finished.path)])
-        said = f"{finished.path}: left out, it has no environment.json and no confusions.csv"
-        assert said in capsys.readouterr().out
+        assert f"{finished.path}: left out, it has no environment.json" in capsys.readouterr().out
         assert script.read_results() == {}
+
+    def test_without_times_the_processor_time_stays(self, project: Path, finished: RunFolder) -> None:
+        script.main([str(finished.path), "--untimed"])
+        run = script.read_results()["digits_bilstm"]["7"]
+        assert [name for name in run["metrics"] if "second" in name] == ["cpu_seconds"]
+        assert "seconds_to_goal" not in run
 
     def test_what_an_experiment_is_no_longer_is_dropped(
         self, project: Path, finished: RunFolder, capsys
@@ -126,13 +130,13 @@ class TestMain:
 
 def test_a_header_gets_its_result_once_and_what_follows_stays() -> None:
     text = "# @package _global_\n# A title.\n# python\nseed: 1\n# Test accuracy of another\nmembers: 2\n"
-    once = script.with_result(text, {"0": a_run(0.95)})
+    once = script.with_result(text, "ewt_lstm", {"0": a_run(0.95)})
     assert once.splitlines()[3].startswith("# Test accuracy 95.00 (seed 0), 60 s a run; A CPU")
     assert once.splitlines()[-3:] == text.splitlines()[-3:]
     assert max(map(len, once.splitlines())) <= 110
-    assert script.with_result(once, {"0": a_run(0.95)}) == once
-    assert script.with_result(once, None) == text
-    assert script.with_result("# only\n# comments\n", None) == "# only\n# comments\n"
+    assert script.with_result(once, "ewt_lstm", {"0": a_run(0.95)}) == once
+    assert script.with_result(once, "ewt_lstm", None) == text
+    assert script.with_result("# only\n# comments\n", "ewt_lstm", None) == "# only\n# comments\n"
 
 
 def test_the_page_and_the_headers_are_those_of_the_kept_results() -> None:
@@ -143,5 +147,5 @@ def test_the_page_and_the_headers_are_those_of_the_kept_results() -> None:
     assert script.KEPT.read_text(encoding="utf-8") == script.as_json(results)
     for name in titles:
         text = (script.EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8")
-        assert text == script.with_result(text, results.get(name))
+        assert text == script.with_result(text, name, results.get(name))
         assert text.splitlines()[2] == f"# seqtrain experiment={name}"

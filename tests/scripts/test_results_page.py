@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from made_up_results import GPU, a_run, a_run_on_images
+from made_up_results import GPU, a_forecast, a_run, a_run_on_images
 from results_page import page, result_line
+from results_tables import TABLES, find_measure
 
 TITLES = {
     "ewt_best": "English-EWT: the best",
     "ewt_lstm": "English-EWT: an LSTM",
     "mnist_rnn": "MNIST: rows; an RNN",
     "pos_bilstm": "a sample",
+    "etth1": "ETTh1",
+    "etth1_lstm": "ETTh1: an LSTM",
 }
 
 
@@ -103,7 +106,20 @@ class TestPage:
     def test_published_figures_stand_beside_and_nothing_for_no_run(self) -> None:
         text = page({}, TITLES)
         assert "| UDPipe 1.2 | 94.4 to 94.5 | gold tokens, no outside data; UD 2.3 to 2.5 |" in text
-        assert text.count("No run yet.") == 2
+        assert text.count("No run yet.") == len(TABLES)
+
+    def test_errors_are_no_percentages_and_the_smallest_comes_last(self) -> None:
+        text = page(
+            {"etth1": {"0": a_forecast(0.36), "1": a_forecast(0.37)}, "etth1_lstm": {"0": a_forecast(0.38)}},
+            TITLES,
+        )
+        assert rows_of(text) == [
+            "| `etth1_lstm` | an LSTM | 1,234 | 9 | 0 | 0.380 | 0.500 | 0.480 | 50 | a |",
+            "| `etth1` | ETTh1 | 1,234 | 9 | 0, 1 | 0.365 ± 0.007 | 0.500 ± 0.000 | 0.465 ± 0.007 | 50 | a |",
+        ]
+        assert "| seeds | scaled MSE | scaled MAE | dev | CPU seconds |  |" in text
+        line = result_line({"0": a_forecast(0.36)}, find_measure("etth1"))
+        assert line.startswith("Test scaled_mse 0.360 (seed 0), A CPU, cpu")
 
     def test_the_line_of_a_header(self) -> None:
         assert result_line({"0": a_run(0.95, 60), "1": a_run(0.97, 80)}) == (
