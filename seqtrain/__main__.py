@@ -18,7 +18,7 @@ COMMANDS = {
     "train": "train a model and write its run folder (the default)",
     "evaluate": "compute the metrics of a run again",
     "predict": "tag text or classify images with a trained model",
-    "generate": "go on with a text, by a trained language model",
+    "generate": "continue a text with a trained language model",
     "inspect": "show what the recurrent layers do, in one HTML page",
     "report": "compare many runs in one table",
     "export": "write a trained model as an ONNX file or a torch program",
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _plugins_found(given: Sequence[str]) -> Iterator[None]:
-    """Within it plugins are found in the current folder, where `python -m` looks and a console script not."""
+    """Find plugins in the current folder, too, where `python -m` looks but a console script does not."""
     before = list(sys.path)
     if any(each.startswith("plugins=") for each in given) and str(Path.cwd()) not in before:
         sys.path.append(str(Path.cwd()))

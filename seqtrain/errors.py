@@ -1,4 +1,4 @@
-"""The errors whose text is all that the user is shown, their messages, and interruptions that others hide."""
+"""The errors whose text is all that the user is shown, their messages, and interruptions hidden by others."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def keep_interrupts() -> Iterator[None]:
     in its chain. What goes wrong while an interrupted run is saved stays an error: the disk, or the run.
 
     Raises:
-        KeyboardInterrupt: in place of what was raised on its account.
+        KeyboardInterrupt: in place of the error that it led to.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""Read files that may come from anyone: regular files of bounded size, plain values so many and so deep.
+"""Read files that may come from anyone: regular files and plain values, both within limits of size and depth.
 
-YAML is read event by event, and nothing is built of it that a configuration does not hold: no aliases (which
-make a small file huge), tags, dates, numbers to the base 60, or keys that are no plain values.
+YAML is read event by event, and nothing is built from it that a configuration does not need: no aliases
+(which make a small file huge), tags, dates, numbers to the base 60, or keys that are lists or mappings.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def open_regular(path: Path, follow: bool = True) -> io.BufferedReader:
 
 
 def read_regular(path: Path, max_bytes: int, follow: bool = True) -> bytes:
-    """The content of a regular file, whose size is looked at first.
+    """The content of a regular file, whose size is checked first.
 
     Raises:
         DataError: see `open_regular`; or it is larger, or cannot be read.
@@ -120,7 +120,7 @@ def decode_utf8(content: bytes, path: str | Path, first_line: int = 1) -> str:
 
 
 def read_json(path: Path, max_bytes: int = MAX_BYTES, follow: bool = True) -> Any:
-    """The value in a JSON file; NaN and infinities, which are no JSON, are read as such.
+    """The value in a JSON file; NaN and infinities, which JSON does not have, are read as such.
 
     Raises:
         DataError: it cannot be read, is too large or is not JSON.
@@ -198,19 +198,19 @@ class _Yaml:
             if isinstance(key, (list, dict)):
                 self._refuse(event, "a key that is a list or a mapping; expected a text")
             if key in mapping:
-                self._refuse(event, f"the key {key} is there twice")
+                self._refuse(event, f"the key {key} appears twice")
             mapping[key] = self._value(next(self._events), depth + 1)
         return mapping
 
     def _inside(self, end: type) -> Iterator[Any]:
-        """The events of a collection, of which whoever asks takes those that belong to them."""
+        """The events of a collection; the caller takes those of nested values from the same stream."""
         while not isinstance(event := next(self._events), end):
             yield event
 
     def _scalar(self, event: Any) -> Any:
         text = event.value
         if SURROGATE.search(text):
-            self._refuse(event, "half of a surrogate pair, which is no character")
+            self._refuse(event, "half of a surrogate pair, which is not a character")
         is_plain = event.implicit[0] and event.tag is None
         try:
             return as_value(text) if is_plain else text
@@ -225,7 +225,7 @@ def as_value(text: str) -> Any:
     """What a plain scalar of YAML means: null, true, false, a number, or else the text itself.
 
     Raises:
-        ValueError: it is a number of too many digits.
+        ValueError: it is a number with too many digits.
     """
     word = text.lower()
     if word in WORDS and text in (word, word.upper(), word.capitalize(), ".NaN", ".Inf", "-.Inf"):

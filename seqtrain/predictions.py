@@ -21,8 +21,8 @@ NOT_FINITE = (
 class Answer(NamedTuple):
     """What a network predicts for one sequence: one name, or one for each step, and their probabilities.
 
-    Of targets that are no classes the names are the predicted values as texts, without probabilities.
-    `weights` are the shares of the steps in what the answer was made from, of a head that pools by attention.
+    For targets other than classes the names are the predicted values as texts, without probabilities.
+    `weights` are the attention weights of the steps, from a head that pools by attention.
     """
 
     names: tuple[str, ...]
@@ -44,9 +44,9 @@ class Answer(NamedTuple):
 class Estimate:
     """The numbers that a network predicts for one sequence, in the units of the data.
 
-    `values` are (numbers,), (time, numbers) for each step, or of series (rows ahead, series).
-    `quantiles` has arrays like it by probability, of a model that was trained for them; that of 0.5 is
-    `values`.
+    `values` are (numbers,), (time, numbers) for each step, or for series (rows ahead, series).
+    `quantiles` has such an array for each probability, from a model that was trained for quantiles; the one
+    for 0.5 equals `values`.
     """
 
     values: npt.NDArray[np.float32]
@@ -61,7 +61,7 @@ class Estimate:
 class Forecast(Estimate):
     """The next values of the series `names`, (rows ahead, series); see `Estimate`.
 
-    `times` are theirs, written like those of the series, None where it has none.
+    `times` are the times of these values, written like those of the series; None for a series without times.
     """
 
     names: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Forecast(Estimate):
 
 
 def check_probabilities(values: Sequence[float]) -> None:
-    """Refuse what a model gives whose scores overflow.
+    """Refuse the probabilities of a model whose scores overflow.
 
     Raises:
         RunError: a probability is nan or infinite.

@@ -33,11 +33,11 @@ class Words:
 
 @dataclass(frozen=True)
 class Origins:
-    """What the targets of windows of series are counted from, and what had been seen of them.
+    """What was subtracted from the values of windows of series, and the values just before their targets.
 
-    `series` (batch, series of a window) int64 are their numbers; `last` (batch, series of a window) what was
-    subtracted from their values; `recent` (batch, season, series of a window) their last values before the
-    targets, counted like these.
+    `series` (batch, series of a window) int64 are the numbers of the series; `last` (batch, series of a
+    window) what was subtracted from their values; `recent` (batch, season, series of a window) their last
+    values before the targets, from which the same was subtracted.
     """
 
     series: Tensor
@@ -61,10 +61,10 @@ class SequenceBatch:
     known. `unseen` (batch, time) bool marks the words that train lacks.
 
     Where the rows are the next steps of streams, `starts` (batch,) bool, on the CPU, marks those that begin
-    a stream; the others go on where the same rows of the batch before ended, of which the last ones may have
-    come to their end. None where every row is a sequence of its own.
+    a stream; the others continue the same rows of the previous batch, whose last rows may have no next step.
+    None where every row is a sequence of its own.
 
-    `origins` are there for windows of series.
+    `origins` are given for windows of series.
     """
 
     inputs: Tensor | Words
@@ -79,11 +79,11 @@ class SequenceBatch:
 
     @cached_property
     def num_valid(self) -> int:
-        """How many targets are known; counted before the batch moves, to wait for no device."""
+        """How many targets are known; counted before the batch moves to a device, which need not wait."""
         return 0 if self.targets is None else int(is_known(self.targets).sum())
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
-        """The same batch on `device`; lengths stay on the CPU: a copy back would synchronise."""
+        """The same batch on `device`; lengths stay on the CPU: a copy back would synchronize."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> SequenceBatch:
@@ -145,16 +145,16 @@ class FinalState(NamedTuple):
         return (self.h_n, *(() if self.c_n is None else (self.c_n,)), *self.others)
 
     def summarize(self, num_directions: int) -> Tensor:
-        """(batch, num_directions * hidden_size): h_n of the last layer's directions beside each other."""
+        """(batch, num_directions * hidden_size): h_n of the last layer's directions, concatenated."""
         return torch.cat(self.h_n[-num_directions:].unbind(0), dim=-1)
 
 
 class BackboneOutput(NamedTuple):
-    """What a backbone makes of a batch; see `seqtrain.model.Backbone`.
+    """What a backbone returns for a batch; see `seqtrain.model.Backbone`.
 
     `states` (batch, time, output_size) are those of every time step, zero beyond a sequence's length;
-    `summary` (batch, output_size) is what stands for a whole sequence. `final_state` is what the recurrence
-    goes on from, any tree of tensors: the backbone takes it back as its `state`.
+    `summary` (batch, output_size) is each sequence as one vector. `final_state`, any tree of tensors, is what
+    the recurrence continues from: the backbone takes it back as its `state`.
     """
 
     states: Tensor
@@ -177,12 +177,12 @@ def is_known(targets: Tensor) -> Tensor:
 
 
 def are_of_steps(targets: Tensor) -> bool:
-    """Whether targets, or predictions, are of time steps and not of sequences; see `SequenceBatch`."""
+    """Whether targets or predictions belong to time steps, not to sequences; see `SequenceBatch`."""
     return targets.ndim == (3 if targets.is_floating_point() else 2)
 
 
 def filler_of(targets: Tensor) -> float:
-    """What stands where a target is not known: IGNORED, or among numbers NaN."""
+    """The value of an unknown target: IGNORED, or NaN among numbers."""
     return torch.nan if targets.is_floating_point() else IGNORED
 
 
@@ -197,8 +197,8 @@ class StepOutput:
 
     `loss_sum` () is detached, summed over the `num_valid` valid positions of the batch. `final_states` has
     one entry for each member of an ensemble, a single one otherwise; each is what the backbone returned, and
-    where it is a FinalState it has `num_directions` rows a layer.
-    `predictions`, of the shape of the batch's targets, are there in evaluation only.
+    where it is a FinalState it has `num_directions` rows per layer. `predictions`, of the shape of the
+    batch's targets, are given in evaluation only.
     """
 
     loss_sum: Tensor

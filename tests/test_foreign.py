@@ -74,7 +74,7 @@ def test_what_we_write_is_read_as_it_was(value: dict[str, Any]) -> None:
         ("a: !!binary aGVsbG8=", "x:1: tags such as tag:yaml.org,2002:binary are not allowed"),
         ("a: !!python/object/apply:os.system [ls]", "x:1: tags such as tag:yaml.org,2002:python/object/"),
         ("? [1]\n: 2", "x:1: a key that is a list or a mapping; expected a text"),
-        ("a: 1\na: 2", "x:2: the key a is there twice"),
+        ("a: 1\na: 2", "x:2: the key a appears twice"),
         ("a: 1\n---\nb: 1", "x:2: a second document; expected one"),
         ("a: [1", "x:"),
         ("a: b: c", "x:1: mapping values are not allowed in this context"),

@@ -14,16 +14,13 @@ from seqtrain.model.bilstm import BiLSTM
 from seqtrain.records import BackboneOutput, FinalState
 from seqtrain.recurrence.trace import find_cell
 
-TORCH_ATTRIBUTES = (
-    "hidden_size",
-    "bidirectional",
-    "batch_first",
-)  # of nn.LSTM, as RecurrentBackbone reads it
+# of nn.LSTM, read by RecurrentBackbone
+TORCH_ATTRIBUTES = ("hidden_size", "bidirectional", "batch_first")
 EXAMPLE_LENGTHS = (3, 2)  # of the sequences that `check_backbone` runs
 
 
 class BackboneError(ValueError):
-    """What a module returns is not what a backbone returns."""
+    """A module does not follow the Backbone protocol."""
 
 
 class Backbone(Protocol):
@@ -47,18 +44,18 @@ class Backbone(Protocol):
 
         Returns:
             states: (batch, time, output_size), real, zero beyond a sequence's length.
-            summary: (batch, output_size), real: what stands for the whole of each sequence, such as the state
-                at its true end. A head that gives one class per sequence reads it.
-            final_state: any tree of tensors that the recurrence can go on from. The h_n and c_n of a
-                FinalState are in TensorBoard.
+            summary: (batch, output_size), real: each sequence as one vector, such as the state at its true
+                end. A head that gives one class per sequence reads it.
+            final_state: any tree of tensors from which the recurrence can continue. TensorBoard shows the
+                h_n and c_n of a FinalState.
         """
 
 
 class RecurrentBackbone(nn.Module):
     """A torch-style recurrent module as a Backbone.
 
-    Where lengths differ the sequences go packed, so that no module sees padding. The summary of a sequence is
-    h_n of the last layer: of both directions beside each other, where there are two.
+    Where lengths differ, the sequences are packed, so that no module sees padding. The summary of a sequence
+    is h_n of the last layer, with its directions concatenated.
 
     Args:
         rnn: a torch.nn.RNN, LSTM or GRU, a BiLSTM, or a module with their attributes and `forward`.
@@ -72,8 +69,8 @@ class RecurrentBackbone(nn.Module):
         missing = [name for name in TORCH_ATTRIBUTES if not hasattr(rnn, name)]
         if missing:
             raise BackboneError(
-                f"{type(rnn).__name__} is no backbone: it has neither output_size nor, as torch.nn.LSTM has, "
-                f"{', '.join(missing)}"
+                f"{type(rnn).__name__} is not a backbone: it has neither output_size nor, as torch.nn.LSTM "
+                f"has, {', '.join(missing)}"
             )
         self.rnn = rnn
         self.num_directions = 2 if rnn.bidirectional else 1
@@ -98,7 +95,7 @@ class RecurrentBackbone(nn.Module):
 
 
 def _pad(packed: PackedSequence, batch_first: bool, time: int) -> Tensor:
-    """`pad_packed_sequence` without its copy of the order to the CPU, which would wait for the device."""
+    """`pad_packed_sequence` without its copy of the order to the CPU, which would synchronize."""
     in_order = PackedSequence(packed.data, packed.batch_sizes)
     padded, _ = pad_packed_sequence(in_order, batch_first, total_length=time)
     order = packed.unsorted_indices
@@ -106,12 +103,12 @@ def _pad(packed: PackedSequence, batch_first: bool, time: int) -> Tensor:
 
 
 def recurrent_module(backbone: nn.Module) -> Any:
-    """The module with the weights of a backbone's recurrence, whose equations are known.
+    """The recurrent module inside a backbone, whose equations are known.
 
-    Gates, gradients through time, `inspect` and `export` are for these backbones.
+    Gates, gradients through time, `inspect` and `export` work for these backbones only.
 
     Raises:
-        TypeError: the backbone is no RecurrentBackbone, or its module cannot be traced; see
+        TypeError: the backbone is not a RecurrentBackbone, or its module cannot be traced; see
             `seqtrain.recurrence.trace.find_cell`.
         ValueError: the module has projections.
     """
@@ -126,7 +123,7 @@ def recurrent_module(backbone: nn.Module) -> Any:
 def check_backbone(backbone: nn.Module, input_size: int) -> None:
     """Run a backbone over two short sequences, and compare what it returns with the Backbone protocol.
 
-    Those whose sizes are known are not run: torch's own layers and BiLSTM.
+    Torch's own layers and BiLSTM are not run: their sizes are known.
 
     Raises:
         BackboneError: it returns something else, or states or a summary of other sizes or of complex numbers.
@@ -140,26 +137,26 @@ def check_backbone(backbone: nn.Module, input_size: int) -> None:
     if not isinstance(output, tuple) or len(output) != len(BackboneOutput._fields):
         what = f"a tuple of {len(output)}" if isinstance(output, tuple) else type(output).__name__
         raise BackboneError(
-            f"{name} returned {what}, expected (states, summary, final_state); the summary is what stands "
-            "for a whole sequence, such as states[torch.arange(len(lengths)), lengths - 1]"
+            f"{name} returned {what}, expected (states, summary, final_state); the summary is one vector per "
+            "sequence, such as states[torch.arange(len(lengths)), lengths - 1]"
         )
     size = cast(Backbone, backbone).output_size
     num, time = len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS)
-    _check_part(name, "states", "(batch, time, output_size)", output[0], (num, time, size))
-    _check_part(name, "summary", "(batch, output_size)", output[1], (num, size))
+    _check_field(name, "states", "(batch, time, output_size)", output[0], (num, time, size))
+    _check_field(name, "summary", "(batch, output_size)", output[1], (num, size))
 
 
-def _check_part(name: str, part: str, legend: str, value: Any, shape: tuple[int, ...]) -> None:
+def _check_field(name: str, field: str, legend: str, value: Any, shape: tuple[int, ...]) -> None:
     if not isinstance(value, Tensor) or tuple(value.shape) != shape:
         found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise BackboneError(
-            f"{part} of {name}: got {found}, expected {legend} = {shape} with output_size={shape[-1]} for "
+            f"{field} of {name}: got {found}, expected {legend} = {shape} with output_size={shape[-1]} for "
             f"two sequences of {' and '.join(map(str, EXAMPLE_LENGTHS))} steps"
         )
     if not value.is_floating_point():
         raise BackboneError(
-            f"{part} of {name}: got {value.dtype}, expected real numbers; of complex states return the real "
-            "part, or the real and the imaginary parts beside each other"
+            f"{field} of {name}: got {value.dtype}, expected real numbers; for complex states return the "
+            "real part, or the real and the imaginary parts concatenated"
         )
 
 

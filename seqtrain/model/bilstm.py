@@ -38,7 +38,7 @@ class BiLSTM(nn.Module):
         backend: the engine that runs the time loop; "auto" selects the fastest exact one.
         cell: "lstm", or another one of `seqtrain.recurrence.CELLS`.
         weight_drop: probability of zeroing each number of `weight_hh` during training, for all steps of a
-            call (Merity et al., 2018); only of cells that have such a matrix.
+            call (Merity et al., 2018); only for cells that have this matrix.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class BiLSTM(nn.Module):
 
     @property
     def _first_weight(self) -> Tensor:
-        """The one whose dtype and device inputs must have; faster than next(self.parameters())."""
+        """The weight whose dtype and device inputs must have; faster than next(self.parameters())."""
         weight: Tensor = getattr(self, next(iter(self._names[0][0].values())))
         return weight
 
@@ -164,15 +164,15 @@ class BiLSTM(nn.Module):
             input: (L, B, input_size); with batch_first, (B, L, input_size); unbatched, (L, input_size); or a
                 PackedSequence, sorted or not, which is never padded.
             hx: (h_0, c_0), each (num_layers * D, B, H), or (num_layers * D, H) for unbatched input; zeros if
-                None. For a cell with other states those, in its own order and sizes; where h is the only
-                one, h_0 alone, as for torch.nn.GRU.
+                None. A cell with other states takes those, in its own order and sizes; a cell whose only
+                state is h takes h_0 alone, as torch.nn.GRU does.
 
         Returns:
             output: the last layer's h at every time step, in the same form as the input, with D * H features:
                 forward h, then backward h of the same time step.
             (h_n, c_n): the states after the last step of each sequence in each direction, shaped like hx:
-                h_n[0] is layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... Other
-                states, and h_n alone, as in hx.
+                h_n[0] is layer 0 forward, h_n[1] layer 0 backward, h_n[2] layer 1 forward, ... Or other
+                states, or h_n alone, as for hx.
 
         Under autocast, products run in its dtype and c stays in float32 between steps. As with torch.nn.LSTM
         on a CPU, the results for packed input then have the input's dtype.

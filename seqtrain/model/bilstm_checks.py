@@ -119,7 +119,7 @@ def _check_features(name: str, input: Tensor, input_size: int, weight: Tensor) -
 
 
 def check_state(hx: object, shapes: Mapping[str, tuple[int, ...]], weight: Tensor) -> None:
-    """Check that hx is one tensor for each state, of this shape and of the weights' dtype and device."""
+    """Check that hx has a tensor for each state, with its shape and the weights' dtype and device."""
     given = (hx,) if len(shapes) == 1 else hx
     if not isinstance(given, (tuple, list)) or len(given) != len(shapes) or not _all_tensors(given):
         raise RuntimeError(f"hx must be {_describe_states(shapes)}, got: {_describe(hx)}")

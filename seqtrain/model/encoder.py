@@ -16,7 +16,7 @@ class VectorEncoder(nn.Module):
     """Pass on steps that are vectors already.
 
     Args:
-        spec: whose inputs are `VectorInputs`.
+        spec: of data with `VectorInputs`.
     """
 
     def __init__(self, spec: DataSpec) -> None:
@@ -27,27 +27,27 @@ class VectorEncoder(nn.Module):
         self.output_size = spec.inputs.feature_size
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, time, features) as it came."""
+        """Return (batch, time, features) unchanged."""
         return inputs
 
 
 class WordEncoder(nn.Module):
-    """A word embedding beside an encoding of the word's letters.
+    """A word embedding, concatenated with an encoding of the word's letters.
 
     The embedding is of the lower-cased word; the letters keep their case and are read by a BiLSTM whose
     two final states represent the spelling. In training a word seen n times is read as unknown with
     probability `unknown_rate / (unknown_rate + n)` (Kiperwasser and Goldberg, 2016), so that the
-    unknown word gets a meaning and rare words lean on their letters.
+    embedding of the unknown word is trained and rare words rely on their letters.
 
     Where the data has pretrained word vectors, a third part is the word's vector, which is never trained: the
     buffer `word_vectors`, filled by `load_vectors` or a checkpoint, zero for words without a vector. A word
-    that train lacks has a vector of its own and the embedding of the unknown word. To read a word as unknown
-    hides its embedding alone: its vector and its letters stay visible.
+    that train lacks has a vector of its own and the embedding of the unknown word. A word that is read as
+    unknown loses only its embedding: its vector and its letters stay visible.
 
     Args:
-        spec: whose inputs are `WordInputs`.
-        word_size: numbers of a word's embedding; 0 to leave it out.
-        character_size: numbers of a letter's embedding.
+        spec: of data with `WordInputs`.
+        word_size: size of a word's embedding; 0 to leave it out.
+        character_size: size of a letter's embedding.
         character_hidden_size: units of each direction of the letters' BiLSTM; 0 to leave letters out.
         unknown_rate: see above; 0 never hides a word.
         dropout: share of the encoding that is dropped in training.
@@ -72,7 +72,7 @@ class WordEncoder(nn.Module):
         if word_size == 0 and character_hidden_size == 0 and vector_size == 0:
             raise ValueError("WordEncoder reads neither words nor characters: both sizes are 0")
         self.output_size = word_size + vector_size + 2 * character_hidden_size
-        # Words that are known for their vectors only have none of their own: it would never be trained.
+        # Words known only by their vectors have no embedding of their own: it would never be trained.
         self._num_embedded = 2 + inputs.words.num_counted if vector_size else len(inputs.words)
         self.word_embedding = (
             nn.Embedding(self._num_embedded, word_size, padding_idx=0) if word_size else None
@@ -83,7 +83,7 @@ class WordEncoder(nn.Module):
             else None
         )
         counts = torch.tensor([0.0, 0.0, *inputs.words.counts])
-        # The two reserved ids stay what they are, as does a word that never occurred in train.
+        # The two reserved ids are never replaced, nor is a word that does not occur in train.
         hidden = torch.where(counts > 0, unknown_rate / (unknown_rate + counts), torch.zeros(()))
         self.register_buffer("unknown_probability", hidden, persistent=False)
         self.unknown_probability: Tensor
@@ -94,7 +94,7 @@ class WordEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def load_vectors(self, vectors: Tensor) -> None:
-        """Take over pretrained vectors, (len(words), vector_size) of the data's `WordInputs`.
+        """Copy pretrained vectors, (len(words), vector_size) of the data's `WordInputs`.
 
         Raises:
             ValueError: the DataSpec has no word vectors, or vectors of another size.
@@ -103,7 +103,7 @@ class WordEncoder(nn.Module):
             raise ValueError("this encoder has no word vectors: the DataSpec that it was built from has none")
         expected, given = tuple(self.word_vectors.shape), tuple(vectors.shape)
         if given != expected:
-            raise ValueError(f"word vectors of the shape {expected} expected, got {given}")
+            raise ValueError(f"word vectors must have the shape {expected}, got {given}")
         self.word_vectors.copy_(vectors)
 
     def forward(self, inputs: Words) -> Tensor:
@@ -156,8 +156,8 @@ class TokenEncoder(nn.Module):
     """An embedding of each token.
 
     Args:
-        spec: whose inputs are `TokenInputs`.
-        size: numbers of an embedding.
+        spec: of data with `TokenInputs`.
+        size: of an embedding.
         dropout: share of the features that is dropped in training, the same at every step of a sequence.
         token_dropout: share of the tokens of the vocabulary whose embedding is zero in a training batch,
             wherever they occur (Gal and Ghahramani, 2016).
@@ -184,10 +184,10 @@ class TokenEncoder(nn.Module):
 
 
 class LockedDropout(nn.Module):
-    """Drop features of whole sequences (Gal and Ghahramani, 2016): what is dropped is so at every step.
+    """Drop the same features at every step of a sequence (Gal and Ghahramani, 2016).
 
     Args:
-        share: of the features, in training.
+        share: of the features that are dropped in training.
     """
 
     def __init__(self, share: float) -> None:

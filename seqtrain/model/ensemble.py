@@ -14,12 +14,12 @@ from seqtrain.records import BackboneOutput, SequenceBatch
 
 
 class Ensemble(nn.Module):
-    """Networks of one make that learn side by side, each by itself, and answer by the mean of their
+    """Networks of the same architecture, each trained on its own loss, that answer with the mean of their
     probabilities (Lakshminarayanan et al., 2017): they differ in their first weights and their dropout.
 
     Args:
-        members: two or more, whose heads give scores to be taken through a softmax, or have a method
-            `mean_of`, which gives the common scores from those of all members.
+        members: two or more networks, whose heads give scores for a softmax, or have a method `mean_of`,
+            which combines the scores of all members.
     """
 
     def __init__(self, members: Sequence[Network]) -> None:
@@ -28,22 +28,22 @@ class Ensemble(nn.Module):
 
     @property
     def encoder(self) -> nn.Module:
-        """That of the first member."""
+        """The encoder of the first member."""
         return self._first.encoder
 
     @property
     def backbone(self) -> nn.Module:
-        """That of the first member."""
+        """The backbone of the first member."""
         return self._first.backbone
 
     @property
     def head(self) -> nn.Module:
-        """That of the first member, which reads answers from the scores of all."""
+        """The head of the first member, which decodes the common scores."""
         return self._first.head
 
     @property
     def num_parameters(self) -> int:
-        """Trainable numbers of all members."""
+        """The number of trainable parameters of all members."""
         return sum(member.num_parameters for member in self._networks)
 
     def forward(
@@ -85,7 +85,7 @@ class Ensemble(nn.Module):
 def mean_of(scores: Sequence[Tensor], head: nn.Module) -> Tensor:
     """The common scores of several heads like this one: by default logarithms of the mean of their softmaxes.
 
-    They are in float32 also under autocast.
+    They are in float32, under autocast, too.
     """
     if hasattr(head, "mean_of"):
         return cast(Tensor, cast(Any, head).mean_of(scores))

@@ -13,7 +13,7 @@ from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Network
 from seqtrain.records import UNKNOWN, SequenceBatch
 
-STEPS = 512  # of a text that are read at a time
+STEPS = 512  # tokens of a text that are read at a time
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Sampling:
 
     Args:
         temperature: divides the scores: below 1 the likely tokens become likelier; 0 takes the likeliest.
-        top_k: choose among so many of the likeliest; None for all.
+        top_k: how many of the likeliest tokens to choose among; None for all.
     """
 
     temperature: float = 1.0
     top_k: int | None = None
 
     def choose(self, scores: Tensor, generator: torch.Generator) -> int:
-        """A token by its scores (tokens,), never padding or the unknown one."""
+        """Choose a token by the scores (tokens,) of all; never padding or the unknown token."""
         scores = scores.double().cpu()
         scores[: UNKNOWN + 1] = -torch.inf
         if self.temperature == 0:
@@ -47,10 +47,10 @@ def generate(
     sampling: Sampling,
     generator: torch.Generator,
 ) -> Iterator[int]:
-    """The tokens that follow, without an end.
+    """Yield the tokens that follow, without end.
 
     Args:
-        network: of tokens, in evaluation mode.
+        network: a language model, in evaluation mode.
         prompt: (tokens,) ids, at least one.
         sampling: how each token is chosen.
         generator: on the CPU, so that every device draws the same numbers.
@@ -65,10 +65,10 @@ def generate(
 
 
 def surprise(network: Network | Ensemble, tokens: Tensor) -> Tensor:
-    """(tokens - 1,) nats of each token but the first: the negative logarithm of its probability.
+    """The negative log-probability, in nats, of each token but the first: (tokens - 1,).
 
     Args:
-        network: in evaluation mode.
+        network: a language model, in evaluation mode.
         tokens: (tokens,) ids.
     """
     found, state = [], None
@@ -82,7 +82,7 @@ def surprise(network: Network | Ensemble, tokens: Tensor) -> Tensor:
 
 
 def _read_all(network: Network | Ensemble, tokens: Tensor) -> tuple[Tensor, Any]:
-    """The scores after the last of some tokens, and the state then."""
+    """The scores after the last token, and the state after it."""
     state = None
     with torch.inference_mode():
         for piece in torch.split(tokens, STEPS):

@@ -101,4 +101,5 @@ def _set_bias(cell: Cell, weights: Weights, memory: str, value: Tensor) -> None:
     for number, name in enumerate(_find_biases(cell, gate.name)):
         blocks = cell.find_blocks(name)
         rows = weights[name].chunk(len(blocks))[blocks.index(gate.name)]
-        rows.copy_(value if number == 0 else torch.zeros_like(value))  # they are added: the first carries all
+        # the biases are added up, so the first one holds the whole value
+        rows.copy_(value if number == 0 else torch.zeros_like(value))

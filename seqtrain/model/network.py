@@ -12,7 +12,7 @@ from seqtrain.records import BackboneOutput, SequenceBatch
 
 
 class Head(Protocol):
-    """What is asked of a head."""
+    """What Network asks of a head."""
 
     def __call__(self, states: Tensor, summary: Tensor, lengths: Tensor) -> Tensor:
         """Scores from what a backbone returns; see `seqtrain.records.BackboneOutput`."""
@@ -35,8 +35,8 @@ class Network(nn.Module):
 
     Args:
         encoder: inputs of a batch to (batch, time, features).
-        backbone: a module that is a Backbone.
-        head: a module that is a Head.
+        backbone: a module that follows the protocol Backbone.
+        head: a module that follows the protocol Head.
 
     Raises:
         ValueError: what the backbone returns is not what a Backbone returns; see `check_backbone`.
@@ -87,5 +87,5 @@ class Network(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        """Trainable numbers."""
+        """The number of trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)

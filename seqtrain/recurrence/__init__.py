@@ -19,22 +19,22 @@ An engine runs one layer, all its directions at once, on packed rows:
                               the backward direction that is the sequence's first row)
 
 All tensors are on one device. x, weights, h and output have one dtype; c is float32 where that is bfloat16
-or float16, else the same. Autocast is off when an engine is called: the casts were made before, under
-autograd (but a backward pass by hand must turn it off itself). Gradients reach x, all weights and all states;
-second derivatives too: when a backward pass by hand finds grad mode enabled, which create_graph=True does, it
-goes through `reference_layer`, or takes operations that autograd knows. Results repeat bit by bit. An engine
-never changes its arguments.
+or float16, else the same. Autocast is off when an engine is called: the casts have been made, under autograd
+(a hand-written backward pass must turn it off itself). Gradients reach x, all weights and all states, and so
+do second derivatives: a hand-written backward pass that finds grad mode enabled, as under create_graph=True,
+goes through `reference_layer` or uses operations that autograd knows. Results are the same bit for bit when
+repeated. An engine never changes its arguments.
 
 Each engine computes the input projection and its gradients itself, in the layout that suits it.
 
     walk.py        packed rows, and the walk of both directions over them
-    cells/         the cells: equations, parameters, gates, states, all that anyone asks about them
+    cells/         the cells: what each declares of its equations, parameters, gates and states
     engines/       what runs one layer:
       reference.py   any cell, by autograd; what the other engines are tested against
       native.py      the LSTM and the GRU on a CPU: kernel.cpp, loaded by kernel.py; docs/recurrence.md
       triton/        the LSTM on a GPU, by Triton kernels
       selection.py   which engine runs a layer
-    modes.py       what torch has switched on: autocast, a tracer, a transform
+    modes.py       which modes of torch are active: autocast, tracing, transforms
     stack.py       layers on top of each other, with dropout and autocast's casts
     operator.py    a layer as one operator, for torch.compile, torch.export and torch.jit.trace
     onnx.py        a layer as one node, for both of torch.onnx.export's exporters

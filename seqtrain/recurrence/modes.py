@@ -1,8 +1,8 @@
-"""What torch has switched on around a call: autocast, a tracer, a transform.
+"""Which modes of torch are active around a call: autocast, tracing, transforms.
 
 Torch has no public way to ask for a transform; torch.autograd.Function.apply makes the check of
-`is_transformed` itself. Where a release has moved a private name, the answer is the careful one, yes: then
-plain operations run, which every transform knows, at their speed.
+`is_transformed` itself. Where a release has moved a private name, the answer is the cautious one, yes: plain
+operations then run, which are slower, but which every transform knows.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ def is_transformed() -> bool:
 
 
 def is_dispatched() -> bool:
-    """Whether a mode of torch, such as a flop counter or a tracer, is to see every operation."""
+    """Whether a mode of torch, such as a flop counter or a tracer, must see every operation."""
     return _ask(lambda: torch._C._len_torch_dispatch_stack() > 0)
 
 

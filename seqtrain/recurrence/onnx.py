@@ -70,8 +70,7 @@ def translate_layer(
 ) -> Any:
     """Write the node of a traced layer, for the older exporter: torch.onnx.export(dynamo=False).
 
-    The arguments are those of `operator.operator_layer`, tensors as the graph's
-    values.
+    The arguments are those of the operator in `operator.py`, with values of the graph in place of tensors.
     """
     node = CELLS[cell].onnx
     assert node is not None  # checked before the layer was traced
@@ -86,7 +85,7 @@ def translate_layer(
     attributes["direction_s"] = "bidirectional" if num_directions == 2 else "forward"
     for name, value in node.all_attributes(num_directions).items():
         attributes[f"{name}_{'i' if isinstance(value, int) else 's'}"] = value
-    # The private name of a missing input has no public twin; gone: export with dynamo=True.
+    # A missing input has no public name. Where this private one is gone, dynamo=True still exports.
     missing = symbolic_helper._optional_input_placeholder_tensor(g)  # type: ignore[no-untyped-call]
     bias = g.op("Concat", *biases, axis_i=1) if biases else missing
     inputs = (x, weight_ih, weight_hh, bias, missing, *states)

@@ -40,7 +40,7 @@ def _layer(
     backend: str,
     names: str,
 ) -> list[Tensor]:
-    """`names` are those of the weights of a direction, with spaces between: an operator takes no texts."""
+    """`names` are those of a direction's weights, joined by spaces: an operator takes no list of strings."""
     rows, walk = _flatten(x, batch_sizes)
     arguments = CELLS[cell], rows, _by_direction(names, weights), tuple(state), walk
     with torch.no_grad(), without_autocast(x.device.type):

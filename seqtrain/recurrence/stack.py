@@ -30,8 +30,8 @@ def run_layers(
     """Run the layers whose parameters are `weights[layer][direction]`.
 
     `x` and the output are rows (N, features), each state and final state is (num_layers * D, B, H). Under
-    autocast the products run in its dtype, which the results have, too, while the states between steps, other
-    than h, stay in float32.
+    autocast the products run in its dtype, which is also that of the results; between steps, states other
+    than h stay in float32.
     """
 
     def run_layer(x: Tensor, directions: Sequence[Weights], start: State) -> tuple[Tensor, State]:

@@ -29,10 +29,10 @@ _CELLS_OF: dict[type[nn.Module], Callable[[Any], Cell]] = dict.fromkeys(
 
 
 def register_traced(kind: type[nn.Module], cell_of: Callable[[Any], Cell]) -> None:
-    """Let modules of exactly this class be traced, with the attributes and parameters of torch.nn.LSTM.
+    """Let modules of exactly this class be traced.
 
     Args:
-        kind: the class.
+        kind: the class; its modules have the attributes and parameter names of torch.nn.LSTM.
         cell_of: from an instance to the cell whose equations it computes.
     """
     _CELLS_OF[kind] = cell_of
@@ -55,7 +55,7 @@ class DirectionStates:
 
     @property
     def c(self) -> Tensor | None:
-        """The state of this name; None where the cell has none."""
+        """The cell state; None where the cell has none."""
         return self.states.get("c")
 
 
@@ -70,8 +70,8 @@ class DirectionTrace(DirectionStates):
 class Trace:
     """What `trace` returns: `layers[layer][direction]`, forward before backward.
 
-    `cell` says what its gates and states are. `output` (batch, time, D * H) and `final_state` are what the
-    module itself returns; a head on top of them gives a loss whose gradients `state_gradients` reads.
+    `cell` declares its gates and states. `output` (batch, time, D * H) and `final_state` are what the module
+    itself returns; a head on top of them gives a loss, whose gradients `state_gradients` computes.
     """
 
     cell: Cell
@@ -84,7 +84,7 @@ class Trace:
 
     @property
     def summary(self) -> Tensor:
-        """(batch, D * H) the final h of the last layer's directions beside each other."""
+        """The final h of the last layer's directions, concatenated: (batch, D * H)."""
         return self.final_state.summarize(self.rows.num_directions)
 
     def state_gradients(self, loss: Tensor) -> tuple[tuple[DirectionStates, ...], ...]:

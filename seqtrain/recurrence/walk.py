@@ -1,4 +1,4 @@
-"""Packed rows: which of them each time step owns, how both directions visit them, and padding's way back."""
+"""Packed rows: which belong to each time step, how both directions visit them, how they are padded again."""
 
 from __future__ import annotations
 

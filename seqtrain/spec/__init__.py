@@ -1,8 +1,8 @@
 """What a model knows of the data: the kind of its inputs, and the kind of its targets. Needs no torch.
 
-Whoever has to treat kinds differently dispatches on these classes, and asks nothing else to learn what the
-data is. A kind of your own is a frozen dataclass that derives from `Inputs` or `Targets`; checkpoints name it
-by its class, which has to be imported (`plugins=[...]`) before they are read.
+Code that treats kinds differently dispatches on these classes, and on nothing else. A kind of your own is a
+frozen dataclass that derives from `Inputs` or `Targets`; checkpoints name it by its class, which has to be
+imported (`plugins=[...]`) before they are read.
 """
 
 from seqtrain.spec.data_spec import DataSpec

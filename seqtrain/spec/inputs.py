@@ -21,7 +21,7 @@ class Inputs(Kind):
     steps: ClassVar[str] = "time steps"
 
     def describe(self) -> str:
-        """What is known of the inputs, in a few words; "" for nothing but their number."""
+        """The inputs in a few words; "" where there is nothing to say but their number."""
         return ""
 
 
@@ -53,10 +53,10 @@ class SeriesInputs(VectorInputs):
     """
 
     series: tuple[str, ...]  # the columns that are forecast
-    covariates: tuple[str, ...]  # columns that are only looked at
+    covariates: tuple[str, ...]  # columns that are read, but not forecast
     time: str | None  # the column of times
     distance: str | None  # from one time to the next: `1 hour`
-    context: int  # rows that are looked at
+    context: int  # rows that are read
     fold: int
     subtract_last: bool  # whether values are counted from the last one of the context
     independent: bool  # whether a window has one series, by itself, or all of them
@@ -70,7 +70,7 @@ class SeriesInputs(VectorInputs):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those that are read, in their order."""
+        """The columns that are read, in their order."""
         return self.series + self.covariates
 
     def describe(self) -> str:

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 class Vocabulary:
     """Strings and their ids; 0 is padding, 1 the unknown string.
 
-    `counts` holds how often each entry of `entries` occurred in train (0 for entries
-    from elsewhere, such as pretrained vectors, which come last).
+    `counts` holds how often each entry of `entries` occurs in train (0 for entries from elsewhere, such as
+    pretrained vectors, which come last).
     """
 
     entries: tuple[str, ...]  # without the two reserved ids: entries[0] has id 2
@@ -39,7 +39,7 @@ class Vocabulary:
         return sum(count > 0 for count in self.counts)
 
     def name(self, number: int) -> str:
-        """The entry with this id; of the two reserved ids a name in angle brackets."""
+        """The entry with this id; for the two reserved ids a name in angle brackets."""
         return self.entries[number - 2] if number > 1 else ("<padding>", "<unknown>")[number]
 
     def index(self) -> Mapping[str, int]:
@@ -103,7 +103,7 @@ def _from_plain(value: Any) -> Any:
     return value
 
 
-# These refuse what only a checkpoint made by hand can hold: a text for a size could end up in a script.
+# These refuse what only a hand-made checkpoint can hold: a text in place of a size could end up in a script.
 
 
 def check_names(names: Iterable[object]) -> None:

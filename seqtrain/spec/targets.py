@@ -24,7 +24,7 @@ class Targets(Kind):
 
     @property
     def num_targets(self) -> int:
-        """How many numbers a head gives for each position, a score for each class for instance."""
+        """How many numbers a head gives for each position: for instance, a score for each class."""
         raise NotImplementedError
 
     def describe(self) -> str:
@@ -66,10 +66,9 @@ class StepClasses(Classes):
     """A class, or tag, for each time step."""
 
     names: tuple[str, ...]
-    column: str | None = None  # of CoNLL-U, where the tags are from
-    # What begins a span, of tags that mark spans, see `find_scheme` in `seqtrain.data.files.tagged_file`. It
-    # follows from the data, and earlier versions decided otherwise: a checkpoint of theirs does not come
-    # from other data for that.
+    column: str | None = None  # of CoNLL-U, from which the tags come
+    # How tags begin a span, if they mark spans; see `find_scheme` in `seqtrain.data.files.tagged_file`. Not
+    # compared: it follows from the data, and earlier versions derived it differently from the same data.
     tag_scheme: TagScheme | None = field(default=None, compare=False)
 
     per_step: ClassVar[bool] = True
@@ -148,9 +147,9 @@ class Horizon(Numbers):
     standardization: Standardization | None
     length: int  # rows ahead
     independent: bool
-    season: int  # rows after which a series is likely to be as it was
-    # Of each series on train, as it is learnt: the mean error of the value one season before, by which MASE
-    # divides; 0 where the series repeats itself.
+    season: int  # rows after which a series tends to repeat itself
+    # For each series on train, as learnt: the mean absolute error of forecasting the value one season before,
+    # by which MASE divides; 0 where the series repeats itself exactly.
     naive_errors: tuple[float, ...]
 
     per_step: ClassVar[bool] = False

@@ -19,7 +19,7 @@ DEFAULT_COLUMN = "MISC:Tag"  # of CoNLL-U, for tags that come from another forma
 
 
 def name_value(value: Any, targets: Targets) -> str:
-    """What is predicted or true of one position, as a text: the name of a class, a number, or several."""
+    """A prediction or target of one position as a text: the name of a class, a number, or several."""
     match targets:
         case Classes():
             return targets.names[int(value)]
@@ -35,7 +35,7 @@ def choose_form(form: str | None, spec: DataSpec) -> str:
     """The format that was asked for, or the usual one.
 
     Raises:
-        ConfigError: it is none for answers of such data.
+        ConfigError: answers for such data have no such format.
     """
     is_tagger = isinstance(spec.inputs, WordInputs) and isinstance(spec.targets, StepClasses)
     is_forecast = isinstance(spec.targets, Horizon)

@@ -11,14 +11,14 @@ from seqtrain.records import BackboneOutput, FinalState, SequenceBatch
 
 
 class CarriedState:
-    """Where the streams of a pass have come to.
+    """The states that the streams of a pass have reached.
 
     A state is a FinalState, whose tensors are (layers, batch, size), or another tree of tensors, which then
     are (batch, ...).
     """
 
     def __init__(self) -> None:
-        self._states: tuple[Any, ...] | None = None  # of each member
+        self._states: tuple[Any, ...] | None = None  # one for each member of an ensemble
 
     def before(self, batch: SequenceBatch) -> tuple[Any, ...] | None:
         """The initial states for a batch: zero where a stream begins, and where nothing was carried."""
@@ -27,26 +27,27 @@ class CarriedState:
         kept = ~batch.starts
         device = None if batch.targets is None else batch.targets.device  # a checkpoint's are on the CPU
         return tuple(
-            _each(state, lambda tensor, axis: _go_on(tensor.to(device), axis, kept)) for state in self._states
+            _map_tensors(state, lambda tensor, axis: _continue_rows(tensor.to(device), axis, kept))
+            for state in self._states
         )
 
     def after(self, batch: SequenceBatch, outputs: tuple[BackboneOutput, ...]) -> None:
         """Keep the final states of a batch of streams, without their graph."""
         if batch.starts is not None:
             finals = (each.final_state for each in outputs)
-            self._states = tuple(_each(state, lambda tensor, _: tensor.detach()) for state in finals)
+            self._states = tuple(_map_tensors(state, lambda tensor, _: tensor.detach()) for state in finals)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values."""
         return {} if self._states is None else {"states": [_to_plain(state) for state in self._states]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self._states = tuple(map(_from_plain, state.get("states", []))) or None
 
 
-def _go_on(tensor: Tensor, axis: int, kept: Tensor) -> Tensor:
-    """The rows that are still there, and zero where a stream begins."""
+def _continue_rows(tensor: Tensor, axis: int, kept: Tensor) -> Tensor:
+    """The rows of streams that continue, and zeros for those that begin."""
     rows = tensor.narrow(axis, 0, len(kept))
     if bool(kept.all()):
         return rows
@@ -55,17 +56,17 @@ def _go_on(tensor: Tensor, axis: int, kept: Tensor) -> Tensor:
     return rows.masked_fill(~kept.to(tensor.device).view(shape), 0)
 
 
-def _each(state: Any, change: Callable[[Tensor, int], Tensor], axis: int = 0) -> Any:
-    """The same tree with every tensor changed, which is told the axis of the batch."""
+def _map_tensors(state: Any, change: Callable[[Tensor, int], Tensor], axis: int = 0) -> Any:
+    """The same tree with `change(tensor, axis of the batch)` in place of every tensor."""
     if isinstance(state, FinalState):
         return FinalState.of([change(tensor, 1) for tensor in state.states])
     if isinstance(state, Tensor):
         return change(state, axis)
     if isinstance(state, dict):
-        return {key: _each(value, change) for key, value in state.items()}
+        return {key: _map_tensors(value, change) for key, value in state.items()}
     if isinstance(state, (tuple, list)):
-        parts = [_each(value, change) for value in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+        values = [_map_tensors(value, change) for value in state]
+        return type(state)(*values) if hasattr(state, "_fields") else type(state)(values)
     return state
 
 

@@ -14,7 +14,7 @@ from seqtrain.errors import printable_json, printable_line
 from seqtrain.predictions import Estimate, Given
 from seqtrain.spec import Horizon, Numbers
 
-DIGITS = 6  # significant ones
+DIGITS = 6  # significant digits
 MEDIAN = 0.5  # the quantile that is the prediction itself
 
 

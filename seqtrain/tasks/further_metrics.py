@@ -31,7 +31,7 @@ class FurtherMetrics(nn.Module):
         taken: names of the task's own metrics.
 
     Attributes:
-        of_probabilities: those that are given probabilities, by name: of which classes.
+        of_probabilities: for each metric that is given probabilities, the classes that they are of.
 
     Raises:
         ConfigError: one has a name that is taken, refuses what it is given, or gives no number. Each is tried
@@ -80,7 +80,7 @@ class FurtherMetrics(nn.Module):
             if name in self.of_probabilities:
                 assert probabilities is not None
                 given = probabilities[..., self.of_probabilities[name]]
-            with _counted_in_any_order(targets):
+            with _without_determinism(targets):
                 metric.update(given[valid], targets[valid])
 
     def compute(self) -> dict[str, float]:
@@ -97,8 +97,8 @@ class FurtherMetrics(nn.Module):
 
 
 @contextmanager
-def _counted_in_any_order(targets: Tensor) -> Iterator[None]:
-    """Without deterministic algorithms for classes, whose counts are the same in any order.
+def _without_determinism(targets: Tensor) -> Iterator[None]:
+    """Turn deterministic algorithms off where targets are classes, whose counts are the same in any order.
 
     With them torchmetrics' metrics take memory for positions times squared classes.
     """
@@ -114,8 +114,8 @@ def _counted_in_any_order(targets: Tensor) -> Iterator[None]:
 def _find_probabilities(metric: Metric, targets: Targets) -> slice | int | None:
     """Of which classes a metric wants the probabilities; None for one that takes predictions.
 
-    A metric of two classes that has its scores in one column is given the probability of the second. Curves
-    of such metrics take predictions for scores, and would be wrong without a word.
+    A metric of two classes that takes its scores in one column is given the probability of the second class.
+    Curves of this kind would take predictions for scores, and be silently wrong.
 
     Raises:
         ValueError: it takes neither predictions nor probabilities, or gives no number.
@@ -151,7 +151,7 @@ def _find_probabilities(metric: Metric, targets: Targets) -> slice | int | None:
 
 
 def _try_metric(metric: Metric, given: Tensor, positions: Tensor, targets: Targets) -> str | None:
-    """Why a metric cannot be computed of these; None if it can."""
+    """Why a metric cannot be computed from these; None if it can."""
     tried = metric.clone()
     try:
         with warnings.catch_warnings():

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class LanguageModel(Task):
-    """The next token of a text, from the state that all tokens before have left.
+    """The next token of a text, from the state that all earlier tokens have left.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
         mode: `max` if higher is better, else `min`.
-        carry_state: whether a batch goes on from the state in which the one before ended; otherwise each
-            begins with zeros, in evaluation, too.
+        carry_state: whether a batch starts from the final state of the batch before it; otherwise each
+            starts from zeros, in evaluation, too.
     """
 
     targets = NextToken

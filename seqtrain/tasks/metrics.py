@@ -30,7 +30,7 @@ class Metrics(nn.Module):
     """
 
     own_names: ClassVar[frozenset[str]] = frozenset({"loss"})
-    """What `compute` names by itself, up to a slash; further metrics have other names."""
+    """The names, up to a slash, that `compute` returns by itself; further metrics must have others."""
 
     def __init__(self, targets: Targets, further: Mapping[str, Metric] | None = None) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Metrics(nn.Module):
     ) -> None:
         """Add the positions of a batch whose target is known.
 
-        Nothing is read back from the device, unless there are further metrics: those are given no others.
+        Nothing is read back from the device, unless there are further metrics, which need it.
 
         Args:
             predictions: what was predicted, of any shape.

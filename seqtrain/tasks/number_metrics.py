@@ -57,7 +57,7 @@ class NumberMetrics(Metrics):
             metrics |= {f"scaled_{name}": value for name, value in errors_of(sums).items()}
             sums = in_units(sums, self.standardization)
         metrics |= errors_of(sums)
-        of_each = {"mae": (sums[1] / sums[0]).tolist(), "r2": explained_shares(sums).tolist()}
+        of_each = {"mae": (sums[1] / sums[0]).tolist(), "r2": compute_r2(sums).tolist()}
         metrics["r2"] = sum(of_each["r2"]) / len(self.names)
         if len(self.names) > 1:
             for metric, values in of_each.items():
@@ -112,9 +112,9 @@ class ForecastMetrics(Metrics):
         """`mae`, `mse` and `rmse` in the units of the data, `scaled_mae`, ... as they were learnt; `mase`.
 
         They are over all values of all series; `mase` is the mean over the series of the mean absolute error
-        as a multiple of that of the value one season before on train (Hyndman and Koehler, 2006). The same of
-        the naive forecasts are `naive/mae`, `seasonal_naive/mae`, ...; `mae/<name>` is that of one
-        of several series.
+        as a multiple of that of the value one season before on train (Hyndman and Koehler, 2006). The errors
+        of the naive forecasts are `naive/mae`, `seasonal_naive/mae`, ...; `mae/<name>` is the error of one of
+        several series.
         """
         metrics = super().compute() | self._errors(NETWORK)
         for name in self.errors:
@@ -127,7 +127,7 @@ class ForecastMetrics(Metrics):
         return metrics
 
     def tables(self) -> dict[str, Table]:
-        """`errors_by_horizon`: for each row ahead mean error, MAE and RMSE as learnt, and others' MAE."""
+        """`errors_by_horizon`: for each row ahead mean error, MAE and RMSE as learnt; the naive MAEs."""
         sums = {name: self._sums(name).sum(dim=2) for name in self.errors}
         count, absolute, squared, total, *_ = sums[NETWORK]
         columns = {"error": total / count, "mae": absolute / count, "rmse": (squared / count).sqrt()}
@@ -161,11 +161,11 @@ class ForecastMetrics(Metrics):
 
 
 class ErrorSums(Metric):
-    """Of each column: how many targets are known, and the sums from which errors follow."""
+    """For each column, how many targets are known, and the sums from which errors follow."""
 
     full_state_update = False
     powers = (0, 1, 2, 1, 1, 2)
-    """Of the unit: the count, absolute errors, squared errors, errors, targets, squared targets."""
+    """Of the unit in each sum: count, absolute errors, squared errors, errors, targets, squared targets."""
     sums: Tensor
 
     def __init__(self, num_columns: int) -> None:
@@ -177,8 +177,8 @@ class ErrorSums(Metric):
         known = is_known(targets)
         targets = targets.where(known, 0.0)
         errors = (predictions.float() - targets).where(known, 0.0)
-        parts = (known.float(), errors.abs(), errors.square(), errors, targets, targets.square())
-        self.sums = self.sums + torch.stack([part.flatten(0, -2).sum(dim=0) for part in parts])
+        terms = (known.float(), errors.abs(), errors.square(), errors, targets, targets.square())
+        self.sums = self.sums + torch.stack([each.flatten(0, -2).sum(dim=0) for each in terms])
 
     def compute(self) -> Tensor:
         """(6, columns), see `powers`."""
@@ -198,13 +198,13 @@ def errors_of(sums: Tensor) -> dict[str, float]:
     return {"mae": absolute / count, "mse": mse, "rmse": math.sqrt(mse)}
 
 
-def explained_shares(sums: Tensor) -> Tensor:
+def compute_r2(sums: Tensor) -> Tensor:
     """(columns,) R^2: 1 - squared errors / squared distances of the targets from their mean.
 
-    Where the targets do not differ it is 1 for predictions without an error, else 0.
+    Where all targets are equal it is 1 for predictions without an error, else 0.
     """
     count, _, squared, _, total, squares = sums
     distances = squares - total.square() / count
-    shares = 1 - squared / distances
+    r2 = 1 - squared / distances
     is_constant = distances <= squares * 1e-6
-    return torch.where(is_constant, (squared <= squares * 1e-6).double(), shares)
+    return torch.where(is_constant, (squared <= squares * 1e-6).double(), r2)

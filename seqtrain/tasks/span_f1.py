@@ -71,7 +71,7 @@ class SpanF1(nn.Module):
 
 
 class TagMetrics(ClassMetrics):
-    """Those of classes, and of the spans that tags mark."""
+    """The metrics of classes, and of the spans that tags mark."""
 
     own_names = ClassMetrics.own_names | {"span_precision", "span_recall", "span_f1"}
 

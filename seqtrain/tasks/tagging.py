@@ -1,4 +1,4 @@
-"""One class, or tag, per time step: words with their tags, and sequences of numbers with a class a step."""
+"""One class, or tag, per time step: of words, and of sequences of numbers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SequenceTagging(Task):
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
         mode: `max` if higher is better, else `min`.
-        carry_state: whether pieces of sequences, where the data is read in such, go on from the state in
-            which the piece before ended.
+        carry_state: whether a piece of a sequence, where the data is read in pieces, starts from the final
+            state of the piece before it.
     """
 
     targets = StepClasses

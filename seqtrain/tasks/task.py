@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Task(ABC):
     """What is learnt: it alone decides which positions count, in the loss and in the metrics.
 
-    A task of your own defines `targets` and `name_unit`; by default the positions count whose target is
-    known, and the metrics are the loss and those of `metrics:` in the configuration.
+    A task of your own defines `targets` and `name_unit`; by default the positions with a known target count,
+    and the metrics are the loss and those of `metrics:` in the configuration.
 
     Args:
         monitor: the metric that checkpoints, early stopping and sweeps compare.
@@ -41,8 +41,8 @@ class Task(ABC):
 
     Attributes:
         targets: the kind of targets that it learns, or the kinds.
-        carry_state: whether streams, where the data is read in such, go on from the state in which the batch
-            before ended; gradients end there.
+        carry_state: whether a batch starts from the final state of the batch before it, where the data is
+            read in streams; gradients end there.
     """
 
     targets: ClassVar[type[Targets] | tuple[type[Targets], ...]] = Targets
@@ -70,7 +70,7 @@ class Task(ABC):
 
     def build_metrics(self, spec: DataSpec, further: Mapping[str, Metric]) -> Metrics:
         """The metrics of a pass over a split; `further` are those of the configuration, by name."""
-        from seqtrain.tasks.metrics import Metrics  # torchmetrics is not there to predict
+        from seqtrain.tasks.metrics import Metrics  # here: predicting imports no torchmetrics
 
         return Metrics(spec.targets, further)
 
@@ -122,7 +122,7 @@ class Task(ABC):
     ) -> None:
         """Add a batch with targets: the predictions, shaped like the targets, and the loss.
 
-        `probabilities` of all classes are there if a metric of the configuration wants them.
+        `probabilities` of all classes are given if a metric of the configuration wants them.
         """
         targets = hide(cast(Tensor, batch.targets), ~self.valid(batch))
         metrics.update(predictions, targets, loss_sum, batch.unseen, probabilities)
@@ -135,7 +135,7 @@ class Task(ABC):
         return self._carried["train"].state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; {} from a checkpoint that has nothing."""
+        """Restore what `state_dict` returned; {} from a checkpoint that has nothing."""
         self._carried["train"].load_state_dict(state)
 
     def _initial(self, phase: str, batch: SequenceBatch) -> tuple[Any, ...] | None:
@@ -146,7 +146,7 @@ class Task(ABC):
             self._carried[phase].after(batch, outputs)
 
     def name_value(self, value: Any, targets: Targets) -> str:
-        """What is predicted or true of one position, as a text: the name of a class, a number, or several."""
+        """A prediction or target of one position as a text: the name of a class, a number, or several."""
         return answers.name_value(value, targets)
 
     def show(self, given: Given, answer: Answer | Estimate, form: str, spec: DataSpec) -> str:
@@ -156,7 +156,7 @@ class Task(ABC):
     def worth_showing(self, batch: SequenceBatch, predictions: Tensor) -> Tensor:
         """(batch,) bool: the validation sequences that `draw` chooses among, by default those with a mistake.
 
-        Of targets that are numbers it is all. Nothing is read back from the device.
+        Where targets are numbers, all of them. Nothing is read back from the device.
         """
         targets = cast(Tensor, batch.targets)
         if targets.is_floating_point():
@@ -164,14 +164,14 @@ class Task(ABC):
         return (self.valid(batch) & (predictions != targets)).view(len(targets), -1).any(dim=1)
 
     def draw(self, answered: AnsweredSample, metrics: Metrics) -> dict[str, Figure | str]:
-        """Figures, and texts in Markdown, of the last validation, for TensorBoard: by name.
+        """Figures and Markdown texts by name that show the last validation in TensorBoard.
 
-        By default the confusions and the most confident mistakes of classes, and nothing of other targets.
+        By default the confusions and the most confident mistakes of classes, and nothing for other targets.
 
         Args:
-            answered: at most so many of its sequences as the callback shows, of those worth showing, or of
-                all if none is; with `predictions` for them.
-            metrics: of all of it.
+            answered: the sequences to show, with their predictions: as many as the callback asks for, chosen
+                among those worth showing, or among all if none is.
+            metrics: of the whole validation.
         """
         targets = answered.spec.targets
         if not isinstance(targets, Classes):

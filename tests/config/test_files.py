@@ -60,7 +60,7 @@ def test_unknown_keys_in_a_users_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\na: 2\n", "{file}:2: the key a is there twice"),
+        ("a: 1\na: 2\n", "{file}:2: the key a appears twice"),
         ("a: 2\nb: !!timestamp 2020\n", "{file}:2: tags such as tag:yaml.org,2002:timestamp are not allowed"),
         (
             "_target_: torch.nn.LSTM\nhidden_size: ???\n",

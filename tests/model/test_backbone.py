@@ -127,8 +127,8 @@ LEGEND = "for two sequences of 3 and 2 steps"
     [
         (
             (STATES, FinalState(SUMMARY[None])),
-            "Own returned a tuple of 2, expected (states, summary, final_state); the summary is what stands "
-            "for a whole sequence, such as states[torch.arange(len(lengths)), lengths - 1]",
+            "Own returned a tuple of 2, expected (states, summary, final_state); the summary is one vector "
+            "per sequence, such as states[torch.arange(len(lengths)), lengths - 1]",
         ),
         (  # the output is wider than the state
             (STATES, SUMMARY[:, :3], None),
@@ -146,8 +146,8 @@ LEGEND = "for two sequences of 3 and 2 steps"
         ),
         (
             (STATES, SUMMARY.to(torch.complex64), None),
-            "summary of Own: got torch.complex64, expected real numbers; of complex states return the real "
-            "part, or the real and the imaginary parts beside each other",
+            "summary of Own: got torch.complex64, expected real numbers; for complex states return the "
+            "real part, or the real and the imaginary parts concatenated",
         ),
     ],
     ids=["old", "wide output", "wide state", "no summary", "complex"],
@@ -175,7 +175,7 @@ def test_what_looks_like_an_lstm_is_checked_too() -> None:
     backbone = RecurrentBackbone(Projected(4, 6, batch_first=True))
     with pytest.raises(BackboneError, match=r"^states of Projected: got \(2, 3, 12\), expected "):
         Network(VectorEncoder(SPEC), backbone, LabelHead(6, 2, 0.0, 0.0))
-    message = r"^Linear is no backbone: it has neither output_size nor, as torch"
+    message = r"^Linear is not a backbone: it has neither output_size nor, as torch"
     with pytest.raises(BackboneError, match=message):
         RecurrentBackbone(nn.Linear(4, 6))
 

@@ -190,7 +190,7 @@ class TestVectors:
         assert "word_vectors" not in encoder().state_dict()
 
     def test_a_table_of_another_shape_is_refused(self) -> None:
-        message = r"^word vectors of the shape \(5, 2\) expected, got \(5, 3\)$"
+        message = r"^word vectors must have the shape \(5, 2\), got \(5, 3\)$"
         with pytest.raises(ValueError, match=message):
             self.encoder().load_vectors(torch.zeros(5, 3))
         message = r"^this encoder has no word vectors: the DataSpec that it was built from has none$"

@@ -60,7 +60,7 @@ def test_all_parameters_are_taken_from_the_command_line(compose, model: str) -> 
         ),
         (
             {"_target_": "torch.nn.LSTMCell"},
-            "model: LSTMCell is no backbone: it has neither output_size nor, as torch.nn.LSTM has, "
+            "model: LSTMCell is not a backbone: it has neither output_size nor, as torch.nn.LSTM has, "
             "bidirectional, batch_first",
         ),
     ],

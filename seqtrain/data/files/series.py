@@ -139,7 +139,7 @@ def _check_header(header: list[str], path: Path) -> None:
         raise DataError(problem, path, 1)
     for name in header:
         if header.count(name) > 1:
-            raise DataError(f"the column {show(name)} is there twice", path, 1)
+            raise DataError(f"the column {show(name)} appears twice", path, 1)
 
 
 def _read_numbers(

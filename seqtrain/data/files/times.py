@@ -121,7 +121,7 @@ def _check_order(values: npt.NDArray[np.float64], texts: list[str], lines: list[
     if len(wrong):
         index = int(wrong[0])
         if values[index] == values[index + 1]:
-            raise DataError(f"the time {texts[index]} is there twice", path, lines[index + 1])
+            raise DataError(f"the time {texts[index]} appears twice", path, lines[index + 1])
         problem = f"{texts[index + 1]} comes after {texts[index]}; sort the rows by time"
         raise DataError(problem, path, lines[index + 1])
 

@@ -47,8 +47,8 @@ class CRFHead(nn.Module):
     def forbid(self, transitions: Tensor, starts: Tensor) -> None:
         """Exclude tag sequences from `decode`, and from nothing else.
 
-        The likelihood stays that of all sequences: data with a wrong tag has excluded sequences for targets,
-        which would have no probability and an infinite loss.
+        The likelihood stays that of all sequences: a wrong tag in the data makes an excluded sequence the
+        target, which would have probability zero and an infinite loss.
 
         Args:
             transitions: (num_targets, num_targets) bool, true where the tag of the column must not follow the
@@ -72,7 +72,7 @@ class CRFHead(nn.Module):
         Annotations).
         """
         missing = _valid(scores, lengths) & (targets == IGNORED)
-        # On a GPU a look at it would be waited for; the longer way takes about as long there.
+        # On a GPU this check would synchronize; the general computation takes about as long there.
         if targets.device.type == "cpu" and not missing.any():
             return (self.log_partition(scores, lengths) - self.score(scores, targets, lengths)).sum()
         tags = torch.arange(scores.shape[2], device=scores.device)
@@ -97,9 +97,9 @@ class CRFHead(nn.Module):
         )
 
     def log_partition(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """(batch,) the logarithm of the summed exponentials of all sequences of tags' scores."""
+        """(batch,) the log-sum-exp of the scores of all sequences of tags."""
         valid = _valid(scores, lengths)
-        alpha = self.start + scores[:, 0]  # of every tag: the sum over all beginnings that end in it
+        alpha = self.start + scores[:, 0]  # for every tag: the sum over all beginnings that end in it
         for step in range(1, scores.shape[1]):
             grown = torch.logsumexp(alpha[:, :, None] + self.transition, dim=1) + scores[:, step]
             alpha = torch.where(valid[:, step, None], grown, alpha)
@@ -116,7 +116,7 @@ class CRFHead(nn.Module):
             value, origin = (best[:, :, None] + transition).max(dim=1)
             alive = valid[:, step, None]
             best = torch.where(alive, value + scores[:, step], best)
-            # Beyond a sequence's end the way back stays where it is.
+            # Beyond a sequence's end, backtracking keeps its tag.
             origins.append(torch.where(alive, origin, stay))
         tag = (best + self.end).argmax(dim=1)
         tags = [tag]
@@ -132,7 +132,7 @@ class CRFHead(nn.Module):
     def probabilities(self, scores: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, num_targets) the probability of each tag at each step, over all sequences of tags.
 
-        They are the gradient of the log-partition function by the emission scores.
+        They are the gradient of the log-partition function with respect to the emission scores.
         """
         with torch.inference_mode(False), torch.enable_grad():
             emissions = scores.detach().clone().requires_grad_()

@@ -18,9 +18,9 @@ ERRORS: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss,
 
 
 class NumberHead(nn.Module):
-    """Numbers, from what the backbone made of a sequence or of each time step.
+    """Numbers, from the backbone's summary of a sequence or from its state at each time step.
 
-    Scores are the numbers; with quantiles they have a dimension for them before the last.
+    The scores are the numbers; with quantiles they have one more dimension for these, before the last.
 
     Args:
         input_size: numbers of the backbone's summary, and per step of its states.
@@ -29,8 +29,9 @@ class NumberHead(nn.Module):
         loss: `mse`, the squared error; `mae`, the absolute error; `huber`, squared up to an error of 1 and
             linear above (Huber, 1964); `quantiles`, the quantile or pinball loss (Koenker and Bassett, 1978),
             as a mean over the quantiles.
-        quantiles: their probabilities, rising, with 0.5, which is the prediction.
-        pooling: what stands for a sequence, see `seqtrain.model.LabelHead`; None: numbers for each time step.
+        quantiles: their probabilities in rising order, with 0.5, which is the prediction.
+        pooling: how a sequence becomes one vector, see `seqtrain.model.LabelHead`; None for numbers for each
+            time step.
     """
 
     def __init__(
@@ -78,19 +79,19 @@ class NumberHead(nn.Module):
         return losses.where(known, 0.0).sum()
 
     def _quantile_loss(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """Of the shape of the targets."""
+        """The loss of each number, in the shape of the targets."""
         share = scores.new_tensor(self.quantiles)[:, None]
         error = targets.unsqueeze(-2) - scores
         return torch.maximum(share * error, (share - 1) * error).mean(dim=-2)
 
     def decode(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, num_targets) or (batch, time, num_targets): the numbers, of quantiles the median."""
+        """(batch, num_targets) or (batch, time, num_targets): the numbers; with quantiles, the median."""
         return self.by_quantile(scores)[0.5] if self.quantiles else scores
 
     def by_quantile(self, scores: Tensor) -> dict[float, Tensor]:
-        """The numbers of each quantile by its probability, sorted so that they do not cross.
+        """The numbers of each quantile by its probability; empty without quantiles.
 
-        So do Chernozhukov et al., 2010. Empty without quantiles.
+        They are sorted, so that they do not cross (Chernozhukov et al., 2010).
         """
         ordered = scores.sort(dim=-2).values if self.quantiles else scores
         return {share: ordered.select(-2, index) for index, share in enumerate(self.quantiles)}

@@ -1,4 +1,4 @@
-"""What stands for a whole sequence: the backbone's summary, or its states taken together."""
+"""A whole sequence as one vector: the backbone's summary, or a mean or maximum of its states."""
 
 from __future__ import annotations
 

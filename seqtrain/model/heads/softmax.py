@@ -16,7 +16,7 @@ from seqtrain.spec import SequenceClasses
 
 
 class _SoftmaxHead(nn.Module):
-    """A class by itself for each row of scores (..., num_targets)."""
+    """A class for each row of scores (..., num_targets), independently of the others."""
 
     def __init__(self, input_size: int, num_targets: int, dropout: float, label_smoothing: float) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class _SoftmaxHead(nn.Module):
         self.label_smoothing = label_smoothing
 
     def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-        """Summed cross-entropy over all that have a target, smoothed in training only."""
+        """The cross-entropy summed over all positions with a target, smoothed in training only."""
         smoothing = self.label_smoothing if self.training else 0.0
         return cross_entropy_sum(scores.flatten(0, -2), targets.flatten(), smoothing)
 
@@ -43,21 +43,21 @@ class _SoftmaxHead(nn.Module):
 
 
 class LabelHead(_SoftmaxHead):
-    """One class per sequence, from what the backbone made of it.
+    """One class per sequence, from the backbone's summary or its pooled states.
 
     Args:
         input_size: numbers of the backbone's summary, and per step of its states.
         num_targets: classes.
         dropout: share of these numbers that is dropped in training.
         label_smoothing: probability spread over all classes in the training loss (Szegedy et al., 2016).
-        pooling: what stands for a sequence: `last`, the backbone's own summary, which for torch's layers is
-            the final state of each direction; `mean` or `max` of each number over the sequence's steps;
-            `attention`, see `AttentionPooling`.
+        pooling: how a sequence becomes one vector: `last`, the backbone's own summary, which for torch's
+            layers is the final state of each direction; `mean` or `max` of each number over the sequence's
+            steps; `attention`, see `AttentionPooling`.
         class_weights: factors of the loss in training by the names of classes, 1 for the others; `balanced`
             for factors by which all classes together count alike, however frequent they are in train.
 
     Attributes:
-        attention: the pooling whose weights may be looked at, or None.
+        attention: the attention pooling, whose `weights` can be read; None with another pooling.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class LabelHead(_SoftmaxHead):
         self.register_buffer("factors", None, persistent=False)
 
     def weigh(self, targets: SequenceClasses) -> None:
-        """Find the factors of the classes that `class_weights` asks for.
+        """Set the factors of the classes that `class_weights` asks for.
 
         Raises:
-            ValueError: it names a class that there is not, or it is not known how frequent they are.
+            ValueError: it names an unknown class, or it is not known how frequent the classes are.
         """
         names, given = targets.names, self.class_weights
         if given is None:
@@ -114,14 +114,14 @@ class LabelHead(_SoftmaxHead):
         return scores
 
     def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-        """Summed cross-entropy of the sequences, smoothed and weighted in training only."""
+        """The cross-entropy summed over the sequences, smoothed and weighted in training only."""
         if not self.training:
             return cross_entropy_sum(scores, targets, 0.0)
         return cross_entropy_sum(scores, targets, self.label_smoothing, self.factors)
 
 
 class TagHead(_SoftmaxHead):
-    """A tag per step, each by itself.
+    """A tag per step, independently of the others.
 
     Args:
         input_size: numbers per step of the backbone's states.
@@ -144,8 +144,8 @@ class NextTokenHead(_SoftmaxHead):
         num_targets: tokens.
         dropout: share of the states that is dropped in training, the same at every step of a sequence.
         label_smoothing: probability spread over all tokens in the training loss.
-        tied: whether the scores are taken with the embedding of the tokens (Press and Wolf, 2017; Inan et
-            al., 2017), after a linear map to its size where the states have another; see `tie`.
+        tied: whether the embedding of the tokens is the weight of the output layer, too (Press and Wolf,
+            2017; Inan et al., 2017), after a linear map to its size where the states have another; see `tie`.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ def cross_entropy_sum(
     scores: Tensor, targets: Tensor, label_smoothing: float, weight: Tensor | None = None
 ) -> Tensor:
     """() the loss of scores (rows, num_targets), summed over the rows whose target is not IGNORED."""
-    # In float32 also under autocast: a sum over a batch leaves bfloat16 no digits.
+    # In float32, under autocast, too: a sum over a batch leaves bfloat16 no digits.
     return F.cross_entropy(
         scores.float(),
         targets,

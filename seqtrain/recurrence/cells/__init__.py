@@ -1,4 +1,4 @@
-"""The cells, one file each: all that anyone asks about them.
+"""The cells, one file each, with all that other code needs to know about them.
 
 To add one, write a subclass of `Cell` with `@register_cell` above it: in a file of this folder, or in a
 plugin (docs/extending.md). Everything else asks the cell; the engines run it stacked, packed and in both

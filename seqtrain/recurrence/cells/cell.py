@@ -26,10 +26,10 @@ class Gate:
     """A value that a step computes for every unit on its way to the next state.
 
     Args:
-        name: how tags, figures and pages call it; "candidate" is what would be written to the memory.
+        name: its name in tags, figures and pages; "candidate" is what would be written to the memory.
         kind: "sigmoid" for values from 0 to 1, "tanh" for values from -1 to 1, "linear" for any.
-        memory: what its value is a share of: of the memory before, which this step "keeps" or "replaces"; or
-            of the candidate, which it "writes". None for a gate that does not act on the memory.
+        memory: how it acts on the memory: its value is the share of the previous memory that the step "keeps"
+            or "replaces", or the share of the candidate that it "writes". None if it does not act on it.
     """
 
     name: str
@@ -61,13 +61,13 @@ class OnnxNode:
 
 
 class Cell(ABC):
-    """One step of a recurrence, for all directions at once, and all that anyone asks about it.
+    """One step of a recurrence, for all directions at once, and all that other code asks about it.
 
-    Letters: D directions, N rows of all steps, b rows alive at this step, I and H features in and out,
-    G gates. In `project` and `step` every weight has D in front of the shape given by `shapes`.
+    Letters: D directions, N rows of all steps, b rows of this step, I and H features in and out, G gates.
+    In `project` and `step` every weight has D in front of the shape given by `shapes`.
 
-    Only `name` and `step` have no default. The names weight_ih, weight_hh, bias_ih and bias_hh are kept for
-    what they are in torch's layers.
+    Only `name` and `step` have no default. The names weight_ih, weight_hh, bias_ih and bias_hh are reserved
+    for what they mean in torch's layers.
     """
 
     name: ClassVar[str]
@@ -75,22 +75,22 @@ class Cell(ABC):
     states: ClassVar[tuple[str, ...]] = ("h",)
     """The states that a step starts from, of hidden_size each; the first one is the output."""
     gates: ClassVar[tuple[Gate, ...]] = ()
-    """Those that `step` returns, in its order, which is also that of their blocks of H rows in weights."""
+    """The gates that `step` returns, in its order, which is that of their blocks of H rows in the weights."""
     constants: ClassVar[Mapping[str, float]] = {}
     """Parameters that start at a constant."""
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    """Parameters that start uniformly between two numbers. All others do in +-1/sqrt(H), as in torch."""
+    """Parameters that start uniformly between two numbers; all others within +-1/sqrt(H), as in torch."""
     biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
     """The parameters whose sum is added to every gate before its nonlinearity."""
     onnx: ClassVar[OnnxNode | None] = None
-    """None where ONNX has no operator with these equations. A subclass may have others, and inherits none."""
+    """None where ONNX has no operator with these equations. Not inherited: a subclass may have others."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.onnx = vars(cls).get("onnx")
 
     def state_sizes(self, hidden_size: int) -> dict[str, int]:
-        """The size of each state by its name, where `states` have others than hidden_size."""
+        """The size of each state by name; to be overridden where one differs from hidden_size."""
         return dict.fromkeys(self.states, hidden_size)
 
     def shapes(self, input_size: int, hidden_size: int, bias: bool) -> Shapes:
@@ -117,7 +117,7 @@ class Cell(ABC):
         return next((gate for gate in self.gates if gate.memory == memory), None)
 
     def find_blocks(self, parameter: str) -> tuple[str, ...]:
-        """The gates whose H rows each make up a parameter, from top to bottom; none where they do not."""
+        """The gates whose blocks of H rows make up a parameter, from top to bottom; empty without blocks."""
         rows = self.shapes(1, 1, True).get(parameter, (0,))[0]
         return tuple(gate.name for gate in self.gates) if rows == len(self.gates) else ()
 
@@ -137,7 +137,7 @@ def multiply_input(x: Tensor, weights: Weights) -> Tensor:
 
 
 def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) -> Tensor:
-    """h W_hh^T of one step, plus `addend` if there is one, both (D, b, G * H): h is (D, b, H)."""
+    """h W_hh^T of one step, plus `addend` if given: h (D, b, H); the addend and the result (D, b, G * H)."""
     matrix = weights["weight_hh"].mT
     return h.bmm(matrix) if addend is None else addend.baddbmm(h, matrix)
 
@@ -145,7 +145,7 @@ def multiply_state(h: Tensor, weights: Weights, addend: Tensor | None = None) ->
 def add_bias(gates: Tensor, weights: Weights, *names: str) -> Tensor:
     """Add the biases of these names, (D, G * H) each, where the layer has them."""
     biases = [weights[name] for name in names if name in weights]
-    # times 1: of a plain sum, all get the same tensor as their gradient, and clipping scales it twice
+    # times 1: in a plain sum the biases would share one gradient tensor, and clipping would scale it twice
     return gates + sum((bias * 1 for bias in biases[1:]), biases[0]).unsqueeze(1) if biases else gates
 
 
@@ -156,7 +156,7 @@ CellType = TypeVar("CellType", bound=type[Cell])
 
 
 def register_cell(cell: CellType) -> CellType:
-    """Make a cell known by its name; to be written above its class.
+    """Make a cell known by its name: a decorator of its class.
 
     Raises:
         ValueError: its declaration contradicts itself, or another cell has the name.
@@ -171,7 +171,7 @@ def register_cell(cell: CellType) -> CellType:
 def _find_problems(cell: Cell):  # type: ignore[no-untyped-def]
     name = getattr(cell, "name", None)
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        yield f"name must be of lower-case letters, digits and underscores, got: {name!r}"
+        yield f"name must consist of lower-case letters, digits and underscores, got: {name!r}"
         return
     known = type(CELLS.get(name, cell))
     if (known.__module__, known.__qualname__) != (type(cell).__module__, type(cell).__qualname__):
@@ -181,7 +181,7 @@ def _find_problems(cell: Cell):  # type: ignore[no-untyped-def]
         yield f"the first state is the output and must have hidden_size numbers, got state_sizes: {sizes}"
     names = [gate.name for gate in cell.gates]
     if len(set(names)) < len(names):
-        yield f"gates must differ in their names, got: {', '.join(names)}"
+        yield f"gates must have different names, got: {', '.join(names)}"
     for what in ("constants", "ranges"):
         if unknown := [each for each in getattr(cell, what) if each not in parameters]:
             yield f"{what} names {', '.join(unknown)}; its parameters are {', '.join(parameters)}"

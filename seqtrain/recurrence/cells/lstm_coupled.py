@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @register_cell
 class CoupledLSTM(Cell):
-    """What is forgotten makes room for what is written, i = 1 - f, so that a quarter of the weights goes:
+    """What is forgotten makes room for what is written, i = 1 - f, which saves a quarter of the weights:
 
     f = sigmoid(W_if x + b_if + W_hf h + b_hf)
     g =    tanh(W_ig x + b_ig + W_hg h + b_hg)

@@ -1,4 +1,4 @@
-"""The LSTM with layer normalisation (Ba, Kiros and Hinton 2016, arXiv 1607.06450, equations 20 to 22)."""
+"""The LSTM with layer normalization (Ba, Kiros and Hinton 2016, arXiv 1607.06450, equations 20 to 22)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @register_cell
 class LayerNormLSTM(Cell):
-    """Both products and the cell state on its way out are normalised, each over its own features:
+    """Both products and the cell state on its way out are normalized, each over its own features:
 
     i, f, g, o = split(LN(W_ih x) + LN(W_hh h))     with gains weight_norm_*, offsets bias_*
     c' = sigmoid(f) c + sigmoid(i) tanh(g)
@@ -54,22 +54,22 @@ class LayerNormLSTM(Cell):
         return shapes | {"bias_norm_c": (hidden_size,)} if bias else shapes
 
     def project(self, x: Tensor, weights: Weights) -> Tensor:
-        normal = _normalise(multiply_input(x, weights))
+        normal = _normalize(multiply_input(x, weights))
         return add_bias(normal * weights["weight_norm_ih"].unsqueeze(1), weights, "bias_ih", "bias_hh")
 
     def step(self, projected: Tensor, state: State, weights: Weights) -> tuple[State, GateValues]:
         h, c = state
-        recurrent = _normalise(multiply_state(h, weights))
+        recurrent = _normalize(multiply_state(h, weights))
         gates = projected.addcmul(recurrent, weights["weight_norm_hh"].unsqueeze(1))
         i, f, g, o = gates.chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         c = f * c + i * g
-        out = add_bias(_normalise(c) * weights["weight_norm_c"].unsqueeze(1), weights, "bias_norm_c")
+        out = add_bias(_normalize(c) * weights["weight_norm_c"].unsqueeze(1), weights, "bias_norm_c")
         return (o * out.tanh(), c), {"input": i, "forget": f, "candidate": g, "output": o}
 
 
-def _normalise(x: Tensor) -> Tensor:
-    """Mean zero and variance one over the features; gain and offset differ by direction and come after."""
+def _normalize(x: Tensor) -> Tensor:
+    """Mean zero and variance one over the features; gain and offset, which differ by direction, follow."""
     from torch.nn.functional import layer_norm
 
     return layer_norm(x, x.shape[-1:])

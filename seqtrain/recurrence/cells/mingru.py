@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @register_cell
 class MinGRU(Cell):
-    """Gate and candidate look at the input alone, so that all but the last line is done for a whole sequence:
+    """Gate and candidate see only the input, so all but the last line is computed for all steps at once:
 
     z = sigmoid(W_z x + b_z)
     n =         W_n x + b_n

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @register_cell
 class MinLSTM(Cell):
-    """Gates and candidate look at the input alone, and the two gates share out the memory:
+    """Gates and candidate see only the input, and the two gates are scaled to a sum of one:
 
     f = sigmoid(W_f x + b_f)
     i = sigmoid(W_i x + b_i)
     n =         W_n x + b_n
     h' = f / (f + i) h + i / (f + i) n
 
-    The gates that are watched are those that act, f / (f + i) and i / (f + i).
+    The values that `step` returns for the gates are the scaled ones, f / (f + i) and i / (f + i).
     """
 
     name = "minlstm"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
 LIBRARY = SOURCE.with_name("libkernel.so")
-CHOICE = "SEQTRAIN_KERNEL"
+VARIABLE = "SEQTRAIN_KERNEL"
 """Environment variable, read once: an instruction set (avx512, avx2, baseline, neon) or none."""
 _REMEDY = "pip install with a C++ compiler (g++, clang++ or $CXX) builds it"
 _INT, _SIZE, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
@@ -29,7 +29,7 @@ def load_kernel() -> ctypes.CDLL:
     """The library, whose functions release the interpreter's lock.
 
     Raises:
-        RuntimeError: there is none; `explain_kernel` says so without an error.
+        RuntimeError: there is none; `explain_kernel` returns the reason instead.
     """
     found = _find_kernel()
     if isinstance(found, str):
@@ -50,16 +50,16 @@ def describe_kernel() -> str:
 
 
 def hash_source() -> str:
-    """A number for the text of kernel.cpp, which a library of that text carries."""
+    """A hash of the text of kernel.cpp, which a library compiled from it carries, too."""
     return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
 
 
 @cache
 def _find_kernel() -> ctypes.CDLL | str:
     """The library, or why there is none."""
-    choice = os.environ.get(CHOICE, "")
+    choice = os.environ.get(VARIABLE, "")
     if choice == "none":
-        return f"{CHOICE}=none"
+        return f"{VARIABLE}=none"
     if not LIBRARY.exists():
         return f"the kernel was not compiled; {_REMEDY}"
     try:
@@ -78,8 +78,8 @@ def _find_kernel() -> ctypes.CDLL | str:
 
 
 def _choose(library: ctypes.CDLL, choice: str) -> ctypes.CDLL | str:
-    there = [name.decode() for k in range(3) if (name := library.seqtrain_choose(k))]
-    if choice in there:
-        library.seqtrain_choose(there.index(choice))
+    sets = [name.decode() for k in range(3) if (name := library.seqtrain_choose(k))]
+    if choice in sets:
+        library.seqtrain_choose(sets.index(choice))
         return library
-    return f"{CHOICE} must be one of none, {', '.join(there)} on this processor, got: {choice!r}"
+    return f"{VARIABLE} must be one of none, {', '.join(sets)} on this processor, got: {choice!r}"

@@ -16,7 +16,7 @@ from seqtrain.recurrence.modes import is_any_batched, is_dispatched, without_aut
 from seqtrain.recurrence.walk import PackedWalk
 
 NATIVE_CELLS = {"lstm": 0, "gru": 1}
-"""The cells that kernel.cpp has, by its numbers for them."""
+"""The cells that kernel.cpp implements, and its numbers for them."""
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 _NUM_CONSTANTS = 4  # arguments of `_Layer.apply` before the first tensor
 
@@ -34,19 +34,19 @@ def explain_native_layer(cell: Cell, x: Tensor, weights: Sequence[Weights], stat
             return f"it computes in torch.float32 only, got: {tensor.dtype}"
         if type(tensor) not in (Tensor, nn.Parameter):
             return f"it reads plain tensors only, got: {type(tensor).__name__}"
-    return "a dispatch mode of torch waits for operations" if is_dispatched() else None
+    return "a dispatch mode of torch must see every operation" if is_dispatched() else None
 
 
 def native_layer(
     cell: Cell, x: Tensor, weights: Sequence[Weights], state: State, walk: PackedWalk
 ) -> tuple[Tensor, State]:
-    """Run one layer that `explain_native_layer` has no objection to; see `seqtrain.recurrence` for shapes."""
+    """Run one layer that `explain_native_layer` does not refuse; see `seqtrain.recurrence` for shapes."""
     names = tuple(weights[0])
     tensors = (x, *state, *(direction[name] for direction in weights for name in names))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         output, *final = _Layer.apply(cell, names, len(state), walk, *tensors)  # type: ignore[no-untyped-call]
         return output, tuple(final)
-    return _Batch.read(cell, x, weights, state, walk).run(_find_packed)
+    return _Batch.read(cell, x, weights, state, walk).run(_pack_once)
 
 
 def differentiate_native(
@@ -73,7 +73,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any, cell: Cell, names: tuple[str, ...], num_states: int, walk: PackedWalk, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
-        ctx.cell, ctx.names, ctx.num_states, ctx.walk, ctx.is_kept = cell, names, num_states, walk, True
+        ctx.cell, ctx.names, ctx.num_states, ctx.walk, ctx.is_intact = cell, names, num_states, walk, True
         ctx.set_materialize_grads(False)
         batch = _read_batch(ctx, tensors)
         kept = batch.new_kept()
@@ -89,16 +89,16 @@ class _Layer(torch.autograd.Function):
 
 
 def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    *tensors, output, kept = ctx.saved_tensors  # to be read once: a checkpoint hands them out once
+    *tensors, output, kept = ctx.saved_tensors  # read once: a checkpoint hands them out only once
     if torch.is_grad_enabled() or is_any_batched(gradients):
         x, weights, state = _regroup(ctx, tensors)
         return differentiate_reference(ctx.cell, x, weights, state, ctx.walk, gradients)
     batch = _read_batch(ctx, tensors)
-    is_kept, ctx.is_kept = ctx.is_kept, False
-    if not is_kept:  # a second pass through a retained graph: the first has written over it
+    is_intact, ctx.is_intact = ctx.is_intact, False
+    if not is_intact:  # a second pass through a retained graph: the first one overwrote `kept`
         kept = batch.new_kept()
         batch.run(_pack, kept)
-    # .data: autograd need not know that it is written over, is_kept does
+    # .data: that it is overwritten is noted in is_intact, and autograd must not object
     return batch.differentiate(output, kept.data, gradients, ctx.needs_input_grad[_NUM_CONSTANTS:])
 
 
@@ -124,7 +124,7 @@ class _Batch:
     batch_sizes: Tensor | None
     x: Tensor
     weights: list[Tensor | None]
-    """For each direction those of _PARAMETERS; biases that a layer does not have are None."""
+    """_PARAMETERS of each direction; None for biases that the layer does not have."""
     state: State
 
     @classmethod
@@ -151,7 +151,7 @@ class _Batch:
         )
 
     def new_kept(self) -> Tensor:
-        """Room for what a backward pass needs of each row."""
+        """Memory for what a backward pass needs of each row, (D, N, size)."""
         _, hidden_size, num_directions, *_ = self.sizes
         size = load_kernel().seqtrain_kept_size(self.cell, hidden_size)
         return self.x.new_empty(num_directions, len(self.x), size)
@@ -169,9 +169,9 @@ class _Batch:
     def differentiate(
         self, output: Tensor, kept: Tensor, gradients: Sequence[Tensor | None], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
-        """Gradients of x, the states and the weights, which are None where none is wanted.
+        """Gradients of x, the states and the weights; None for those that are not wanted.
 
-        `kept` is written over.
+        Overwrites `kept`.
         """
         d_output, *d_final = gradients
         d_output = torch.zeros_like(output) if d_output is None else _check(d_output, output.shape)
@@ -190,8 +190,8 @@ class _Batch:
             *map(_pointer, pointers),
             _pointers(d_weights),
         )
-        there = zip(self.weights, d_weights, strict=True)
-        return [d_x, *d_state, *(d for weight, d in there if weight is not None)]
+        pairs = zip(self.weights, d_weights, strict=True)
+        return [d_x, *d_state, *(d for weight, d in pairs if weight is not None)]
 
     def _call(self, function: Callable[..., int], *pointers: object) -> None:
         _raise_failure(function(self.cell, *self.sizes, torch.get_num_threads(), *pointers))
@@ -217,24 +217,24 @@ def _pack(batch: _Batch) -> Tensor:
     return packed
 
 
-_kept_packed: MutableMapping[Tensor, tuple[Any, Tensor, Tensor]] = WeakIdKeyDictionary()
-"""Of a layer's last pass without gradients, by first weight: shapes, packed weights, copy of the weights."""
+_packed_cache: MutableMapping[Tensor, tuple[Any, Tensor, Tensor]] = WeakIdKeyDictionary()
+"""By a layer's first weight, of its last pass without gradients: shapes, packed weights, copy of them all."""
 
 
-def _find_packed(batch: _Batch) -> Tensor:
-    """The same, kept from pass to pass for as long as the weights have the same bytes.
+def _pack_once(batch: _Batch) -> Tensor:
+    """The same, but cached as long as the bytes of the weights stay the same.
 
-    A tensor's version would not do: writing to p.data does not change it.
+    A tensor's version counter would not do: writing to p.data does not change it.
     """
     weights = [weight for weight in batch.weights if weight is not None]
     if not isinstance(weights[0], nn.Parameter):
         return _pack(batch)
     shapes = batch.cell, batch.sizes[:3], len(weights)  # two layers may share their first weight only
-    found = _kept_packed.get(weights[0])
+    found = _packed_cache.get(weights[0])
     if found is not None and found[0] == shapes and _equals(weights, found[2]):
         return found[1]
     copy, packed = torch.cat([weight.flatten() for weight in weights]), _pack(batch)
-    _kept_packed[weights[0]] = shapes, packed, copy
+    _packed_cache[weights[0]] = shapes, packed, copy
     return packed
 
 
@@ -256,7 +256,7 @@ def _check(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _copy(gradient: Tensor | None, like: Tensor) -> Tensor:
-    """In new memory, which the kernel writes to."""
+    """The gradient, or zeros, in new memory, which the kernel overwrites."""
     copy = torch.zeros_like(like)
     return copy if gradient is None else copy.copy_(_check(gradient, like.shape))
 

@@ -24,10 +24,9 @@ def run_steps(
 ) -> Iterator[tuple[State, GateValues]]:
     """Yield the states and the values of the gates after each step, (D, b, size) each.
 
-    `weights` are those of all directions, from `stack_weights`.
-
-    Each direction in the order in which it meets the rows; each state is the very tensor that the next step
-    starts from, so that a gradient with respect to it includes all later steps.
+    `weights` are those of all directions, from `stack_weights`. Each direction visits the rows in its own
+    order. Each state is the very tensor that the next step starts from, so that a gradient with respect to it
+    includes all later steps.
     """
     walks = torch.stack([x, walk.reverse(x)][: state[0].size(0)])
     # split, not slices: the gradient of T slices is T tensors of full size, that of one split is one
@@ -64,13 +63,13 @@ def differentiate_reference(
     walk: PackedWalk,
     gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
-    """Gradients of x, of the states and of all weights, which autograd and vmap can transform, too.
+    """Gradients of x, of the states and of all weights, by operations that autograd and vmap can transform.
 
-    `gradients` are those of the output and of the final states. For the backward pass of another engine.
+    `gradients` are those of the output and of the final states. For the backward passes of other engines.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
-        # new nodes: one input may depend on another, or be used twice, and each is to get its own share only
+        # new nodes: one input may depend on another, or be used twice, and each must get only its own share
         given = [
             tensor.view_as(tensor) for tensor in (x, *state, *(w for each in weights for w in each.values()))
         ]

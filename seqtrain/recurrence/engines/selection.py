@@ -17,7 +17,7 @@ Engine: TypeAlias = Callable[[Cell, Tensor, Sequence[Weights], State, PackedWalk
 
 TRITON_DEVICE = "cuda"  # where backend="auto" takes the Triton kernels, once they have proved themselves
 BACKENDS = ("auto", "reference", "native", "triton", "eager")
-"""The last one is the name of earlier versions for the reference engine."""
+""""eager" is what earlier versions called the reference engine."""
 
 
 def explain_backend(backend: str, cell: str) -> str | None:
@@ -44,8 +44,8 @@ def choose_engine(
 ) -> Engine:
     """The engine that `backend` names; for "auto", the fastest one that is exact for these arguments.
 
-    Inside torch.func transforms it is the reference engine, whatever the backend: those differentiate and
-    batch plain operations only. It also runs a batch without a row.
+    Inside torch.func transforms it is the reference engine, whatever the backend, since they differentiate
+    and batch only plain operations; so it is for a batch without rows.
 
     Raises:
         ValueError: "native" or "triton" cannot run these arguments.

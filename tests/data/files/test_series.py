@@ -44,7 +44,7 @@ def test_columns_and_times_by_name(tmp_path: Path, delimiter: str) -> None:
         ("a,b\n", "no rows below the header"),
         ("a,b\n1,2\n3\n", "3: 1 cells; the header has 2"),
         ("1,2\n3,4\n", "1: '1' is no name; expected a header with the names of the columns"),
-        ("a,a\n3,4\n", "1: the column 'a' is there twice"),
+        ("a,a\n3,4\n", "1: the column 'a' appears twice"),
         (
             "a,b\n1,2\n3,\n",
             "3: column b is empty; expected a number: fill gaps first, for instance by interpolation",

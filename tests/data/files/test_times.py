@@ -52,7 +52,7 @@ def test_times_are_described_and_continued(texts: list[str], described: str, fol
     [
         (["2020-01-02", "2020-01-01"], "a.csv:3: 2020-01-01 comes after 2020-01-02; sort the rows by time"),
         (["5", "4"], "a.csv:3: 4 comes after 5; sort the rows by time"),
-        (["2020-01-02", "2020-01-02"], "a.csv:3: the time 2020-01-02 is there twice"),
+        (["2020-01-02", "2020-01-02"], "a.csv:3: the time 2020-01-02 appears twice"),
         (
             ["2020-01-01", "2020-01-02", "2020-01-04", "2020-01-05"],
             "a.csv:4: from 2020-01-02 to 2020-01-04 it is 2 days, elsewhere mostly 1 day; times must be at"

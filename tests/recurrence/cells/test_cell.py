@@ -68,13 +68,16 @@ def test_a_registered_cell_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        ({"name": "My Cell"}, "name must be of lower-case letters, digits and underscores, got: 'My Cell'"),
+        (
+            {"name": "My Cell"},
+            "name must consist of lower-case letters, digits and underscores, got: 'My Cell'",
+        ),
         ({"name": "gru"}, "the name 'gru' is taken by seqtrain.recurrence.cells.gru.GRU; give it another"),
         (
             {"state_sizes": lambda self, size: {"h": 2 * size}},  # noqa: ARG005
             "the first state is the output and must have hidden_size numbers, got state_sizes: [('h', 128)]",
         ),
-        ({"gates": (Gate("a"), Gate("a"))}, "gates must differ in their names, got: a, a"),
+        ({"gates": (Gate("a"), Gate("a"))}, "gates must have different names, got: a, a"),
         (
             {"constants": {"gain": 1.0}},
             "constants names gain; its parameters are weight_ih, weight_hh, bias_ih, bias_hh",

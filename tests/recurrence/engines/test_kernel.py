@@ -15,7 +15,7 @@ PRINT = "from seqtrain.recurrence.engines.kernel import describe_kernel; print(d
 
 
 def describe(choice: str) -> str:
-    environment = os.environ | {kernel.CHOICE: choice}
+    environment = os.environ | {kernel.VARIABLE: choice}
     command = [sys.executable, "-c", PRINT]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -37,7 +37,7 @@ class TestNoKernel:
     def library(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         library = tmp_path / "libkernel.so"
         monkeypatch.setattr(kernel, "LIBRARY", library)
-        monkeypatch.delenv(kernel.CHOICE, raising=False)
+        monkeypatch.delenv(kernel.VARIABLE, raising=False)
         return library
 
     def explain(self) -> str:

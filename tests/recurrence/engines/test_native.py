@@ -26,10 +26,10 @@ def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     name = kernel.seqtrain_choose(request.param)
     if name is None:
         pytest.skip("this processor has no further instruction set")
-    native._kept_packed.clear()  # packed by another one
+    native._packed_cache.clear()  # packed by another one
     yield name.decode()
     next(k for k in SETS if kernel.seqtrain_choose(k) == usual.encode())
-    native._kept_packed.clear()
+    native._packed_cache.clear()
 
 
 def run(layer: BiLSTM, sequences: list[Tensor], order: list[int], grad: bool = False) -> list[list[Tensor]]:
@@ -147,13 +147,13 @@ class TestWeightsThatChange:
         torch.testing.assert_close(results[3], other(x)[0].detach(), rtol=0, atol=0)
 
     def test_packed_weights_go_with_their_layer(self) -> None:
-        before = len(native._kept_packed)
+        before = len(native._packed_cache)
         layer = BiLSTM(3, 4)
         with torch.no_grad():
             layer(torch.randn(5, 2, 3))
-        assert len(native._kept_packed) == before + 1
+        assert len(native._packed_cache) == before + 1
         del layer
-        assert len(native._kept_packed) == before
+        assert len(native._packed_cache) == before
 
     @pytest.mark.parametrize("name", ["weight_hh_l0", "bias_ih_l0"])
     def test_a_change_between_forward_and_backward_raises(self, name: str) -> None:

@@ -18,7 +18,7 @@ from seqtrain.recurrence.engines.triton.support import is_interpreted
 from seqtrain.recurrence.modes import is_any_batched, without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
-UNITS = 32  # hidden units of a program of a kernel, with all four gates
+UNITS = 32  # hidden units per program of a kernel, with all four gates
 _NUM_CONSTANTS = 2  # arguments of `_TritonLayer.apply` before the first tensor
 
 
@@ -59,7 +59,7 @@ class _TritonLayer(torch.autograd.Function):
 
 def _differentiate(ctx: Any, gradients: Sequence[Tensor]) -> list[Tensor | None]:
     walk: PackedWalk = ctx.walk
-    *tensors, gates, h, c = ctx.saved_tensors  # to be read once: a checkpoint hands them out only once
+    *tensors, gates, h, c = ctx.saved_tensors  # read once: a checkpoint hands them out only once
     x, state, weights = _read_inputs(ctx.names, tensors)
     if torch.is_grad_enabled() or is_any_batched(gradients):
         return differentiate_reference(CELLS["lstm"], x, weights, state, walk, gradients)
@@ -101,7 +101,7 @@ def _project(rows: Tensor, weights: Weights) -> Tensor:
 
 
 def _begin_states(start: Tensor, walk: PackedWalk) -> Tensor:
-    """Room for the states before the first step and after each: (D, B, H) to (D, B + N, H)."""
+    """Memory for the states before the first step and after each: (D, B, H) to (D, B + N, H)."""
     num_directions, batch_size, hidden_size = start.shape
     states = start.new_empty(num_directions, batch_size + walk.num_rows, hidden_size)
     states[:, :batch_size] = start
@@ -109,7 +109,7 @@ def _begin_states(start: Tensor, walk: PackedWalk) -> Tensor:
 
 
 def _in_walk_order(rows: Tensor, walk: PackedWalk, num_directions: int) -> Tensor:
-    """Rows (N, F) in the order in which each direction meets them: (D, N, F)."""
+    """Rows (N, F) in the order in which each direction visits them: (D, N, F)."""
     return torch.stack([rows, walk.reverse(rows)][:num_directions])
 
 
@@ -125,7 +125,7 @@ def _sum_directions(rows: Tensor, walk: PackedWalk) -> Tensor:
 
 
 def _add_to_last(rows: Tensor, last: Tensor, walk: PackedWalk) -> None:
-    """Add (D, B, H) to the rows (D, N, H) with which sequences end, in place."""
+    """Add (D, B, H) to the last row of each sequence in (D, N, H), in place."""
     if walk.is_dense:  # no index that would have to travel to the GPU
         rows[:, walk.num_rows - walk.batch_sizes[0] :] += last
     else:
@@ -134,7 +134,7 @@ def _add_to_last(rows: Tensor, last: Tensor, walk: PackedWalk) -> None:
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel with all that it is started with: what a test compiles without a GPU is what runs on one."""
+    """A kernel and everything it is launched with: a test without a GPU compiles exactly what runs on one."""
 
     kernel: Any
     grid: tuple[int, int, int]
@@ -183,7 +183,7 @@ def backward_launches(
 
 
 def _first_before(walk: PackedWalk, step: int) -> int:
-    """The first row, with the B initial ones before all others, of the states that a step starts from."""
+    """The first row of the states that a step starts from, counting the B initial rows before all others."""
     return walk.batch_sizes[0] + walk.offsets[step - 1] if step > 0 else 0
 
 
@@ -192,7 +192,7 @@ def _sizes(walk: PackedWalk, h: Tensor) -> tuple[int, int, int]:
 
 
 def _constants(h: Tensor, batch_size: int) -> dict[str, Any]:
-    """Tiles of 16 at least, as tensor cores take them, and small enough for a thread's registers."""
+    """Tiles of at least 16, as tensor cores need them, and small enough for a thread's registers."""
     exact = h.dtype == torch.float32
     return {
         "ROWS": 16 if batch_size <= 64 else 32,

@@ -1,16 +1,16 @@
 """One time step of the LSTM, forward and backward, as a Triton kernel each; all directions in one launch.
 
-Letters: D directions, N rows of all steps, B sequences, H hidden size. Rows lie as each direction meets them:
-a step's rows are next to each other, and sequence b is the b-th of them. States have B more rows, those that
-the walk starts from. A program has some sequences and some hidden units of one direction; no program of a
-launch reads what another one writes. Importing this module imports Triton.
+Letters: D directions, N rows of all steps, B sequences, H hidden size. Rows are in the order in which each
+direction visits them: the rows of a step are adjacent, and sequence b is the b-th of them. States have B more
+rows, those that the walk starts from. A program computes some sequences and some hidden units of one
+direction; no program of a launch reads what another one writes. Importing this module imports Triton.
 """
 
 import triton
 import triton.language as tl
 
 FORWARD_SCALARS = ["row", "before", "alive", "num_rows", "batch_size"]
-BACKWARD_SCALARS = ["row", "before", "alive", "going_on", "num_rows", "batch_size"]
+BACKWARD_SCALARS = ["row", "before", "alive", "alive_next", "num_rows", "batch_size"]
 
 
 @triton.jit(do_not_specialize=FORWARD_SCALARS)
@@ -25,9 +25,9 @@ def forward_step(
     num_rows,
     batch_size,
     H,
-    ROWS: tl.constexpr,  # sequences of a program
-    UNITS: tl.constexpr,  # hidden units of a program
-    CHUNK: tl.constexpr,  # terms of a sum that are multiplied together
+    ROWS: tl.constexpr,  # sequences per program
+    UNITS: tl.constexpr,  # hidden units per program
+    CHUNK: tl.constexpr,  # terms of the sum in one product
     WIDEN: tl.constexpr,
 ):
     """Grid: (sequences / ROWS, H / UNITS, D), rounded up."""
@@ -78,7 +78,7 @@ def backward_step(
     row,
     before,
     alive,
-    going_on,  # number of sequences that take the next step, whose rows follow this one's
+    alive_next,  # number of sequences that take the next step, whose rows follow this one's
     num_rows,
     batch_size,
     H,
@@ -99,7 +99,7 @@ def backward_step(
     sums = tl.load(d_h + (rows * H)[:, None] + units[None, :], mask=mask, other=0.0).to(tl.float32)
     for first in range(0, 4 * H, CHUNK):
         k = first + tl.arange(0, CHUNK)
-        reaches = (sequences < going_on)[:, None] & (k < 4 * H)[None, :]
+        reaches = (sequences < alive_next)[:, None] & (k < 4 * H)[None, :]
         inside = (k < 4 * H)[:, None] & (units < H)[None, :]
         d = tl.load(d_next + k[None, :], mask=reaches, other=0.0)
         sums = multiply_add(d, tl.load(weight + k[:, None] * H, mask=inside, other=0.0), sums, WIDEN)

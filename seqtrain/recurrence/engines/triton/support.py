@@ -1,6 +1,6 @@
 """What the Triton kernels can run, and whether they have proved themselves on a device.
 
-Nothing here imports Triton before it is asked for.
+Nothing here imports Triton before it is needed.
 """
 
 import os
@@ -20,7 +20,7 @@ from seqtrain.recurrence.modes import without_autocast
 from seqtrain.recurrence.walk import PackedWalk
 
 RESOLUTION = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
-"""By dtype, an error relative to a tensor's largest number that is no fault."""
+"""By dtype, the tolerated error relative to a tensor's largest number."""
 
 Results: TypeAlias = list[Tensor]
 
@@ -64,7 +64,7 @@ def explain_triton_layer(x: Tensor) -> str | None:
 
 
 def is_interpreted() -> bool:
-    """Whether Triton was told, when it met our kernels, to interpret them on the CPU, as our tests do."""
+    """Whether Triton interprets our kernels on the CPU, as in tests: settled when they are imported."""
     kernels = sys.modules.get("seqtrain.recurrence.engines.triton.kernels")
     if kernels is None:
         return os.environ.get("TRITON_INTERPRET") == "1"
@@ -77,7 +77,7 @@ def is_interpreted() -> bool:
 def is_trusted(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether the kernels compute a small layer, forward and backward, as the reference engine does.
 
-    That is tried once for each device and dtype of a process, and a failure is a warning.
+    Tried once per process for each device and dtype; a failure gives a warning.
     """
     if explain_triton() or dtype not in RESOLUTION:
         return False
@@ -106,7 +106,7 @@ def find_problem(device: torch.device, dtype: torch.dtype) -> str | None:
 
 
 def _measure_error(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
-    """The error of the kernels relative to float64, and what is allowed: some of the reference's own."""
+    """The error of the kernels relative to float64, and the allowed one, a multiple of the reference's."""
     from seqtrain.recurrence.engines.triton.engine import triton_layer
 
     walk = PackedWalk([5, 5, 3, 1], device)
