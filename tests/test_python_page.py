@@ -27,4 +27,5 @@ def test_every_block(
     out = capsys.readouterr().out
     assert out.startswith("[('They', ")
     assert " of dev\n" in out
-    assert (tmp_path / "runs" / "mine" / "metrics.json").exists()
+    assert len(names["runs"]) == 3
+    assert names["best"].path == names["run"].path

@@ -13,14 +13,13 @@ from matplotlib.figure import Figure
 from seqtrain.analysis.figures.canvas import WIDTH, save
 from seqtrain.analysis.figures.forecasts import draw_forecasts
 from seqtrain.analysis.figures.run import draw_confusions, draw_curves, draw_gradients, draw_units
-from seqtrain.analysis.figures.sequence import Unit, draw_states, draw_unit
+from seqtrain.analysis.figures.sequence import STEP, Unit, draw_states, draw_unit
 from seqtrain.analysis.page import example_document, run_document
 from seqtrain.analysis.report import Report
 from seqtrain.analysis.sample import spread_evenly
 from seqtrain.runs.files import atomic_write, write_text
 
 MOST_WINDOWS = 6
-STEP = 0.3  # inches of a time step, in figures that grow with their sequence
 
 
 def write_pictures(report: Report, folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -22,13 +23,15 @@ from seqtrain.config import (
     check_command_line,
 )
 from seqtrain.config.tree import Tree
-from seqtrain.errors import keep_interrupts, printable_line
+from seqtrain.errors import keep_interrupts, printable_line, show
 from seqtrain.runs.find import chosen_folder
 from seqtrain.runs.folder import RUN_DIR, RunFolder
+from seqtrain.runs.report.collect import Run, read_run
 
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
+SEVERAL = re.compile(r"\S+=\S+\s+\S+=\S")  # overrides in one string
 STORE_KEY = "seqtrain/run_dir"
 
 
@@ -104,7 +107,34 @@ def _run_search(search: Search, arguments: list[str]) -> None:
     run_search(search, arguments)
 
 
-def _run_single(run: SingleRun) -> None:
+def train(*overrides: str) -> Run:
+    """Train from Python what `seqtrain key=value ...` trains: the same run folder, tables and messages.
+
+    An unfinished run of the same configuration is resumed. The command line, the current folder and the
+    loggers of the program are left as they are.
+
+    Args:
+        overrides: as on the command line, each a string: `train("task=pos", "model=bilstm")`.
+
+    Returns:
+        The finished run; `seqtrain.load(run)` predicts with it.
+
+    Raises:
+        seqtrain.errors.InputError: the configuration or the data is refused; nothing was written.
+        seqtrain.errors.RunError: the training diverged.
+        KeyboardInterrupt: the same call resumes from the last checkpoint.
+    """
+    for override in overrides:
+        if not isinstance(override, str) or SEVERAL.match(override):
+            expected = 'a string for each key: train("task=pos", "model=bilstm")'
+            raise ConfigError([f"train: got {show(override)}, expected {expected}"])
+    checked = check_command_line(overrides)
+    if not isinstance(checked, SingleRun):
+        raise ConfigError(["train: gives a single run; sweeps, searches and --help are of the command line"])
+    return read_run(_run_single(checked).path)
+
+
+def _run_single(run: SingleRun) -> RunFolder:
     run_dir = Path(run.composed.tree["run_dir"])
     leader = leaders_folder(run_dir if run.is_folder_given else None)
     try:
@@ -117,6 +147,7 @@ def _run_single(run: SingleRun) -> None:
                 _tell_torchrun(folder)
                 _announce(run.composed.choices, folder)
             _run(tree, folder)
+            return folder
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
 

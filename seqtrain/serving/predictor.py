@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from seqtrain.analysis.traced import SequenceTrace
 from seqtrain.config.saved import read_saved_config
 from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences, encode_windows
 from seqtrain.data.batching.text_dataset import TextDataset
@@ -21,6 +23,7 @@ from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.texts import TextScore, continue_text, score_text, take, unknown_tokens
+from seqtrain.serving.traces import trace_given
 from seqtrain.spec import Classes, DataSpec, Horizon, Numbers, TokenInputs
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
@@ -28,7 +31,7 @@ from seqtrain.training.network import Trained, load_trained
 
 
 def load(
-    run_dir: str | Path = "latest",
+    run_dir: str | PathLike[str] = "latest",
     checkpoint: str | Path | None = None,
     device: str | torch.device = "cpu",
     plugins: Collection[str] = (),
@@ -36,8 +39,8 @@ def load(
     """Load the trained model of a run folder; no code from the folder is run.
 
     Args:
-        run_dir: a run folder; `latest`, the run under runs/ that finished last; or `latest:pos/bilstm`, the
-            one of this task and model that finished last.
+        run_dir: a run folder or a run; `latest`, the run under runs/ that finished last; or
+            `latest:pos/bilstm`, the one of this task and model that finished last.
         checkpoint: a file; by default the best checkpoint of the run.
         device: to predict on.
         plugins: your own packages whose classes the run was configured with.
@@ -46,7 +49,7 @@ def load(
         seqtrain.errors.InputError: there is no such run or checkpoint, or it is refused.
         seqtrain.errors.RunError: a weight of the checkpoint is nan or infinite.
     """
-    folder = find_run_folder(str(run_dir))
+    folder = find_run_folder(fspath(run_dir))
     path = choose_checkpoint(folder, checkpoint)
     return Predictor.of(load_trained(read_saved_config(folder.config_file, plugins), path), device)
 
@@ -76,6 +79,24 @@ class Predictor(BasePredictor[SequenceBatch]):
     def of(cls, trained: Trained, device: str | torch.device = "cpu") -> Predictor:
         """Of what a run has trained."""
         return cls(trained.network, trained.spec, device, trained.task)
+
+    def trace(self, given: Any, number: int = 0) -> SequenceTrace:
+        """What the recurrence does with one sequence: h, c and gates at every time step.
+
+        Args:
+            given: a sentence or its tokens; a text; an image, as for `classify`; a series, as for `forecast`;
+                numbers (time, features), or sequences as for `label`.
+            number: which one, where there are several: in a file of images or of sequences, or of the series
+                of a model that forecasts each by itself.
+
+        Returns:
+            The trace; of an ensemble's first member.
+
+        Raises:
+            seqtrain.errors.InputError: it is nothing that the model reads, or the backbone has equations of
+                its own.
+        """
+        return trace_given(self, given, number)
 
     def generate(
         self,

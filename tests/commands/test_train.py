@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from small_runs import small_overrides, without_times
 
+import seqtrain
 from seqtrain.commands.train import leaders_folder, main
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, RunFolder
@@ -126,6 +128,45 @@ class TestOneRun:
             codes.append(command())
         assert codes == [0, 0]
         assert [RunFolder(folder).is_done for folder in folders()] == [True, True]
+
+
+class TestFromPython:
+    def test_it_works_again_and_again_and_leaves_the_program_as_it_was(self, capfd) -> None:
+        def around() -> Any:
+            loggers = [
+                logging.getLogger(name) for name in (None, "seqtrain", "pytorch_lightning", "py.warnings")
+            ]
+            logs = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
+            return sys.argv[:], sys.path[:], Path.cwd(), logs, signal.getsignal(signal.SIGINT)
+
+        before = around()
+        runs = [seqtrain.train(*SMALL, f"seed={seed}") for seed in (0, 1)]
+        assert around() == before
+        assert [run.seed for run in runs] == [0, 1]
+        assert runs[0].metrics == json.loads((folders()[0] / "metrics.json").read_text())
+        assert len(runs[1].curves["val/accuracy"].values) == 2
+        assert runs[1].curves["validation/c_n/layer0/forward/mean"].split == "val"
+        assert seqtrain.load(runs[0]).spec == seqtrain.load(runs[0].path).spec
+
+    @pytest.mark.parametrize(
+        ("overrides", "problem"),
+        [
+            (["model.hiden_size=3"], "model.hiden_size: no such key in torch.nn.LSTM; did you mean"),
+            ([["model=gru"]], "train: got ['model=gru'], expected a string for each key: train("),
+            (
+                ["task=pos model=gru"],
+                "train: got 'task=pos model=gru', expected a string for each key: train(",
+            ),
+            (["-m", "seed=0,1"], "train: gives a single run; sweeps, searches and --help are of the command"),
+            (["--help"], "train: gives a single run; sweeps, searches and --help are of the command line"),
+        ],
+    )
+    def test_what_is_refused(self, overrides: Any, problem: str) -> None:
+        with pytest.raises(ConfigError) as refusal:
+            seqtrain.train(*overrides)
+        assert refusal.value.problems[0].startswith(problem)
+        assert len(refusal.value.problems) == 1
+        assert folders("*") == []
 
 
 class TestAnnouncement:

@@ -7,6 +7,7 @@ little wider, so that their text can be read there.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,9 +34,18 @@ MIN_DECADES = 4  # of a logarithmic axis: small waves look small
 MAX_DECADES = 7  # with a label
 
 
+class Picture(Figure):
+    """A figure that a notebook shows."""
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file:
+            save_picture(self, file, dpi=DPI)
+            return file.getvalue()
+
+
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A figure of this size, in inches, with a title."""
-    figure = Figure(figsize=(width, height), dpi=DPI)
+    figure = Picture(figsize=(width, height), dpi=DPI)
     figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top")
     return figure
 

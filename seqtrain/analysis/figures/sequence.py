@@ -26,6 +26,8 @@ from seqtrain.recurrence.trace import DIRECTIONS
 STATES, INPUTS = 1.9, 0.8  # inches: the heights of panels
 GATE, GAP, ABOVE = 0.6, 0.14, 0.5
 LINES = 1.5
+LEFT, RIGHT = 0.85, 0.6  # beside the panels: names of gates, and the scale of the states
+STEP = 0.3  # of a time step, in figures that grow with their sequence
 
 Unit = tuple[int, int, int]  # layer, direction, number
 
@@ -36,45 +38,37 @@ def draw_states(example: Example, layer: int = -1, width: float = WIDTH) -> Figu
     Units are sorted by the step at which they are largest, so that similar ones are neighbours. The colours
     reach from -1 to 1, where states lie that have bounds, and further if the states do.
     """
-    h = example.signals["h"][layer]
-    limit = max(1.0, float(np.abs(h).max()))
-    top, below = 0.1 + (0 if example.inputs is None else INPUTS + 0.1), space_below(example.labels)
-    height = top + len(h) * (STATES + 0.2) + below
-    figure = new_figure(width, height, f"h of {_name_layer(example, layer)}, {example.name}")
-    _draw_inputs(figure, example, height)
-    for direction, states in enumerate(h):
-        bottom = height - top - (direction + 1) * (STATES + 0.2)
-        panel = add_panel(figure, 0.35, bottom, width - 0.95, STATES)
-        units = states[:, states.argmax(axis=0).argsort(kind="stable")].T
-        panel.imshow(units, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-        panel.set_ylabel(f"{DIRECTIONS[direction]}: units", fontsize=FONT)
-        panel.set_xticks([])
-        panel.set_yticks([])  # numbers would mean nothing: units are sorted
-    label_steps(panel, example.labels)
-    _draw_scale(figure, limit, below, height - top - below - 0.2)
+    below = space_below(example.labels)
+    figure = new_figure(width, below + _height_of_states(example), f"h of {_of_layer(example, layer)}")
+    _draw_states(figure, below, 0.35, example, layer)
+    label_steps(figure.axes[-2], example.labels)
     return figure
 
 
-def draw_gates(example: Example) -> Figure:
-    """The mean of each gate of the last layer at each step, with a band that holds 8 of 10 units.
+def draw_trace(example: Example, layer: int = -1) -> Figure:
+    """`draw_states` above `draw_gates`."""
+    below, gates = space_below(example.labels), _height_of_gates(example)
+    width, height = max(WIDTH, STEP * example.num_steps), below + gates + _height_of_states(example)
+    figure = new_figure(width, height, f"h and gates of {_of_layer(example, layer)}")
+    _draw_gates(figure, below, RIGHT, example, layer)
+    if figure.axes:
+        label_steps(figure.axes[-1], example.labels)
+    _draw_states(figure, below + gates, LEFT, example, layer)
+    if not gates:
+        label_steps(figure.axes[-2], example.labels)
+    return figure
+
+
+def draw_gates(example: Example, layer: int = -1) -> Figure:
+    """The mean of each gate of a layer at each step, with a band that holds 8 of 10 units.
 
     A panel for each gate, since their bands would cover each other. Candidates are left out: they are no
     gates between 0 and 1.
     """
-    names = names_of_gates(example)
-    gates = [
-        (DIRECTIONS[direction] if name == names[0] else "", name, example.signals[name][-1, direction])
-        for direction in range(example.num_directions)
-        for name in names
-    ]
     below = space_below(example.labels)
-    bottom = below + (len(gates) - 1) * (GATE + GAP) + (example.num_directions - 1) * ABOVE / 2
-    figure = new_figure(WIDTH, bottom + GATE + ABOVE, f"gates of the last layer, {example.name}")
-    colours = dict(zip(names, cycle(COLOURS), strict=False))
-    for number, (direction, name, gate) in enumerate(gates):
-        bottom -= ABOVE / 2 if direction and number else 0
-        _draw_gate(figure, bottom, direction, name, gate, colours[name])
-        bottom -= GATE + GAP
+    height = below + _height_of_gates(example) + ABOVE / 2
+    figure = new_figure(WIDTH, height, f"gates of {_of_layer(example, layer)}")
+    _draw_gates(figure, below, 0.15, example, layer)
     label_steps(figure.axes[-1], example.labels)
     return figure
 
@@ -102,9 +96,32 @@ def draw_unit(example: Example, unit: Unit, width: float = WIDTH) -> Figure:
     return figure
 
 
-def _name_layer(example: Example, layer: int) -> str:
+def _of_layer(example: Example, layer: int) -> str:
     num_layers = len(example.signals["h"])
-    return "the last layer" if layer % num_layers == num_layers - 1 else f"layer {layer}"
+    name = "the last layer" if layer % num_layers == num_layers - 1 else f"layer {layer}"
+    return f"{name}, {example.name}"
+
+
+def _height_of_states(example: Example) -> float:
+    return 0.1 + (0 if example.inputs is None else INPUTS + 0.1) + example.num_directions * (STATES + 0.2)
+
+
+def _draw_states(figure: Figure, bottom: float, left: float, example: Example, layer: int) -> None:
+    """From `bottom` up to the title, with their scale."""
+    h = example.signals["h"][layer]
+    limit = max(1.0, float(np.abs(h).max()))
+    height, width = example.num_directions * (STATES + 0.2), figure.get_figwidth() - left - RIGHT
+    if example.inputs is not None:
+        _draw_inputs(add_panel(figure, left, bottom + height - 0.1, width, INPUTS), example.inputs)
+    for direction, states in enumerate(h):
+        start = bottom + height - (direction + 1) * (STATES + 0.2)
+        panel = add_panel(figure, left, start, width, STATES)
+        units = states[:, states.argmax(axis=0).argsort(kind="stable")].T
+        panel.imshow(units, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+        panel.set_ylabel(f"{DIRECTIONS[direction]}: units", fontsize=FONT)
+        panel.set_xticks([])
+        panel.set_yticks([])  # numbers would mean nothing: units are sorted
+    _draw_scale(figure, limit, bottom, height - 0.2)
 
 
 def _draw_scale(figure: Figure, limit: float, bottom: float, height: float) -> None:
@@ -118,23 +135,38 @@ def _draw_scale(figure: Figure, limit: float, bottom: float, height: float) -> N
         panel.text(1.3, value, f"{value:.3g}", fontsize=FONT, va="center")
 
 
-def _draw_inputs(figure: Figure, example: Example, height: float) -> None:
-    if example.inputs is None:
-        return
-    panel = add_panel(figure, 0.35, height - 0.3 - INPUTS, figure.get_figwidth() - 0.95, INPUTS)
-    panel.imshow(example.inputs, aspect="auto", cmap="gray_r", interpolation="nearest")
+def _draw_inputs(panel: Axes, inputs: Array) -> None:
+    panel.imshow(inputs, aspect="auto", cmap="gray_r", interpolation="nearest")
     panel.set_ylabel("input", fontsize=FONT)
     panel.set_xticks([])
     panel.set_yticks([])
 
 
-def _draw_gate(figure: Figure, bottom: float, direction: str, name: str, gate: Array, colour: str) -> None:
-    panel = add_panel(figure, 0.85, bottom, WIDTH - 1.0, GATE)
+def _height_of_gates(example: Example) -> float:
+    num_panels = len(names_of_gates(example)) * example.num_directions
+    return num_panels * (GATE + GAP) + (example.num_directions * ABOVE / 2 if num_panels else 0)
+
+
+def _draw_gates(figure: Figure, bottom: float, right: float, example: Example, layer: int) -> None:
+    """From `bottom` up, forward on top."""
+    names, start = names_of_gates(example), bottom + _height_of_gates(example)
+    colours = dict(zip(names, cycle(COLOURS), strict=False))
+    width = figure.get_figwidth() - LEFT - right
+    for direction in range(example.num_directions):
+        for name in names:
+            start -= GATE + GAP + (ABOVE / 2 if name == names[0] else 0)
+            panel = add_panel(figure, LEFT, start, width, GATE)
+            panel.set_title(
+                DIRECTIONS[direction] if name == names[0] else "", fontsize=FONT, loc="left", pad=3
+            )
+            _draw_gate(panel, name, example.signals[name][layer, direction], colours[name])
+
+
+def _draw_gate(panel: Axes, name: str, gate: Array, colour: str) -> None:
     low, high = np.quantile(gate, (0.1, 0.9), axis=1)
     panel.fill_between(range(len(gate)), low, high, color=colour, alpha=0.2, linewidth=0)
     marker = "o" if len(gate) == 1 else None  # a single step makes no line
     panel.plot(gate.mean(axis=1), color=colour, label=name, linewidth=1.8, marker=marker)
-    panel.set_title(direction, fontsize=FONT, loc="left", pad=3)
     panel.set_ylabel(name, fontsize=FONT, color=colour)
     panel.set_xlim(-0.5, len(gate) - 0.5)
     panel.set_ylim(-0.02, 1.02)

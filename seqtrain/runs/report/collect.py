@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from seqtrain.config import ConfigError
 from seqtrain.config.saved import read_plain_yaml
 from seqtrain.config.tree import with_new_names
 from seqtrain.errors import InputError
+from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder, flat
 
 RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # words for the folders that do not change a run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One run: `config` by dotted key without its paths, and how far it got.
 
-    `state` is "done", "running", "failed" (with the `reason`) or "unfinished".
+    `metrics` are those of metrics.json, empty until the run is done. `state` is "done", "running", "failed"
+    (with the `reason`) or "unfinished". A run is accepted wherever a run folder is.
     """
 
     path: Path
@@ -35,6 +38,31 @@ class Run:
     @property
     def seed(self) -> Any:
         return self.config.get("seed")
+
+    @cached_property
+    def curves(self) -> dict[str, Curve]:
+        """What was logged during the training, by its name in TensorBoard, as it was when first asked for.
+
+        What was measured on the validation data has the name of its chart, as in `validation/h_n/...`.
+
+        Raises:
+            seqtrain.errors.DataError: a log is damaged.
+        """
+        return {_name_curve(curve): curve for curve in read_curves(self.path)}
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        monitor = str(self.config.get("task.monitor"))
+        names = [name for name in (monitor, monitor.replace("val/", "test/")) if name in self.metrics]
+        shown = [f"{name} {self.metrics[name]:.4f}" for name in names]
+        return f"Run({', '.join([str(self.path), self.state, *shown])})"
+
+
+def _name_curve(curve: Curve) -> str:
+    is_named = curve.split == "train" or curve.tag.startswith("val/")
+    return curve.tag if is_named else f"validation/{curve.tag}"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from made_up_example import example
 
-from seqtrain.analysis.figures.sequence import draw_gates, draw_states, draw_unit
+from seqtrain.analysis.figures.sequence import draw_gates, draw_states, draw_trace, draw_unit
 
 
 def test_states_have_a_row_for_each_unit_and_a_column_for_each_step() -> None:
@@ -21,6 +22,17 @@ def test_each_gate_has_its_panel_in_both_directions() -> None:
     assert lines[1].get_ydata().tolist() == forget.mean(axis=1).tolist()
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["forward", "", "", "backward", "", ""]
+
+
+def test_states_stand_above_gates_of_the_same_layer() -> None:
+    figure = draw_trace(example(), 0)
+    gates, states = figure.axes[:6], figure.axes[6:]
+    assert gates[1].lines[0].get_ydata().tolist() == example().signals["forget"][0, 0].mean(axis=1).tolist()
+    assert [axes.images[0].get_array().shape for axes in states[:3]] == [(3, 4), (5, 4), (5, 4)]
+    boxes = [axes.get_position() for axes in (*gates, *states[:3])]
+    assert len({(round(box.x0, 6), round(box.x1, 6)) for box in boxes}) == 1  # steps stand below each other
+    heights = sorted((box.y0, box.y1) for box in boxes)
+    assert all(above[0] > below[1] for below, above in pairwise(heights))
 
 
 def test_a_sequence_of_one_step_is_a_point() -> None:
