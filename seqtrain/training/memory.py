@@ -1,7 +1,9 @@
-"""How much memory a training step takes."""
+"""How much memory a training step takes, and what happens to it between two steps."""
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,20 @@ from seqtrain.records import SequenceBatch
 MOST_POSITIONS = 1 << 15  # of a batch that is run
 FEWEST_STEPS = 64
 COPIES = 4  # of every weight: itself, its gradient, and the two moments that Adam keeps
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT = 1 << 30  # bytes
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep memory that it has freed, up to a GiB, where the C library is glibc.
+
+    By default what large tensors took goes back to the operating system, and the next step has to ask for it
+    again, page by page. Results do not depend on it. See mallopt(3).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, KEPT)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,10 @@ def _reason(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> str:
     for callback in callbacks:
         if isinstance(callback, EarlyStopping) and callback.stopped_epoch > 0:
             waited = callback.wait_count * (trainer.check_val_every_n_epoch or 1)
-            since = f"no better {callback.monitor} since epoch {num_epochs - waited}"
-            return f"stopped early after epoch {num_epochs}: {since}"
+            why = f"no better {callback.monitor} since epoch {num_epochs - waited}"
+            if callback.wait_count < callback.patience:
+                why = f"{callback.monitor} has reached its threshold"
+            return f"stopped early after epoch {num_epochs}: {why}"
     if num_epochs != trainer.max_epochs:
         return f"ended in epoch {num_epochs + 1} after {trainer.global_step:,} steps, as trainer.* asks for"
     return f"trained to the end, {num_epochs} epoch{'s' * (num_epochs != 1)}"

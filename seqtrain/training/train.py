@@ -31,6 +31,7 @@ from seqtrain.training.checkpoint import (
     write_checkpoint,
 )
 from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.memory import keep_freed_memory
 from seqtrain.training.summary import RunPage
 from seqtrain.training.telemetry.sink import sink_of
 from seqtrain.training.trainer import keep_rows
@@ -63,6 +64,7 @@ def train(
         OSError: the folder cannot be written, for instance because the disk is full.
         KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
+    keep_freed_memory()
     with quiet_lightning():
         training = build_training(cfg, folder, callbacks)
         with folder.locked(training.config), logged(folder):

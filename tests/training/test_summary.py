@@ -32,7 +32,7 @@ def best(epoch: int, score: float) -> BestCheckpoint:
 
 
 def stopped(after: int, waited: int) -> EarlyStopping:
-    callback = EarlyStopping("val/accuracy", mode="max", patience=waited)
+    callback = EarlyStopping("val/accuracy", mode="max", patience=10)
     callback.stopped_epoch, callback.wait_count = after - 1, waited
     return callback
 
@@ -47,6 +47,11 @@ STOPPED = "ended in epoch 8 after 1,234 steps, as trainer.* asks for; the last w
             trainer(best(32, 0.98765), stopped(after=42, waited=10), epochs=42),
             "stopped early after epoch 42: no better val/accuracy since epoch 32; "
             "the best weights are those of epoch 32, val/accuracy 0.9877",
+        ),
+        (
+            trainer(best(7, 0.991), stopped(after=7, waited=3), epochs=7),
+            "stopped early after epoch 7: val/accuracy has reached its threshold; "
+            "the best weights are those of epoch 7, val/accuracy 0.9910",
         ),
         (
             trainer(best(58, 0.99), EarlyStopping("val/accuracy"), epochs=60),
