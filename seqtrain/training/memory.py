@@ -18,6 +18,7 @@ FEWEST_STEPS = 64
 COPIES = 4  # of every weight: itself, its gradient, and the two moments that Adam keeps
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT = 1 << 30  # bytes
+LARGEST_OF_OLDER = 1 << 25  # the highest M_MMAP_THRESHOLD that older versions of glibc take
 
 
 def keep_freed_memory() -> None:
@@ -28,7 +29,7 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, KEPT)
+        _ = library.mallopt(M_MMAP_THRESHOLD, KEPT) or library.mallopt(M_MMAP_THRESHOLD, LARGEST_OF_OLDER)
         library.mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
