@@ -16,8 +16,8 @@ from seqtrain.config.tree import UNKNOWN, Resolved, Tree, children, resolve_tree
 from seqtrain.errors import ConfigError, nearest, show
 
 NULLABLE_ROLES = ("callbacks", "logger", "metrics")
-# What other libraries call a key of ours, of which the spelling is no hint.
-MEANT = {
+# What other libraries call our keys, where the spelling gives no hint.
+SYNONYMS = {
     "epochs": "trainer.max_epochs",
     "num_epochs": "trainer.max_epochs",
     "n_epochs": "trainer.max_epochs",
@@ -33,7 +33,7 @@ MEANT = {
     "early_stopping": "callbacks=early_stopping",
     "patience": "callbacks=early_stopping callbacks.early_stopping.patience",
 }
-MOST_OWNERS = 3  # of a key without its group that are all named
+MAX_OWNERS = 3  # suggested for a key that is given without its group
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def find_problems(
     Args:
         resolved: the configuration.
         plugins: packages that `_target_` may name besides the built-in ones; they are imported, since they
-            may make cells known.
+            may register cells.
         choices: the file chosen in each group, if known, for use in messages.
         given: schemas by path for mappings without `_target_`; must include that of the root ("").
         overridden: the dotted keys that the command line sets; these must have an effect.
@@ -128,7 +128,7 @@ def _maps_names(role: str, group: Tree) -> bool:
 
 
 def _find_strays(tree: Tree) -> Iterator[str]:
-    """Values where a group that maps names has room for nodes only."""
+    """Values in a group that maps names, where only nodes belong."""
     for role in NULLABLE_ROLES:
         group = tree.get(role)
         if isinstance(group, dict) and _maps_names(role, group):
@@ -140,7 +140,7 @@ def _find_strays(tree: Tree) -> Iterator[str]:
 def _nodes_in(value: Any, path: str, role: str) -> Iterator[Node]:
     if isinstance(value, dict) and (role not in NESTED or "_target_" in value):
         yield Node(path, role, value)
-    inner = "part" if role in ("trainer", "callbacks", "logger", "part") else "submodule"
+    inner = "component" if role in ("trainer", "callbacks", "logger", "component") else "submodule"
     for child_path, child in children(value, path):
         yield from _nodes_in(child, child_path, inner)
 
@@ -184,12 +184,12 @@ def _explain_unknown(node: Node, key: str, schemas: Mapping[str, Schema]) -> str
     files = files_with_key(node.path, key) if node.path == node.role else ""
     if files:
         hint = f"it is a key of {node.path}={files}"
-        hint += f"; did you mean {MEANT[key]}?" if key in MEANT else ""
-    elif key in MEANT:
-        hint = f"did you mean {MEANT[key]}?"
+        hint += f"; did you mean {SYNONYMS[key]}?" if key in SYNONYMS else ""
+    elif key in SYNONYMS:
+        hint = f"did you mean {SYNONYMS[key]}?"
     elif meant and (node.path or not owners):
         hint = f"did you mean {node.child(meant)}?"
-    elif 1 <= len(owners) <= MOST_OWNERS:
+    elif 1 <= len(owners) <= MAX_OWNERS:
         hint = f"did you mean {' or '.join(owners)}?"
     else:
         hint = f"there are {', '.join(schema.kinds)}"

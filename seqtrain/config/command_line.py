@@ -26,7 +26,7 @@ NAME = re.compile(r"[\w.,=+-]+")
 
 @dataclass(frozen=True)
 class SingleRun:
-    """One run, composed and found to be right.
+    """One run, composed and checked.
 
     Args:
         composed: the configuration, for whichever folder the run gets.

@@ -25,10 +25,10 @@ from seqtrain.config.fit import files_with_key
 from seqtrain.config.tree import (
     Resolved,
     Tree,
+    apply_override,
     find_sweep_problems,
     hydra_config_of,
     keys_set_by,
-    lay_over,
     parse_overrides,
     resolve_tree,
     without_hydra,
@@ -36,7 +36,7 @@ from seqtrain.config.tree import (
 )
 from seqtrain.errors import ConfigError, nearest, not_among
 
-RUN_DIR = "\0run_dir\0"  # no path has such a part
+RUN_DIR = "\0run_dir\0"  # stands for the run folder; no path contains a null character
 
 
 def compose_config(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> DictConfig:
@@ -97,7 +97,7 @@ def _resolve(cfg: DictConfig, base: DictConfig) -> tuple[Resolved, Tree]:
     """The tree of `cfg`, whose `${hydra:...}` refers to `base`, and its template."""
     run_dir = None
     with hydra_config_of(base):
-        with suppress(OmegaConfBaseException):  # told as a problem when the tree is resolved
+        with suppress(OmegaConfBaseException):  # reported as a problem when the tree is resolved
             run_dir = cfg.run_dir
         if isinstance(run_dir, str):
             cfg.run_dir = RUN_DIR
@@ -138,17 +138,17 @@ class Composer:
         Raises:
             ConfigError: Hydra cannot compose at all.
         """
-        chosen, is_as_meant, problems = self._choose(overrides)
-        base = self._load((*chosen, *_of_hydra(overrides)))
+        chosen, is_certain, problems = self._choose(overrides)
+        base = self._load((*chosen, *_hydra_settings(overrides)))
         cfg = without_hydra(base)
         for override in overrides:
             if override.key_or_group == "hydra.searchpath":
                 problems.append("hydra.searchpath: not set here; --config-dir=FOLDER adds files of your own")
             elif not override.is_hydra_override() and not self._is_group(override):
-                problems += lay_over(cfg, override)
+                problems += apply_override(cfg, override)
         resolved, template = _resolve(cfg, base)
         problems += [*find_foreign_code(base.hydra, self.plugins)]
-        if is_as_meant:
+        if is_certain:
             choices = dict(base.hydra.runtime.choices)
             problems += find_problems(resolved, self.plugins, choices, overridden=keys_set_by(overrides))
         return Composed(resolved.tree, tuple(problems), template, base.hydra)
@@ -156,12 +156,12 @@ class Composer:
     def _load(self, overrides: tuple[str, ...]) -> DictConfig:
         if overrides not in self._bases:
             base = self.files.load(overrides)
-            self._name_subject(base, overrides)
+            self._set_task_and_data(base, overrides)
             self._bases[overrides] = base
         return self._bases[overrides]
 
-    def _name_subject(self, base: DictConfig, chosen: Sequence[str]) -> None:
-        """For the path of the run folder: the task, with the data where it is not the task's own."""
+    def _set_task_and_data(self, base: DictConfig, chosen: Sequence[str]) -> None:
+        """For the run folder's path, name the task, and the data too where they are not the task's own."""
         choices = base.hydra.runtime.choices
         task, data = choices.get("task"), choices.get("data")
         is_own = task is None or not any(each.startswith(("data=", "experiment=")) for each in chosen)
@@ -171,20 +171,20 @@ class Composer:
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
         """The composed configuration of a sweep as a whole, including Hydra's own node."""
-        return self.files.load([*self._choose(overrides)[0], *_of_hydra(overrides)], RunMode.MULTIRUN)
+        return self.files.load([*self._choose(overrides)[0], *_hydra_settings(overrides)], RunMode.MULTIRUN)
 
     def _is_group(self, override: Override) -> bool:
-        """Whether an override chooses a file, and is not one of a value or of Hydra's own."""
+        """Whether an override chooses a file, rather than a value or one of Hydra's own settings."""
         key = override.key_or_group
         is_value = "." in key or isinstance(override.value(), dict) or override.is_hydra_override()
         return not is_value and bool(self.files.choices(key))
 
     def _choose(self, overrides: Sequence[Override]) -> tuple[list[str], bool, list[str]]:
-        """The choices of groups as Hydra expects them, whether all are as meant, and the problems.
+        """The choices of groups as Hydra expects them, whether what each means is clear, and the problems.
 
         An unknown choice is replaced by the nearest one, so that the other problems can be found too.
         """
-        chosen, is_as_meant, problems = [], True, []
+        chosen, is_certain, problems = [], True, []
         for override in filter(self._is_group, overrides):
             group, value = override.key_or_group, override.value()
             options = self.files.choices(group)
@@ -195,21 +195,22 @@ class Composer:
                 plus = "" if group in self.files.groups else "+"
                 chosen.append(f"{plus}{group}={override.get_value_string()}")
             else:
-                told = [f"{not_among(each, options)}{_explain_path(group, each)}" for each in wrong]
-                problems += [f"{group}: {each}" for each in told]
+                problems += [
+                    f"{group}: {not_among(each, options)}{_explain_path(group, each)}" for each in wrong
+                ]
                 meant = nearest(str(wrong[0]), options)
-                is_as_meant = is_as_meant and meant is not None
+                is_certain = is_certain and meant is not None
                 chosen += [f"{group}={meant}"] if meant else []
-        return chosen, is_as_meant, problems
+        return chosen, is_certain, problems
 
 
 def _explain_path(group: str, value: object) -> str:
-    """What to do with the name of a file in place of a choice."""
+    """A hint for a choice that looks like the path of a file."""
     if group != "data" or not isinstance(value, str) or not re.search(r"[./\\]", value):
         return ""
     return f"; a file of your own is data.path={value}, with data={files_with_key('data', 'path')}"
 
 
-def _of_hydra(overrides: Sequence[Override]) -> list[str]:
+def _hydra_settings(overrides: Sequence[Override]) -> list[str]:
     own = [each for each in overrides if each.is_hydra_override() and each.key_or_group != "hydra.searchpath"]
     return [str(each.input_line) for each in own]

@@ -23,10 +23,10 @@ from seqtrain.errors import ConfigError, first_line, not_among
 from seqtrain.foreign import MAX_BYTES, decode_utf8, read_regular, read_yaml
 from seqtrain.shipped import CONFIG_DIR
 
-# Launchers and sweepers as they come with Hydra and its plugins, and what its own logging is made of. Nothing
-# here writes to a file or a socket of a configuration's choice.
-BUILT = ("hydra._internal.core_plugins", "hydra_plugins", "seqtrain.sweeps")
-LOGGED = (
+# The packages with launchers and sweepers of Hydra and its plugins, and the classes of Hydra's own logging.
+# None of these writes to a file or a socket of a configuration's choice.
+HYDRA_PACKAGES = ("hydra._internal.core_plugins", "hydra_plugins", "seqtrain.sweeps")
+LOGGING_CLASSES = (
     "logging.StreamHandler",
     "logging.FileHandler",
     "logging.NullHandler",
@@ -38,7 +38,7 @@ STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
 class BoundedFileSource(FileConfigSource):
-    """A folder of the user's, whose files may come from someone else: they are read as such."""
+    """A folder of the user's, whose files may come from someone else and are not trusted."""
 
     @staticmethod
     def scheme() -> str:
@@ -112,7 +112,7 @@ def find_foreign_code(hydra: DictConfig, plugins: Collection[str]) -> Iterator[s
     for path, value in leaves(OmegaConf.to_container(hydra, resolve=False), "hydra"):
         key, text = path.rpartition(".")[2], str(value)
         if key == "_target_":
-            if not _is_in(text, [*(() if ".callbacks." in path else BUILT), *plugins]):
+            if not _is_in(text, [*(() if ".callbacks." in path else HYDRA_PACKAGES), *plugins]):
                 yield f"{path}: {text} is not part of Hydra or its plugins; refused"
         elif "_logging" in path:
             yield from _find_foreign_logging(path, key, text, plugins)
@@ -124,8 +124,8 @@ def find_foreign_code(hydra: DictConfig, plugins: Collection[str]) -> Iterator[s
 
 def _find_foreign_logging(path: str, key: str, text: str, plugins: Collection[str]) -> Iterator[str]:
     if key in ("class", "()"):
-        if text not in LOGGED and not _is_in(text, plugins):
-            yield f"{path}: {text} is not one of {', '.join(LOGGED)}; refused"
+        if text not in LOGGING_CLASSES and not _is_in(text, plugins):
+            yield f"{path}: {text} is not one of {', '.join(LOGGING_CLASSES)}; refused"
     elif key == "filename" and text != LOG_FILE:
         yield f"{path}: got {text!r}, expected {LOG_FILE}"
     elif text.startswith("ext://") and text not in STREAMS:

@@ -1,6 +1,6 @@
-"""What fits together: contradictions of groups that are right by themselves, and settings without effect.
+"""What fits together: contradictions between groups that are valid by themselves, settings without effect.
 
-What each class goes with stands beside its schema; see `seqtrain.config.schemas.schema`.
+What each class goes with is declared with its schema; see `seqtrain.config.schemas.schema`.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from seqtrain.config.schemas.seqtrain import find_bad_monitor
 from seqtrain.foreign import read_yaml
 from seqtrain.shipped import CONFIG_DIR
 
-MOST = 1_000  # members or layers: a network of more would take hours to build
+MAX_COUNT = 1_000  # of members or layers: a network of more would take hours to build
 BYTES_PER_PARAMETER = 8  # a float32 weight and its gradient; most optimizers keep more beside them
 
 
 def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
-    """Data and head that are not for the task, and an encoder that is not for the data, as "path: problem".
+    """Data or heads that do not suit the task, encoders that do not suit the data, as "path: problem".
 
-    Classes of the user's own are not judged.
+    Classes of the user's own are not checked.
 
     Args:
         tree: the configuration.
         choices: the file chosen in each group, where known.
     """
     pairs = (("data", "task", "targets"), ("head", "task", "targets"), ("encoder", "data", "inputs"))
-    told: set[str] = set()
+    reported: set[str] = set()
     for group, other, what in pairs:
         schema, wanted = schema_at(tree, group), schema_at(tree, other)
-        if schema is None or wanted is None or other in told:
+        if schema is None or wanted is None or other in reported:
             continue
         mine, theirs = getattr(schema, what), getattr(wanted, what)
         if _agree(mine, theirs):
             continue
-        told.add(group)
+        reported.add(group)
         here, elsewhere = _name(group, schema, choices), _name(other, wanted, choices)
         yield (
             f"{group}: {elsewhere} needs {group}={files_of(group, what, theirs)}; "
@@ -46,7 +46,7 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
 
 
 def find_conflicts(tree: Tree) -> Iterator[str]:
-    """Contradictions in a tree whose keys and values are right one by one, as "path: problem"."""
+    """Contradictions in a tree whose keys and values are each valid by themselves, as "path: problem"."""
     contradictions = [schema.answer("contradictions", node, tree) or () for _, node, schema in _nodes(tree)]
     callbacks = {f"callbacks.{name}": node for name, node in (tree.get("callbacks") or {}).items() if node}
     monitors = [find_bad_monitor(*each, tree) for each in {"task": tree["task"], **callbacks}.items()]
@@ -67,7 +67,7 @@ def find_unused(tree: Tree, overridden: Collection[str]) -> Iterator[str]:
 
 
 def find_warnings(tree: Tree) -> Iterator[str]:
-    """Settings of a checked configuration that are allowed and do nothing."""
+    """Settings of a checked configuration that are allowed but do nothing."""
     for _, node, schema in _nodes(tree):
         yield from schema.answer("idle", node, tree) or ()
 
@@ -94,7 +94,7 @@ def _name(group: str, schema: Schema, choices: Mapping[str, Any]) -> str:
 
 
 def _agree(mine: str | None, theirs: str | None) -> bool:
-    """Whether two sets of kinds, see `Schema`, have one in common; None has all."""
+    """Whether two sets of kinds, see `Schema`, have one in common; None stands for all kinds."""
     return mine is None or theirs is None or not set(mine.split("|")).isdisjoint(theirs.split("|"))
 
 
@@ -125,8 +125,8 @@ def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
     """
     layers, members = tree["model"].get("num_layers", 1), tree.get("members", 1)
     for path, count in (("model.num_layers", layers), ("members", members)):
-        if isinstance(count, int) and count > MOST:
-            yield f"{path}: got {count:,}, expected at most {MOST:,}"
+        if isinstance(count, int) and count > MAX_COUNT:
+            yield f"{path}: got {count:,}, expected at most {MAX_COUNT:,}"
             return
     needed = [(group, _bytes_needed(tree, group, input_size or 1)) for group in ("encoder", "model")]
     path, most = max(needed, key=lambda each: each[1])
@@ -139,7 +139,7 @@ def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
         path, what = "members", f"{members:,} networks need"
     else:
         what = "its weights and their gradients need"
-    yield f"{path}: {what} at least {_show(total)} of memory, and this machine has {_show(available)}"
+    yield f"{path}: {what} at least {_show_gb(total)} of memory, and this machine has {_show_gb(available)}"
 
 
 def _bytes_needed(tree: Tree, group: str, input_size: int) -> int:
@@ -155,5 +155,5 @@ def _memory_of_machine() -> int | None:
         return None
 
 
-def _show(number: int) -> str:
+def _show_gb(number: int) -> str:
     return f"{number / 1e9:,.0f} GB" if number >= 1e10 else f"{number / 1e9:.1f} GB"

@@ -21,7 +21,7 @@ from seqtrain.config.tree import Tree, children, leaves, resolve_tree
 from seqtrain.errors import ConfigError, DataError, show
 from seqtrain.foreign import read_yaml
 
-SCHEMAS = {"": SAVED, "trainer": EVALUATOR}  # of what names no class here
+SCHEMAS = {"": SAVED, "trainer": EVALUATOR}  # of the mappings that name no class here
 URL = re.compile(r"[A-Za-z0-9+.-]://|::")  # fsspec chains file systems with ::
 
 

@@ -184,7 +184,7 @@ def check_search(
     composer: Composer, node: Tree, overrides: Sequence[Override], name: str | None
 ) -> tuple[Search | None, list[str], list[str]]:
     """The search, its problems and its warnings; every bound and choice of the space is checked as a run."""
-    if isinstance(node.get("space"), dict):  # files and command line add keys; null takes one away
+    if isinstance(node.get("space"), dict):  # files and command line add keys; null removes one
         node["space"] = {key: values for key, values in node["space"].items() if values is not None}
     problems = [*find_sweep_problems(overrides), *_find_problems(node)]
     if problems:

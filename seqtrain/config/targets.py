@@ -1,9 +1,9 @@
 """Which classes `_target_` may name, and whether the keys beside it are arguments of that class.
 
 A configuration may come from an untrusted source. Nothing outside `PACKAGES` and the user's own `plugins` is
-imported, only classes are built, and of the libraries only those of a kind that its key takes, judged by the
-class itself and not by the path that names it. None of these opens a file, starts a process or runs text as
-code when it is made.
+imported, and only classes are built. A class of a library must be of a kind that its key accepts, by what it
+derives from and not by the path that names it. None of these opens a file, starts a process or runs text as
+code when it is constructed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from seqtrain.errors import nearest
 DESCRIBED = {"torch": (2, 13), "pytorch_lightning": (2, 6)}
 PACKAGES = ("seqtrain", "torch", "pytorch_lightning", "torchmetrics")
 
-Kinds = Mapping[str, tuple[str, ...]]  # a base class, and the packages whose subclasses of it are built
+Kinds = Mapping[str, tuple[str, ...]]  # by base class, the packages whose subclasses of it are built
 
 MODULES: Kinds = {"torch.nn.Module": ("torch.nn.", "seqtrain.model.")}
 LIGHTNING = ("pytorch_lightning.", "lightning_fabric.")
-PARTS: Kinds = {
+COMPONENTS: Kinds = {
     "pytorch_lightning.profilers.Profiler": LIGHTNING,
     "pytorch_lightning.strategies.Strategy": LIGHTNING,
     "pytorch_lightning.plugins.Precision": LIGHTNING,
@@ -39,9 +39,9 @@ class Role:
 
     Args:
         kind: the class that belongs there.
-        built: the classes of libraries that are built there; the user's own are not bound by it.
+        built: the classes of libraries that are built there; it does not restrict the user's own.
         added: the arguments that the builder passes.
-        nullable: those of `added` that may be set as well; null means that the builder passes them.
+        nullable: arguments of `added` that may be set as well; null means that the builder passes them.
         reasons: why other arguments of the class are not set there, and what is.
     """
 
@@ -54,7 +54,7 @@ class Role:
     @property
     def elsewhere(self) -> dict[str, str]:
         """The arguments that are set in another way, and how."""
-        given = dict.fromkeys({*self.added} - {*self.nullable}, "it comes from the parts before this one")
+        given = dict.fromkeys({*self.added} - {*self.nullable}, "it is passed when the class is built")
         return {name: f"not set here; {reason}" for name, reason in {**given, **self.reasons}.items()}
 
 
@@ -117,10 +117,10 @@ ROLES = {
         nullable=("num_classes",),
     ),
     "logger": _library_role("pytorch_lightning.loggers.Logger", "pytorch_lightning."),
-    "part": Role(built=PARTS),  # nested in the trainer, a callback or a logger
+    "component": Role(built=COMPONENTS),  # nested in the trainer, a callback or a logger
     "submodule": Role(built=MODULES),  # nested in anything else
 }
-NESTED = ("part", "submodule")
+NESTED = ("component", "submodule")
 
 
 class TargetError(ValueError):
@@ -130,7 +130,7 @@ class TargetError(ValueError):
 def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
     """The schema of the class that `target` names: ours where it is built in, else read off its signature.
 
-    Raises TargetError where the target is not allowed, is not there or does not belong to `role`.
+    Raises TargetError where the target is not allowed, does not exist or does not belong to `role`.
     """
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
         raise TargetError(f"got {target!r}, expected the dotted path of a class")
@@ -142,10 +142,14 @@ def schema_of(target: Any, role: str, plugins: Collection[str]) -> Schema:
         cls = find_class(target)
         _refuse_other_kinds(target, cls, role, plugins)
         return _read_signature(target, cls, role)
-    if schema.role != role and not (schema.role == "part" and role in NESTED):
-        where = "inside another class" if role in NESTED else f"under {role}"
-        raise TargetError(f"{target} belongs under {schema.role}, not {where}")
+    if schema.role != role and not (schema.role == "component" and role in NESTED):
+        here, there = map(_describe_role, (role, schema.role))
+        raise TargetError(f"{target} belongs {there}, not {here}")
     return schema
+
+
+def _describe_role(role: str) -> str:
+    return "inside another class" if role in NESTED else f"under {role}"
 
 
 def _schema_by_class(cls: type) -> Schema | None:
@@ -203,13 +207,13 @@ def find_class(target: str) -> type:
         except ImportError as error:
             if error.name and not target.startswith(error.name):
                 raise TargetError(f"{path} cannot be imported: {error}") from None
-            raise TargetError(_not_there(path, found)) from None
+            raise TargetError(_explain_missing(path, found)) from None
     if not isinstance(found, type):
         raise TargetError(f"{target} is not a class, and only classes are built")
     return found
 
 
-def _not_there(path: str, parent: Any) -> str:
+def _explain_missing(path: str, parent: Any) -> str:
     package, _, name = path.rpartition(".")
     meant = nearest(name, _public(parent)) if package else None
     hint = f"; did you mean {package}.{meant}?" if meant else ""
@@ -217,14 +221,14 @@ def _not_there(path: str, parent: Any) -> str:
 
 
 def _public(module: Any) -> list[str]:
-    names = {*dir(module), *getattr(module, "__all__", ())}  # what is imported on first use is in no dir()
+    names = {*dir(module), *getattr(module, "__all__", ())}  # dir() lacks what is imported on first use
     return sorted(name for name in names if not name.startswith("_"))
 
 
 def _refuse_other_kinds(target: str, cls: type, role: str, plugins: Collection[str]) -> None:
     allowed = ROLES[role]
     if allowed.kind and not issubclass(cls, find_class(allowed.kind)):
-        raise TargetError(f"{target} is no {allowed.kind}, which {role} needs")
+        raise TargetError(f"{target} is not a {allowed.kind}, which {role} needs")
     if cls.__module__.partition(".")[0] in plugins:
         return
     for kind, packages in allowed.built.items():
@@ -256,7 +260,7 @@ def _read_signature(target: str, cls: type, name: str) -> Schema:
 def _parameters(cls: type) -> Iterator[tuple[str, inspect.Parameter]]:
     try:
         yield from inspect.signature(cls).parameters.items()
-    except (TypeError, ValueError):  # some classes written in C tell no signature
+    except (TypeError, ValueError):  # some classes written in C have no signature
         yield "keys", inspect.Parameter("keys", inspect.Parameter.VAR_KEYWORD)
 
 

@@ -1,4 +1,4 @@
-"""From what Hydra composed to a plain tree: keys overridden, interpolations resolved, old names replaced."""
+"""From what Hydra composes to a plain tree: keys overridden, interpolations resolved, old names replaced."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MOVED = {
 
 
 def with_new_names(tree: Tree) -> Tree:
-    """A configuration as an earlier version kept it, with the classes' names of today."""
+    """A configuration that an earlier version saved, with the current names of classes."""
     return {key: _renamed(key, value) for key, value in tree.items()}
 
 
@@ -61,7 +61,7 @@ def _renamed(key: Any, value: Any) -> Any:
 
 
 def children(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """What a mapping or a list contains, with dotted paths; nothing of any other value."""
+    """What a mapping or a list contains, with dotted paths; nothing for any other value."""
     if isinstance(value, dict):
         for key, child in value.items():
             yield (f"{path}.{key}" if path else str(key)), child
@@ -71,7 +71,7 @@ def children(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Everything below a value that is no mapping and no list, with dotted paths."""
+    """Every value below this one that is neither a mapping nor a list, with dotted paths."""
     for child_path, child in children(value, path):
         if isinstance(child, (dict, list)):
             yield from leaves(child, child_path)
@@ -135,7 +135,7 @@ def _paths_in(path: str, value: Any) -> Iterator[str]:
             yield from _paths_in(f"{path}.{key}", child)
 
 
-def lay_over(cfg: DictConfig, override: Override) -> list[str]:
+def apply_override(cfg: DictConfig, override: Override) -> list[str]:
     """Set or delete one key of `cfg` in place, adding it if it does not exist; return the problems."""
     key = override.key_or_group
     if "/" in key or override.package:
@@ -143,7 +143,7 @@ def lay_over(cfg: DictConfig, override: Override) -> list[str]:
     parent, _, name = key.rpartition(".")
     node = _node_at(cfg, parent)
     if node is not None and (node._is_none() or not node):
-        return [f"{key}: {parent} is null, so that it has no keys"]
+        return [f"{key}: {parent} is null, so it has no keys"]
     if override.is_delete():
         present = node if isinstance(node, DictConfig) else {}
         if name in present:
@@ -183,7 +183,7 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
 
 @contextmanager
 def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
-    """Within it, `${hydra:...}` refers to the `hydra` node of `cfg`."""
+    """Let `${hydra:...}` refer to the `hydra` node of `cfg`."""
     instance = HydraConfig.instance()
     before = instance.cfg
     instance.set_config(cfg)
@@ -194,7 +194,7 @@ def hydra_config_of(cfg: DictConfig) -> Iterator[None]:
 
 
 class Unknown:
-    """Stands for a value that could not be resolved; that is a problem of its own."""
+    """Stands for a value that could not be resolved, which is reported as a problem of its own."""
 
 
 UNKNOWN = Unknown()

@@ -197,9 +197,9 @@ def test_the_other_commands(trained, settings: tuple[str, ...], folder: Path, tm
         (["data.season=20"], "data.season: got 20, expected at most data.context=16"),
         (
             ["data.covariates=[load]", "data.targets=[load,wind]"],
-            "data.covariates: load is a target, too; its past is looked at in any case",
+            "data.covariates: load is a target, too; its past is read in any case",
         ),
-        (["data.split=[0.9,0.9,0.2]"], "data.split: got [0.9, 0.9, 0.2], expected shares with the sum 1, or"),
+        (["data.split=[0.9,0.9,0.2]"], "data.split: got [0.9, 0.9, 0.2], expected shares that sum to 1, or"),
         (["data.horizon=200"], "train has 210 rows, and a window 216: context 16 and horizon 200"),
         (["data.targets=[laod]"], "column: got 'laod', expected one of when, load, wind, high; did you mean"),
         (["data=waves"], "data: task=forecast needs data=series"),

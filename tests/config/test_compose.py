@@ -115,10 +115,10 @@ def test_data_on_the_command_line_wins_over_the_task() -> None:
         ("model.hidden_size=0", "model.hidden_size: got 0, expected a whole number of at least 1"),
         ("seed=-1", "seed: got -1, expected a whole number from 0 to 4294967295"),
         ("task.mode=maximum", "task.mode: got 'maximum', expected one of min, max; did you mean max?"),
-        ("logger=none logger.name=x", "logger.name: logger is null, so that it has no keys"),
+        ("logger=none logger.name=x", "logger.name: logger is null, so it has no keys"),
         (
             "data=mnist data.augment.max_degrees=3",
-            "data.augment.max_degrees: data.augment is null, so that it has no keys",
+            "data.augment.max_degrees: data.augment is null, so it has no keys",
         ),
         ("~model", "model: missing; choose one with model=..."),
         (
@@ -137,7 +137,7 @@ def test_data_on_the_command_line_wins_over_the_task() -> None:
             "trainer.fast_dev_run=true",
             "trainer.fast_dev_run: not set here; trainer=debug tries three batches of everything",
         ),
-        ("optimizer.params=[]", "optimizer.params: not set here; it comes from the parts before this one"),
+        ("optimizer.params=[]", "optimizer.params: not set here; it is passed when the class is built"),
         ("model.hidden_size", "model.hidden_size: no value; write model.hidden_size=VALUE"),
         ("=3", "=3: no key before the ="),
         (

@@ -81,7 +81,7 @@ def test_ones_own_package_must_be_named(mine: Path) -> None:
             "model._target_=mine.function",
             "model._target_: mine.function is not a class, and only classes are built",
         ),
-        ("model._target_=mine.Data", "model._target_: mine.Data is no torch.nn.Module, which model needs"),
+        ("model._target_=mine.Data", "model._target_: mine.Data is not a torch.nn.Module, which model needs"),
         (
             "model._target_=mine.Sizeless",
             "model._target_: mine.Sizeless takes no argument input_size, which a class under model is given",
@@ -117,7 +117,7 @@ OUTSIDE = "is outside the packages that may be built from"
         ),
         ("model._target_=torch.nn.LSTMM", "there is no torch.nn.LSTMM; did you mean torch.nn.LSTM?"),
         ("model._target_=torch.optim.AdamW", "torch.optim.AdamW belongs under optimizer, not under model"),
-        ("model._target_=torch.optim.LBFGS", "torch.optim.LBFGS is no torch.nn.Module, which model needs"),
+        ("model._target_=torch.optim.LBFGS", "torch.optim.LBFGS is not a torch.nn.Module, which model needs"),
         (
             "schedule._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
             "torch.optim.lr_scheduler.ReduceLROnPlateau follows a metric, and schedules here go by the step",

@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 from seqtrain.config.tree import (
     MOVED,
     UNKNOWN,
+    apply_override,
     find_sweep_problems,
-    lay_over,
     parse_overrides,
     resolve_tree,
     with_new_names,
@@ -20,7 +20,7 @@ from seqtrain.config.tree import (
 def changed(argument: str) -> tuple[dict[str, object], list[str]]:
     cfg = OmegaConf.create({"model": {"size": 1}, "checkpoint": None})
     (override,) = parse_overrides([argument])[0]
-    problems = lay_over(cfg, override)
+    problems = apply_override(cfg, override)
     return OmegaConf.to_container(cfg), problems  # type: ignore[return-value]
 
 
@@ -43,7 +43,7 @@ def test_a_changed_value(argument: str, tree: dict[str, object]) -> None:
         ("~model.siez", "model.siez: nothing to delete; did you mean ~model.size?"),
         ("~x", "x: nothing to delete"),
         ("model/size=2", "model/size: no such group"),
-        ("checkpoint.path=2", "checkpoint.path: checkpoint is null, so that it has no keys"),
+        ("checkpoint.path=2", "checkpoint.path: checkpoint is null, so it has no keys"),
     ],
 )
 def test_a_refused_override_changes_nothing(argument: str, problem: str) -> None:

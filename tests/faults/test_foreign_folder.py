@@ -68,7 +68,7 @@ CHECKPOINT = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
         (
             "model",
             {"_target_": CHECKPOINT},
-            f"model._target_: {CHECKPOINT} is no torch.nn.Module, which model",
+            f"model._target_: {CHECKPOINT} is not a torch.nn.Module, which model",
         ),
         ("data", {"_target_": CHECKPOINT}, f"data._target_: {CHECKPOINT} is not built from a"),
         (

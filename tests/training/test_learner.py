@@ -176,5 +176,5 @@ def test_a_metric_that_is_none_is_refused_before_a_training(compose) -> None:
     cfg = compose("+metrics.mine={_target_: torchmetrics.classification.MulticlassRecall, averge: none}")
     with pytest.raises(ConfigError, match=r"metrics\.mine: Unexpected keyword arguments: `averge`"):
         build_learner(cfg, SPEC)
-    with pytest.raises(ConfigError, match=r"mine\._target_: torch\.nn\.Linear is no torchmetrics"):
+    with pytest.raises(ConfigError, match=r"mine\._target_: torch\.nn\.Linear is not a torchmetrics"):
         compose("+metrics.mine={_target_: torch.nn.Linear}")

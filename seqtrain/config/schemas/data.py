@@ -37,7 +37,7 @@ def unused_length(tree: Tree) -> Iterator[tuple[str, str]]:
             yield key, f"does nothing with trainer.max_epochs={show(epochs)}; set trainer.max_epochs=auto"
 
 
-OF_ARRAYS = "SequenceClasses|StepClasses|SequenceNumbers|StepNumbers"
+ARRAY_TARGETS = "SequenceClasses|StepClasses|SequenceNumbers|StepNumbers"
 
 
 class Batching:
@@ -104,7 +104,7 @@ class Tagged(WordSource):
     tag_column: ColumnNumber = OPTIONAL
 
 
-@describes("data", "seqtrain.data.Arrays", inputs="VectorInputs", targets=OF_ARRAYS)
+@describes("data", "seqtrain.data.Arrays", inputs="VectorInputs", targets=ARRAY_TARGETS)
 class Arrays(Batching):
     path: LocalPath
     steps: Count | None = OPTIONAL
@@ -169,7 +169,7 @@ class Waves(Batching):
         return Size(1, "the data has 1 number per step")
 
 
-@describes("data", "seqtrain.data.Memory", inputs="VectorInputs", targets=OF_ARRAYS)
+@describes("data", "seqtrain.data.Memory", inputs="VectorInputs", targets=ARRAY_TARGETS)
 class Memory(Batching):
     problem: Literal["adding", "recall", "copy", "parity", "xor"]
     length: Annotated[int, Range(2)]
@@ -213,10 +213,10 @@ class Series(Batching):
             yield f"data.season: got {season}, expected at most data.context={context}"
         both = sorted(set(node.get("targets") or ()) & set(node.get("covariates") or ()))
         if both:
-            yield f"data.covariates: {', '.join(both)} is a target, too; its past is looked at in any case"
+            yield f"data.covariates: {', '.join(both)} is a target, too; its past is read in any case"
         split = node.get("split", (1, 1, 1))
         if sum(split) > 1 + 1e-9 and any(each != int(each) for each in split):
-            yield f"data.split: got {split}, expected shares with the sum 1, or numbers of rows"
+            yield f"data.split: got {split}, expected shares that sum to 1, or numbers of rows"
 
 
 @describes("data", "seqtrain.data.Images", inputs="VectorInputs", targets="SequenceClasses")
@@ -229,7 +229,7 @@ class Images(Batching):
     min_steps: Natural = OPTIONAL
 
 
-@describes("part", "seqtrain.data.RandomAffine")
+@describes("component", "seqtrain.data.RandomAffine")
 class RandomAffine:
     max_degrees: Annotated[float, Range(0, 180)] = OPTIONAL
     max_translation: Share = OPTIONAL
@@ -237,7 +237,7 @@ class RandomAffine:
     max_shear: Annotated[float, Range(0, 80)] = OPTIONAL
 
 
-@describes("part", "seqtrain.data.RandomElastic")
+@describes("component", "seqtrain.data.RandomElastic")
 class RandomElastic(RandomAffine):
     max_displacement: Share = OPTIONAL
     points: Annotated[int, Range(2)] = OPTIONAL

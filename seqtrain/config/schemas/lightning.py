@@ -127,13 +127,13 @@ def _find_unused(node: Tree, tree: Tree) -> Iterator[str]:
                 f"trainer.{key}: does nothing, since nothing stops this training early; leave it out, "
                 "or choose callbacks=early_stopping"
             )
-    parts = [schema_at(tree, group) for group in ("encoder", "model", "head")]
-    if node.get("sync_batchnorm") and None not in parts:
+    schemas = [schema_at(tree, group) for group in ("encoder", "model", "head")]
+    if node.get("sync_batchnorm") and None not in schemas:
         yield "trainer.sync_batchnorm: does nothing in a network without batch normalization; leave it out"
 
 
 def _may_stop_early(tree: Tree) -> bool:
-    """Whether a callback is Lightning's or a user's own: this package's stop a training by an error alone."""
+    """Whether a callback is Lightning's or a user's own: this package's stop a training only by an error."""
     nodes = [node for node in (tree.get("callbacks") or {}).values() if isinstance(node, dict)]
     return any(not str(node.get("_target_")).startswith("seqtrain.") for node in nodes)
 

@@ -109,7 +109,7 @@ class Recurrent:
 
     @classmethod
     def num_parameters(cls, node: Tree, input_size: int) -> int:
-        """Those of the weights; biases are left out."""
+        """The number of weights, without biases."""
         cell = cls.cell_of(node)
         hidden, layers = node["hidden_size"], node.get("num_layers", 1)
         directions = 2 if node.get("bidirectional", cls is BiLSTM) else 1

@@ -11,11 +11,11 @@ answer for one node of it, where `tree` is the whole configuration:
     feature_size(node)            of data: the numbers per time step, and why; None: only the files tell
     output_size(node, tree)       of an encoder: its features per time step, likewise
     num_parameters(node, size)    of a model or an encoder: a lower bound, for inputs of `size` numbers
-    contradictions(node, tree)    values that are right one by one and wrong together, as "path: problem"
+    contradictions(node, tree)    values that are valid one by one but not together, as "path: problem"
     unused(node, tree)            keys that do nothing beside the other values, each with what to set instead;
                                   they are refused where the command line gives them, since the shipped files
                                   list them in any case
-    idle(node, tree)              settings that are allowed and do nothing
+    idle(node, tree)              settings that are allowed but do nothing
 
 An argument of the class that never has an effect here is marked `Elsewhere`, and says what to set instead.
 """

@@ -45,7 +45,7 @@ MODES = {
 def find_bad_monitor(path: str, node: Tree, tree: Tree) -> Iterator[str]:
     """The `monitor` of a node that the task does not measure, or its `mode` that prefers the worse value.
 
-    Metrics of a user's own task are not judged, nor is what a callback of the user's own monitors. What is
+    Metrics of a user's own task are not checked, nor is what a callback of the user's own monitors. What is
     written as ${task.monitor} is reported once.
     """
     task, monitor, mode = schema_at(tree, "task"), node.get("monitor"), node.get("mode", "min")
@@ -129,8 +129,8 @@ class SequenceTagging(Task):
     def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
         if node.get("carry_state") and tree["data"].get("steps") and tree["model"].get("bidirectional"):
             yield (
-                "task.carry_state: true needs a model of one direction: the other comes from what is not yet "
-                "read; set model.bidirectional=false, or data.steps=null to read whole sequences"
+                "task.carry_state: true needs a model of one direction: the backward one starts from what "
+                "has not been read; set model.bidirectional=false, or data.steps=null to read whole sequences"
             )
 
     @staticmethod
