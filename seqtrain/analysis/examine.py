@@ -38,7 +38,8 @@ class ExaminedExample(Example):
     By the definitions of `seqtrain.analysis.gradients`: `by_distance` has the norms of dL/dh by the distance
     from the loss L of one step, by `layer0/forward`; it is empty where targets are a number for each step.
     `reach` (layers, directions, time, time) is given for a class per step, unless the sequence is very long.
-    `windows` are the series of a window with their forecasts.
+    `weights` are those of the steps in what a class was read from, see `LabelHead.step_weights`; empty where
+    none are chosen. `windows` are the series of a window with their forecasts.
     """
 
     image: Array | None  # (height, width), 0 to 1
@@ -47,6 +48,7 @@ class ExaminedExample(Example):
     confidences: tuple[float, ...]
     by_distance: dict[str, Array]
     reach: Array | None
+    weights: tuple[float, ...] = ()
     windows: tuple[SeriesWindow, ...] = ()
 
 
@@ -61,6 +63,7 @@ class _Observation:
     gates: tuple[Gate, ...]
     distances: dict[str, Distances]
     reach: Array | None
+    weights: Tensor | None
     quantiles: dict[float, Tensor]
 
 
@@ -117,7 +120,8 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
     signals["gradient"] = to_array([[each.h for each in layer] for layer in gradients])
     gates = tuple(gate for gate in traced.cell.gates if gate.name in signals)
     quantiles = head.by_quantile(scores.detach()) if hasattr(head, "by_quantile") else {}
-    return _Observation(batch, predictions, confidences, signals, gates, distances, reached, quantiles)
+    weights = head.step_weights(traced.output, batch.lengths) if hasattr(head, "step_weights") else None
+    return _Observation(batch, predictions, confidences, signals, gates, distances, reached, weights, quantiles)
 
 
 def _assume_targets(predictions: Tensor, batch: SequenceBatch) -> Tensor:
@@ -156,6 +160,7 @@ def _read(
             for direction, (norms, num_steps) in observation.distances.items()
         },
         reach=None if observation.reach is None else observation.reach[:, :, row, :steps, :steps],
+        weights=() if observation.weights is None else tuple(observation.weights[row, :steps].tolist()),
     )
 
 

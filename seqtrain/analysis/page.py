@@ -139,6 +139,7 @@ def example_document(example: ExaminedExample) -> Document:
         "targets": example.targets,
         "predictions": example.predictions,
         "confidences": [round(confidence, 4) for confidence in example.confidences],
+        "weights": plain(example.weights),
         "series": [_window_document(window) for window in example.windows],
     }
 

@@ -203,6 +203,16 @@ def test_steps_without_words_are_numbered(reader: Reader, tagger_report: Report,
     assert steps == [str(step + 1) for example in examples for step in range(example.num_steps)]
 
 
+def test_what_each_word_weighs(reader: Reader, tagger_report: Report, tmp_path: Path) -> None:
+    first = tagger_report.examples[0]
+    weights = tuple(1 / first.num_steps for _ in range(first.num_steps))
+    path = write(replace(tagger_report, examples=[replace(first, weights=weights)]), tmp_path)
+    reader.open(path, "#view=example")
+    weighed = reader.panel("What each word weighs")
+    assert reader.count(f"{weighed} .step") == first.num_steps
+    assert f"{100 / first.num_steps:.0f}\u00a0%" in reader.text(weighed)
+
+
 def test_the_tabs_by_keyboard(reader: Reader, classifier_page: Path) -> None:
     reader.open(classifier_page)
     reader.page.locator("#tab-units").focus()

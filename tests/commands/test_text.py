@@ -78,6 +78,16 @@ def test_evaluate_and_inspect(trained, unit: str, tmp_path: Path) -> None:
     assert main(["inspect", str(run_dir), f"output={tmp_path}/page.html"]) == 0
 
 
+@pytest.mark.parametrize("unit", SETTINGS)
+def test_inspect_shows_what_each_step_weighs(trained, unit: str, tmp_path: Path) -> None:
+    """Of attention its weights, of the maximum how many units are largest there."""
+    pictures = f"output={tmp_path}/pictures/"
+    assert main(["inspect", str(trained(unit)), f"text={TEXTS[0]}", "examples=0", pictures]) == 0
+    (example,) = json.loads((tmp_path / "pictures" / "examples.json").read_text())
+    assert len(example["weights"]) == len(example["words"])
+    assert sum(example["weights"]) == pytest.approx(1, abs=0.001)
+
+
 def test_an_exported_model_gives_the_same_answer(trained, tmp_path: Path, capsys) -> None:
     pytest.importorskip("onnxruntime")
     run_dir, file = trained("word"), tmp_path / "model.onnx"

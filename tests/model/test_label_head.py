@@ -19,7 +19,7 @@ def head_of(**more: object) -> LabelHead:
 
 def test_attention_is_a_mean_whose_weights_are_those_shown() -> None:
     head, states = head_of(pooling="attention"), torch.randn(3, 5, 4)
-    weights = head.attention.weights(states, LENGTHS)
+    weights = head.step_weights(states, LENGTHS)
     assert torch.allclose(weights.sum(dim=1), torch.ones(3))
     assert weights[1, 2:].eq(0).all()
     assert weights[2].tolist() == [1, 0, 0, 0, 0]
@@ -31,6 +31,13 @@ def test_attention_does_not_see_padding() -> None:
     head, states = head_of(pooling="attention"), torch.randn(3, 5, 4)
     alone = head(states[1:2, :2], states[1:2, 0], LENGTHS[1:2])
     assert torch.allclose(head(states, states[:, 0], LENGTHS)[1:2], alone)
+
+
+def test_of_the_maximum_a_step_weighs_as_many_numbers_as_are_taken_from_it() -> None:
+    states = torch.tensor([[[1.0, 5, 1, 0], [2, 1, 3, 1], [9, 9, 9, 9]]])
+    head, lengths = head_of(pooling="max"), torch.tensor([2])
+    assert head.step_weights(states, lengths).tolist() == [[0.25, 0.75, 0.0]]
+    assert head_of(pooling="mean").step_weights(states, lengths) is None
 
 
 @pytest.mark.parametrize(

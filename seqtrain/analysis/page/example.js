@@ -12,6 +12,7 @@ function exampleView() {
   const box = el("div", {}, panel(sequence.name, exampleNote(sequence), el(
     "div", { class: "scroll" }, sequenceElement(sequence, (step) => h(sequence, place, step), { limit: magnitude(place), tags: true }),
   )));
+  if (sequence.weights.length) box.append(weightsPanel(sequence));
   if (sequence.series.length) box.append(forecastPanel(sequence));
   const charts = el("div", { class: "charts" });
   detailsOf(sequence).then((details) => charts.replaceChildren(
@@ -19,6 +20,18 @@ function exampleView() {
   ));
   box.append(charts);
   return box;
+}
+
+// What the steps weigh in what the class was read from.
+function weightsPanel(sequence) {
+  const heaviest = d3.max(sequence.weights);
+  const percent = (weight) => `${d3.format(weight > 0 && weight < 0.01 ? ".1f" : ".0f")(100 * weight)}\u00a0%`;
+  return panel(
+    `What each ${sequence.words ? "word" : stepWord()} weighs`, "Its share in what the class was read from: the weight of attention, or the share of the units that are largest there.",
+    sequence.words ? el("div", { class: "scroll" }, el("span", { class: "sentence tagged", dir: "auto" }, sequence.words.flatMap((word, step) => [
+      el("span", { class: "step", style: { background: sequential(0.8 * sequence.weights[step] / heaviest) } }, word, el("small", {}, percent(sequence.weights[step]))), " ",
+    ]))) : stepChart({ title: "Weight", sequence, series: [{ name: "weight", colour: "#1f6fb2", values: sequence.weights }] }),
+  );
 }
 
 const FORECAST_COLOUR = "#0072b2";

@@ -28,6 +28,15 @@ def pool(pooling: Pooling, states: Tensor, summary: Tensor, lengths: Tensor) -> 
     return states.masked_fill(beyond, -torch.inf).amax(dim=1)
 
 
+def shares_of_maxima(states: Tensor, lengths: Tensor) -> Tensor:
+    """(batch, time) the share of the numbers of a sequence that are largest at each step."""
+    lengths = lengths.to(states.device)
+    beyond = ~valid_steps(lengths, states.shape[1])[..., None]
+    where = states.masked_fill(beyond, -torch.inf).argmax(dim=1)
+    counts = states.new_zeros(states.shape[:2], dtype=torch.float32)
+    return counts.scatter_add_(1, where, torch.ones_like(where, dtype=torch.float32)) / states.shape[2]
+
+
 class AttentionPooling(nn.Module):
     """A weighted mean of the states of a sequence, whose weights are learnt (Yang et al., 2016).
 

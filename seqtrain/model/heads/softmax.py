@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqtrain.model.encoder import LockedDropout
-from seqtrain.model.heads.pooling import AttentionPooling, Pooling, check_pooling, pool
+from seqtrain.model.heads.pooling import AttentionPooling, Pooling, check_pooling, pool, shares_of_maxima
 from seqtrain.records import IGNORED
 from seqtrain.spec import SequenceClasses
 
@@ -112,6 +112,16 @@ class LabelHead(_SoftmaxHead):
             pooled = pool(self.pooling, states, summary, lengths)
         scores: Tensor = self.linear(self.dropout(pooled))
         return scores
+
+    def step_weights(self, states: Tensor, lengths: Tensor) -> Tensor | None:
+        """(batch, time) what each step weighs in what stands for its sequence, zero beyond its length.
+
+        Of attention its weights, of `max` the share of the numbers that are taken from the step; None of the
+        others, which choose no steps.
+        """
+        if self.attention is not None:
+            return self.attention.weights(states, lengths)
+        return shares_of_maxima(states, lengths) if self.pooling == "max" else None
 
     def loss_sum(self, scores: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """The cross-entropy summed over the sequences, smoothed and weighted in training only."""
