@@ -121,7 +121,9 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
     gates = tuple(gate for gate in traced.cell.gates if gate.name in signals)
     quantiles = head.by_quantile(scores.detach()) if hasattr(head, "by_quantile") else {}
     weights = head.step_weights(traced.output, batch.lengths) if hasattr(head, "step_weights") else None
-    return _Observation(batch, predictions, confidences, signals, gates, distances, reached, weights, quantiles)
+    return _Observation(
+        batch, predictions, confidences, signals, gates, distances, reached, weights, quantiles
+    )
 
 
 def _assume_targets(predictions: Tensor, batch: SequenceBatch) -> Tensor:

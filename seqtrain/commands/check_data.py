@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -15,6 +16,9 @@ from seqtrain.errors import printable
 from seqtrain.runs.files import PICTURES, check_output, open_output, save_picture
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from seqtrain.data.corpus import Batching, Corpus
     from seqtrain.records import SequenceBatch
     from seqtrain.training.memory import StepMemory
 
@@ -47,23 +51,37 @@ def _check_data(arguments: list[str]) -> None:
     folder = _take(arguments, "--config-dir=")
     cfg = _compose(arguments, [] if folder is None else [folder])
 
-    from seqtrain.data.check.page import draw_page
-    from seqtrain.data.check.summary import summarize
-    from seqtrain.data.check.text import render_summary
     from seqtrain.training.memory import measure_memory
     from seqtrain.training.network import build_network, construct
 
     source = construct(cfg["data"])
     corpus = source.load()
-    summary = summarize(corpus, source.batching, cfg.seed)
-    batch = corpus.splits["train"].batch(summary.padding.largest)
+    text, largest, draw = _summarize(corpus, source.batching, cfg.seed)
+    batch = corpus.splits["train"].batch(largest)
     memory = measure_memory(build_network(cfg, corpus.spec, corpus.vectors), batch)
     if page is not None:
-        figure = draw_page(summary, corpus.describe(), _in_megabytes(memory))
+        figure = draw(corpus.describe(), _in_megabytes(memory))
         with open_output(page, "page") as file:
             save_picture(figure, file, Path(page).suffix)
-    print(printable(render_summary(summary)))
+    print(printable(text))
     print(f"\n{_describe_memory(memory, batch)}")
+
+
+def _summarize(
+    corpus: Corpus, batching: Batching, seed: int
+) -> tuple[str, Any, Callable[[str, Mapping[str, float]], Figure]]:
+    """The summary, what the largest training batch consists of, and how to draw a page."""
+    from seqtrain.data.batching.token_dataset import TokenDataset
+    from seqtrain.data.check.page import draw_page
+    from seqtrain.data.check.running_text import draw_text_page, render_text, summarize_text
+    from seqtrain.data.check.summary import summarize
+    from seqtrain.data.check.text import render_summary
+
+    if isinstance(corpus.splits["train"], TokenDataset):
+        text = summarize_text(corpus, batching, seed)
+        return render_text(text), text.largest, partial(draw_text_page, text)
+    summary = summarize(corpus, batching, seed)
+    return render_summary(summary), summary.padding.largest, partial(draw_page, summary)
 
 
 def _take(arguments: list[str], prefix: str) -> str | None:

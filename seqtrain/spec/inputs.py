@@ -17,8 +17,12 @@ class Inputs(Kind):
 
     kinds: ClassVar[dict[str, Any]] = {}
 
-    sequences: ClassVar[str] = "sequences"  # plural nouns, for messages and metrics
-    steps: ClassVar[str] = "time steps"
+    sequences: ClassVar[str] = "sequences"  # a plural noun, for messages and metrics
+
+    @property
+    def steps(self) -> str:
+        """What a sequence consists of, a plural noun."""
+        return "time steps"
 
     def describe(self) -> str:
         """The inputs in a few words; "" where there is nothing to say but their number."""
@@ -103,13 +107,16 @@ class WordInputs(Inputs):
     vector_size: int | None = None  # numbers of a pretrained word vector, where there are any
 
     sequences: ClassVar[str] = "sentences"
-    steps: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
         check_names(self.words.entries)
         check_names(self.characters.entries)
         if self.vector_size is not None:
             check_sizes(self.vector_size)
+
+    @property
+    def steps(self) -> str:
+        return "words"
 
     def describe(self) -> str:
         return f"{len(self.words):,} known words, {len(self.characters):,} characters"
@@ -123,10 +130,13 @@ class TokenInputs(Inputs):
     unit: Unit
 
     sequences: ClassVar[str] = "texts"
-    steps: ClassVar[str] = "tokens"
 
     def __post_init__(self) -> None:
         check_names([*self.tokens.entries, self.unit])
 
+    @property
+    def steps(self) -> str:
+        return f"{self.unit}s"
+
     def describe(self) -> str:
-        return f"{len(self.tokens.entries):,} {self.unit}s"
+        return f"{len(self.tokens.entries):,} different {self.steps}"

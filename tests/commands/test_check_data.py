@@ -36,6 +36,21 @@ def test_the_task_follows_the_data_and_there_is_a_page(
     assert [path.name for path in Path.cwd().iterdir()] == ["page.png"]
 
 
+def test_a_text_is_counted_in_what_it_is_cut_into(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("text.txt").write_text("abab " * 1000 + "z\n")
+    settings = ["data.batch_size=4", "data.steps=20", "data.random_steps=false", "model.hidden_size=8"]
+    assert main(["task=language_model", "data.path=text.txt", *settings, "page=page.svg"]) == 0
+    out = capsys.readouterr().out
+    assert "train       4,502        0  0.00%\n" in out
+    assert "test          250        2  0.80%\n" in out
+    assert "3 different characters in train, the most frequent ones:\na" in out
+    streams = (
+        "4 streams of 1,125 characters; an epoch has 57 training batches, each the next 19 to 20 characters"
+    )
+    assert streams in out
+    assert "<!-- the most frequent characters of train" in Path("page.svg").read_text()
+
+
 def test_the_page_has_what_the_terminal_has(treebank: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dev = treebank / "made_up-ud-dev.conllu"
     Path("own").mkdir()

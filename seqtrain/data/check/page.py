@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from textwrap import fill
 from typing import Any
@@ -27,7 +27,15 @@ def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float]) -> 
         title: the sizes of the splits.
         memory: of the largest training batch, in MB by what needs it.
     """
-    panels = list(_panels(summary, memory))
+    notes = [
+        f"targets of {split} that train lacks: {name_some(targets)}"
+        for split, targets in summary.missing_targets.items()
+    ]
+    return draw_panels(list(_panels(summary, memory)), title, [*notes, *summary.notes])
+
+
+def draw_panels(panels: Sequence[Panel], title: str, notes: Sequence[str]) -> Figure:
+    """Two panels in a row, and the notes below them."""
     rows = -(-len(panels) // 2)
     figure = Figure(figsize=(12, 0.8 + 3.6 * rows), layout="constrained")
     figure.suptitle(fill(title, 150), fontsize=10)
@@ -37,11 +45,7 @@ def draw_page(summary: DataSummary, title: str, memory: Mapping[str, float]) -> 
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    notes = [
-        f"targets of {split} that train lacks: {name_some(targets)}"
-        for split, targets in summary.missing_targets.items()
-    ]
-    if notes := [*notes, *summary.notes]:
+    if notes:
         figure.supxlabel("\n".join(fill(note, 130) for note in notes), fontsize=9)
     return figure
 
@@ -54,13 +58,15 @@ def _panels(summary: DataSummary, memory: Mapping[str, float]) -> list[Panel]:
         panels = [partial(_draw_lengths, summary), *panels]
         shares = {"similar lengths together": padding.with_buckets, "lengths mixed": padding.shuffled}
         panels.append(partial(_draw_shares, shares, "padding in training batches"))
-    overlap = _shared_shares(summary)
+    overlap, sequences = _shared_shares(summary), summary.spec.inputs.sequences
     if overlap:
-        title = "words, and sentences in several splits" if summary.unknown else "sequences in several splits"
+        title = f"{sequences} in several splits"
+        if summary.unknown:
+            title = f"{summary.spec.inputs.steps}, and {title}"
         panels.append(partial(_draw_shares, overlap, title))
     if summary.ambiguous is not None and summary.ambiguous.examples:
         panels.append(partial(_draw_ambiguous, summary.ambiguous))
-    panels.append(partial(_draw_memory, memory))
+    panels.append(partial(draw_memory, memory))
     return panels
 
 
@@ -71,7 +77,7 @@ def _draw_lengths(summary: DataSummary, axis: Any) -> None:
     for split in summary.splits:
         share = [100 / split.num_sequences] * split.num_sequences
         axis.hist(split.lengths.numpy(), bins=bins, weights=share, histtype="step", label=split.name)
-    _describe(axis, f"lengths in {summary.spec.inputs.steps}", ylabel="% of the split")
+    describe(axis, f"lengths in {summary.spec.inputs.steps}", ylabel="% of the split")
     _add_legend(axis)
 
 
@@ -91,7 +97,7 @@ def _draw_targets(summary: DataSummary, targets: Classes, axis: Any) -> None:
     is_long = max(map(len, names)) > 2
     axis.set_xticks(range(len(shown)), names, rotation=90 if is_long else 0, fontsize=8)
     more = f" (the {len(shown)} most frequent of {len(order)})" if len(shown) < len(order) else ""
-    _describe(axis, f"targets{more}", ylabel="% of the split")
+    describe(axis, f"targets{more}", ylabel="% of the split")
     _add_legend(axis)
 
 
@@ -99,8 +105,10 @@ def _shared_shares(summary: DataSummary) -> dict[str, float]:
     """Unknown and ambiguous words; the sequences that train shares with the other splits."""
     shares: dict[str, float] = {}
     for name, unknown in summary.unknown.items():
-        shares[f"{name}: words not in train"] = unknown.num_unseen / unknown.num_words
-        shares[f"{name}: words unknown to the model"] = unknown.num_unknown / unknown.num_words
+        steps = summary.spec.inputs.steps
+        if unknown.num_unseen is not None:
+            shares[f"{name}: {steps} not in train"] = unknown.num_unseen / unknown.num_words
+        shares[f"{name}: {steps} unknown to the model"] = unknown.num_unknown / unknown.num_words
     if summary.ambiguous is not None:
         shares["train: words with several tags"] = summary.ambiguous.share_of_words
     sizes = {split.name: split.num_sequences for split in summary.splits}
@@ -115,8 +123,8 @@ def _draw_shares(shares: Mapping[str, float], title: str, axis: Any) -> None:
     percent = [100 * share for share in shares.values()]
     bars = axis.barh(list(shares), percent)
     axis.bar_label(bars, fmt="%.1f %%", padding=3)
-    _describe(axis, title)
-    _leave_room(axis, max(percent), len(percent))
+    describe(axis, title)
+    leave_room(axis, max(percent), len(percent))
 
 
 def _draw_ambiguous(ambiguous: AmbiguousWords, axis: Any) -> None:
@@ -131,23 +139,23 @@ def _draw_ambiguous(ambiguous: AmbiguousWords, axis: Any) -> None:
     listed = [name_some(f"{shorten(tag, LABEL)} {count:,}" for tag, count in tags) for tags in common]
     axis.bar_label(bars, listed, padding=3, fontsize=8)
     axis.set_yticks(rows, words)
-    _describe(axis, "words of train with several tags (orange: not the most frequent one)")
-    _leave_room(axis, max(map(sum, zip(usual, other, strict=True))), len(words), factor=1.8)
+    describe(axis, "words of train with several tags (orange: not the most frequent one)")
+    leave_room(axis, max(map(sum, zip(usual, other, strict=True))), len(words), factor=1.8)
 
 
-def _draw_memory(memory: Mapping[str, float], axis: Any) -> None:
+def draw_memory(memory: Mapping[str, float], axis: Any) -> None:
     bars = axis.barh(list(memory), list(memory.values()))
     axis.bar_label(bars, fmt="{:,.1f} MB", padding=3)
-    _describe(axis, "memory of the largest training batch")
-    _leave_room(axis, max(memory.values()), len(memory))
+    describe(axis, "memory of the largest training batch")
+    leave_room(axis, max(memory.values()), len(memory))
 
 
-def _describe(axis: Any, title: str, ylabel: str = "") -> None:
+def describe(axis: Any, title: str, ylabel: str = "") -> None:
     axis.set_title(title, loc="left", fontsize=11)
     axis.set_ylabel(ylabel)
 
 
-def _leave_room(axis: Any, largest: float, num_bars: int, factor: float = 1.2) -> None:
+def leave_room(axis: Any, largest: float, num_bars: int, factor: float = 1.2) -> None:
     """Leave room for labels behind the bars, which go from the top to the bottom and stay slim."""
     axis.set_xlim(0, (largest or 1) * factor)
     axis.set_ylim(max(num_bars, 4) - 0.5, -0.5)

@@ -13,9 +13,9 @@ from torch import Tensor
 from seqtrain.data.batching.datasets import VectorDataset, WordDataset
 from seqtrain.data.batching.loader import BatchSampler
 from seqtrain.data.batching.windows import WindowDataset
-from seqtrain.data.corpus import Batching, Corpus, Dataset
+from seqtrain.data.corpus import Batching, Corpus, Dataset, NamedSteps
 from seqtrain.records import IGNORED, UNKNOWN, SequenceBatch, Words
-from seqtrain.spec import Classes, DataSpec, Numbers, StepClasses, Targets, WordInputs
+from seqtrain.spec import Classes, DataSpec, Numbers, StepClasses, Targets, TokenInputs, WordInputs
 
 CHUNK = 1000  # sequences read at a time
 NUM_EXAMPLES = 10  # of ambiguous words
@@ -57,11 +57,12 @@ class Padding:
 
 @dataclass(frozen=True)
 class UnknownWords:
-    """Of a split's words, how many the vocabulary lacks and how many do not occur in train."""
+    """Of a split's words, or characters, how many the vocabulary lacks, and how many do not occur in train
+    where that is known."""
 
     num_words: int
     num_unknown: int
-    num_unseen: int
+    num_unseen: int | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class DataSummary:
 def summarize(corpus: Corpus, batching: Batching, seed: int = 0) -> DataSummary:
     """Read all of a corpus once or twice; MNIST takes some seconds."""
     inputs, targets = corpus.spec.inputs, corpus.spec.targets
-    is_words = isinstance(inputs, WordInputs)
+    is_text = isinstance(inputs, (WordInputs, TokenInputs))
     splits = tuple(
         SplitSummary(name, split.lengths, _count_targets(split, targets), _measure_numbers(split, targets))
         for name, split in corpus.splits.items()
@@ -111,7 +112,7 @@ def summarize(corpus: Corpus, batching: Batching, seed: int = 0) -> DataSummary:
         missing_targets=_find_missing(splits, targets.names) if isinstance(targets, Classes) else {},
         padding=measure_padding(train.lengths, batching, seed),
         batching=batching,
-        unknown={name: _count_unknown(split) for name, split in others.items()} if is_words else {},
+        unknown={name: _count_unknown(split) for name, split in others.items()} if is_text else {},
         ambiguous=_find_ambiguous(train, targets) if isinstance(train, WordDataset) else None,
         notes=corpus.notes,
     )
@@ -178,7 +179,7 @@ def _count_shared(train: Dataset, others: dict[str, Dataset]) -> dict[str, int |
 
 def _contents(dataset: Dataset) -> Iterator[object]:
     """Each sequence as something to compare; nothing for data sets of a user's own class."""
-    if isinstance(dataset, WordDataset):
+    if isinstance(dataset, NamedSteps):
         yield from (tuple(dataset.words(index)) for index in range(len(dataset.lengths)))
     elif isinstance(dataset, VectorDataset):
         yield from (row.tobytes() for row in dataset.inputs.numpy())
@@ -204,11 +205,12 @@ def _padding_share(lengths: Tensor, batches: Sequence[Tensor]) -> float:
 
 
 def _count_unknown(split: Dataset) -> UnknownWords:
-    num_unknown = num_unseen = 0
+    num_unknown, num_unseen = 0, None
     for batch in _read(split):
-        assert isinstance(batch.inputs, Words)
-        num_unknown += int((batch.inputs.word == UNKNOWN).sum())
-        num_unseen += 0 if batch.unseen is None else int(batch.unseen.sum())
+        ids = batch.inputs.word if isinstance(batch.inputs, Words) else batch.inputs
+        num_unknown += int((ids == UNKNOWN).sum())
+        if batch.unseen is not None:
+            num_unseen = (num_unseen or 0) + int(batch.unseen.sum())
     return UnknownWords(int(split.lengths.sum()), num_unknown, num_unseen)
 
 

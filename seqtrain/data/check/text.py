@@ -17,7 +17,7 @@ def render_summary(summary: DataSummary) -> str:
     """The whole summary, a paragraph for each question."""
     inputs = summary.spec.inputs
     paragraphs = [_sizes(summary), _histogram(summary.splits[0], inputs), _targets(summary)]
-    unknown = [_unknown(name, counts) for name, counts in summary.unknown.items()]
+    unknown = [_unknown(name, counts, inputs.steps) for name, counts in summary.unknown.items()]
     paragraphs.append("\n".join([*_oddities(summary, inputs.sequences), *unknown]))
     if summary.ambiguous is not None:
         paragraphs.append(_ambiguous(summary.ambiguous))
@@ -31,7 +31,7 @@ def _sizes(summary: DataSummary) -> str:
     for split in summary.splits:
         quantiles = [str(split.length_quantile(share)) for share in (0, 0.5, 0.95, 1)]
         rows.append([split.name, f"{split.num_sequences:,}", f"{split.num_steps:,}", *quantiles])
-    return _aligned(rows)
+    return align(rows)
 
 
 def _histogram(train: SplitSummary, inputs: Inputs) -> str:
@@ -42,10 +42,10 @@ def _histogram(train: SplitSummary, inputs: Inputs) -> str:
     counts = ((train.lengths - low) // width).bincount().tolist()
     starts = range(low, high + 1, width)
     rows = [
-        [f"{start} to {start + width - 1}", f"{count:,}", _bar(count / max(counts))]
+        [f"{start} to {start + width - 1}", f"{count:,}", bar(count / max(counts))]
         for start, count in zip(starts, counts, strict=True)
     ]
-    return f"lengths of the {inputs.sequences} of train\n{_aligned(rows)}"
+    return f"lengths of the {inputs.sequences} of train\n{align(rows)}"
 
 
 def _targets(summary: DataSummary) -> str:
@@ -61,9 +61,9 @@ def _targets(summary: DataSummary) -> str:
     largest = max(shares[0]) or 1
     for number in order[:SHOWN_TARGETS]:
         cells = [f"{100 * share[number]:.2f}" for share in shares]
-        rows.append([shorten(targets.names[number]), *cells, _bar(shares[0][number] / largest)])
+        rows.append([shorten(targets.names[number]), *cells, bar(shares[0][number] / largest)])
     more = len(order) - SHOWN_TARGETS
-    return _aligned(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
+    return align(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
 
 
 def _numbers(summary: DataSummary, targets: Numbers) -> str:
@@ -75,7 +75,7 @@ def _numbers(summary: DataSummary, targets: Numbers) -> str:
                 cells = [f"{value:.4g}" for value in values]
                 rows.append([shorten(name), split.name, f"{known:,.0f}", *cells])
     more = len(targets.names) - SHOWN_TARGETS
-    return _aligned(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
+    return align(rows) + (f"\n... and {more:,} targets more" if more > 0 else "")
 
 
 def _oddities(summary: DataSummary, sequences: str) -> Iterator[str]:
@@ -90,11 +90,12 @@ def _oddities(summary: DataSummary, sequences: str) -> Iterator[str]:
     yield from (f"note: {note}" for note in summary.notes)
 
 
-def _unknown(name: str, unknown: UnknownWords) -> str:
-    return (
-        f"{unknown.num_unseen / unknown.num_words:.1%} of the words of {name} do not occur in train, "
-        f"{unknown.num_unknown / unknown.num_words:.1%} are unknown to the model"
-    )
+def _unknown(name: str, unknown: UnknownWords, steps: str) -> str:
+    share, of = f"{unknown.num_unknown / unknown.num_words:.1%}", f"of the {steps} of {name}"
+    if unknown.num_unseen is None:
+        return f"{share} {of} are unknown to the model"
+    unseen = unknown.num_unseen / unknown.num_words
+    return f"{unseen:.1%} {of} do not occur in train, {share} are unknown to the model"
 
 
 def _ambiguous(ambiguous: AmbiguousWords) -> str:
@@ -117,11 +118,11 @@ def _padding(summary: DataSummary) -> str:
     )
 
 
-def _bar(share: float) -> str:
+def bar(share: float) -> str:
     return "#" * round(BAR * share)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def align(rows: Sequence[Sequence[str]]) -> str:
     rows = [list(map(printable_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

@@ -66,7 +66,7 @@ class Text:
         splits: dict[str, Dataset] = {
             split: TokenDataset(ids[split], self._streams, inputs) for split in SPLITS
         }
-        return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unknown(tokens, by_split)))
+        return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unknown(inputs, by_split)))
 
     def _cut(self, texts: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         """All splits, those that are missing cut from the end of train; and a sentence where one is."""
@@ -137,10 +137,10 @@ def _read(path: Path) -> str:
     return text
 
 
-def _note_unknown(tokens: Vocabulary, by_split: dict[str, list[str]]) -> Iterator[str]:
-    known = tokens.index()
+def _note_unknown(inputs: TokenInputs, by_split: dict[str, list[str]]) -> Iterator[str]:
+    known = inputs.tokens.index()
     for split in ("dev", "test"):
         unknown = sum(each not in known for each in by_split[split])
         if unknown:
-            share = f"{unknown:,} of {len(by_split[split]):,} tokens that train lacks"
+            share = f"{unknown:,} of {len(by_split[split]):,} {inputs.steps} that train lacks"
             yield f"{split} has {share}; each counts as the unknown token"

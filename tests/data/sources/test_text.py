@@ -69,7 +69,7 @@ def test_what_train_lacks_is_unknown_and_said(tmp_path: Path) -> None:
     corpus = source(write(tmp_path / "text", "ab" * 40 + "abcabcabca" + "ab" * 5)).load()
     assert texts(corpus)["dev"] == "ab<unknown>ab<unknown>ab<unknown>a"
     assert corpus.target_notes == (
-        "dev has 3 of 10 tokens that train lacks; each counts as the unknown token",
+        "dev has 3 of 10 characters that train lacks; each counts as the unknown token",
     )
     rare = source(write(tmp_path / "text", "a c" + "ab" * 60), min_count=2).load()
     assert rare.spec.inputs.tokens.entries == ("a", "b")
@@ -79,7 +79,8 @@ def test_the_sample_comes_with_the_package() -> None:
     corpus = source(None).load()
     assert texts(corpus)["train"].startswith("PRIDE AND PREJUDICE\n")
     assert corpus.describe() == (
-        "train 160,540 tokens; dev 20,066 tokens; test 20,067 tokens; the next token; 74 characters"
+        "train 160,540 characters; dev 20,066 characters; test 20,067 characters; the next token; "
+        "74 different characters"
     )
 
 
