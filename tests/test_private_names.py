@@ -22,7 +22,7 @@ ALLOWED = {
     ("training/learner.py", "_current_fx_name"),
     ("training/learner.py", "_schedule_phases"),
     ("training/telemetry/sink.py", "_get_file_writer"),
-    ("serving/export/program.py", "torch._higher_order_ops.scan"),
+    ("serving/export/scan.py", "torch._higher_order_ops.scan"),
     # Hydra, OmegaConf and Optuna, whose versions pyproject.toml limits to those that have the name
     ("config/command_line.py", "hydra._internal.utils"),
     ("config/files.py", "_get_header_dict"),

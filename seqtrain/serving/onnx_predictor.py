@@ -13,13 +13,14 @@ import numpy.typing as npt
 
 from seqtrain.data.files.arrays import Sequences, check_features
 from seqtrain.data.sentences import check_words
+from seqtrain.data.tokens import split_text
 from seqtrain.errors import DataError, InputError
 from seqtrain.foreign import read_regular
 from seqtrain.predictions import Answer, Estimate
 from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.export.accepted import MAX_MEMORY, MAX_MODEL, find_foreign_parts
 from seqtrain.serving.export.description import read_description
-from seqtrain.spec import Horizon, Numbers
+from seqtrain.spec import Horizon, Numbers, TokenInputs
 
 Array: TypeAlias = npt.NDArray[Any]
 Inputs: TypeAlias = dict[str, Array]
@@ -65,7 +66,13 @@ class OnnxPredictor(BasePredictor[Inputs]):
         return Arrays(lengths, lambda indices: self._pad_words([sentences[each] for each in indices]))
 
     def encode_texts(self, texts: Sequence[str]) -> Arrays:
-        raise DataError("models of characters are not exported as ONNX; use the run folder")
+        assert isinstance(self.spec.inputs, TokenInputs)
+        index, unit = self.spec.inputs.tokens.index(), self.spec.inputs.unit
+        rows = [
+            np.array([index.get(each, self.description.unknown) for each in split_text(text, unit)])
+            for text in texts
+        ]
+        return Arrays(np.array(list(map(len, rows))), lambda indices: _pad_tokens([rows[e] for e in indices]))
 
     def encode_images(self, pixels: npt.NDArray[np.float32]) -> Arrays:
         # The graph makes sequences of them, all of one length.
@@ -212,6 +219,14 @@ def _pad_vectors(sequences: Sequence[Array]) -> Inputs:
     for row, values in enumerate(sequences):
         features[row, : len(values)] = values
     return {"features": features, "lengths": lengths}
+
+
+def _pad_tokens(texts: Sequence[Array]) -> Inputs:
+    lengths = np.array(list(map(len, texts)))
+    tokens = np.zeros((len(texts), lengths.max()), dtype=np.int64)
+    for row, ids in enumerate(texts):
+        tokens[row, : len(ids)] = ids
+    return {"tokens": tokens, "lengths": lengths}
 
 
 @np.errstate(invalid="ignore")  # `Answer.of` refuses what comes of scores that are not finite

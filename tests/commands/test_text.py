@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -88,9 +90,10 @@ def test_inspect_shows_what_each_step_weighs(trained, unit: str, tmp_path: Path)
     assert sum(example["weights"]) == pytest.approx(1, abs=0.001)
 
 
-def test_an_exported_model_gives_the_same_answer(trained, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize("unit", SETTINGS)
+def test_an_exported_model_gives_the_same_answer(trained, unit: str, tmp_path: Path, capsys) -> None:
     pytest.importorskip("onnxruntime")
-    run_dir, file = trained("word"), tmp_path / "model.onnx"
+    run_dir, file = trained(unit), tmp_path / "model.onnx"
     assert main(["export", str(run_dir), f"output={file}"]) == 0
     answers = []
     for model in (str(run_dir), f"model={file}"):
@@ -99,11 +102,26 @@ def test_an_exported_model_gives_the_same_answer(trained, tmp_path: Path, capsys
         answers.append(json.loads(capsys.readouterr().out))
     assert answers[0]["label"] == answers[1]["label"]
     assert answers[0]["confidence"] == pytest.approx(answers[1]["confidence"], abs=0.001)
+    words = [TEXTS[1]] if unit == "character" else ["Will", "it", "rain", "tomorrow", "?"]
+    assert run_script(file.with_suffix(".py"), *words) == [answers[0]["label"]]
 
 
-def test_characters_are_not_exported_and_it_is_said(trained, tmp_path: Path, capsys) -> None:
-    assert main(["export", str(trained("character")), f"output={tmp_path}/model.onnx"]) == 2
-    assert "TokenInputs cannot be exported as ONNX" in capsys.readouterr().err
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", SETTINGS)
+def test_a_program_of_torch_gives_the_same_class(trained, unit: str, tmp_path: Path) -> None:
+    file = tmp_path / "model.pt2"
+    assert main(["export", str(trained(unit)), "format=torch", f"output={file}"]) == 0
+    words = [TEXTS[1]] if unit == "character" else ["Will", "it", "rain", "tomorrow", "?"]
+    (answer,) = seqtrain.load(trained(unit)).classify(TEXTS[1])
+    assert run_script(file.with_suffix(".py"), *words) == [answer.label]
+
+
+def run_script(script: Path, *arguments: str) -> list[str]:
+    """What a script prints."""
+    done = subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, check=True, cwd=script.parent
+    )
+    return done.stdout.decode().splitlines()
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ class Description:
     the data, with `quantiles` of these probabilities where there are any. `words` and `characters` give the
     ids of the model's vocabularies (0 is padding, `unknown` the id of a string that is not in them); words
     are looked up in lower case, characters as they are. `image_size` is (height, width). `series` says of
-    which window of series the next values are forecast. `tokens` gives the ids of a language model's
-    characters or words, `unit`.
+    which window of series the next values are forecast. `tokens` gives the ids of the characters or words,
+    `unit`, of a text; a language model has no labels.
     """
 
     labels: tuple[str, ...]
@@ -99,7 +99,8 @@ class Description:
             inputs = WordInputs(words=words, characters=characters)
         elif self.tokens is not None:
             tokens = Vocabulary(tuple(self.tokens), (1,) * len(self.tokens))
-            inputs, targets = TokenInputs(tokens=tokens, unit=self.unit or "character"), NextToken(tokens)
+            inputs = TokenInputs(tokens=tokens, unit=self.unit or "character")
+            targets = targets if self.labels else NextToken(tokens)
         elif self.image_size is not None:
             # The view is in the model.
             inputs = ImageInputs(feature_size=1, view="pixels", size=self.image_size)

@@ -127,15 +127,29 @@ for row in rows if rows.ndim == 2 else rows[about["quantiles"].index(0.5)]:
     print(*row, sep=",")
 """
 
+_TEXT_OF_WORDS = '''\
+"""Classify a text that is cut into words: python {script} Play a waltz . (needs {needs})"""'''
+
+_TOKENS = '''\
+"""Classify a text: python {script} "Play a waltz." (needs {needs})"""'''
+
 _TEXT = '''\
 """Go on with a text: python {script} "It is" (needs {needs})"""'''
 
-_GENERATE = """\
+_SPLIT_TEXT = """\
 import re
 
 text = sys.argv[1] if len(sys.argv) > 1 else "\\n"
 word = r" ?(?:<\\w+>|['\\u2019]?\\w+(?:['\\u2019]\\w+)*|[^\\w\\s])|\\s"
 tokens = re.findall(word, text) if about["unit"] == "word" else list(text)
+"""
+
+_ENCODE_TOKENS = """\
+numbers = [about["tokens"].get(token, 1) for token in tokens]  # 1 is unknown
+inputs = {"tokens": np.array([numbers]), "lengths": np.array([len(numbers)])}
+"""
+
+_GENERATE = """\
 names = {number: token for token, number in about["tokens"].items()}
 session = onnxruntime.InferenceSession(path.with_suffix(".onnx"))
 _, *states = session.get_inputs()  # how the text so far is remembered: zeros at its beginning
@@ -157,30 +171,42 @@ print(*(about["labels"][tag] for tag in np.ravel(best)), sep="\\n")
 """
 
 
-def write_example(model: str, description: Description, has_crf: bool, runtime: Runtime) -> str:
-    """The text of a script that runs the file `model`."""
-    decode = _VITERBI if has_crf else _EACH_BY_ITSELF
-    if description.series is not None:
-        texts = (_SERIES, _READ_SERIES, _FORECAST)
-    elif description.image_size is not None:
-        texts = (_IMAGES, _READ_IMAGES, _CLASSES)
-    elif description.num_features is not None:
-        texts = (_FEATURES, _READ_FEATURES, decode + _LABELS)
-    else:
-        texts = (_WORDS, _ENCODE_WORDS, decode + _TAGS)
-    if description.tokens is not None:
-        texts = (_TEXT, _GENERATE, "")
-    title, encode, answer = texts
-    if not description.labels and description.tokens is None:
-        answer = _NUMBERS
-    elif description.numbers and description.series is None:
-        answer = _NAMED_NUMBERS
+def write_example(
+    model: str, description: Description, has_crf: bool, runtime: Runtime, per_step: bool = True
+) -> str:
+    """The text of a script that runs the file `model`, whose classes are of time steps or of sequences."""
+    title, encode, name_classes = _find_texts(description, has_crf, per_step)
     filled = (title + _OPEN).format(
         script=PurePath(model).with_suffix(".py"),
         needs=runtime.needs,
         imports=runtime.imports,
         num_features=description.num_features,
     )
-    if description.tokens is not None:
+    if _is_language_model(description):
         return filled + encode
+    answer = name_classes if description.labels else _NUMBERS
+    if description.numbers and description.series is None:
+        answer = _NAMED_NUMBERS
     return filled + encode + runtime.run + _CHECK + answer
+
+
+def _find_texts(description: Description, has_crf: bool, per_step: bool) -> tuple[str, str, str]:
+    """The title, how inputs are encoded, and how what is predicted is printed."""
+    decode = _VITERBI if has_crf else _EACH_BY_ITSELF
+    if _is_language_model(description):
+        return _TEXT, _SPLIT_TEXT + _GENERATE, ""
+    if description.series is not None:
+        return _SERIES, _READ_SERIES, _FORECAST
+    if description.image_size is not None:
+        return _IMAGES, _READ_IMAGES, _CLASSES
+    if description.num_features is not None:
+        return _FEATURES, _READ_FEATURES, decode + _LABELS
+    if description.tokens is not None:
+        return _TOKENS, _SPLIT_TEXT + _ENCODE_TOKENS, decode + _LABELS
+    if not per_step:
+        return _TEXT_OF_WORDS, _ENCODE_WORDS, decode + _LABELS
+    return _WORDS, _ENCODE_WORDS, decode + _TAGS
+
+
+def _is_language_model(description: Description) -> bool:
+    return description.tokens is not None and not description.labels

@@ -73,7 +73,8 @@ def _write(
     with atomic_write(path) as file:
         file.write(content)
     description.write(beside(path))
-    example = write_example(path.name, description, isinstance(network.head, CRFHead), runtime)
+    has_crf, per_step = isinstance(network.head, CRFHead), spec.targets.per_step
+    example = write_example(path.name, description, has_crf, runtime, per_step)
     script = path.with_suffix(".py")
     write_text(script, seal(example))
     return [path, beside(path), script]

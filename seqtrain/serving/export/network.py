@@ -18,6 +18,7 @@ from seqtrain.model import (
     NumberHead,
     RecurrentBackbone,
     TagHead,
+    TokenEncoder,
     VectorEncoder,
     WordEncoder,
 )
@@ -36,6 +37,7 @@ from seqtrain.spec import (
     Numbers,
     SeriesInputs,
     Targets,
+    TokenInputs,
     VectorInputs,
     WordInputs,
 )
@@ -46,7 +48,8 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
 
     Inputs, with sizes that may differ from call to call: `words` (batch, time) and, if the network reads
     letters, `letters` (batch, time, letters), both int64 with 0 as padding; or `features` (batch, time,
-    feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
+    feature_size), in the units of the data; or `tokens` (batch, time) int64 with 0 as padding; each with
+    `lengths` (batch,) int64. Images are one input,
     `images` (batch, height, width), from 0 to 1, without lengths.
 
     Windows of series are one input, `series` (batch, context, columns), in the units of the data.
@@ -98,6 +101,8 @@ def _add_inputs(graph: Graph, members: list[Network], inputs: Inputs) -> tuple[d
             if any(getattr(member.encoder, "spelling_encoder", None) is not None for member in members):
                 names["letters"] = graph.add_input("letters", INT64, ["batch", "time", "letters"])
             return names, _add_lengths(graph)
+        case TokenInputs():
+            return {"tokens": graph.add_input("tokens", INT64, ["batch", "time"])}, _add_lengths(graph)
     raise ConfigError([f"data: {type(inputs).__name__} cannot be exported as ONNX"])
 
 
@@ -152,8 +157,11 @@ def _add_encoder(graph: Graph, encoder: nn.Module, inputs: dict[str, str]) -> st
     """Add an encoder, exactly one of seqtrain's own; returns (batch, time, output_size)."""
     if type(encoder) is VectorEncoder:
         return inputs["features"]
+    if type(encoder) is TokenEncoder:
+        return graph.add("Gather", graph.weight(encoder.embedding.weight), inputs["tokens"])
     if type(encoder) is not WordEncoder:
-        raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
+        kind = type(encoder).__name__
+        raise ConfigError([f"encoder: {kind} cannot be exported; words, tokens and vectors can"])
     features = []
     if encoder.word_embedding is not None:
         embedding, words = encoder.word_embedding, inputs["words"]

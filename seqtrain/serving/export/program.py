@@ -7,27 +7,24 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch._higher_order_ops.scan import scan  # no public name; gone: program.pt2 cannot be exported
 from torch.export import Dim, ExportedProgram
 
 from seqtrain.config import ConfigError
 from seqtrain.data import View
 from seqtrain.errors import first_line
 from seqtrain.model import (
-    BiLSTM,
     CRFHead,
     Ensemble,
     Network,
     NumberHead,
     RecurrentBackbone,
+    TokenEncoder,
     VectorEncoder,
     WordEncoder,
 )
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
-from seqtrain.records import BackboneOutput, FinalState, valid_steps
-from seqtrain.recurrence.cells import State, Weights
-from seqtrain.recurrence.trace import collect_weights, find_cell
+from seqtrain.serving.export.scan import ScannedRecurrence, ScannedWordEncoder
 from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import (
     DataSpec,
@@ -35,6 +32,7 @@ from seqtrain.spec import (
     Numbers,
     SeriesInputs,
     Standardization,
+    TokenInputs,
     VectorInputs,
     WordInputs,
 )
@@ -46,10 +44,10 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     """The program that computes a network's scores; it needs torch alone.
 
     Inputs are given by name, with sizes that may differ from call to call, on the CPU: `words` (batch, time)
-    and `letters` (batch, time, letters), both int64 with 0 as padding; or `features` (batch, time,
-    feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
-    `images` (batch, height, width), from 0 to 1, without lengths; windows of series are `series` (batch,
-    context, columns), in the units of the data.
+    and `letters` (batch, time, letters), both int64 with 0 as padding; `tokens` (batch, time), the same; or
+    `features` (batch, time, feature_size), in the units of the data; each with `lengths` (batch,)
+    int64. Images are one input, `images` (batch, height, width), from 0 to 1, without lengths; windows of
+    series are `series` (batch, context, columns), in the units of the data.
 
     The result is a tuple: scores (batch, time, num_targets), or (batch, num_targets) for one class per
     sequence; with a conditional random field also `transition`, `start`, `end`, `allowed_transition` and
@@ -90,6 +88,9 @@ def _prepare(network: Network | Ensemble, spec: DataSpec) -> tuple[nn.Module, di
             ids = torch.ones(SIZES, dtype=torch.int64)
             examples = {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
             return WordProgram(network, spec), examples
+        case TokenInputs():
+            tokens = torch.ones(SIZES[:2], dtype=torch.int64)
+            return TokenProgram(network, spec), {"tokens": tokens, "lengths": lengths}
     raise ConfigError([f"data: {type(inputs).__name__} cannot be exported with format=torch"])
 
 
@@ -145,6 +146,13 @@ class WordProgram(Program):
 
     def forward(self, words: Tensor, letters: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         return self._score((words, letters), lengths)
+
+
+class TokenProgram(Program):
+    """Classifies texts by the ids of their characters or words."""
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return self._score((tokens,), lengths)
 
 
 class FeatureProgram(Program):
@@ -215,11 +223,12 @@ class Member(nn.Module):
 
 
 def _scanned_encoder(encoder: nn.Module) -> nn.Module:
-    if type(encoder) is VectorEncoder:
+    if type(encoder) in (VectorEncoder, TokenEncoder):
         return encoder
     if type(encoder) is WordEncoder:
         return ScannedWordEncoder(encoder)
-    raise ConfigError([f"encoder: {type(encoder).__name__} cannot be exported; words and vectors can"])
+    kind = type(encoder).__name__
+    raise ConfigError([f"encoder: {kind} cannot be exported; words, tokens and vectors can"])
 
 
 def _scanned_backbone(backbone: nn.Module) -> nn.Module:
@@ -230,90 +239,3 @@ def _scanned_backbone(backbone: nn.Module) -> nn.Module:
         return ScannedRecurrence(recurrent_module(backbone))
     except (TypeError, ValueError) as error:
         raise ConfigError([f"model: {error}; only what can be traced is exported"]) from None
-
-
-class ScannedRecurrence(nn.Module):
-    """The layers of a recurrent module over padded sequences, in evaluation.
-
-    torch.export would unroll the time loop of `nn.LSTM`, for one length, and record a `BiLSTM` as an operator
-    that only seqtrain has. A scan takes any length, and is an operator of torch.
-
-    Args:
-        rnn: a torch.nn.RNN, LSTM or GRU, or a BiLSTM with any of its cells; its weights are shared.
-
-    Raises:
-        TypeError: `rnn` is not one of these modules.
-        ValueError: `rnn` has projections (`proj_size`).
-    """
-
-    def __init__(self, rnn: nn.RNNBase | BiLSTM) -> None:
-        super().__init__()
-        self.rnn = rnn
-        self._cell = find_cell(rnn)
-
-    def forward(self, features: Tensor, lengths: Tensor) -> BackboneOutput:
-        """(batch, time, input_size) and (batch,) to the states of the last layer.
-
-        Returns:
-            What a RecurrentBackbone returns, with the final states (D, batch, H) of the last layer alone.
-        """
-        inside = valid_steps(lengths, features.shape[1])
-        steps = torch.arange(features.shape[1], device=features.device)
-        mirrored = torch.where(inside, lengths[:, None] - 1 - steps, steps)
-        final: State = ()
-        for weights in collect_weights(self.rnn, self._cell):
-            features, final = self._scan_layer(features, weights, inside, mirrored)
-        last = FinalState.of(final)
-        return BackboneOutput(features, last.summarize(len(last.h_n)), last)
-
-    def _scan_layer(
-        self, features: Tensor, weights: list[Weights], inside: Tensor, mirrored: Tensor
-    ) -> tuple[Tensor, State]:
-        """One layer; `mirrored` (batch, time) is where each step lies counted from its sequence's end."""
-        both = {name: torch.stack([each[name] for each in weights]) for name in weights[0]}
-        directions = torch.stack([features, _take_steps(features, mirrored)][: len(weights)])
-        rows = self._cell.project(directions.flatten(1, 2), both)
-        rows = rows.reshape(*directions.shape[:3], -1).permute(2, 0, 1, 3)  # (time, D, batch, G * H)
-
-        def step(state: State, given: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
-            projected, is_inside = given
-            following, _ = self._cell.step(projected, state, both)
-            pairs = zip(following, state, strict=True)
-            state = tuple(torch.where(is_inside[:, None], new, old) for new, old in pairs)
-            return state, state[0].clone()  # a result of scan must not share memory with the state
-
-        sizes = self._cell.state_sizes(self.rnn.hidden_size).values()
-        start = tuple(features.new_zeros(len(weights), features.shape[0], size) for size in sizes)
-        final, states = scan(step, start, (rows, inside.transpose(0, 1)))
-        forward, *backward = states.permute(1, 2, 0, 3).unbind(0)
-        joined = torch.cat([forward, *(_take_steps(each, mirrored) for each in backward)], dim=-1)
-        return torch.where(inside[..., None], joined, 0.0), final
-
-
-def _take_steps(sequences: Tensor, steps: Tensor) -> Tensor:
-    """The steps (batch, time) of sequences (batch, time, features)."""
-    return sequences.gather(1, steps[..., None].expand_as(sequences))
-
-
-class ScannedWordEncoder(nn.Module):
-    """A `WordEncoder` in evaluation, which reads the letters of every word of the batch by a scan.
-
-    Args:
-        encoder: whose weights are shared.
-    """
-
-    def __init__(self, encoder: WordEncoder) -> None:
-        super().__init__()
-        self._encoder, self._spelling = encoder, encoder.spelling_encoder
-        self._recurrence = None if self._spelling is None else ScannedRecurrence(self._spelling.rnn)
-
-    def forward(self, words: Tensor, letters: Tensor) -> Tensor:
-        """(batch, time) and (batch, time, letters), 0 being padding, to (batch, time, output_size)."""
-        features = self._encoder.look_up(words)
-        if self._spelling is not None and self._recurrence is not None:
-            flat = letters.flatten(0, 1)
-            # Padding has no letters, but a sequence has at least one step; its encoding is not used.
-            lengths = (flat > 0).sum(dim=1).clamp(min=1)
-            summary = self._recurrence(self._spelling.embedding(flat), lengths).summary
-            features.append(summary.view(*letters.shape[:2], -1))
-        return torch.cat(features, dim=-1)

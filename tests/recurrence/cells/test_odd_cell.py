@@ -17,7 +17,7 @@ from seqtrain.model import BiLSTM, Initialization, RecurrentBackbone
 from seqtrain.recurrence import CELLS
 from seqtrain.recurrence.operator import _layer
 from seqtrain.recurrence.trace import collect_weights, trace
-from seqtrain.serving.export.program import ScannedRecurrence
+from seqtrain.serving.export.scan import ScannedRecurrence
 
 LENGTHS = torch.tensor([4, 6, 1])
 

@@ -10,6 +10,7 @@ from seqtrain.serving.export.examples import ONNX, TORCH, Runtime, write_example
 WORDS = Description(("A",), "", words={}, characters={})
 IMAGES = Description(("A",), "", image_size=(8, 8))
 FEATURES = Description(("A",), "", num_features=3)
+CHARACTERS = Description(("A",), "", tokens={}, unit="character")
 
 
 @pytest.mark.parametrize(("runtime", "suffix"), [(ONNX, "onnx"), (TORCH, "pt2")])
@@ -21,6 +22,7 @@ FEATURES = Description(("A",), "", num_features=3)
         (IMAGES, False, "A.npy"),
         (FEATURES, False, "A.npy"),
         (FEATURES, True, "A.npy"),
+        (CHARACTERS, False, '"Play a waltz."'),
     ],
 )
 def test_a_script_is_python_and_says_how_it_is_called(

@@ -239,7 +239,7 @@ class TestRefusals:
             (
                 "encoder",
                 own_kind(VectorEncoder, FEATURES),
-                "encoder: Own cannot be exported; words and vectors",
+                "encoder: Own cannot be exported; words, tokens and vectors",
             ),
             (
                 "head",

@@ -29,7 +29,8 @@ from seqtrain.model import (
 )
 from seqtrain.records import SequenceBatch
 from seqtrain.serving.export.files import export_torch
-from seqtrain.serving.export.program import ScannedRecurrence, build_program
+from seqtrain.serving.export.program import build_program
+from seqtrain.serving.export.scan import ScannedRecurrence
 from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 
@@ -208,7 +209,7 @@ class TestRefusals:
             output_size = 5
 
         network = Network(Encoder(), RecurrentBackbone(nn.LSTM(5, 6)), LabelHead(6, 3, 0.0, 0.0))
-        with pytest.raises(ConfigError, match="encoder: Encoder cannot be exported; words and vectors can"):
+        with pytest.raises(ConfigError, match="encoder: Encoder cannot be exported; words, tokens and"):
             build_program(network, FEATURES)
 
 
