@@ -48,12 +48,26 @@ def test_activations_grow_with_the_steps_of_the_batch() -> None:
     assert 3 * few < many < 5 * few
 
 
-@pytest.mark.parametrize(("library", "kept"), [("glibc", {-1: 1 << 30, -3: 1 << 30}), ("", {})])
+@pytest.mark.parametrize(
+    ("library", "most", "kept"),
+    [
+        ("glibc", 1 << 40, {-1: 1 << 30, -3: 1 << 30}),
+        ("glibc", 1 << 25, {-1: 1 << 30, -3: 1 << 25}),  # of before 2.35
+        ("", 1 << 40, {}),
+    ],
+)
 def test_freed_memory_is_kept_where_the_c_library_can(
-    library: str, kept: dict[int, int], monkeypatch: pytest.MonkeyPatch
+    library: str, most: int, kept: dict[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: dict[int, int] = {}
+
+    def mallopt(option: int, value: int) -> int:
+        if option == -3 and value > most:
+            return 0
+        told[option] = value
+        return 1
+
     monkeypatch.setattr(platform, "libc_ver", lambda: (library, ""))
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=told.__setitem__))
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
     keep_freed_memory()
     assert told == kept
