@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped]
 
-from seqtrain.errors import DataError, printable_line
+from seqtrain.errors import SURROGATE, DataError, printable_line
 
 MAX_BYTES = 1_000_000  # of a configuration, which has about 3,000
 MAX_DEPTH = 30
@@ -33,7 +33,6 @@ WORDS |= {"null": None, "true": True, "yes": True, "on": True, "false": False, "
 INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 FRACTION, EXPONENT = r"(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)", "[eE][-+]?[0-9]+"
 FLOAT = re.compile(rf"[-+]?(?:{FRACTION}(?:{EXPONENT})?|[0-9]+{EXPONENT})")
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_regular(path: Path) -> bool:

@@ -130,7 +130,7 @@ def find_excess(tree: Tree, input_size: int | None) -> Iterator[str]:
             return
     needed = [(group, _bytes_needed(tree, group, input_size or 1)) for group in ("encoder", "model")]
     path, most = max(needed, key=lambda each: each[1])
-    total, available = members * sum(each for _, each in needed), _memory_of_machine()
+    total, available = members * sum(each for _, each in needed), memory_of_machine()
     if tree.get("parameters") is not None:
         path, members, total = "parameters", 1, tree["parameters"] * BYTES_PER_PARAMETER
     if available is None or total <= available:
@@ -148,7 +148,8 @@ def _bytes_needed(tree: Tree, group: str, input_size: int) -> int:
     return int(count) * BYTES_PER_PARAMETER
 
 
-def _memory_of_machine() -> int | None:
+def memory_of_machine() -> int | None:
+    """Bytes; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # not on Windows

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from seqtrain.errors import SURROGATE
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Vocabulary:
         """The strings that occur at least `min_count` times, the most frequent first, ties by alphabet."""
         kept = sorted((-count, entry) for entry, count in counts.items() if count >= min_count)
         return cls(tuple(entry for _, entry in kept), tuple(-count for count, _ in kept))
+
+    def is_sound(self) -> bool:
+        """Whether it has texts, each once, and as many counts."""
+        are_counts = all(type(each) is int and each >= 0 for each in self.counts)
+        texts = all(_fits(each, str) for each in self.entries)
+        return texts and are_counts and len(self.counts) == len(self.entries) == len(set(self.entries))
 
     def extended(self, others: Iterable[str]) -> Vocabulary:
         """The vocabulary, followed by those of `others` that it lacks, in their order and with count 0."""
@@ -86,11 +95,16 @@ class Kind:
             UnknownKindError: no such class has been imported.
             TypeError, ValueError: `plain` was not made by `to_dict`.
         """
-        name, values = plain["kind"], {key: value for key, value in plain.items() if key != "kind"}
+        if not isinstance(plain, dict) or not isinstance(name := plain["kind"], str):
+            raise TypeError("no record of a kind")
         if not is_dataclass(cls.kinds.get(name)):
             raise UnknownKindError(name)
         kind: type[K] = cls.kinds[name]
-        return kind(**{key: _from_plain(value) for key, value in values.items()})
+        values = {key: _from_plain(value) for key, value in plain.items() if key != "kind"}
+        hints = _type_hints(kind)
+        if wrong := [key for key, value in values.items() if not _fits(value, hints.get(key, Any))]:
+            raise TypeError(f"{name}: {', '.join(map(str, wrong))}")
+        return kind(**values)
 
 
 def _to_plain(value: Any) -> Any:
@@ -101,6 +115,35 @@ def _from_plain(value: Any) -> Any:
     if isinstance(value, dict) and value.keys() == {"entries", "counts"}:
         return Vocabulary(tuple(value["entries"]), tuple(value["counts"]))
     return value
+
+
+def _type_hints(kind: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(kind)
+    except NameError:  # of a class of one's own, whose types are imported for a type checker only
+        return {}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of the type that a field is declared with; any is of one that is not known here."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in arguments)
+    if origin is Literal:
+        return isinstance(value, str) and value in arguments
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if arguments[-1] is ...:
+            return all(_fits(each, arguments[0]) for each in value)
+        return len(value) == len(arguments) and all(map(_fits, value, arguments))
+    if kind is str:
+        return isinstance(value, str) and not SURROGATE.search(value)
+    if kind is float:
+        return type(value) in (int, float)
+    if kind is Vocabulary:
+        return isinstance(value, Vocabulary) and value.is_sound()
+    return type(value) is kind if kind in (int, bool, NoneType) else True
 
 
 # These refuse what only a hand-made checkpoint can hold: a text in place of a size could end up in a script.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtrain.config import ConfigError
+from seqtrain.config.fit import memory_of_machine
 from seqtrain.errors import RunError
 from seqtrain.runs.files import atomic_write
 from seqtrain.spec import DataSpec, UnknownKindError
@@ -115,12 +116,46 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
     except Exception as error:  # what a reader raises on damaged bytes has no bounds
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DamagedCheckpointError(
-            [f"checkpoint: {path} is damaged ({reason}); {_way_out(path)}"]
-        ) from None
+        raise DamagedCheckpointError([f"checkpoint: {path} is damaged ({reason}); {way_out(path)}"]) from None
     if not isinstance(saved, dict) or not {"spec", "state_dict"} <= saved.keys():
         raise ConfigError([f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict"])
+    problem = _find_strange_content(saved)
+    if problem:
+        raise ConfigError([f"checkpoint: {path} was not written by seqtrain: {problem}"])
     return saved
+
+
+def _find_strange_content(saved: dict[str, Any]) -> str:
+    """What no training writes: weights that are no tensors, and tensors that are larger than their storage,
+    like one that repeats a number without end."""
+    weights = saved["state_dict"]
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
+    ):
+        return "its state_dict holds more than tensors by name"
+    left: list[Any] = [saved]
+    seen: set[int] = set()
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor) and not _is_whole(value):
+            return (
+                f"a tensor of the shape {tuple(value.shape)} is larger than its storage, or none of numbers"
+            )
+        children = (
+            value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+        )
+        left += [each for each in children if isinstance(each, (dict, list, tuple, Tensor))]
+    return ""
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+        return False
+    room = tensor.untyped_storage().nbytes() // tensor.element_size() - tensor.storage_offset()
+    return tensor.numel() <= room
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
@@ -147,6 +182,8 @@ def _verify(file: BinaryIO) -> None:
     torch writes records as they are: compressed ones could take a thousand times the memory of their file.
     """
     size = file.seek(0, io.SEEK_END)
+    if size > (memory_of_machine() or size):
+        raise ValueError("it is larger than the memory of this machine")
     with zipfile.ZipFile(file) as archive:
         if sum(record.file_size for record in archive.infolist()) > size:
             raise ValueError("its records are larger than the file")
@@ -156,7 +193,8 @@ def _verify(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _way_out(path: Path) -> str:
+def way_out(path: Path) -> str:
+    """What to do where a checkpoint cannot be used."""
     best, last = path.with_name("best.ckpt"), path.with_name("last.ckpt")
     if path.name == last.name:
         fresh = "delete it and repeat the command to start this run again"

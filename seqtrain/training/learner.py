@@ -19,6 +19,7 @@ from seqtrain.runs.logs import is_of_baseline, is_of_each
 from seqtrain.spec import DataSpec
 from seqtrain.tasks.metrics import Metrics
 from seqtrain.tasks.task import Task
+from seqtrain.training.resumed import check_optimization, check_progress
 from seqtrain.training.steps import (
     MeanOverPositions,
     accumulation_schedulers,
@@ -68,6 +69,8 @@ class SequenceLearner(pl.LightningModule):
         self._metrics = nn.ModuleDict(splits)
         self._mean = MeanOverPositions()
         self._batch_idx = 0
+        self.num_batches = 0  # that this process has trained on
+        self._resumed: dict[str, Any] | None = None  # a checkpoint whose state is being taken over
         skip_unused_hooks(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -85,6 +88,7 @@ class SequenceLearner(pl.LightningModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> dict[str, Any]:
         self._batch_idx = batch_idx
+        self.num_batches += 1
         loss, output = self.task.training_step(self.network, batch)
         # Lightning requires "loss" and differentiates it; callbacks read the output.
         return {"loss": self._weigh(loss, output.num_valid, batch_idx), "output": output}
@@ -156,12 +160,17 @@ class SequenceLearner(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = self.build_optimizer(p for p in self.parameters() if p.requires_grad)
         schedule = self.build_schedule(optimizer, count_steps(self.trainer))
+        if self._resumed is not None:
+            check_optimization(self._resumed, optimizer, schedule)
+            self._resumed = None
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["spec"] = self.spec.to_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        check_progress(checkpoint, self.trainer)
+        self._resumed = checkpoint
         # The position in a one-cycle schedule comes from the checkpoint, its length from this configuration,
         # which may ask for a longer training. Under another private name the phases would keep their length.
         for schedule in checkpoint.get("lr_schedulers", []):

@@ -6,13 +6,14 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
 
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.errors import RunError, keep_interrupts
+from seqtrain.errors import ConfigError, InputError, RunError, first_line, keep_interrupts
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import is_of_each, logged, quiet_lightning
@@ -27,6 +28,7 @@ from seqtrain.training.checkpoint import (
     can_resume_from,
     load_weights,
     read_weights,
+    way_out,
     weights_of,
     write_checkpoint,
 )
@@ -119,11 +121,29 @@ def _fit(training: Training) -> None:
     if checkpoint is not None and not can_resume_from(checkpoint):
         log.info("checkpoint  %s has only weights: a new training starts from them", as_typed(checkpoint))
         checkpoint = None
-    training.trainer.fit(training.learner, training.data, ckpt_path=checkpoint, weights_only=True)
+    with _resuming(training.learner, checkpoint):
+        training.trainer.fit(training.learner, training.data, ckpt_path=checkpoint, weights_only=True)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         # The rest is done by one process, and metrics must not wait for the others.
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def _resuming(learner: SequenceLearner, checkpoint: Path | None) -> Iterator[None]:
+    """Say in words that it is a checkpoint that fails, up to the first step after it.
+
+    What is wrong with one that was made by hand, or by another version, shows as any of a dozen errors.
+    """
+    try:
+        yield
+    except (InputError, RunError, OSError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if checkpoint is None or learner.num_batches > learner.trainer.accumulate_grad_batches:
+            raise
+        problem = f"checkpoint: {checkpoint} cannot be resumed from: {first_line(error)}"
+        raise ConfigError([f"{problem}; {way_out(checkpoint)}"]) from error
 
 
 def _finish(training: Training) -> dict[str, float]:

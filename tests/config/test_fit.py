@@ -160,13 +160,13 @@ def tree(**root: int) -> Tree:
 def test_a_network_has_to_fit_into_the_memory(
     monkeypatch: pytest.MonkeyPatch, memory: int | None, members: int, problems: list[str]
 ) -> None:
-    monkeypatch.setattr(fit, "_memory_of_machine", lambda: memory)
+    monkeypatch.setattr(fit, "memory_of_machine", lambda: memory)
     expected = [problem.format(and_this="and this machine has 0.0 GB") for problem in problems]
     assert list(find_excess(tree(members=members), 3)) == expected
 
 
 def test_so_many_parameters_have_to_fit_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "_memory_of_machine", lambda: 8_000_000_000)
+    monkeypatch.setattr(fit, "memory_of_machine", lambda: 8_000_000_000)
     assert list(find_excess(tree(parameters=1_000_000_000), 3)) == []
     assert list(find_excess(tree(parameters=1_500_000_000), 3)) == [
         "parameters: its weights and their gradients need at least 12 GB of memory, and this machine has "

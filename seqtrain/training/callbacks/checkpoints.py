@@ -117,7 +117,9 @@ class BestCheckpoint(pl.callbacks.Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue to compare with the best score so far, if its weights are here."""
         if self.path.exists():
-            self.score, self.epoch = state_dict["score"], state_dict["epoch"]
+            score, epoch = state_dict["score"], state_dict["epoch"]
+            self.score = None if score is None else float(score)
+            self.epoch = None if epoch is None else int(epoch)
 
     def _monitored(self, trainer: pl.Trainer) -> float:
         metrics = trainer.callback_metrics

@@ -100,14 +100,17 @@ class HealthWarnings(pl.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._in_a_row = state_dict["in_a_row"]
-        self._values = state_dict.get("values", {})  # not in checkpoints of earlier versions
-        # Checkpoints of earlier versions have the training loss alone, and that of the validations only.
+        self._in_a_row = {str(tag): int(count) for tag, count in state_dict["in_a_row"].items()}
+        values = state_dict.get("values", {})
+        self._values = {str(tag): float(value) for tag, value in values.items()}
+        # Checkpoints of earlier versions have no values, of losses that of training alone, and of the
+        # validations only.
         old: dict[str, list[float]] = {tag: [] for tag in HISTORY} | {
             "train/loss": state_dict.get("losses", [])
         }
-        self._history = state_dict.get("history", old)
-        self._reported = state_dict["reported"]
+        history = state_dict.get("history", old)
+        self._history = {tag: list(map(float, history[tag])) for tag in HISTORY}
+        self._reported = {str(tag): str(text) for tag, text in state_dict["reported"].items()}
 
 
 ADVICE = (

@@ -1,0 +1,140 @@
+"""What a training takes over from a checkpoint, which may be made by hand: it is compared with what has just
+been built before it is used.
+
+Lightning and torch put whatever a checkpoint holds where their own states were: a text where there was a
+method, or a short tensor where native code writes as much as the weight has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+from torch.optim import Optimizer
+
+from seqtrain.errors import show
+
+LARGEST = 1 << 53  # of a number that counts something
+# States that are as large as their weight; fused optimizers write to them without a look at their size.
+LIKE_WEIGHT = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "state_sum")
+
+
+def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer) -> None:
+    """Compare where the training was, and the states of callbacks, with those of a trainer that was set up.
+
+    Raises:
+        ValueError: something has another form.
+    """
+    loops = _mapping(checkpoint.get("loops"), "loops")
+    fit_loop: Any = trainer.fit_loop
+    progress = _mapping(loops.get("fit_loop"), "loops.fit_loop")
+    if missing := {"epoch_progress", "epoch_loop.batch_progress"} - progress.keys():
+        raise ValueError(f"loops.fit_loop has no {min(missing)}")
+    for key, like in fit_loop.state_dict().items():
+        if key in progress:
+            check_like(progress[key], like, f"loops.fit_loop.{key}", whole=True)
+    states = _mapping(checkpoint.get("callbacks"), "callbacks")
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    for callback in callbacks:
+        if callback.state_key in states:
+            check_like(states[callback.state_key], callback.state_dict(), f"callbacks.{callback.state_key}")
+
+
+def check_optimization(checkpoint: dict[str, Any], optimizer: Optimizer, schedule: Any) -> None:
+    """Compare the states of the optimizer and of the schedule with those that were just built, and leave out
+    what the schedule does not have.
+
+    Raises:
+        ValueError: something has another form.
+    """
+    saved = _single(checkpoint.get("optimizer_states"), "optimizer_states")
+    check_like(saved.get("param_groups"), optimizer.state_dict()["param_groups"], "optimizer.param_groups")
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, state in _mapping(saved.get("state"), "optimizer.state").items():
+        name = f"optimizer.state[{show(number)}]"
+        if type(number) is not int or not 0 <= number < len(weights):
+            raise ValueError(f"{name} belongs to no weight")
+        for key, value in _mapping(state, name).items():
+            if key in LIKE_WEIGHT and value is not None and not _has_shape(value, weights[number].shape):
+                raise ValueError(f"{name}.{key} has not the shape of its weight")
+            if (
+                key == "step"
+                and not _is_number(value)
+                and not (isinstance(value, Tensor) and value.numel() == 1)
+            ):
+                raise ValueError(f"{name}.{key} is {_name(value)}, expected a number")
+    position = _single(checkpoint.get("lr_schedulers"), "lr_schedulers")
+    built = schedule.state_dict()
+    for key in position.keys() - built.keys():
+        del position[key]  # it would overwrite a method
+    check_like(position, built, "schedule")
+
+
+def check_like(saved: Any, like: Any, name: str, whole: bool = False) -> None:
+    """Refuse a state that has not the form of `like`.
+
+    Args:
+        saved: plain values, lists, mappings and tensors. Keys that `like` lacks are not looked at, nor is
+            anything where `like` is None; keys may be missing, as in checkpoints of earlier versions.
+        like: a state that was just built.
+        name: of the state, for messages.
+        whole: whether no key may be missing, and numbers must be whole where those of `like` are.
+
+    Raises:
+        ValueError: names what is different.
+    """
+    are_of_processes = isinstance(saved, list) and isinstance(like, (dict, Tensor)) and not whole
+    if are_of_processes:  # that trained together
+        for number, state in enumerate(saved):
+            check_like(state, like, f"{name}[{number}]", whole)
+    elif isinstance(like, dict):
+        if whole and (missing := like.keys() - _mapping(saved, name).keys()):
+            raise ValueError(f"{name} has no {min(missing)}")
+        for key, value in _mapping(saved, name).items():
+            if key in like:
+                check_like(value, like[key], f"{name}.{key}", whole)
+    elif isinstance(like, (list, tuple)):
+        if not isinstance(saved, (list, tuple)) or (like and len(saved) != len(like)):
+            raise ValueError(f"{name} is {_name(saved)}, expected a list{f' of {len(like)}' if like else ''}")
+        for number, (value, other) in enumerate(zip(saved, like, strict=False)):
+            check_like(value, other, f"{name}[{number}]", whole)
+    elif isinstance(like, Tensor):
+        if not _has_shape(saved, like.shape):
+            raise ValueError(f"{name} is {_name(saved)}, expected a tensor of the shape {tuple(like.shape)}")
+    elif isinstance(like, (bool, str)):
+        if type(saved) is not type(like):
+            raise ValueError(f"{name} is {_name(saved)}, expected {_name(like)}")
+    elif isinstance(like, (int, float)):
+        is_whole = type(saved) is int and -1 <= saved < LARGEST
+        if not (is_whole if whole else _is_number(saved)):
+            raise ValueError(f"{name} is {_name(saved)}, expected {'a count' if whole else 'a number'}")
+
+
+def _mapping(value: Any, name: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is {_name(value)}, expected a mapping")
+    return value
+
+
+def _single(value: Any, name: str) -> dict[Any, Any]:
+    if not isinstance(value, list) or len(value) != 1:
+        raise ValueError(f"{name} is {_name(value)}, expected a list of one")
+    return _mapping(value[0], name)
+
+
+def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
+    return isinstance(value, Tensor) and value.shape == shape
+
+
+def _is_number(value: Any) -> bool:
+    return (type(value) is int and abs(value) < LARGEST) or type(value) is float
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of the shape {tuple(value.shape)}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "a mapping" if isinstance(value, dict) else show(value)
