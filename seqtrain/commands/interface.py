@@ -153,6 +153,11 @@ def exit_code(command: Callable[[], object]) -> int:
     SIGTERM interrupts it as Ctrl-C does, whatever error a library makes of it.
     """
     try:
+        Path.cwd()
+    except FileNotFoundError:  # which libraries say without a name
+        print("seqtrain: the current folder has been deleted; change to another one", file=sys.stderr)
+        return REFUSED
+    try:
         with _interrupted_by_sigterm(), keep_interrupts():
             command()
     except InputError as refusal:
@@ -190,7 +195,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 def _report(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in OS_ERRNOS:
-        file = "" if error.filename is None else f"{error.filename}: "
+        file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         print(printable(f"seqtrain: {file}{error.strerror}"), file=sys.stderr)
     else:
         print(printable("".join(traceback.format_exception(error))), end="", file=sys.stderr)

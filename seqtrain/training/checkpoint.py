@@ -166,7 +166,7 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     """
     content = io.BytesIO()
     torch.save(checkpoint, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)  # the folder of the run is there, unless it was deleted meanwhile
     with atomic_write(path) as file:
         file.write(content.getbuffer())
 

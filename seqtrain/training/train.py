@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 from seqtrain.data.datamodule import SequenceDataModule
-from seqtrain.errors import ConfigError, InputError, RunError, first_line, keep_interrupts
+from seqtrain.errors import ConfigError, InputError, RunError, first_line, keep_interrupts, printable_line
 from seqtrain.runs.files import as_typed
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.logs import is_of_each, logged, quiet_lightning
@@ -35,7 +36,7 @@ from seqtrain.training.checkpoint import (
 from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.memory import keep_freed_memory
 from seqtrain.training.summary import RunPage
-from seqtrain.training.telemetry.sink import sink_of
+from seqtrain.training.telemetry.sink import quiet_writers, sink_of
 from seqtrain.training.trainer import keep_rows
 
 log = logging.getLogger("seqtrain")
@@ -67,7 +68,7 @@ def train(
         KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
     keep_freed_memory()
-    with quiet_lightning():
+    with quiet_lightning(), quiet_writers():
         training = build_training(cfg, folder, callbacks)
         with folder.locked(training.config), logged(folder):
             metrics = _run(training)
@@ -113,6 +114,11 @@ def _failures(folder: RunFolder) -> Iterator[None]:
         log.exception("The run failed.")
         if folder.leads:
             folder.write_failure(error)
+        if isinstance(error, FileNotFoundError) and error.filename:
+            name = printable_line(os.fsdecode(error.filename))
+            raise RunError(
+                f"seqtrain: {name}: this file or its folder was deleted or moved while the run was going on"
+            ) from error
         raise
 
 

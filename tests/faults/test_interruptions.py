@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from command_output import refused
 from disturbed_runs import run
 from small_runs import without_times
 
+from seqtrain.commands import evaluate
+from seqtrain.commands import train as train_command
+from seqtrain.errors import RunError
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.learner import SequenceLearner
 
@@ -95,3 +100,41 @@ def test_sigterm_in_the_final_test_says_how_to_go_on(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("runs/digits/lstm/*")
     assert (folder / "metrics.json").exists()
+
+
+def test_a_folder_that_is_deleted_while_it_is_trained_ends_the_run_in_a_line(
+    compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = compose()
+    calls, step = iter(range(1, 100)), SequenceLearner.training_step
+
+    def delete(self: SequenceLearner, *arguments: Any) -> Any:
+        if next(calls) == 8:  # within the second epoch
+            shutil.rmtree(cfg.run_dir)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(SequenceLearner, "training_step", delete)
+    with pytest.raises(RunError, match="was deleted or moved while the run was going on"):
+        run(cfg)
+    assert not Path(cfg.run_dir).exists()
+
+
+def test_events_without_room_end_the_run_without_the_traceback_of_a_thread(
+    compose, capfd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", no_room)
+    with pytest.raises(OSError, match="No space left on device"):
+        run(compose())
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_command_is_refused_in_a_folder_that_has_been_deleted(tmp_path: Path, monkeypatch, capsys) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for main in (train_command.main, evaluate.main):
+        assert "the current folder has been deleted; change to another one" in refused(main, [], capsys)

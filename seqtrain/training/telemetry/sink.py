@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,22 @@ class TensorBoard(TensorBoardLogger):
 
     def save(self) -> None:
         self.experiment.flush()
+
+
+@contextmanager
+def quiet_writers() -> Iterator[None]:
+    """Within it a thread that cannot write events prints no traceback: the next write raises its error."""
+
+    def report(failed: threading.ExceptHookArgs) -> None:
+        if not (type(failed.thread).__module__.startswith("tensorboard.") and failed.exc_type is not None):
+            before(failed)
+
+    before = threading.excepthook
+    threading.excepthook = report
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _add_summary(writer: SummaryWriter, summary: Summary, step: int | None = None) -> None:
