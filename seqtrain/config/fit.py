@@ -39,9 +39,10 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
             continue
         reported.add(group)
         here, elsewhere = _name(group, schema, choices), _name(other, wanted, choices)
+        fitting = tasks_of(schema) if group == "data" else files_of(other, what, mine)
         yield (
             f"{group}: {elsewhere} needs {group}={files_of(group, what, theirs)}; "
-            f"{here} goes with {other}={files_of(other, what, mine)}"
+            f"{here} goes with {other}={fitting}"
         )
 
 
@@ -101,6 +102,19 @@ def _agree(mine: str | None, theirs: str | None) -> bool:
 def files_of(group: str, what: str, value: str) -> str:
     """The shipped files of a group whose class has these `inputs` or `targets`, joined by |."""
     return "|".join(name for name, schema in _shipped(group) if _agree(getattr(schema, what), value))
+
+
+def tasks_of(data: Schema) -> str:
+    """The shipped tasks that predict the targets of this data with an encoder that reads it, joined by |."""
+    fitting = [name for name, task in _shipped("task") if _agree(task.targets, data.targets)]
+    encoders = dict(_shipped("encoder"))
+    return "|".join(name for name in fitting if _agree(encoders[_encoder_of(name)].inputs, data.inputs))
+
+
+def _encoder_of(task: str) -> str:
+    """The encoder that the file of a task chooses."""
+    defaults = read_yaml(CONFIG_DIR / "task" / f"{task}.yaml")["defaults"]
+    return next(str(each["override /encoder"]) for each in defaults if "override /encoder" in each)
 
 
 def files_with_key(group: str, key: str) -> str:

@@ -180,7 +180,7 @@ def test_problems_are_reported_together() -> None:
         "  model.dropout: got 1.5, expected a number from 0 to 1\n"
         "  model.hiden_size: no such key in seqtrain.model.BiLSTM; did you mean model.hidden_size?\n"
         "  data: task=digits needs data=arrays|digits|images|memory|mnist|texts; "
-        "data=ud goes with task=pos|steps|tagging"
+        "data=ud goes with task=pos|tagging"
     )
 
 

@@ -15,12 +15,12 @@ from seqtrain.config.tree import Tree, resolve_tree
         (
             "data=ud",
             "data: task=digits needs data=arrays|digits|images|memory|mnist|texts; "
-            "data=ud goes with task=pos|steps|tagging",
+            "data=ud goes with task=pos|tagging",
         ),
         (
             "task=pos data=mnist",
             "data: task=pos needs data=arrays|memory|pos_sample|tagged|ud; "
-            "data=mnist goes with task=arrays|digits|images|memory|text",
+            "data=mnist goes with task=arrays|digits|images|memory",
         ),
         (
             "encoder=words",
