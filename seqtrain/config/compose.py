@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqtrain.config.check import find_problems
 from seqtrain.config.files import ConfigFiles, find_foreign_code
 from seqtrain.config.fit import files_with_key
+from seqtrain.config.schemas.schema import SCHEMAS
 from seqtrain.config.tree import (
     Resolved,
     Tree,
@@ -35,6 +36,8 @@ from seqtrain.config.tree import (
     without_sweeps,
 )
 from seqtrain.errors import ConfigError, nearest, not_among
+from seqtrain.foreign import read_yaml
+from seqtrain.shipped import CONFIG_DIR
 
 RUN_DIR = "\0run_dir\0"  # stands for the run folder; no path contains a null character
 
@@ -157,6 +160,7 @@ class Composer:
         if overrides not in self._bases:
             base = self.files.load(overrides)
             self._set_task_and_data(base, overrides)
+            self._keep_own_model(base)
             self._bases[overrides] = base
         return self._bases[overrides]
 
@@ -168,6 +172,20 @@ class Composer:
         is_own = is_own or data == self._load((f"task={task}",)).hydra.runtime.choices.data
         with flag_override(base, ["struct", "readonly"], False):
             choices.task_and_data = task if is_own else f"{task}-{data}"
+
+    def _keep_own_model(self, base: DictConfig) -> None:
+        """Leave a model of the user's own as its file says: what a task sets is for the built-in ones."""
+        choices, model = base.hydra.runtime.choices, base.get("model")
+        file = CONFIG_DIR / "task" / f"{choices.get('task')}.yaml"
+        if not isinstance(model, DictConfig) or str(model.get("_target_")) in SCHEMAS or not file.is_file():
+            return
+        set_by_task = read_yaml(file).get("model") or {}
+        own = self.files.load([f"model={choices.model}"]).model if set_by_task else {}
+        with flag_override(model, ["struct", "readonly"], False):
+            for key in [key for key, value in set_by_task.items() if model.get(key) == value]:
+                del model[key]
+                if key in own:
+                    model[key] = own[key]
 
     def compose_master(self, overrides: Sequence[Override]) -> DictConfig:
         """The composed configuration of a sweep as a whole, including Hydra's own node."""

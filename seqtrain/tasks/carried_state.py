@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from seqtrain.errors import RunError
 from seqtrain.records import BackboneOutput, FinalState, SequenceBatch
 
 
@@ -32,10 +33,23 @@ class CarriedState:
         )
 
     def after(self, batch: SequenceBatch, outputs: tuple[BackboneOutput, ...]) -> None:
-        """Keep the final states of a batch of streams, without their graph."""
+        """Keep the final states of a batch of streams, without their graph.
+
+        Raises:
+            RunError: a tensor of a user's own state does not have the batch where it is expected.
+        """
+
+        def keep(tensor: Tensor, axis: int) -> Tensor:
+            if tensor.ndim <= axis or tensor.shape[axis] != len(batch):
+                raise RunError(
+                    f"model: its final state has a tensor of shape {tuple(tensor.shape)}, and dimension "
+                    f"{axis} is not the batch of {len(batch)}, so it cannot be carried on; return tensors "
+                    "(batch, ...), or a FinalState of tensors (layers, batch, size)"
+                )
+            return tensor.detach()
+
         if batch.starts is not None:
-            finals = (each.final_state for each in outputs)
-            self._states = tuple(_map_tensors(state, lambda tensor, _: tensor.detach()) for state in finals)
+            self._states = tuple(_map_tensors(each.final_state, keep) for each in outputs)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values."""

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 from seqtrain.config import ConfigError, compose_config
 from seqtrain.data import Text
 from seqtrain.data.batching.streams import Piece
+from seqtrain.errors import RunError
 from seqtrain.model import FinalState
 from seqtrain.records import IGNORED, BackboneOutput, SequenceBatch
 from seqtrain.spec import NextToken, Vocabulary
@@ -62,6 +65,10 @@ class TestCarriedState:
         carried.after(streams(True, True, True), output(FinalState(torch.arange(3.0).view(1, 3, 1))))
         (state,) = carried.before(streams(False, False))
         assert state.h_n.flatten().tolist() == [0, 1]
+
+    def test_a_state_without_the_batch_in_its_place_is_refused(self) -> None:
+        with pytest.raises(RunError, match=r"of shape \(1, 3, 2\), and dimension 0 is not the batch of 3"):
+            CarriedState().after(streams(True, True, True), output(torch.zeros(1, 3, 2)))
 
     def test_a_tree_of_ones_own_has_the_batch_first(self) -> None:
         carried = CarriedState()
@@ -179,3 +186,24 @@ def test_what_counts_is_named_by_the_unit(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         compose_config(["task=language_model", *overrides])
+
+
+def test_a_model_of_ones_own_is_as_its_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task sets hidden_size and bidirectional, which are keys of the built-in ones."""
+    monkeypatch.syspath_prepend(tmp_path)
+    code = """
+        from torch import nn
+
+        class Slow(nn.Module):
+            def __init__(self, input_size: int, hidden_size: int = 5) -> None:
+                super().__init__()
+    """
+    (tmp_path / "slow_model.py").write_text(dedent(code))
+    (tmp_path / "model").mkdir()
+    for name, keys in {"slow": {}, "small": {"hidden_size": 7}}.items():
+        own = {"_target_": "slow_model.Slow", "input_size": None, **keys}
+        (tmp_path / "model" / f"{name}.yaml").write_text(json.dumps(own))
+        composed = compose_config(
+            ["task=language_model", f"model={name}", "plugins=[slow_model]"], config_dirs=[tmp_path]
+        )
+        assert composed.model == own
