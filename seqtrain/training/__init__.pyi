@@ -1,3 +1,4 @@
+from .callbacks.average import WeightAverage as WeightAverage
 from .callbacks.checkpoints import BestCheckpoint as BestCheckpoint
 from .callbacks.checkpoints import LastCheckpoint as LastCheckpoint
 from .callbacks.health import HealthWarnings as HealthWarnings

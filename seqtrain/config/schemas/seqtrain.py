@@ -164,6 +164,11 @@ class BestCheckpoint:
     mode: Literal["min", "max"]
 
 
+@describes("callbacks", "seqtrain.training.WeightAverage")
+class WeightAverage:
+    decay: Annotated[float, Range(0, 1, below=True)]
+
+
 @describes("callbacks", "seqtrain.training.LastCheckpoint")
 class LastCheckpoint:
     path: LocalPath
