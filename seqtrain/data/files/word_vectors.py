@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Row = np.ndarray[Any, np.dtype[np.float32]]
 
 NUMBER = re.compile(rb"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-IN_NUMBERS = b"0123456789+-.eE \t\r\n"  # and between them
+IN_NUMBERS = b"0123456789+-.eE \t\n\v\f\r"  # and between them, as bytes.split has it
 HEADER = re.compile(rb"\s*([1-9]\d{0,9})\s+([1-9]\d{0,4})\s*")  # count dimension
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"

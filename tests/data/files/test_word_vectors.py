@@ -61,7 +61,8 @@ def test_formats(write: Write, caplog, name: str, compress) -> None:
 
 
 def test_words_may_hold_spaces_and_be_numbers(write: Write) -> None:
-    path = write("2 1 2", ". . . 3 4", "at name@domain.com 5 6", "a\u00a01 7 8", "\u00a0 9 10", "\u0085 1 1")
+    lines = ("2 1 2", ". . . 3 4", "at name@domain.com 5 6", "a\u00a01 7 8", "\u00a0 9 10", "\u0085 1 1")
+    path = write(*lines, "word\v2\f2")
     assert read(path) == {
         "2": [1, 2],
         ". . .": [3, 4],
@@ -69,6 +70,7 @@ def test_words_may_hold_spaces_and_be_numbers(write: Write) -> None:
         "a\u00a01": [7, 8],
         "\u00a0": [9, 10],
         "\u0085": [1, 1],
+        "word": [2, 2],
     }
 
 
@@ -149,12 +151,12 @@ def test_a_file_that_is_shorter_than_it_announces(write: Write, caplog) -> None:
         (b"5 3\n", f"no line follows the first; {REMEDY}"),
         (
             b"2 3\na 1 2 3\nb 1\nc 1\n",
-            "2 of 3 lines are no word with 3 numbers"
+            "2 of 3 lines are not a word with 3 numbers"
             f" (line 3: expected 3 numbers, found 1; line 4: expected 3 numbers, found 1); {REMEDY}",
         ),
         (
             b"1 3\na 1 2 3 4\n",
-            f"1 of 1 lines are no word with 3 numbers (line 2: expected 3 numbers, found 4); {REMEDY}",
+            f"1 of 1 lines are not a word with 3 numbers (line 2: expected 3 numbers, found 4); {REMEDY}",
         ),
         (b"a 1 2\n" + b"x" * (5 << 20), f"a line is longer than 4,194,304 bytes; {REMEDY}"),
         (gzip.compress(b"\0" * (5 << 20)), f"a line is longer than 4,194,304 bytes; {REMEDY}"),
