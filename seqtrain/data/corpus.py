@@ -1,4 +1,4 @@
-"""The interface of every source of data, and its splits: their files, or what is kept of train."""
+"""The interface of every source of data, and its splits: their files, or what is set aside from train."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class NamedSteps(Protocol):
-    """What a dataset may define beside: names of the time steps, such as the words of a sentence."""
+    """What a dataset may also define: names of the time steps, such as the words of a sentence."""
 
     def words(self, index: int) -> list[str]:
-        """Those of one sequence."""
+        """The names for one sequence."""
 
 
 class Order(Protocol):
@@ -44,12 +44,12 @@ class Order(Protocol):
         """Batches of one epoch for this process, the same in every epoch."""
 
     def batches(self, epoch: int) -> Sequence[Any]:
-        """Those of one epoch, a function of nothing but the seed and `epoch`."""
+        """The batches of one epoch, which depend on nothing but the seed and `epoch`."""
 
 
 @runtime_checkable
 class OwnOrder(Protocol):
-    """What a dataset may define beside: how it is batched, where not by the lengths of its sequences."""
+    """What a dataset may also define: how it is batched, if not by the lengths of its sequences."""
 
     def order(self, batching: Batching, seed: int, rank: int, world_size: int) -> Order:
         """The training batches of one of several processes."""
@@ -107,7 +107,7 @@ class Corpus:
 
     def _count(self, split: Dataset) -> str:
         inputs, num_steps = self.spec.inputs, f"{int(split.lengths.sum()):,}"
-        if isinstance(split, OwnOrder):  # whose sequences are pieces, for those who look at a few
+        if isinstance(split, OwnOrder):  # its sequences are pieces of something longer
             return f"{num_steps} {inputs.steps}"
         return f"{len(split.lengths):,} {inputs.sequences} ({num_steps} {inputs.steps})"
 
@@ -130,7 +130,7 @@ class Source(Protocol):
         """Read the data, after downloading it if possible; raise DataError if it cannot be used."""
 
 
-EVERY = 10
+HELD_OUT_EVERY = 10
 
 # Words in file names, between punctuation: train.txt, eng.testa, wnut17-dev.conll.
 NAMES = {
@@ -145,9 +145,9 @@ def hold_out(num_sequences: int, offset: int = 0) -> Tensor:
 
     The choice depends on nothing else, so that runs can be compared.
     """
-    last = max(min(EVERY, num_sequences) - 1 - offset, 0)
+    last = max(min(HELD_OUT_EVERY, num_sequences) - 1 - offset, 0)
     chosen = torch.zeros(num_sequences, dtype=torch.bool)
-    chosen[last::EVERY] = True
+    chosen[last::HELD_OUT_EVERY] = True
     return chosen
 
 
@@ -158,7 +158,7 @@ def take_from_train(
 
     Args:
         num_sequences: in train.
-        present: the names of the splits that there are.
+        present: the names of the splits that exist.
         unit: what messages call a sequence.
         path: of train, for messages.
 
@@ -205,6 +205,6 @@ def find_split_files(path: Path) -> dict[str, Path]:
 
 
 def split_of(path: Path) -> str | None:
-    """The split that a file or folder is called as; None for another name."""
+    """The split that the name of a file or folder contains; None if there is none in it."""
     words = set(re.split(r"[\W_]+", path.name.lower()))
     return next((split for split in SPLITS if words & NAMES[split]), None)

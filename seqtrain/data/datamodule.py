@@ -27,9 +27,9 @@ class SequenceDataModule(pl.LightningDataModule):
         self._corpus: Corpus | None = None
 
     def recall(self, spec: DataSpec) -> None:
-        """Before `setup`: let the source take from the spec of a checkpoint what it would read from files.
+        """Before `setup`, let the source take from a checkpoint's spec what it would read from files.
 
-        Only word vectors are so far; a source without a method `recall` reads all.
+        So far these are the words of word vectors; a source without a method `recall` reads everything.
         """
         if hasattr(self._source, "recall"):
             self._source.recall(spec)

@@ -36,7 +36,7 @@ _TOKEN = re.compile(
   | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|Inc|Corp|No)\.        # abbreviations keep their point
   | \d{{3}}-\d{{3}}-\d{{4}} | \d{{3}}-\d{{4}}              # telephones
   | \d+ (?: (?:st|nd|rd|th|s)\b | (?:[.,:/]\d+)+ )?        # 4th, 1990s; 1,000.50, 10:30 and 3/11/01
-  | (?:e|non|pre|anti|mid|re|post|co|over|pro|multi|ex|semi|neo)-\w+   # prefixes that are no words
+  | (?:e|non|pre|anti|mid|re|post|co|over|pro|multi|ex|semi|neo)-\w+   # prefixes that are not words
   | [^\W\d] \w* (?:{_APOSTROPHE}\w+)*                      # words; contractions are split afterwards
   | {_APOSTROPHE} (?:s|m|d|re|ve|ll)\b
   | ([.=*_~#+/<>`'-])\1+ | [!?.]{{2,}}                     # runs of one mark, and of points
@@ -99,7 +99,7 @@ def _as_sentence(item: object, name: str) -> Sentence:
 
 
 def _as_list(values: object, name: str) -> list[str]:
-    """The items of anything that has an order; whether they are strings is still to be seen."""
+    """The items of anything that has an order; that they are strings is checked later."""
     if not isinstance(values, Iterable) or isinstance(values, (bytes, bytearray, Mapping, Set)):
         raise DataError(f"{name}: got {_describe(values)}; {EXPECTED}")
     return list(values)
@@ -156,7 +156,7 @@ def token_spans(sentence: str) -> list[tuple[int, int]]:
     """The start and the end of each word of a sentence.
 
     As in English-EWT, contractions are two words (I ca n't), hyphenated words three (well - known) unless
-    they begin with a prefix that is no word of its own (non-profit, e-mail), and marks stand alone.
+    they begin with a prefix that is not a word of its own (non-profit, e-mail), and marks stand alone.
     A sentence whose words are separated by spaces already, marks included, stays as it is.
     """
     if _is_separated(sentence.split()):

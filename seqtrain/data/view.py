@@ -52,7 +52,7 @@ class View:
 
     @property
     def inputs(self) -> ImageInputs:
-        """What a model has to know of images that are read so."""
+        """What a model has to know of images that are read this way."""
         return ImageInputs(feature_size=self.feature_size, view=self.name, size=(self.height, self.width))
 
     @classmethod

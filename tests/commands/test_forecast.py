@@ -124,7 +124,7 @@ def test_what_is_not_to_be_forecast_is_refused(trained, folder: Path, tmp_path: 
     run_dir = trained(QUANTILES)
     short = write_series(tmp_path / "short.csv", 10)
     predictor = seqtrain.load(run_dir)
-    with pytest.raises(DataError, match=r"short.csv: 10 rows; the model looks at the last 16"):
+    with pytest.raises(DataError, match=r"short.csv: 10 rows; the model reads the last 16"):
         predictor.forecast(short)
     with pytest.raises(DataError, match=r"this model forecasts series; use forecast\(series\)"):
         predictor.estimate("a.npz")

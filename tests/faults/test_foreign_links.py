@@ -61,7 +61,7 @@ def test_nothing_is_downloaded_to_where_the_folder_says(
     OmegaConf.save(tree, foreign / "config.yaml")
     text = refused(command, [f"run_dir={foreign}"], capsys)
     assert "mnist: no train-images-idx3-ubyte.gz, " in text
-    assert "nothing is downloaded to a place that a run folder names; give data_dir=DIR" in text
+    assert "nothing is downloaded to a folder that a run folder names; give data_dir=DIR" in text
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -151,7 +151,7 @@ def test_a_report_survives_what_lies_in_a_foreign_folder(foreign: Path, tmp_path
     assert "aliases are not allowed" in err
     assert f"left out: {pipe}/metrics.json: is a pipe or a device" in err
     assert f"left out: {nested}/metrics.json: is nested too deeply" in err
-    assert f"left out: {words}/metrics.json: holds more than numbers by name" in err
+    assert f"left out: {words}/metrics.json: expected a number for each name, and nothing else" in err
 
 
 def test_curves_survive_what_lies_in_a_foreign_folder(foreign: Path, tmp_path: Path, capsys, caplog) -> None:

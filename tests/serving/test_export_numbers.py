@@ -101,7 +101,7 @@ def test_forecasts(
     np.testing.assert_allclose(
         [[float(cell) for cell in row.split(",")] for row in rows[1:]], wanted.values, 1e-3
     )
-    with pytest.raises(DataError, match="series: 3 rows; the model looks at the last 12"):
+    with pytest.raises(DataError, match="series: 3 rows; the model reads the last 12"):
         model.forecast(TimeSeries(("a", "b", "c"), np.zeros((3, 3)), None))
 
 

@@ -67,7 +67,7 @@ class Flat:
 
 
 def pad(values: Tensor, valid: Tensor, filler: float) -> Tensor:
-    """The values of the valid steps, (batch, time, ...) with `filler` elsewhere."""
+    """Put the values of the valid steps in place: (batch, time, ...), with `filler` elsewhere."""
     padded = values.new_full((*valid.shape, *values.shape[1:]), filler)
     padded[valid] = values
     return padded
@@ -98,7 +98,7 @@ class Spellings(Flat):
 
     forms: Sequence[str]
     word: Tensor  # (spellings,) id in the word vocabulary
-    unseen: Tensor  # (spellings,) bool: not in train, in any case
+    unseen: Tensor  # (spellings,) bool: not in train, whether in upper or lower case
     letters: Tensor  # (letters of all spellings,) id in the character vocabulary
     lengths: Tensor  # (spellings,) letters of each
 
@@ -124,7 +124,7 @@ class Spellings(Flat):
 
 @dataclass(frozen=True)
 class WordDataset(Flat):
-    """Sentences of words, with a tag for each word, a class for each sentence, or without."""
+    """Sentences of words, with a tag for each word, a class for each sentence, or neither."""
 
     lengths: Tensor  # (num_sentences,) int64
     form: Tensor  # (words of all sentences,) rows of `spellings`

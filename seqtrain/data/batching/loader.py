@@ -16,14 +16,14 @@ from seqtrain.records import SequenceBatch
 
 Indices = npt.NDArray[np.int64]
 
-# More buckets waste less padding, fewer mix sequences better; with under four batches a bucket hardly mixes.
+# More buckets need less padding, fewer mix sequences better; a bucket of under four batches hardly mixes.
 MAX_BUCKETS = 10
 MIN_BATCHES_PER_BUCKET = 4
 
 
 class FixedLoader:
-    """The same batches in the same order each time; `batches` has the indices of the sequences of each, or
-    what else the dataset is given for a batch.
+    """The same batches in the same order each time; `batches` has for each what `dataset.batch` is given,
+    by default the indices of its sequences.
     """
 
     def __init__(self, dataset: Dataset, batches: Sequence[Any]) -> None:
@@ -142,7 +142,7 @@ def _fill_up(batches: list[Tensor], wanted: int) -> list[Tensor]:
     batches = list(batches)
     while len(batches) < wanted:
         largest = max(range(len(batches)), key=lambda number: len(batches[number]))
-        if len(batches[largest]) == 1:  # fewer sequences than processes: some must do the same
+        if len(batches[largest]) == 1:  # fewer sequences than processes: some get the same ones
             return [batches[number % len(batches)] for number in range(wanted)]
         half = len(batches[largest]) // 2
         batches.append(batches[largest][half:])

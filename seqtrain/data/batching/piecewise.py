@@ -19,7 +19,7 @@ from seqtrain.records import SequenceBatch, filler_of, hide, valid_steps
 class Stretch:
     """The next steps of some sequences that are read side by side; those that have ended are left out.
 
-    `is_filler` marks what a process reads while others have more: nothing of it counts.
+    `is_filler` marks what a process reads only because others have more to read; it does not count.
     """
 
     sequences: Tensor  # (rows,) indices, the longest first
@@ -37,7 +37,7 @@ class PiecewiseDataset:
 
     @property
     def lengths(self) -> Tensor:
-        """(num_sequences,) those of the whole sequences."""
+        """(num_sequences,) the lengths of the whole sequences."""
         return self.whole.lengths
 
     def batch(self, chosen: Stretch | Tensor | Sequence[int]) -> SequenceBatch:
@@ -72,12 +72,12 @@ class PiecewiseOrder:
 
     The groups have sequences of similar length, the same ones in every epoch, so that the number of batches
     is always the same; their order is drawn anew for each epoch. With several processes each has groups of
-    its own, and those with fewer pieces are filled up with what does not count.
+    its own, and those with fewer pieces also read fillers, which do not count.
 
     Args:
         lengths: (num_sequences,) of the sequences.
-        batch_size: sequences of a group.
-        steps: of a piece.
+        batch_size: sequences in a group.
+        steps: time steps of a piece.
         seed: of the order of the groups.
         rank: of this process.
         world_size: the number of processes.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-# Of Merity et al. (2018): lengths vary by a few steps, and one in twenty is half as long.
+# As in Merity et al. (2018): lengths vary by a few steps, and one in twenty is half as long.
 DEVIATION = 5.0
 SHARE_OF_HALVES = 0.05
 
@@ -20,11 +20,11 @@ class Streams:
     """How a text is cut for truncated back-propagation through time.
 
     Args:
-        steps: of each stream in a batch, about so many: how far a gradient reaches back.
+        steps: how many steps of each stream a batch has, about: as far as a gradient reaches back.
         random_steps: draw the number of steps of each batch anew (Merity et al., 2018), so that the cuts are
-            elsewhere in every epoch; otherwise all have the same.
-        restarts: the share of the streams that begin anew with each batch, from the state zero: a network
-            that never meets it in training is bad at the beginning of a text.
+            in other places in every epoch; otherwise all batches have the same number.
+        restarts: the share of the streams that restart from the state zero with each batch: a network that
+            never meets this state in training is bad at the beginning of a text.
     """
 
     steps: int
@@ -36,15 +36,15 @@ class Streams:
 class Piece:
     """The next steps of some streams."""
 
-    positions: Tensor  # (streams,) int64: where each goes on, in the text
+    positions: Tensor  # (streams,) int64: where in the text each continues
     num_steps: int
-    starts: Tensor  # (streams,) bool: where a stream begins, or begins anew
+    starts: Tensor  # (streams,) bool: which streams begin or restart
 
 
 class StreamOrder:
     """A text cut into equal streams, and each epoch into pieces of all of them.
 
-    Every process reads its own streams. What is left over at the end of the text, less than one token a
+    Every process reads its own streams. What is left over at the end of the text, less than one token per
     stream, is not trained on. The number of pieces is the same in every epoch.
 
     Args:
@@ -95,7 +95,7 @@ class StreamOrder:
         if self._streams.random_steps:
             means = np.where(random.random_sample(count) < SHARE_OF_HALVES, steps / 2, steps)
             lengths = np.maximum(random.normal(means, DEVIATION), steps / 10)
-        rest = np.rint(lengths.cumsum() / lengths.sum() * (self._length - count))  # beside a step for each
+        rest = np.rint(lengths.cumsum() / lengths.sum() * (self._length - count))  # each piece has one more
         cuts: npt.NDArray[np.int64] = np.concatenate(([0], rest + np.arange(1, count + 1))).astype(np.int64)
         return cuts
 

@@ -21,8 +21,8 @@ EVALUATION_STEPS = 512  # of a batch: the scores of all its steps are in memory 
 class TokenDataset:
     """A text of at least two tokens.
 
-    It is trained on in streams, and evaluated as a single one. Its sequences, for those who look at a few,
-    are pieces of `streams.steps` tokens.
+    It is trained on in streams, and evaluated as a single one. Indices select pieces of `streams.steps`
+    tokens, such as those that figures show.
     """
 
     tokens: Tensor  # (tokens,) int32 ids
@@ -56,7 +56,7 @@ class TokenDataset:
         return StreamOrder(len(self.tokens), batching.batch_size, self.streams, seed, rank, world_size)
 
     def evaluation_batches(self, batching: Batching, rank: int, world_size: int) -> Sequence[Piece]:
-        """The whole text once, by the first process; the others have no part of it."""
+        """The whole text once, by the first process; the others get a batch without targets that count."""
         if rank == 0:
             return whole_text(len(self.tokens), EVALUATION_STEPS)
         return [Piece(torch.tensor([len(self.tokens) - 1]), 1, torch.tensor([True]))]

@@ -16,7 +16,7 @@ from seqtrain.spec import DataSpec, Horizon, SeriesInputs
 
 @dataclass(frozen=True)
 class WindowDataset:
-    """Windows of the rows of series, cut when they are asked for.
+    """Windows of the rows of series, cut on demand.
 
     Where series are independent, each window of one series is a sequence of its own; the series vary fastest.
     """
@@ -34,7 +34,7 @@ class WindowDataset:
 
     @property
     def target_rows(self) -> Tensor:
-        """(rows, series): all that windows have as targets."""
+        """(rows, series): all rows that are targets of a window."""
         first, last = int(self.starts[0]), int(self.starts[-1])
         ahead = slice(first + self.inputs.context, last + self.inputs.context + self.horizon.length)
         return self.values[ahead, : len(self.inputs.series)]

@@ -1,4 +1,4 @@
-"""Everything that is worth knowing of a data set before training on it."""
+"""Everything that is worth knowing about a data set before training on it."""
 
 from __future__ import annotations
 
@@ -124,27 +124,27 @@ def _read(split: Dataset) -> Iterator[SequenceBatch]:
         yield split.batch(chosen)
 
 
-def _count_targets(split: Dataset, known: Targets) -> Tensor | None:
-    if not isinstance(known, Classes):
+def _count_targets(split: Dataset, targets: Targets) -> Tensor | None:
+    if not isinstance(targets, Classes):
         return None
-    counts = torch.zeros(len(known.names), dtype=torch.int64)
+    counts = torch.zeros(len(targets.names), dtype=torch.int64)
     for batch in _read(split):
         if batch.targets is not None:
             counts += batch.targets[batch.targets >= 0].bincount(minlength=len(counts))
     return counts
 
 
-def _measure_numbers(split: Dataset, known: Targets) -> Tensor | None:
+def _measure_numbers(split: Dataset, targets: Targets) -> Tensor | None:
     """See `SplitSummary.numbers`."""
-    if not isinstance(known, Numbers):
+    if not isinstance(targets, Numbers):
         return None
     if isinstance(split, WindowDataset):
         values = split.target_rows
     else:
         found = [each.targets.flatten(0, -2) for each in _read(split) if each.targets is not None]
-        values = torch.cat(found) if found else torch.empty(0, len(known.names))
-    if known.standardization is not None:
-        means, deviations = (torch.tensor(each) for each in known.standardization)
+        values = torch.cat(found) if found else torch.empty(0, len(targets.names))
+    if targets.standardization is not None:
+        means, deviations = (torch.tensor(each) for each in targets.standardization)
         values = values * deviations + means
     return torch.stack([_measure(column[~column.isnan()]) for column in values.T], dim=1)
 
@@ -214,10 +214,10 @@ def _count_unknown(split: Dataset) -> UnknownWords:
     return UnknownWords(int(split.lengths.sum()), num_unknown, num_unseen)
 
 
-def _find_ambiguous(train: WordDataset, known: Targets) -> AmbiguousWords | None:
-    if not isinstance(known, StepClasses):
+def _find_ambiguous(train: WordDataset, targets: Targets) -> AmbiguousWords | None:
+    if not isinstance(targets, StepClasses):
         return None
-    tags = _count_tags(train, known.names)
+    tags = _count_tags(train, targets.names)
     total = sum(counts.total() for counts in tags.values())
     several = {word: counts for word, counts in tags.items() if len(counts) > 1}
     hardest = sorted(several.items(), key=lambda item: max(item[1].values()) - item[1].total())

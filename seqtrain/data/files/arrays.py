@@ -29,9 +29,8 @@ class Sequences:
 
     x: npt.NDArray[np.float32]  # (time steps of all sequences, features)
     lengths: npt.NDArray[np.int64]  # (sequences,)
-    y: Array | None = (
-        None  # (sequences,), or (time steps of all sequences,) integers or strings; (..., numbers) float32
-    )
+    # (sequences,), or (time steps of all sequences,) integers or strings; (..., numbers) float32
+    y: Array | None = None
     has_target_per_step: bool = False
     names: tuple[str, ...] | None = None  # of the classes, for integers, or of the numbers
 
@@ -63,7 +62,7 @@ def as_sequences(sequences: str | Path | Sequences) -> Sequences:
     if not isinstance(sequences, (str, Path)):
         raise DataError(
             f"sequences: got {type(sequences).__name__}; expected the path of an .npz file, or what "
-            "seqtrain.data.read_sequences gives: save_sequences writes such a file from arrays"
+            "seqtrain.data.read_sequences returns: save_sequences writes such a file from arrays"
         )
     return read_sequences(Path(sequences))
 
@@ -111,7 +110,7 @@ def _load(path: Path) -> dict[str, Array]:
             arrays = {key: _read_member(archive, info) for key, info in wanted.items()}
     except DataError:
         raise
-    except Exception as error:  # damage shows as any of a dozen types
+    except Exception as error:  # damage raises any of a dozen types
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(f"not an .npz file, or a damaged one: {reason}", path) from None
     if "x" not in arrays:

@@ -33,7 +33,7 @@ DELETE = "delete the file to have it downloaded again, or give the folder of ano
 class KnownFiles:
     """The files of one data set: where they come from and the sha256 of each.
 
-    For gz files it is that of the decompressed bytes, since mirrors compress differently.
+    For a gz file it is the sha256 of the decompressed bytes, since mirrors compress differently.
     """
 
     folder: str
@@ -78,8 +78,8 @@ def fetch(known: KnownFiles, folder: Path, download: bool = True) -> None:
     missing = [name for name in known.sha256 if not (folder / name).exists()]
     if missing and not download:
         raise DataError(
-            f"no {', '.join(missing)} here, and nothing is downloaded to a place that a run folder names;"
-            f" give data_dir=DIR, the folder that holds {known.folder}/: what it lacks is downloaded",
+            f"no {', '.join(missing)} here, and nothing is downloaded to a folder that a run folder names;"
+            f" give data_dir=DIR, the folder that holds {known.folder}/, to download what is missing",
             folder,
         )
     if missing:
@@ -116,8 +116,8 @@ def read_content(path: Path) -> bytes:
 
 
 def _download(known: KnownFiles, names: list[str], folder: Path) -> None:
-    """Fetch into a folder beside, check, and only then move into place."""
-    import pooch  # brings the requests library with it, which nothing else needs
+    """Fetch into a temporary folder, check, and only then move into place."""
+    import pooch  # here: it imports requests, which nothing else needs
 
     pooch.get_logger().setLevel(logging.WARNING)
     made = [each for each in (folder, *folder.parents) if not each.exists()]

@@ -19,7 +19,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Pixels: TypeAlias = npt.NDArray[np.float32]
 Images: TypeAlias = "npt.ArrayLike | str | Path | Sequence[str | Path]"
 
-GREY_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # those of 8 bits; others lose values when made grey
+GREY_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # of 8 bits; others lose values when converted to grey
 MAX_PIXELS = 2**24  # of a PNG, which may be tiny as a file and huge in memory
 CHUNK = 1024  # images held in memory at a time
 EXPECTED = "expected an array (images, height, width), or the path of a PNG or npy file, or a list of paths"
@@ -149,7 +149,7 @@ def read_png(path: Path) -> Array:
                     f"{image.width} x {image.height} pixels; expected at most {MAX_PIXELS:,}", path
                 )
             if image.mode not in GREY_MODES:
-                raise DataError(f"pixels of mode {image.mode}; save it with 8 bits a channel", path)
+                raise DataError(f"pixels of mode {image.mode}; save it with 8 bits per channel", path)
             coloured = image.convert("RGBA")
     except DataError:
         raise

@@ -31,7 +31,7 @@ class LabelledTexts:
     classes: tuple[str, ...]
 
     def select(self, chosen: list[bool]) -> LabelledTexts:
-        """Those where `chosen` is true."""
+        """The texts where `chosen` is true."""
         kept = [each for each, is_kept in zip(self._pairs(), chosen, strict=True) if is_kept]
         return LabelledTexts(self.path, *_unzip(kept))
 
@@ -47,9 +47,9 @@ def read_labelled_texts(path: Path, text_column: Column, class_column: Column) -
     """The texts of a file or a folder.
 
     Args:
-        path: a .csv or .tsv file with a line of names; another file, with a class, a space or tab and a text
-            on each line; a folder of .txt files that are called as their classes, with a text on each line;
-            or a folder of folders that are called so, with a text in each .txt file.
+        path: a .csv or .tsv file with a header; another file, with a class, a space or tab and a text on each
+            line; a folder of .txt files named after their classes, with a text on each line; or a folder of
+            folders named after their classes, with a text in each .txt file.
         text_column: where a table has the text.
         class_column: where it has the class.
 
@@ -98,7 +98,7 @@ def _read_table(path: Path, text_column: Column, class_column: Column) -> Texts:
         try:
             head = next(rows, [])
             names = [name.removeprefix(BYTE_ORDER_MARK).strip() for name in head]
-            text_place, class_place = (
+            text_index, class_index = (
                 _find_column(names, *each, path)
                 for each in (("text_column", text_column), ("class_column", class_column))
             )
@@ -108,7 +108,7 @@ def _read_table(path: Path, text_column: Column, class_column: Column) -> Texts:
                 if len(row) != len(names):
                     problem = f"{len(row)} columns, but the first line has {len(names)}"
                     raise DataError(problem, path, rows.line_num)
-                text, name = row[text_place].strip(), row[class_place].strip()
+                text, name = row[text_index].strip(), row[class_index].strip()
                 _check(text, name, path, rows.line_num)
                 yield text, name
         except csv.Error as error:
@@ -139,7 +139,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _without_nulls(lines: Iterator[str], path: Path) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if "\0" in line:
-            raise DataError("has null bytes, so it is no text; expected UTF-8", path, number)
+            raise DataError("has null bytes, so it is not text; expected UTF-8", path, number)
         yield line
 
 

@@ -1,4 +1,4 @@
-"""Series in CSV files: a row for each time, a column for each series, and one of times, which is checked."""
+"""Series in CSV files: a row for each time, a column for each series, and a column of times to check."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TimeSeries:
         """The columns of these names, in this order.
 
         Raises:
-            DataError: there is none of a name.
+            DataError: a name is not that of a column.
         """
         for name in names:
             if name not in self.names:
@@ -48,16 +48,17 @@ class TimeSeries:
 
 
 def read_series(path: Path, time: str | None = None, columns: Sequence[str] | None = None) -> TimeSeries:
-    """Read and check a CSV file with a header; cells are between commas, semicolons or tabs.
+    """Read and check a CSV file with a header; cells are separated by commas, semicolons or tabs.
 
     Args:
         path: of the file.
-        time: the column with times, in ISO 8601 or as numbers. By default it is the first column, if what it
-            has in the first row is no number.
-        columns: those to read, in this order; by default all but the times.
+        time: the column with times, in ISO 8601 or as numbers. By default it is the first column, unless its
+            first cell is a number.
+        columns: the columns to read, in this order; by default all but the times.
 
     Raises:
-        DataError: the file has no such column, a cell is no number, or times are not in order or have a gap.
+        DataError: the file has no such column, a cell is not a number, or the times are not in order or have
+            gaps.
     """
     header, rows = _read_rows(path)
     if time is None and not is_number(rows[0][1][0]):
@@ -84,7 +85,7 @@ def as_series(series: str | Path | TimeSeries, time: str | None, columns: Sequen
     if not isinstance(series, (str, Path)):
         raise DataError(
             f"series: got {type(series).__name__}; expected a CSV file, or what seqtrain.data.read_series "
-            "gives"
+            "returns"
         )
     return read_series(Path(series), time, columns)
 
@@ -93,10 +94,10 @@ def last_window(series: TimeSeries, inputs: SeriesInputs) -> npt.NDArray[np.floa
     """The last rows of a series, (context, columns), from which a model with these inputs forecasts.
 
     Raises:
-        DataError: the series is too short, or its rows are at another distance than the model's.
+        DataError: the series is too short, or the time between its rows is not that of the model's data.
     """
     if len(series) < inputs.context:
-        problem = f"{len(series):,} rows; the model looks at the last {inputs.context:,}"
+        problem = f"{len(series):,} rows; the model reads the last {inputs.context:,}"
         raise DataError(problem, series.source)
     distance = None if series.times is None else series.times.distance
     if None not in (distance, inputs.distance) and distance != inputs.distance:
@@ -135,7 +136,7 @@ def _check_header(header: list[str], path: Path) -> None:
     if not header:
         raise DataError("empty; expected a CSV file with a header", path)
     if any(map(is_number, header)):
-        problem = f"{show(header[0])} is no name; expected a header with the names of the columns"
+        problem = f"{show(header[0])} is not a name; expected a header with the names of the columns"
         raise DataError(problem, path, 1)
     for name in header:
         if header.count(name) > 1:

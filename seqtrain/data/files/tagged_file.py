@@ -89,7 +89,7 @@ def read_tagged_file(
 
 
 def flatten(sentences: Iterable[TaggedSentence]) -> dict[str, Any]:
-    """The fields of a TaggedFile but its path; takes the sentences one by one."""
+    """The fields of a TaggedFile except its path; takes the sentences one by one."""
     form_numbers, tag_numbers = _Numbering(), _Numbering()
     form, tag, lengths = array("i"), array("i"), array("q")
     for sentence in sentences:
@@ -117,7 +117,7 @@ def find_scheme(file: TaggedFile) -> TagScheme | None:
     """Which tag begins a span: B in `bio`, I in `iob`; None for tags that do not mark spans.
 
     In iob a B only separates a span from one of the same type right before it. Real data has wrong tags of
-    either kind, so that the majority of the spans decides that have nothing of their type before them.
+    either kind, so the majority decides among the spans that have nothing of their type before them.
     """
     if not any(map(SPAN_TAG.fullmatch, file.tags)) or find_strays(file.tags):
         return None
@@ -125,7 +125,7 @@ def find_scheme(file: TaggedFile) -> TagScheme | None:
 
 
 def find_strays(tags: Collection[str]) -> list[str]:
-    """The tags that are neither O nor B-X or I-X, where others are; none among tags that mark no spans."""
+    """The tags that are neither O nor B-X or I-X, if others are B-X or I-X; none among other tags."""
     spans = {tag for tag in tags if SPAN_TAG.fullmatch(tag)}
     return [tag for tag in tags if tag not in spans and tag != "O"] if spans else []
 

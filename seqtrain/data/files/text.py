@@ -57,7 +57,7 @@ def read_utf8(path: Path) -> str:
 
 
 def check_word(word: str, path: str | Path, line: int, what: str = "word") -> None:
-    """Refuse an empty word or tag, and one that is too long to be any."""
+    """Refuse a word or tag that is empty or longer than any word."""
     if not word or word.isspace():
         raise DataError(f"the {what} is empty", path, line)
     if len(word) > MAX_WORD_LENGTH:
@@ -66,7 +66,7 @@ def check_word(word: str, path: str | Path, line: int, what: str = "word") -> No
 
 
 class Readable(Protocol):
-    """What is needed of a binary stream."""
+    """What LineStream needs of a binary stream."""
 
     def read1(self, size: int, /) -> bytes:
         """Up to `size` bytes, as soon as there are any; none at the end."""

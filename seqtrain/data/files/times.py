@@ -24,7 +24,7 @@ UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 @dataclass(frozen=True)
 class Times:
-    """Times at one distance: numbers, or points of the calendar.
+    """Times at equal distances: numbers, or dates and times of the calendar.
 
     `first` and `last` are as they were written. `step` is in units of the numbers, in seconds, or in months.
     """
@@ -49,7 +49,7 @@ class Times:
 
     @property
     def distance(self) -> str:
-        """From one to the next: `1 hour`."""
+        """The distance from one time to the next: `1 hour`."""
         return _name_step(self.step, self.unit)
 
     def describe(self) -> str:
@@ -69,7 +69,7 @@ def read_times(cells: Sequence[tuple[int, str]], name: str, path: Path) -> Times
     """Times, each with its line number, in ISO 8601 or as numbers.
 
     Raises:
-        DataError: a cell is no time, or the times are not in order or not at one distance.
+        DataError: a cell is not a time, or the times are not in order or not at equal distances.
     """
     texts = [cell.strip() for _, cell in cells]
     lines = [line for line, _ in cells]
@@ -138,7 +138,7 @@ def _refuse_gap(
     found, usual = (_name_step(float(each), unit) for each in (distances[index], step))
     problem = (
         f"from {texts[index]} to {texts[index + 1]} it is {found}, elsewhere mostly {usual}; times must be "
-        "at one distance: fill the gap first, for instance by interpolation"
+        "at equal distances: fill the gap first, for instance by interpolation"
     )
     raise DataError(problem, path, lines[index + 1])
 
@@ -154,7 +154,7 @@ def _months_between(texts: list[str]) -> int:
 
 
 def _months_later(moment: datetime, months: int) -> datetime:
-    """On the same day, or on the last of the month if the time is on a last."""
+    """The same day of a later month, or its last day if the time is on the last day of a month."""
     years, month = divmod(moment.month - 1 + months, 12)
     if (moment + timedelta(days=1)).day > 1:
         return moment.replace(year=moment.year + years, month=month + 1)

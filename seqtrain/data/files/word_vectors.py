@@ -163,7 +163,7 @@ class _Reading:
         num_lines = self.num_good + self.num_bad
         shown = "; ".join(self.shown + ["..."] * (self.num_bad > len(self.shown)))
         if self.num_bad > self.num_good:
-            problem = f"{self.num_bad:,} of {num_lines:,} lines are no word with {size} numbers ({shown})"
+            problem = f"{self.num_bad:,} of {num_lines:,} lines are not a word with {size} numbers ({shown})"
             raise DataError(f"{problem}; {REMEDY}", self.path)
         if num_lines == 0:
             raise DataError(f"no line follows the first; {REMEDY}", self.path)

@@ -1,4 +1,4 @@
-"""Problems of memory, generated: what a recurrence has to keep, and for how many time steps, is known."""
+"""Generated memory problems: it is known what a recurrence has to keep, and for how many time steps."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class _Generator:
-    """How the sequences of a problem are drawn, and what the network is given for these."""
+    """How the sequences of a problem are drawn, and how they are encoded for the network."""
 
     draw: Draw  # (random, sequences, length) to inputs and targets
     encode: Callable[[Tensor], Tensor]  # (batch, time, ...) what was drawn to (batch, time, features) float
     feature_size: int
     targets: Targets
-    chance: Mapping[str, float]  # what the best answer gives that does not look at the sequence
+    chance: Mapping[str, float]  # by metric, what the best answer gives that ignores the sequence
 
 
 def _draw_recall(

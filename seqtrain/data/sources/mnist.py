@@ -29,7 +29,7 @@ def parse_idx(content: bytes, num_dims: int, path: Path) -> Tensor:
     expected = UNSIGNED_BYTE << 8 | num_dims
     if magic != expected:
         kind = {1: "labels", 3: "images"}.get(num_dims, f"{num_dims} dimensions")
-        raise DataError(f"the magic number is {magic}, not {expected}: no IDX file of {kind}", path)
+        raise DataError(f"the magic number is {magic}, not {expected}: not an IDX file of {kind}", path)
     values = len(content) - header
     if values != math.prod(shape):
         announced = f"{' x '.join(map(str, shape))} = {math.prod(shape)} were announced"
@@ -50,7 +50,7 @@ class Mnist:
             names end in those of MNIST's four (or in `test-` for `t10k-`), with or without `.gz`. Classes are
             numbered, or named by `labels.txt`, one on each line.
         augment: changes the images of a training batch, (batch, height, width), before the view is taken.
-        download: whether to download missing files; run folders, which may be foreign, are read without.
+        download: whether to download missing files; for a run folder, which may come from others, false.
     """
 
     def __init__(

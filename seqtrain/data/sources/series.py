@@ -24,22 +24,22 @@ Array: TypeAlias = npt.NDArray[np.float64]
 class Series:
     """Windows of the series in a CSV file, each with the rows that come next.
 
-    The rows are split by time: train is the first part, test the last. What is to be forecast lies in one
-    part; what is looked at for it may reach back into the part before. Columns are standardized by train.
+    The rows are split by time: train comes first, test last. The rows to forecast lie in one split; the rows
+    that are read for them may reach back into the split before. Columns are standardized by train.
 
     Args:
         path: of a CSV file, see `seqtrain.data.read_series`; None: the sample that comes with the package.
         time: the column with times; None: the first column, if it has no numbers.
         targets: the columns to forecast; None: all but the times and the covariates.
-        covariates: columns to look at beside them.
-        context: rows that are looked at.
+        covariates: columns to read in addition, which are not forecast.
+        context: rows to read.
         horizon: rows to forecast.
         stride: rows between the beginnings of train's windows; dev and test have all windows.
         fold: rows in one time step of the recurrence.
-        season: rows after which a series is likely to be as it was, as for the seasonal naive forecast.
-        subtract_last: whether a series is counted from its last value in the window.
-        channels: `independent`: the network sees one series at a time, whichever it is, beside the
-            covariates; `joint`: all of them together.
+        season: rows after which a series tends to repeat itself; used by the seasonal naive forecast.
+        subtract_last: whether the last value in the window is subtracted from a series.
+        channels: `independent`: the network sees one series at a time, whichever it is, and the covariates;
+            `joint`: all of them together.
         split: the shares of train, dev and test, or their numbers of rows.
     """
 
@@ -150,7 +150,7 @@ class Series:
 
     def _notes(self, series: TimeSeries, ends: dict[str, int]) -> tuple[str, ...]:
         unused = len(series) - ends["test"]
-        return (f"the last {unused:,} rows belong to no part of data.split",) if unused else ()
+        return (f"the last {unused:,} rows belong to none of the splits in data.split",) if unused else ()
 
 
 def _find_ends(num_rows: int, split: Sequence[float], path: Path) -> dict[str, int]:
@@ -169,7 +169,8 @@ def _find_ends(num_rows: int, split: Sequence[float], path: Path) -> dict[str, i
 def _check_variation(train: Array, names: Sequence[str], path: Path) -> None:
     for name, column in zip(names, train.T, strict=True):
         if (column == column[0]).all():
-            problem = f"the column {name} is {column[0]:g} in all of train; leave it out, or split otherwise"
+            value = f"{column[0]:g} in all of train"
+            problem = f"the column {name} is {value}; leave it out, or change data.split"
             raise DataError(problem, path)
 
 

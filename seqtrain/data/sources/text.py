@@ -27,10 +27,10 @@ class Text:
         path: a UTF-8 file, or a folder with files of train and, perhaps, dev and test in their names; None
             for the sample that comes with the package.
         unit: what the text is cut into.
-        split: the shares of train, dev and test of a text that is cut, in their order; with 0 for test, dev
-            is the test, too. Of a folder, splits without a file are cut from the end of train.
-        min_count: characters or words with fewer occurrences in train are unknown ones.
-        batch_size: streams beside each other.
+        split: the shares of train, dev and test, in this order, of a text that is cut; with 0 for test, dev
+            is used as test, too. In a folder, splits without a file are cut from the end of train.
+        min_count: characters or words that occur less often in train are unknown.
+        batch_size: streams that are read side by side.
         steps, random_steps, restarts: see `Streams`.
     """
 
@@ -83,7 +83,7 @@ class Text:
             texts["train"] = train[: ends[0]]
         if not self._shares["test"] and "test" in missing:
             texts["test"] = texts["dev"]
-            notes.append("test is dev, by which the best checkpoint is chosen: data.split gives test no part")
+            notes.append("test is dev, which chooses the best checkpoint: data.split has no share for test")
         return texts, notes
 
     def _check(self, by_split: dict[str, list[str]], path: Path) -> None:
@@ -104,10 +104,10 @@ class Text:
 
 
 def encode_text(spec: DataSpec, text: str) -> TokenDataset:
-    """A text to look at, as the model was trained on texts, in pieces of 100 characters or words.
+    """Encode a text to inspect as the model was trained on texts, in pieces of 100 characters or words.
 
     Raises:
-        DataError: it has less than two of them.
+        DataError: it has fewer than two of them.
     """
     inputs = spec.inputs
     assert isinstance(inputs, TokenInputs)
@@ -133,7 +133,7 @@ def _sample() -> Path:
 def _read(path: Path) -> str:
     text = read_utf8(path).removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
     if "\0" in text:
-        raise DataError("has null bytes, so it is no text; expected UTF-8", path)
+        raise DataError("has null bytes, so it is not text; expected UTF-8", path)
     return text
 
 

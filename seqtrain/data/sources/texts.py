@@ -27,7 +27,7 @@ from seqtrain.data.sources.words import KnownWords, count_forms
 from seqtrain.errors import DataError
 from seqtrain.spec import DataSpec, Inputs, SequenceClasses, TokenInputs, Unit, Vocabulary, WordInputs
 
-Parts = dict[str, LabelledTexts]
+Splits = dict[str, LabelledTexts]
 
 
 class Texts:
@@ -76,15 +76,15 @@ class Texts:
     def load(self) -> Corpus:
         path = self._path or _sample()
         given = {
-            split: read_labelled_texts(part, *self._columns) for split, part in _find_parts(path).items()
+            split: read_labelled_texts(each, *self._columns) for split, each in _find_splits(path).items()
         }
-        parts, notes = _complete(given)
-        targets = _classes(parts, path)
+        labelled, notes = _complete(given)
+        targets = _classes(labelled, path)
         numbers = {name: number for number, name in enumerate(targets.names)}
-        ids = {split: torch.tensor([numbers[each] for each in parts[split].classes]) for split in SPLITS}
-        texts = {split: parts[split].texts for split in SPLITS}
+        ids = {split: torch.tensor([numbers[each] for each in labelled[split].classes]) for split in SPLITS}
+        texts = {split: labelled[split].texts for split in SPLITS}
         inputs, splits, vectors = self._encode(texts, ids)
-        unseen = tuple(_note_unseen(parts))
+        unseen = tuple(_note_unseen(labelled))
         return Corpus(DataSpec(inputs, targets), splits, vectors, tuple(notes), unseen)
 
     def _encode(
@@ -123,14 +123,14 @@ def _sample() -> Path:
     return folder
 
 
-def _find_parts(path: Path) -> dict[str, Path]:
-    """The file or folder of each split; all is train where nothing is called as a split."""
+def _find_splits(path: Path) -> dict[str, Path]:
+    """The file or folder of each split; all of it is train where no name contains a split."""
     if path.is_dir() and any(split_of(each) == "train" for each in path.iterdir()):
         return find_split_files(path)
     return {"train": path}
 
 
-def _complete(given: Parts) -> tuple[Parts, list[str]]:
+def _complete(given: Splits) -> tuple[Splits, list[str]]:
     """All splits, those that are missing taken from train; and a sentence on each."""
     train, notes = given["train"], []
     if len(given) < len(SPLITS):
@@ -142,21 +142,21 @@ def _complete(given: Parts) -> tuple[Parts, list[str]]:
     return given | chosen, [*notes, *taken]
 
 
-def _classes(parts: Parts, path: Path) -> SequenceClasses:
+def _classes(labelled: Splits, path: Path) -> SequenceClasses:
     """The classes of all splits: one that train lacks has an output that is never a target in training."""
-    counts = Counter(parts["train"].classes)
+    counts = Counter(labelled["train"].classes)
     if len(counts) == 1:
         raise DataError(
             f"all texts have the class {next(iter(counts))!r}, so there is nothing to learn", path
         )
-    names = tuple(sorted({name for part in parts.values() for name in part.classes}))
+    names = tuple(sorted({name for each in labelled.values() for name in each.classes}))
     return SequenceClasses(names, tuple(counts[name] for name in names))
 
 
-def _note_unseen(parts: Parts) -> Iterator[str]:
-    trained = set(parts["train"].classes)
+def _note_unseen(labelled: Splits) -> Iterator[str]:
+    trained = set(labelled["train"].classes)
     for split in ("dev", "test"):
-        unseen = Counter(name for name in parts[split].classes if name not in trained)
+        unseen = Counter(name for name in labelled[split].classes if name not in trained)
         if unseen:
             listed = ", ".join(f"{name} {count:,}" for name, count in sorted(unseen.items()))
             yield (

@@ -29,7 +29,7 @@ class Treebank(WordSource):
         vectors: a file of pretrained word vectors, see `KnownWords`.
         max_vectors: see `KnownWords`.
         cache_dir: where parsed files are cached; None for the user's cache folder.
-        download: whether to download missing files; run folders, which may be foreign, are read without.
+        download: whether to download missing files; for a run folder, which may come from others, false.
     """
 
     def __init__(

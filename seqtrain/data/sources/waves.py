@@ -1,4 +1,4 @@
-"""Generated waves, to be told are their frequency and their decay."""
+"""Generated waves, of which the frequency and the decay are to be predicted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NOISE = 0.05  # its standard deviation, where the wave begins with 1
 class Waves:
     """Damped waves of 20 to 60 time steps, with noise: e^(-decay t) sin(2 pi (frequency t + phase)).
 
-    Frequencies are between 0.02 and 0.2, decays between 0 and 0.05 per time step. They are always the same
-    ones.
+    Frequencies are between 0.02 and 0.2, decays between 0 and 0.05 per time step. The waves are always the
+    same.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Waves:
 
     def load(self) -> Corpus:
         random = np.random.RandomState(0)
-        return build_corpus({part: _draw(random, num) for part, num in SIZES.items()}, Path("waves"))
+        return build_corpus({split: _draw(random, num) for split, num in SIZES.items()}, Path("waves"))
 
 
 def _draw(random: np.random.RandomState, num: int) -> Sequences:

@@ -164,9 +164,9 @@ def _note_orphans(files: Files) -> Iterator[str]:
 
 
 def _encode(
-    file: TaggedFile, inputs: WordInputs, known: StepClasses, train_words: Mapping[str, int]
+    file: TaggedFile, inputs: WordInputs, targets: StepClasses, train_words: Mapping[str, int]
 ) -> WordDataset:
-    numbers = {name: number for number, name in enumerate(known.names)}
-    targets = torch.tensor([numbers.get(tag, -1) for tag in file.tags], dtype=torch.int32)
+    numbers = {name: number for number, name in enumerate(targets.names)}
+    ids = torch.tensor([numbers.get(tag, -1) for tag in file.tags], dtype=torch.int32)
     spellings = Spellings.encode(file.forms, inputs, seen=train_words.keys())
-    return WordDataset(file.lengths, file.form, spellings, targets[file.tag])
+    return WordDataset(file.lengths, file.form, spellings, ids[file.tag])

@@ -114,7 +114,7 @@ def test_a_png_cut_off_in_the_middle(tmp_path: Path) -> None:
 
 def test_pngs_whose_grey_values_would_change_silently(tmp_path: Path) -> None:
     Image.fromarray(PIXELS.astype(np.uint16) * 257).save(tmp_path / "deep.png")
-    assert refusal(tmp_path / "deep.png") == "deep.png: pixels of mode I;16; save it with 8 bits a channel"
+    assert refusal(tmp_path / "deep.png") == "deep.png: pixels of mode I;16; save it with 8 bits per channel"
     transparent = np.zeros((4, 3, 4), dtype=np.uint8)
     Image.fromarray(transparent).save(tmp_path / "clear.png")
     assert refusal(tmp_path / "clear.png") == (

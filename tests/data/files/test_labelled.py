@@ -64,7 +64,7 @@ def test_a_column_may_be_a_number(tmp_path: Path) -> None:
         ("a.csv", "label,text\n,x\n", "the class is empty"),
         ("a.csv", "label,text\n", "no text in it; expected a .csv or .tsv file"),
         ("a.txt", "good\n", "there is no text beside the class 'good'"),
-        ("a.txt", "good a\0b\n", "has null bytes, so it is no text"),
+        ("a.txt", "good a\0b\n", "has null bytes, so it is not text"),
         ("a.txt", b"good \xff\n", "the byte 0xff is not valid UTF-8"),
         ("a.txt", "\n", "no text in it"),
         ("all/one/text.md", "x", "no text in it"),

@@ -43,7 +43,7 @@ def test_columns_and_times_by_name(tmp_path: Path, delimiter: str) -> None:
         ("", "empty; expected a CSV file with a header"),
         ("a,b\n", "no rows below the header"),
         ("a,b\n1,2\n3\n", "3: 1 cells; the header has 2"),
-        ("1,2\n3,4\n", "1: '1' is no name; expected a header with the names of the columns"),
+        ("1,2\n3,4\n", "1: '1' is not a name; expected a header with the names of the columns"),
         ("a,a\n3,4\n", "1: the column 'a' appears twice"),
         (
             "a,b\n1,2\n3,\n",

@@ -56,7 +56,7 @@ def test_times_are_described_and_continued(texts: list[str], described: str, fol
         (
             ["2020-01-01", "2020-01-02", "2020-01-04", "2020-01-05"],
             "a.csv:4: from 2020-01-02 to 2020-01-04 it is 2 days, elsewhere mostly 1 day; times must be at"
-            " one distance: fill the gap first, for instance by interpolation",
+            " equal distances: fill the gap first, for instance by interpolation",
         ),
         (["1", "2", "4", "5"], "a.csv:4: from 2 to 4 it is 2, elsewhere mostly 1; times must be"),
         (["2020-01-01", "1/2/2020"], "a.csv:3: column when is '1/2/2020'; expected a time such as"),

@@ -96,12 +96,12 @@ def test_training_images_alone_are_augmented_before_the_view(folder: Path) -> No
         (
             TRAIN_IMAGES,
             gzip.compress(idx(IMAGES, magic=2049)),
-            "the magic number is 2049, not 2051: no IDX file of images",
+            "the magic number is 2049, not 2051: not an IDX file of images",
         ),
         (
             TRAIN_LABELS,
             gzip.compress(idx(IMAGES)),
-            "the magic number is 2051, not 2049: no IDX file of labels",
+            "the magic number is 2051, not 2049: not an IDX file of labels",
         ),
         (TRAIN_IMAGES, gzip.compress(b"\0\0"), "2 bytes are too few for an IDX file; get the file again"),
         (

@@ -122,13 +122,15 @@ def test_a_column_that_never_changes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     np.savetxt(path, np.full((ROWS, 1), 7.0), header="a", comments="")
     with pytest.raises(
-        DataError, match=r"the column a is 7 in all of train; leave it out, or split otherwise"
+        DataError, match=r"the column a is 7 in all of train; leave it out, or change data.split"
     ):
         load(path, time=None)
 
 
 def test_rows_that_belong_to_no_part_are_told(path: Path) -> None:
-    assert load(path, split=[40, 10, 6]).notes == ("the last 4 rows belong to no part of data.split",)
+    assert load(path, split=[40, 10, 6]).notes == (
+        "the last 4 rows belong to none of the splits in data.split",
+    )
     assert load(path, split=[0.7, 0.1, 0.2]).notes == ()
 
 

@@ -61,7 +61,7 @@ def test_without_a_part_for_test_dev_is_test(tmp_path: Path) -> None:
     corpus = source(write(tmp_path / "text", "abcdefghij" * 10), split=(90, 10, 0)).load()
     assert texts(corpus)["test"] == texts(corpus)["dev"] == "abcdefghij"
     assert corpus.notes == (
-        "test is dev, by which the best checkpoint is chosen: data.split gives test no part",
+        "test is dev, which chooses the best checkpoint: data.split has no share for test",
     )
 
 
@@ -92,7 +92,7 @@ def test_the_sample_comes_with_the_package() -> None:
         (b"ab " * 99, {"split": (98, 0.1, 1.9)}, "dev has 0 characters; expected at least 2: a longer text"),
         (b"a" * 99, {}, "all of train is 'a', so there is nothing to learn"),
         (b"ab" * 50 + b"\xff\xfe", {}, "the byte 0xff is not valid UTF-8; save the file as UTF-8"),
-        (b"ab\0" * 50, {}, "has null bytes, so it is no text; expected UTF-8"),
+        (b"ab\0" * 50, {}, "has null bytes, so it is not text; expected UTF-8"),
     ],
 )
 def test_what_is_no_text_is_refused(
