@@ -30,10 +30,10 @@ BATCH_SIZE = 32  # sequences; the graph of every step is kept for the gradients
 class ExaminedExample(Example):
     """One sequence with the network's answers, and with gradients.
 
-    Of `signals`, "gradient" is dL/dh_t of the sequence's own loss, where the targets are unknown that of the
-    predictions, or of numbers that are 1 off. States and gates of another size than h are left out: the page
-    shows units. `targets`, `predictions` and `confidences` have an entry for each step, or a single one for
-    the whole sequence: of classes their ids, of several numbers a tuple.
+    The signal "gradient" is dL/dh_t of the sequence's own loss; where its targets are unknown, the
+    predictions are taken for them, or numbers 1 below them. States and gates of another size than h are left
+    out: the page shows units. `targets`, `predictions` and `confidences` have an entry for each step, or a
+    single one for the whole sequence: of classes their ids, of several numbers a tuple.
 
     By the definitions of `seqtrain.analysis.gradients`: `by_distance` has the norms of dL/dh by the distance
     from the loss L of one step, by `layer0/forward`; it is empty where targets are a number for each step.
@@ -113,7 +113,7 @@ def _observe(network: Network, rnn: nn.Module, batch: SequenceBatch) -> _Observa
         has_tags = are_of_steps(targets) and not targets.is_floating_point()
         reached = reach(traced, scores, targets) if has_tags else None
     confidences = scores.new_empty(len(batch), 0)
-    if hasattr(head, "confidences"):  # of numbers there is none
+    if hasattr(head, "confidences"):  # a head for numbers has none
         confidences = head.confidences(scores.detach(), predictions, batch.lengths)
     signals = stack_signals(traced)
     signals = {name: values for name, values in signals.items() if values.shape == signals["h"].shape}
@@ -167,7 +167,7 @@ def _read(
 
 
 def _read_windows(observation: _Observation, spec: DataSpec) -> list[tuple[SeriesWindow, ...]]:
-    """The series of each row of the batch with their forecasts; nothing of other data."""
+    """The series of each row of the batch with their forecasts; empty for other data."""
     if not isinstance(spec.targets, Horizon):
         return []
     batch = observation.batch

@@ -90,7 +90,7 @@ class _Sums:
 
     @classmethod
     def of(cls, state: Tensor, bounded: Tensor) -> _Sums:
-        """Of one batch: (rows, batch, hidden_size), and the same squashed to lie between -1 and 1."""
+        """The sums of a batch (rows, batch, hidden_size), given also squashed to lie between -1 and 1."""
         values = state.flatten(1)
         mean = values.mean(dim=1)
         return cls(
@@ -105,7 +105,7 @@ class _Sums:
         )
 
     def merged(self, other: _Sums, hidden_size: int) -> _Sums:
-        """Of both together; squares about the mean are merged as in Chan, Golub and LeVeque (1979)."""
+        """The sums of both; squares about the mean are merged as in Chan, Golub and LeVeque (1979)."""
         num = self.num_sequences + other.num_sequences
         difference = other.mean - self.mean
         between = difference.square() * (self.num_sequences * other.num_sequences / num * hidden_size)
@@ -191,7 +191,7 @@ class StateStatistics:
 class FinalStateStatistics:
     """StateStatistics of h_n, and of c_n where there is one, for every member of an ensemble on its own.
 
-    A final state that is no FinalState of real numbers is left out.
+    A final state that is not a FinalState of real numbers is left out.
 
     Args:
         over_split: whether the updates cover a whole split.

@@ -1,11 +1,11 @@
-"""The gradient through time: how much of a loss reaches the states so many steps before it.
+"""The gradient through time: how much of a loss reaches the states a number of steps before it.
 
-Figures, numbers and warnings of TensorBoard and the page of `inspect` have it from here, by one definition:
+Figures, numbers and warnings in TensorBoard, and the page of `inspect`, all use the definition given here:
 
-- for one target a sequence, L is the loss of the sequence, which acts at the end of each direction's walk;
-- with a target for each step, L is the cross-entropy of a single one, that at which the direction arrives
-  last of those that have a target: the last word for forward, the first for backward. The gradient of the
-  loss of all steps together would be large at every state, whatever the recurrence carries;
+- with one target per sequence, L is the loss of the sequence, which acts at the end of each direction's walk;
+- with a target for each step, L is the cross-entropy of a single step, the last one with a target that the
+  direction reaches: the last word for forward, the first for backward. The gradient of the loss of all steps
+  together would be large at every state, whatever the recurrence carries;
 - the number at k steps is the norm of dL/dh, k steps before the loss, as an arithmetic mean over the
   sequences that have as many steps before it.
 """
@@ -35,7 +35,7 @@ def trace_network(network: Network, batch: SequenceBatch) -> Trace:
     """Trace the backbone of a network on the batch's encoded inputs.
 
     Raises:
-        TypeError: the backbone is none that can be traced.
+        TypeError: the backbone cannot be traced.
         ValueError: it has projections.
     """
     return trace(recurrent_module(network.backbone), network.encoder(batch.inputs), batch.lengths)
@@ -64,7 +64,7 @@ def walk_norms(gradients: tuple[tuple[DirectionStates, ...], ...], lengths: Tens
 
 
 def gradient_statistics(norms: dict[str, Tensor], lengths: Tensor) -> dict[str, float]:
-    """`layer0/forward/first_fifth`, `last_fifth` and `ratio`, the first by the second.
+    """`layer0/forward/first_fifth`, `last_fifth` and `ratio`, the first divided by the second.
 
     The fifths are those of each sequence's own steps; of each sequence with at least five, the mean over the
     steps is taken, and then the mean over the sequences. Without such a sequence there are no statistics.
@@ -128,7 +128,7 @@ def norms_by_distance(
             name: Distances(reverse(by_step, batch.lengths), num_steps) for name, by_step in norms.items()
         }
     if batch.targets.is_floating_point():
-        return {}  # not defined for numbers of steps
+        return {}  # not defined where targets of steps are numbers
     scores = network.head(traced.output, traced.summary, batch.lengths).float()
     by_name: dict[str, Distances] = {}
     for direction in range(len(traced.layers[0])):
@@ -145,7 +145,7 @@ def norms_by_distance(
 def gradient_through_time(distances: Distances) -> Tensor:
     """The mean norm of one layer and direction, (steps,): element k is k steps before the loss.
 
-    There are as many steps as the sequence has that has the most, none where no sequence has a target.
+    It has the steps of the longest sequence, and none where no sequence has a target.
     """
     longest = int(distances.num_steps.max())
     num = (torch.arange(longest) < distances.num_steps[:, None]).sum(dim=0)
@@ -165,7 +165,7 @@ def find_reach(means: Tensor) -> float:
 
 
 def find_growth(means: Tensor) -> float:
-    """The largest mean norm at any distance by that at the loss itself, of a `gradient_through_time`.
+    """The largest mean norm at any distance, divided by that at the loss, of a `gradient_through_time`.
 
     1 where gradients only shrink on their way back; 0 without any gradient at the loss.
     """

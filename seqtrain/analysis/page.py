@@ -93,7 +93,7 @@ def _read(name: str) -> str:
 
 
 def run_document(report: Report) -> Document:
-    """What is said of the run and its sample as a whole."""
+    """What the page says of the run and its sample as a whole."""
     num_layers, num_directions, _, num_units = report.examples[0].signals["h"].shape
     return {
         "name": report.name,
@@ -194,7 +194,7 @@ def passage_document(passage: Passage, spec: DataSpec) -> Document:
 
 
 def plain(values: Any, significant: int = 4) -> Any:
-    """Nested lists of numbers of so many digits; None for what is not finite, which JSON cannot represent."""
+    """Nested lists of numbers with `significant` digits; None for what is not finite, since JSON lacks it."""
     if isinstance(values, (np.ndarray, Tensor)):
         values = values.tolist()
     if isinstance(values, (list, tuple)):
@@ -211,7 +211,7 @@ def _view(report: Report) -> Document | None:
 
 
 def encode_signals(signals: Sequence[Array]) -> str:
-    """Signals of one example, (layers, directions, time, hidden) each, in eight bits a value.
+    """Signals of one example, (layers, directions, time, hidden) each, in eight bits per value.
 
     The values of one step in one layer and direction share a scale, their largest magnitude over 127, so that
     small gradients keep their precision however far they are from the largest.

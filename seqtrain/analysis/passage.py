@@ -38,7 +38,7 @@ class Passage:
 
 
 def passage_of(network: Network, spec: DataSpec, dataset: Dataset) -> Passage | None:
-    """The beginning of a text that a language model reads; None of other tasks.
+    """The beginning of a text that a language model reads; None for other tasks.
 
     Raises:
         TypeError, ValueError: the backbone cannot be traced.
@@ -50,7 +50,7 @@ def passage_of(network: Network, spec: DataSpec, dataset: Dataset) -> Passage | 
 
 
 def read_passage(network: Network, inputs: TokenInputs, tokens: Tensor) -> Passage:
-    """The beginning of a text, as far as its states find room in a page.
+    """The beginning of a text, as far as its states fit into a page.
 
     Args:
         network: a language model whose backbone can be traced.

@@ -25,7 +25,7 @@ MOST_WINDOWS = 6
 def write_pictures(report: Report, folder: Path) -> list[Path]:
     """Write PNG files, run.json, examples.json, and the states themselves in states.npz.
 
-    states.npz holds each part under its name, (layers, directions, steps of all examples, hidden) float16,
+    states.npz holds each state and gate by name, (layers, directions, steps of all examples, hidden) float16,
     and `lengths`, the steps of each example.
 
     Returns:

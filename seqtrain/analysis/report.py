@@ -42,7 +42,7 @@ class Report:
     curves: tuple[Curve, ...]
     metrics: dict[str, float]
     confusions: tuple[tuple[int, ...], ...] | None  # on the test split: rows are targets, columns predictions
-    values: tuple[str, ...] = ()  # of targets that are no classes: the different ones of the examples
+    values: tuple[str, ...] = ()  # for targets other than classes: the different ones of the examples
     passage: Passage | None = None  # of a language model
 
     @property
@@ -88,7 +88,7 @@ def build_report(
 ) -> Report:
     """Add what the run folder holds: its curves, metrics and confusions, as far as they were written.
 
-    Targets and predictions that are no classes become positions in the list of their texts, `Report.values`.
+    Targets and predictions other than classes become indices of their texts in `Report.values`.
     """
     values: tuple[str, ...] = ()
     confusions = None
@@ -199,10 +199,8 @@ def selectivity(examples: Sequence[ExaminedExample], num_targets: int) -> npt.ND
         return np.full((*shape, num_targets), np.nan)
     states = np.concatenate([_read_states(example) for example in known], axis=2)
     targets = np.concatenate([np.array(example.targets) for example in known])
-    states, targets = (
-        states[:, :, targets >= 0],
-        targets[targets >= 0],
-    )  # a tag that training lacked is below 0
+    is_known = targets >= 0  # not a tag that train lacks
+    states, targets = states[:, :, is_known], targets[is_known]
     columns = states.transpose(0, 1, 3, 2).reshape(-1, len(targets))
     areas = np.stack([_areas(rankdata(column), targets, num_targets) for column in columns])
     return areas.reshape(*shape, num_targets)

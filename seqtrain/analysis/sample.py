@@ -1,4 +1,4 @@
-"""Which sequences are looked at, a fixed sample of the validation data, and each of them as an example."""
+"""A fixed sample of the validation data, what a network answers for it, and its sequences as examples."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class AnsweredSample(Sample):
     """Validation sequences with a network's answers, as `Task.draw` is given them; all on the CPU.
 
     `predictions` are what the head chose, of the targets' shape where those are classes; `confidences` their
-    probabilities, None for targets that are no classes; `quantiles`, by probability, are those of numbers
-    where the network was trained for them.
+    probabilities, None for targets other than classes; `quantiles`, by probability, are given for numbers if
+    the network was trained for them.
     """
 
     predictions: Tensor
@@ -78,7 +78,7 @@ def spread_evenly(indices: Sequence[int], num: int) -> list[int]:
 
 
 def traced_module(network: Network) -> Any:
-    """The module with the weights of the recurrence; None where it is none that can be traced."""
+    """The recurrent module of a network; None where it cannot be traced."""
     try:
         return recurrent_module(network.backbone)
     except (TypeError, ValueError):
@@ -183,7 +183,7 @@ def to_array(layers: list[list[Tensor]]) -> Array:
 
 
 def read_inputs(inputs: object, row: int, length: int) -> Array | None:
-    """Those of one sequence, (features, time); None for words and tokens."""
+    """The inputs of one sequence, (features, time); None for words and tokens."""
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         return None
     array: Array = inputs[row, :length].T.to("cpu", torch.float32).numpy()
@@ -191,7 +191,7 @@ def read_inputs(inputs: object, row: int, length: int) -> Array | None:
 
 
 def _name_sequence(sample: Sample, index: int) -> str:
-    """An image or a sequence of numbers, with its class if it has one; a target per step is no name."""
+    """A name for an image or a sequence of numbers, with its class if it has a single one."""
     targets, known, inputs = sample.batch.targets, sample.spec.targets, sample.spec.inputs
     name = ""
     if isinstance(known, SequenceClasses) and targets is not None and targets[index] != IGNORED:

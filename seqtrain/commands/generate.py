@@ -1,4 +1,4 @@
-"""`seqtrain generate RUN`: a text as a trained language model goes on with it."""
+"""`seqtrain generate RUN`: a text as a trained language model continues it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from seqtrain.errors import printable_line
 Number = TypeVar("Number", int, float)
 
 USAGE = """\
-Go on with a text, by a trained language model (task=language_model).
+Continue a text with a trained language model (task=language_model).
 
     seqtrain generate RUN [prompt="..."] [length=500] [temperature=1.0] [top_k=K] [seed=N]
 
   RUN          a run folder; or latest, or latest:language_model/bilstm, the newest finished run;
                run_dir=RUN is the same
-  prompt       the text to go on with; without one a line begins
+  prompt       the text to continue; without one a line begins
   length       characters or words to write (default 500)
   temperature  divides the scores: below 1 what is likely becomes likelier, 0 takes the likeliest
                (default 1.0)
-  top_k        choose among so many of the likeliest characters or words (default: all)
-  seed         of the choices, so that they can be made again (default: others each time)
+  top_k        how many of the likeliest characters or words to choose among (default: all)
+  seed         of the choices, so that they can be repeated (default: others each time)
   checkpoint   a file to use in place of the run's checkpoints/best.ckpt
   plugins      packages whose classes the configuration may name, as in plugins=[mine]
 """

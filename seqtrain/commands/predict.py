@@ -36,7 +36,7 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
               mark belongs to an abbreviation (default: true for text=, false for input=, where
               each line is a sentence)
   resize      true to stretch images to the size that the model was trained on (default: false)
-  format      table (default); json: one object a line, with the start and end of each token in
+  format      table (default); json: one object per line, with the start and end of each token in
               the text, or in the line; tsv: columns between tabs; conllu; for forecasts also csv,
               which is their default
   output      a file, or - for standard output (the default)

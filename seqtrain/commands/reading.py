@@ -1,6 +1,6 @@
 """The sequences that a user gives to predict on: text, images or numbers, in chunks.
 
-Memory is bounded so, and answers to a stream come as its lines come.
+So memory stays bounded, and a stream is answered as its lines arrive.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def read(spec: DataSpec, given: Arguments, stack: ExitStack) -> Reading:
             return Reading(read_numbers(_files(given, "sequences of numbers", "FILE.npz")))
         case TokenInputs():
             raise ConfigError(
-                ["predict: a language model has no answers; seqtrain generate RUN goes on with a text"]
+                ["predict: a language model has no answers; seqtrain generate RUN continues a text"]
             )
     raise ConfigError(
         [f"predict: no file format is known for {type(inputs).__name__}, which this model reads"]
@@ -106,7 +106,7 @@ def _read_words(given: Arguments, stack: ExitStack, splits_text: bool) -> Readin
 
 
 def _read_texts(given: Arguments, stack: ExitStack, inputs: TokenInputs) -> Reading:
-    """Whole texts, one a line."""
+    """Whole texts, one per line."""
     for key in ("resize", "split"):
         if key in given:
             raise ConfigError([f"{key}: is not for a model that reads {inputs.unit}s of whole texts"])
@@ -133,7 +133,7 @@ def read_text(text: str, split: bool = True) -> Reading:
 
 def read_stream(stream: LineStream, split: bool = False) -> Reading:
     """The sentences of lines: CoNLL-U if they are in its columns or its name ends so, else plain text with
-    one sentence a line, or with several if lines are to be `split`."""
+    one sentence per line, or with several if lines are to be `split`."""
     if str(stream.path).endswith(".conllu") or _is_conllu(stream.peek_content()):
         reader = ConlluReader(stream, stream.path)
         sentences = (Given(str(stream.path), tuple(each.words), source=each) for each in reader)

@@ -58,8 +58,8 @@ def leaders_folder(given: Path | None) -> RunFolder | None:
     return RunFolder(given, leads=False)
 
 
-def _tell_torchrun(folder: RunFolder) -> None:
-    """Let the processes that torchrun started know the folder that this one of them chose."""
+def _publish_to_torchrun(folder: RunFolder) -> None:
+    """Let the other processes that torchrun started know the folder that this one chose."""
     if _is_torchrun() and os.environ["RANK"] == "0":
         _store().set(STORE_KEY, str(folder.path))
 
@@ -144,7 +144,7 @@ def _run_single(run: SingleRun) -> RunFolder:
             tree = run.composed.tree_in(folder.path)
             if leader is None:
                 stack.enter_context(folder.published())
-                _tell_torchrun(folder)
+                _publish_to_torchrun(folder)
                 _announce(run.composed.choices, folder)
             _run(tree, folder)
             return folder

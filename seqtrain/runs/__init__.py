@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class _Callable(ModuleType):
-    """The name of a package that has been imported is the package, and no function beside it."""
+    """Once a package has been imported, its name is the package, so a function cannot have it, too."""
 
     def __call__(self, *folders: str) -> "Runs":
         """See `seqtrain.runs.report.table.runs`."""

@@ -87,7 +87,7 @@ def seconds_until(folder: Path, metric: str, goal: float) -> float | None:
 
 
 def _read_points(run_dir: Path, metric: str | None = None) -> Iterator[_Point]:
-    """Of one metric or of all."""
+    """The points of one metric, or of all."""
     events = _find_files(run_dir, "events.out.tfevents.*")
     try:
         for path in events:
@@ -96,15 +96,15 @@ def _read_points(run_dir: Path, metric: str | None = None) -> Iterator[_Point]:
             yield from _from_csv(path, metric)
     except DataError:
         raise
-    except Exception as error:  # what a reader raises on damaged bytes has no bounds
+    except Exception as error:  # on damaged bytes a reader may raise anything
         raise DataError(f"its logged metrics cannot be read: {error}", run_dir) from None
 
 
 def _find_files(run_dir: Path, pattern: str) -> list[Path]:
-    """By folder, then by name.
+    """The files of a run with such a name, ordered by folder, then by name.
 
     Raises:
-        DataError: one is so large that no run has written it.
+        DataError: one is larger than any that a run writes.
     """
     found = [path for path in run_dir.rglob(pattern) if is_regular(path)]
     for path in found:
@@ -120,7 +120,7 @@ def _from_events(path: Path, metric: str | None) -> Iterator[_Point]:
     for event in _load_events(path):
         for value in event.summary.value:
             kind = kinds.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
-            # A shape would say how much room the one number takes.
+            # A shape could claim any amount of memory for the one number.
             if kind == "scalars" and metric in (None, value.tag) and not value.tensor.tensor_shape.dim:
                 number = float(tensor_util.make_ndarray(value.tensor))
                 yield _Point(path.parent.name, value.tag, event.step, number)
@@ -152,7 +152,7 @@ def _thin_out(folder: str, tag: str, points: dict[int, float]) -> Curve:
 
 
 def _spread(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """At most MAX_POINTS of them, evenly, with the first and the last."""
+    """At most MAX_POINTS of them, evenly spread, with the first and the last."""
     num = len(points)
     if num <= MAX_POINTS:
         return points

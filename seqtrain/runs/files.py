@@ -1,4 +1,4 @@
-"""Files that are written: those of a run atomically, those that a command line names where they may be."""
+"""Writing files: those of a run, atomically, and those that a command line names, wherever they may be."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def check_output(target: str, argument: str = "output", suffixes: Collection[str
     Args:
         target: what the command line names.
         argument: its key, for messages.
-        suffixes: those that the name may end in; any, if there are none.
+        suffixes: what the name may end in; anything, if there are none.
 
     Raises:
         ConfigError: it has another name, is a folder, or its folder is missing or read-only.
@@ -95,9 +95,9 @@ def check_output(target: str, argument: str = "output", suffixes: Collection[str
         raise ConfigError([f"{argument}: {target} is a folder; give the name of a file"])
     if target.endswith("/") or not (exists(path.parent) and path.parent.is_dir()):
         folder = target if target.endswith("/") else path.parent
-        raise ConfigError([f"{argument}: there is no folder {folder}; make it, or give another place"])
+        raise ConfigError([f"{argument}: there is no folder {folder}; make it, or give another path"])
     if _is_replaced(path) and not os.access(path.parent, os.W_OK):
-        raise ConfigError([f"{argument}: {path.parent} cannot be written to; give another place"])
+        raise ConfigError([f"{argument}: {path.parent} cannot be written to; give another path"])
 
 
 @contextmanager
@@ -127,8 +127,8 @@ def save_picture(figure: Figure, file: BinaryIO, form: str = ".png", dpi: int = 
 
 @contextmanager
 def literal_text(figure: Figure) -> Iterator[None]:
-    """Within it the text of a figure is drawn as it is: a dollar sign begins no formula, and letters that the
-    font lacks are boxes, without a warning for each."""
+    """Draw the text of a figure literally: a dollar sign does not begin a formula, and letters that the font
+    lacks become boxes, without a warning for each."""
     from matplotlib import rc_context
     from matplotlib.text import Text
 

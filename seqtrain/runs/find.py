@@ -1,4 +1,4 @@
-"""Find the run folder that a user asks for, and choose the one of a training."""
+"""Find the run folder that a user asks for, and choose the one for a training."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ log = logging.getLogger("seqtrain")
 
 @contextmanager
 def chosen_folder(run_dir: Path, config_in: ConfigIn, is_given: bool) -> Iterator[RunFolder]:
-    """The folder of `choose_run_folder`, held from the moment that it is known to suit.
+    """The folder of `choose_run_folder`, locked as soon as it is chosen.
 
-    Another process may choose the same unfinished run in the same instant, and hold or even finish it first.
-    Then there is another choice, unless the folder was given. If nothing is written to a new folder, it is
+    Another process may choose the same unfinished run in the same instant, and lock or even finish it first.
+    Then another one is chosen, unless the folder was given. If nothing is written to a new folder, it is
     removed at the end.
 
     Raises:

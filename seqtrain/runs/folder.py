@@ -26,7 +26,7 @@ from seqtrain.runs.files import exists, refuse_strange_files, write_text
 # What a folder may hold without config.yaml if the process that made it was killed.
 LEFT_BY_A_KILL = {".lock", "config.yaml.partial", "train.log"}
 
-# Tells the processes that a run starts for more devices which folder is theirs.
+# Environment variable that tells the processes that a run starts for more devices which folder is theirs.
 RUN_DIR = "SEQTRAIN_RUN_DIR"
 
 
@@ -132,17 +132,17 @@ class RunFolder:
 
     @contextmanager
     def locked(self, config: Mapping[str, Any] | None = None) -> Iterator[None]:
-        """Keep other processes from running in this folder; within it, another one does nothing.
+        """Keep other processes from running in this folder; a nested call does nothing.
 
         The operating system releases the lock when the process ends, however it ends. The lock file of an
         unfinished run stays: if it were removed, two processes could each lock a file of this name.
 
         Args:
-            config: that of the run to continue here; the folder's content is checked again
-                once it is locked, since another process may have finished the run in the meantime.
+            config: of the run to continue here; the folder's content is checked again once it is locked,
+                since another process may have finished the run in the meantime.
 
         Raises:
-            FolderInUseError: another process holds the folder.
+            FolderInUseError: another process has locked the folder.
             ConfigError: it cannot be written, or it holds another run.
         """
         if not self.leads or self._lock.is_locked:
@@ -174,7 +174,7 @@ class RunFolder:
 
     @contextmanager
     def published(self) -> Iterator[None]:
-        """Within it, the processes that this one starts, for more devices, find the folder of their run."""
+        """Let the processes that this one starts for more devices find the folder of their run."""
         before = os.environ.get(RUN_DIR)
         os.environ[RUN_DIR] = str(self.path)
         try:
@@ -256,7 +256,7 @@ class RunFolder:
         if not isinstance(metrics, dict) or not all(
             value is None or type(value) in (int, float) for value in metrics.values()
         ):
-            raise DataError("holds more than numbers by name", self.metrics_file)
+            raise DataError("expected a number for each name, and nothing else", self.metrics_file)
         # null was not finite, and other programs write NaN, which is not JSON.
         return {
             name: value for name, value in metrics.items() if value is not None and abs(value) < MAX_METRIC

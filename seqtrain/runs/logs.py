@@ -38,7 +38,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         ConfigError: train.log cannot be written.
     """
     if not folder.leads:
-        with _at(log, log.level):
+        with _log_level(log, log.level):
             yield
         return
     terminal = logging.StreamHandler(sys.stderr)
@@ -52,7 +52,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         logger.addHandler(handler)
     logging.captureWarnings(True)
     try:
-        with _at(log, logging.INFO):
+        with _log_level(log, logging.INFO):
             yield
     finally:
         logging.captureWarnings(False)
@@ -63,8 +63,8 @@ def logged(folder: RunFolder) -> Iterator[None]:
 
 
 @contextmanager
-def _at(logger: logging.Logger, level: int) -> Iterator[None]:
-    """Within it, a logger has this level and its own handlers alone."""
+def _log_level(logger: logging.Logger, level: int) -> Iterator[None]:
+    """Give a logger this level, and only the handlers of its own."""
     before = logger.level, logger.propagate
     logger.setLevel(level)
     logger.propagate = False
@@ -83,7 +83,7 @@ class _TerminalFormatter(logging.Formatter):
 
 
 class _LogFile(logging.FileHandler):
-    """A log file that is silent about its own errors: a full disk is reported by what matters more."""
+    """A log file that is silent about its own errors: a full disk is reported when results are written."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         pass
@@ -100,12 +100,12 @@ def _open_log(path: Path) -> logging.Handler:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Within it, Lightning says nothing below the level of warnings, and none of the warnings in EXPECTED.
+    """Silence Lightning's messages below the level of warnings, and the warnings in EXPECTED.
 
     Its messages repeat ours, and one advertises; those of a profiler were asked for with trainer.profiler.
     """
     profilers = logging.getLogger(f"{LIGHTNING}.profilers")
-    with _at(logging.getLogger(LIGHTNING), logging.WARNING), warnings.catch_warnings():
+    with _log_level(logging.getLogger(LIGHTNING), logging.WARNING), warnings.catch_warnings():
         profilers.setLevel(logging.INFO)
         for message in EXPECTED:
             warnings.filterwarnings("ignore", message=message)
@@ -130,7 +130,7 @@ def is_of_baseline(metric: str) -> bool:
 def metrics_table(metrics: dict[str, float], per_class: bool = True) -> str:
     """The metrics of metrics.json as a table: a row for each metric, and columns for val and test.
 
-    Further columns have the same of the forecasts that the network is compared with, on test.
+    Further columns have the test metrics of the forecasts that the network is compared with.
 
     Args:
         metrics: by name.

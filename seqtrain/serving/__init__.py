@@ -1,6 +1,6 @@
 """Trained models at work: the predictor over a checkpoint or an exported file, and export.
 
-Importing this package does not import torch; using one of its names does, but for `OnnxPredictor`.
+Importing this package does not import torch; using one of its names does, except `OnnxPredictor`.
 """
 
 import lazy_loader

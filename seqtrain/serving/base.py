@@ -143,7 +143,7 @@ class BasePredictor(ABC, Generic[Batch]):
         """The class of each sequence of numbers, or of each of its time steps.
 
         Args:
-            sequences: an .npz file, or what `seqtrain.data.read_sequences` gives; in the units of the data
+            sequences: an .npz file, or what `seqtrain.data.read_sequences` returns; in the units of the data
                 that the model was trained on.
 
         Raises:
@@ -176,11 +176,11 @@ class BasePredictor(ABC, Generic[Batch]):
 
         Args:
             series: a CSV file with the columns that the model was trained on, or what
-                `seqtrain.data.read_series` gives; in the units of the data.
+                `seqtrain.data.read_series` returns; in the units of the data.
 
         Raises:
             seqtrain.errors.DataError: the model does not forecast, the file cannot be read, or the series is
-                too short, lacks a column, or has its rows at another distance.
+                too short, lacks a column, or has another distance between its rows.
         """
         inputs, horizon = self.spec.inputs, self.spec.targets
         if not isinstance(inputs, SeriesInputs) or not isinstance(horizon, Horizon):
@@ -191,7 +191,7 @@ class BasePredictor(ABC, Generic[Batch]):
         return Forecast(estimate.values, estimate.quantiles, horizon.names, times)
 
     def _forecast(self, windows: npt.NDArray[np.float64]) -> list[Estimate]:
-        """Of windows (windows, context, columns): (rows ahead, series) each."""
+        """The forecasts for windows (windows, context, columns): (rows ahead, series) each."""
         answers = cast(list[Estimate], self.predict(self.encode_windows(windows)))
         size = len(answers) // len(windows)  # each series may have been answered by itself
         return [_join(answers[start : start + size]) for start in range(0, len(answers), size)]
@@ -200,7 +200,7 @@ class BasePredictor(ABC, Generic[Batch]):
         return cast(list[Answer], self.predict(dataset))
 
     def answer(self, given: Sequence[Given]) -> list[Answer | Estimate]:
-        """What the model says of each sequence, in their order.
+        """The model's answer to each sequence, in their order.
 
         Raises:
             seqtrain.errors.DataError: a sequence is not of the size that the model was trained on.
@@ -248,7 +248,7 @@ def _join(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def batches_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int]]:
-    """Indices of sequences, the longest first: at most BATCH_SIZE a batch, with `max_steps` padded steps."""
+    """Indices of sequences, the longest first: at most BATCH_SIZE a batch, of at most `max_steps` steps."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
         size = len(batch) + 1
@@ -264,7 +264,7 @@ def as_texts(texts: object) -> list[Given]:
     """Texts to classify, each with its words.
 
     Raises:
-        DataError: they are no texts, or one is empty.
+        DataError: they are not texts, or one is empty.
     """
     found = [texts] if isinstance(texts, str) else texts
     if not isinstance(found, Sequence):

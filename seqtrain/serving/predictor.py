@@ -77,7 +77,7 @@ class Predictor(BasePredictor[SequenceBatch]):
 
     @classmethod
     def of(cls, trained: Trained, device: str | torch.device = "cpu") -> Predictor:
-        """Of what a run has trained."""
+        """A predictor of what a run has trained."""
         return cls(trained.network, trained.spec, device, trained.task)
 
     def trace(self, given: Any, number: int = 0) -> SequenceTrace:
@@ -93,8 +93,7 @@ class Predictor(BasePredictor[SequenceBatch]):
             The trace; of an ensemble's first member.
 
         Raises:
-            seqtrain.errors.InputError: it is nothing that the model reads, or the backbone has equations of
-                its own.
+            seqtrain.errors.InputError: the model cannot read it, or the backbone has equations of its own.
         """
         return trace_given(self, given, number)
 
@@ -109,14 +108,14 @@ class Predictor(BasePredictor[SequenceBatch]):
         """What a language model writes after a prompt.
 
         Args:
-            prompt: the text to go on with; it is not part of the answer. Without one a line begins.
+            prompt: the text to continue; it is not part of the answer. Without one a line begins.
             length: characters or words.
             temperature: divides the scores: below 1 what is likely becomes likelier; 0 takes the likeliest.
-            top_k: choose among so many of the likeliest; None for all.
-            seed: of the choices, so that they can be made again; None for others each time.
+            top_k: how many of the likeliest to choose among; None for all.
+            seed: of the choices, so that they can be repeated; None for others each time.
 
         Raises:
-            seqtrain.errors.DataError: this is no language model, or an argument is none of these.
+            seqtrain.errors.DataError: this is not a language model, or an argument is out of range.
         """
         return take(self.stream(prompt, temperature, top_k, seed), length)
 
@@ -138,7 +137,7 @@ class Predictor(BasePredictor[SequenceBatch]):
         """How surprising a text is to a language model: nats of each character or word but the first.
 
         Raises:
-            seqtrain.errors.DataError: this is no language model, or the text has less than two of them.
+            seqtrain.errors.DataError: this is not a language model, or the text has fewer than two of them.
             seqtrain.errors.RunError: a score is nan or infinite.
         """
         return score_text(self.network, self.spec, text)

@@ -1,4 +1,4 @@
-"""What a predictor of a language model can do: go on with a text, and say how surprising one is."""
+"""What a predictor of a language model can do: continue a text, and say how surprising one is."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def take(tokens: Iterator[str], length: int) -> str:
 
 
 def check_sampling(temperature: float, top_k: int | None, seed: int | None) -> None:
-    """Refuse what no token can be chosen by.
+    """Refuse arguments by which no token can be chosen.
 
     Raises:
         DataError: names the argument.

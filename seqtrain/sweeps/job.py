@@ -1,4 +1,4 @@
-"""One job of a sweep, wherever a launcher runs it, and what the terminal says of it.
+"""One job of a sweep, wherever a launcher runs it, and what the terminal shows of it.
 
 A job's own folder shows whether there is anything to do.
 """
@@ -110,15 +110,15 @@ def run_job(job: SweepJob, progress: Progress) -> None:
             if folder.is_done:
                 return
             progress.announce(job.name)
-            error = run_held(job, folder)
+            error = run_locked(job, folder)
             if error is not None:
                 progress.report_failure(job.name, folder, error)
     except FolderInUseError:
         return  # the sweep checks it again when the others are done
 
 
-def run_held(job: SweepJob, folder: RunFolder, report: Report | None = None) -> Exception | None:
-    """Run a job whose folder this process holds; return the error that ended it.
+def run_locked(job: SweepJob, folder: RunFolder, report: Report | None = None) -> Exception | None:
+    """Run a job whose folder this process has locked; return the error that ended it.
 
     What the run prints goes to `job.log` in its folder, and so does the traceback of a failure, which is not
     raised: the other jobs run on. `report` is called after each epoch, see `EpochReport`.
@@ -150,7 +150,7 @@ def _train(job: SweepJob, folder: RunFolder, report: Report | None) -> None:
 
 @contextmanager
 def _output_in(path: Path) -> Iterator[None]:
-    """Send what is printed to a file, with the traceback of an error behind it."""
+    """Send what is printed to a file, followed by the traceback of an error."""
     with path.open("a", encoding="utf-8", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
         try:
             yield
@@ -173,7 +173,7 @@ def _as_single_run(job: SweepJob) -> Iterator[None]:
 
 
 def use_own_gpu() -> None:
-    """In a worker process of joblib, let torch see one GPU, by turns; schedulers assign them."""
+    """In a worker process of joblib, let torch see one GPU, in turn; elsewhere schedulers assign them."""
     name, _, number = multiprocessing.current_process().name.rpartition("-")
     gpus = visible_gpus()
     if name == "LokyProcess" and len(gpus) > 1:

@@ -27,8 +27,8 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a launcher calls for each job; it can be pickled.
+class JobFunction:
+    """What a launcher calls for each job, its task function; it can be pickled.
 
     Launchers compose a configuration of their own for each job. It only identifies the job: what runs is
     the tree that was checked.
@@ -49,33 +49,33 @@ def launch(jobs: Sequence[SweepJob], progress: Progress, master: DictConfig, loa
     """Run jobs with the launcher that `master` names, and return when all have ended.
 
     Raises:
-        Exception: the first that came out of a job; its own failure, which its folder keeps, does not.
+        Exception: the first that a job raised; the failure of its run is not raised, but kept in its folder.
     """
     setup_globals()
     context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
-    launcher = _build_launcher(context, Task(tuple(jobs), progress), master)
-    is_out_of_sight = str(master.hydra.launcher._target_).startswith(SUBMITIT)
-    with watched(jobs, progress) if is_out_of_sight else nullcontext():
+    launcher = _build_launcher(context, JobFunction(tuple(jobs), progress), master)
+    is_silent = str(master.hydra.launcher._target_).startswith(SUBMITIT)
+    with watched(jobs, progress) if is_silent else nullcontext():
         returned = launcher.launch([[] for _ in jobs], initial_job_idx=0)
     for job in returned:
         if job.status is JobStatus.FAILED:
             raise job._return_value  # in every 1.3; the public property prints a message
 
 
-def _build_launcher(context: HydraContext, task: Any, master: DictConfig) -> Launcher:
+def _build_launcher(context: HydraContext, function: Any, master: DictConfig) -> Launcher:
     node = master.hydra.launcher
     if not str(node._target_).startswith(OURS):
         return Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=task, config=master
+            hydra_context=context, task_function=function, config=master
         )
     launcher: Launcher = instantiate(node)
-    launcher.setup(hydra_context=context, task_function=task, config=master)
+    launcher.setup(hydra_context=context, task_function=function, config=master)
     return launcher
 
 
 @contextmanager
 def watched(jobs: Sequence[SweepJob], progress: Progress) -> Iterator[None]:
-    """Within it, announce each job when its folder shows that it begins, and report it if it fails."""
+    """Announce each job when its folder shows that it begins, and report it if it fails."""
     end = threading.Event()
     before = {job.name: RunFolder(job.folder).begun_at for job in jobs}
     thread = threading.Thread(target=_watch, args=(jobs, before, progress, end), daemon=True)

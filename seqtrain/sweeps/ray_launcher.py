@@ -1,4 +1,4 @@
-"""A launcher on Ray: each job is a task with CPUs and GPUs of its own."""
+"""A launcher on Ray: each job is a Ray task with CPUs and GPUs of its own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RayLauncher(Launcher):
             ConfigError: Ray is not installed.
             ray.exceptions.RayError: workers died; the jobs of the others have ended.
         """
-        # Ray would hold back lines that differ in their numbers only, as those of our jobs do.
+        # Ray would suppress lines that differ only in their numbers, as those of our jobs do.
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
         try:
             import ray
@@ -56,8 +56,8 @@ class RayLauncher(Launcher):
         return []
 
 
-def _run(task: TaskFunction, number: int) -> None:
-    from seqtrain.sweeps.launch import Task
+def _run(function: TaskFunction, number: int) -> None:
+    from seqtrain.sweeps.launch import JobFunction
 
-    assert isinstance(task, Task)
-    task.run(number)
+    assert isinstance(function, JobFunction)
+    function.run(number)

@@ -28,13 +28,13 @@ from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
-from seqtrain.sweeps.job import SweepJob, describe_rest, describe_start, run_held, say
-from seqtrain.sweeps.sweep import SWEEPS, name_sweep, place
+from seqtrain.sweeps.job import SweepJob, describe_rest, describe_start, run_locked, say
+from seqtrain.sweeps.sweep import SWEEPS, assign_folder, name_sweep
 
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
 FOLDER = "folder"  # attribute of a trial: the path of its run folder
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
-ANEW = "search in another folder (sweep=NAME), or delete this one's study"
+REMEDY = "search in another folder (sweep=NAME), or delete this one's study"
 SECONDS_BETWEEN_LOOKS = 0.5  # at trials that other workers run
 
 
@@ -63,10 +63,10 @@ class Worker:
         """Run trials until there are enough, and none is left that another worker might die of."""
         num_failed = 0
         while True:
-            with ExitStack() as held:
+            with ExitStack() as locks:
                 with FileLock(self.folder / ".lock"):
                     trial = next_trial(self.study, self.search.settings, num_failed)
-                    job = None if trial is None else self._take(trial, held)
+                    job = None if trial is None else self._take(trial, locks)
                 if trial is not None and job is not None:
                     num_failed += not self._run(trial, *job)
                     continue
@@ -74,13 +74,13 @@ class Worker:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def _take(self, trial: optuna.Trial, held: ExitStack) -> tuple[SweepJob, RunFolder] | None:
-        """Draw a trial's values and hold the folder of its run; None where another trial has the same values
+    def _take(self, trial: optuna.Trial, locks: ExitStack) -> tuple[SweepJob, RunFolder] | None:
+        """Draw a trial's values and lock the folder of its run; None where another trial has the same values
         and runs now."""
-        job = place(self.search.compose(draw(trial, self.search.settings.space)), self.folder)
+        job = assign_folder(self.search.compose(draw(trial, self.search.settings.space)), self.folder)
         folder = RunFolder(job.folder)
         try:
-            held.enter_context(folder.locked())
+            locks.enter_context(folder.locked())
         except FolderInUseError:
             self.study.tell(trial, state=TrialState.FAIL)
             return None
@@ -101,7 +101,7 @@ class Worker:
             return is_pruned
 
         if not folder.is_done:
-            error = run_held(job, folder, report)
+            error = run_locked(job, folder, report)
             if error is not None:
                 self.study.tell(trial, state=TrialState.FAIL)
                 say(f"{job.name} failed: {folder.failure} (see {folder.path / 'job.log'})")
@@ -221,14 +221,14 @@ def open_study(folder: Path, settings: SearchSettings, mode: str) -> optuna.Stud
             load_if_exists=True,
         )
         trials = study.get_trials(deepcopy=False)
-    except Exception as error:  # what is raised on damaged bytes has no bounds
-        problem = f"its study cannot be read: {type(error).__name__}: {first_line(error)}; {ANEW}"
+    except Exception as error:  # on damaged bytes a reader may raise anything
+        problem = f"its study cannot be read: {type(error).__name__}: {first_line(error)}; {REMEDY}"
         raise DataError(problem, folder) from None
     for trial in trials:
         job_folder = trial.user_attrs.get(FOLDER, str(folder / "none"))
         if not isinstance(job_folder, str) or Path(job_folder).parent != folder:
             raise DataError(
-                f"trial {trial.number} of its study has the folder {show(job_folder)}; {ANEW}", folder
+                f"trial {trial.number} of its study has the folder {show(job_folder)}; {REMEDY}", folder
             )
     return study
 
@@ -241,7 +241,7 @@ def _storage(folder: Path, kind: str) -> storages.BaseStorage:
 
 
 def _sampler(settings: SearchSettings, trial: int) -> samplers.BaseSampler:
-    # Mixed: the first numbers of generators with seeds that follow each other are alike.
+    # Mixed, since generators with consecutive seeds begin with similar numbers.
     seed = int(np.random.SeedSequence([settings.seed, trial]).generate_state(1)[0])
     if settings.sampler == "random":
         return samplers.RandomSampler(seed=seed)
@@ -258,7 +258,7 @@ def _pruner(settings: SearchSettings) -> pruners.BasePruner:
 
 
 def draw(trial: Trial, space: dict[str, Any]) -> dict[str, Any]:
-    """The values of a trial; those that it has already stay.
+    """The values of a trial; those that it has already are kept.
 
     Raises:
         DataError: it has a value that the space does not have.
@@ -267,7 +267,7 @@ def draw(trial: Trial, space: dict[str, Any]) -> dict[str, Any]:
         return {key: _suggest(trial, key, values) for key, values in space.items()}
     except ValueError as error:
         raise DataError(
-            f"trial {trial.number} of the study is of another space: {first_line(error)}"
+            f"trial {trial.number} of the study belongs to another space: {first_line(error)}"
         ) from None
 
 

@@ -16,7 +16,7 @@ from seqtrain.runs.files import refuse_strange_files
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.report.axes import short_names
-from seqtrain.runs.report.collect import Run, content_key, read_run
+from seqtrain.runs.report.collect import content_key, read_run
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import Progress, SweepJob, describe_start, say
@@ -36,7 +36,7 @@ def run_sweep(sweep: Sweep) -> None:
     """
     folder = _folder_of(sweep)
     refuse_strange_files(folder, "sweep")
-    jobs = {job.name: job for job in (place(job, folder) for job in sweep.jobs)}
+    jobs = {job.name: job for job in (assign_folder(job, folder) for job in sweep.jobs)}
     pending = [job for job in jobs.values() if not RunFolder(job.folder).is_done]
     progress = Progress(
         {name: job.folder for name, job in jobs.items()}, time.time(), len(jobs) - len(pending)
@@ -60,15 +60,15 @@ def _folder_of(sweep: Sweep) -> Path:
     return SWEEPS / (sweep.name or name_sweep(str(task), sweep.jobs[0].values))
 
 
-def place(job: Job, folder: Path) -> SweepJob:
-    """Give a job its folder."""
+def assign_folder(job: Job, folder: Path) -> SweepJob:
+    """Give a job its own folder in the folder of the sweep."""
     name = name_job(job.values, job.composed.tree)
     tree = job.composed.tree_in(folder / name)
     return SweepJob(name, str(folder / name), str(Path.cwd()), job.overrides, tree)
 
 
 def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, folder: Path) -> None:
-    """Launch what is not done, until nothing is left but what failed here.
+    """Launch the jobs that are not done, until only those are left that failed here.
 
     Another process may run jobs of the same sweep: these are checked again when it releases them, so that
     a job whose process was killed is run here.
@@ -80,7 +80,7 @@ def _run_pending(pending: list[SweepJob], progress: Progress, sweep: Sweep, fold
             with keep_interrupts():
                 launch(pending, progress, master, sweep.loader)
         except Exception as error:
-            if isinstance(error, InputError) or not _blame(pending, before, error):
+            if isinstance(error, InputError) or not _mark_killed(pending, before, error):
                 raise
         pending = [job for job in pending if _is_left(job)]
         if pending:
@@ -105,8 +105,8 @@ def _attempts(jobs: Sequence[SweepJob]) -> dict[str, float]:
     return {job.name: RunFolder(job.folder).begun_at for job in jobs}
 
 
-def _blame(jobs: Sequence[SweepJob], before: dict[str, float], error: Exception) -> bool:
-    """Mark as failed what was running when a launcher gave up, as joblib does when a worker is killed.
+def _mark_killed(jobs: Sequence[SweepJob], before: dict[str, float], error: Exception) -> bool:
+    """Mark jobs as failed that were running when a launcher gave up, as joblib does if a worker is killed.
 
     The jobs that had not begun can then be launched, and one that kills its worker is not launched forever.
 
@@ -132,12 +132,8 @@ def _is_left(job: SweepJob) -> bool:
 
 
 def _show_table(jobs: Sequence[SweepJob]) -> None:
-    runs = _runs_of(jobs)
+    runs = [read_run(Path(job.folder)) for job in jobs if RunFolder(job.folder).is_begun]
     print(f"\n{render(compare_runs(runs), 'table')}", end="", flush=True)
-
-
-def _runs_of(jobs: Sequence[SweepJob]) -> list[Run]:
-    return [read_run(Path(job.folder)) for job in jobs if RunFolder(job.folder).is_begun]
 
 
 def _refuse_unfinished(jobs: Sequence[SweepJob]) -> None:

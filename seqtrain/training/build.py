@@ -1,6 +1,6 @@
 """What a checked configuration is turned into: all that a training or an evaluation uses.
 
-Here and in `network` the configuration ends: no function that is given one of these records asks it again.
+The configuration ends here and in `network`: functions that are given one of these records do not read it.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def build_learner(
 
 
 def _build_metric(name: str, node: Mapping[str, Any], spec: DataSpec) -> Metric:
-    """A metric of the configuration; of classes it is told their number."""
+    """A metric of the configuration; for classes it is given their number."""
     kind = find_class(node["_target_"])
     sizes = {"num_classes": spec.targets.num_targets} if isinstance(spec.targets, Classes) else {}
     missing = {

@@ -26,7 +26,7 @@ WEIGHTS = ("state_dict", "spec", "epoch", "global_step", "pytorch-lightning_vers
 
 
 class DamagedCheckpointError(ConfigError):
-    """The content of a checkpoint does not match its checksums, or is no checkpoint at all."""
+    """The content of a checkpoint does not match its checksums, or is not a checkpoint at all."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def load_network_weights(network: nn.Module, weights: TrainedWeights) -> None:
 
 
 def check_finite(state_dict: Mapping[str, Tensor], source: object) -> None:
-    """Refuse weights that predict nothing.
+    """Refuse weights whose predictions mean nothing.
 
     Raises:
         RunError: a weight is nan or infinite.
@@ -114,7 +114,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
                 "which could run code"
             ]
         ) from None
-    except Exception as error:  # what a reader raises on damaged bytes has no bounds
+    except Exception as error:  # on damaged bytes a reader may raise anything
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DamagedCheckpointError([f"checkpoint: {path} is damaged ({reason}); {way_out(path)}"]) from None
     if not isinstance(saved, dict) or not {"spec", "state_dict"} <= saved.keys():

@@ -43,7 +43,7 @@ class SequenceLearner(pl.LightningModule):
         build_optimizer: from parameters to an optimizer.
         build_schedule: from an optimizer and the number of optimizer steps to a learning-rate schedule, which
             is advanced at every step.
-        metrics: further ones than the task's, by name.
+        metrics: in addition to the task's, by name.
 
     Raises:
         ConfigError: one of `metrics` cannot be computed, see `seqtrain.tasks.metrics`.
@@ -96,7 +96,7 @@ class SequenceLearner(pl.LightningModule):
     def _weigh(self, loss: Tensor, num_valid: int, batch_idx: int) -> Tensor:
         try:
             trainer = self.trainer
-        except RuntimeError:  # in a loop of one's own there is none
+        except RuntimeError:  # there is none in a user's own loop
             return loss
         return self._mean.weight(loss, num_valid, trainer, batch_idx)
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from seqtrain.model import Ensemble, Network
 from seqtrain.records import SequenceBatch
 
-MOST_POSITIONS = 1 << 15  # of a batch that is run
+MOST_POSITIONS = 1 << 15  # of the batch that is run
 FEWEST_STEPS = 64
 COPIES = 4  # of every weight: itself, its gradient, and the two moments that Adam keeps
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-KEPT = 1 << 30  # bytes
-LARGEST_OF_OLDER = 1 << 25  # the highest M_MMAP_THRESHOLD that older versions of glibc take
+KEPT_BYTES = 1 << 30
+MAX_OLD_THRESHOLD = 1 << 25  # the highest M_MMAP_THRESHOLD that older versions of glibc accept
 
 
 def keep_freed_memory() -> None:
@@ -29,8 +29,10 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        _ = library.mallopt(M_MMAP_THRESHOLD, KEPT) or library.mallopt(M_MMAP_THRESHOLD, LARGEST_OF_OLDER)
-        library.mallopt(M_TRIM_THRESHOLD, KEPT)
+        for threshold in (KEPT_BYTES, MAX_OLD_THRESHOLD):
+            if library.mallopt(M_MMAP_THRESHOLD, threshold):
+                break
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class StepMemory:
 def measure_memory(network: Network | Ensemble, batch: SequenceBatch) -> StepMemory:
     """Run the forward pass of one batch, and count each tensor that it keeps for the backward pass once.
 
-    What is kept grows with the time steps in a straight line: of a batch of many positions two beginnings are
-    run. Temporary tensors of single operators come on top, as does what the allocator keeps in reserve.
+    What is kept grows linearly with the time steps: of a batch with many positions only two beginnings are
+    run. Temporary tensors of single operators are not counted, nor is what the allocator keeps in reserve.
     """
     parameters = list(network.parameters())
     trained = sum(each.numel() * each.element_size() for each in parameters if each.requires_grad)

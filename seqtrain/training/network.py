@@ -127,7 +127,7 @@ def _build_member(cfg: Mapping[str, Any], spec: DataSpec) -> Network:
 
 
 def _check_positions(head: torch.nn.Module, targets: Targets) -> None:
-    """Refuse a head that answers for sequences where the data has targets of steps, or the other way."""
+    """Refuse a head for whole sequences where the data has targets of time steps, and the other way round."""
     per_step = getattr(head, "per_step", targets.per_step)
     if per_step != targets.per_step:
         remedy = "a pooling: last, mean or max" if per_step else "head.pooling=null"

@@ -56,7 +56,7 @@ def has_stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
 def is_due(trainer: pl.Trainer, last_step: int | None, every_n_steps: int) -> bool:
     """Whether to measure after this validation.
 
-    The first one and that of the last epoch are always due, so far as the last is known: a training may stop
+    The first one and that of the last epoch are always due, as far as the last is known: a training may stop
     early.
 
     Args:
@@ -69,7 +69,7 @@ def is_due(trainer: pl.Trainer, last_step: int | None, every_n_steps: int) -> bo
 
 
 def corpus_of(trainer: pl.Trainer) -> Corpus | None:
-    """What the trainer's data module has loaded; None where it is none of this package, or there is none."""
+    """What the trainer's data module has loaded; None without a data module of this package."""
     return getattr(getattr(trainer, "datamodule", None), "corpus", None)
 
 
@@ -83,8 +83,8 @@ def members_of(pl_module: pl.LightningModule) -> list[tuple[str, Network]]:
 class Pace:
     """Decides after each validation whether figures are due.
 
-    They are when the number of optimizer steps has doubled since the last ones, provided that all the time
-    spent on them stays below `share` of the time that the training has taken.
+    They are due when the number of optimizer steps has doubled since the last ones, provided that all the
+    time spent on them stays below `share` of the time that the training has taken.
 
     Args:
         share: of the training time.
@@ -98,7 +98,7 @@ class Pace:
         self._cost = FIRST_COST
 
     def start(self) -> None:
-        """The training begins."""
+        """Start the clock of the training."""
         self._started_at = time.monotonic()
 
     def is_due(self, step: int) -> bool:
@@ -126,9 +126,10 @@ class MeanOverPositions:
     """Weights the batches of an optimizer step by their valid positions, over all processes.
 
     Lightning averages over accumulated batches, and DDP over processes, as if all had equally many. How many
-    there are is known after the last batch only. So the loss of each batch is its sum divided by a reference,
-    the mean number of the processes' first batches, and at the end the gradients are multiplied by what the
-    reference is off. Without accumulation it is off by nothing, and in a single process each loss is a mean.
+    there are is known only after the last batch. So the loss of each batch is its sum divided by a reference,
+    the mean number of the processes' first batches, and at the end the gradients are multiplied by the ratio
+    of the reference to the true number. Without accumulation the ratio is one, and in a single process each
+    loss is a mean.
     """
 
     def __init__(self) -> None:
@@ -159,8 +160,8 @@ def unscale_for_fused(trainer: pl.Trainer) -> None:
     """Divide float16's scale out of the gradients of an optimizer that would do so in its own step.
 
     That would be too late for clipping, and for callbacks that look at gradients. The scaler remembers that
-    they are unscaled, and the step takes them as they are. For all other optimizers the trainer does it, and
-    for every one where a release has no such private name: Lightning asks for the same.
+    they are unscaled, and the step takes them as they are. For all other optimizers the trainer does it, as
+    it does for every one in a release without this private name, by which Lightning, too, tells them apart.
     """
     (optimizer,) = trainer.optimizers
     scaler = getattr(trainer.precision_plugin, "scaler", None)
@@ -175,7 +176,7 @@ def accumulation_schedulers(trainer: pl.Trainer) -> list[GradientAccumulationSch
 
 
 def count_steps(trainer: pl.Trainer) -> int:
-    """The optimizer steps of the whole training; Lightning's own number is that without such callbacks."""
+    """The optimizer steps of the whole training; Lightning's own number ignores those callbacks."""
     steps = int(trainer.estimated_stepping_batches)
     for scheduler in accumulation_schedulers(trainer):
         epochs = range(trainer.max_epochs or 0)
@@ -185,7 +186,7 @@ def count_steps(trainer: pl.Trainer) -> int:
 
 
 def _mean_of_processes(trainer: pl.Trainer, count: int) -> float | Tensor:
-    """Of a number of each process, which count as one together where all are 0: every loss is 0 then.
+    """The mean of a number of each process; if all are 0, they count as 1 together: every loss is 0 then.
 
     It is on the device, so that nothing waits for it.
     """

@@ -238,8 +238,8 @@ def read_hyperparameters(configuration: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def final_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Those of the chosen checkpoint by tag: `test/accuracy`, and `final/val/accuracy`, since `val/accuracy`
-    is a curve that may end elsewhere."""
+    """The metrics of the chosen checkpoint by tag: `test/accuracy`, and `final/val/accuracy`, since
+    `val/accuracy` is a curve that may end with another value."""
     on_test = {f"test/{name}": metrics[f"test/{name}"] for name in METRICS if f"test/{name}" in metrics}
     on_dev = {f"final/val/{name}": metrics[f"val/{name}"] for name in METRICS if f"val/{name}" in metrics}
     return on_test | on_dev

@@ -54,7 +54,7 @@ def train(
         folder: new, or that of this configuration's unfinished run, which is then resumed; pretrained word
             vectors come from its checkpoint, so that their file is not read again.
         brief: print no F1 of each class at the end, as suits one of many runs.
-        callbacks: further ones than the configuration names.
+        callbacks: in addition to those of the configuration.
 
     Returns:
         The metrics of metrics.json; nothing in a process that only helps another to train.
@@ -183,7 +183,7 @@ def _finish(training: Training) -> dict[str, float]:
 
 
 def _keep_details(folder: RunFolder, learner: SequenceLearner, test: Metrics) -> None:
-    """Write what one number does not say."""
+    """Write the confusions, and the tables of the metrics."""
     confusions = test.confusions()
     if confusions is not None and isinstance(learner.spec.targets, Classes):
         folder.write_confusions(learner.spec.targets.names, confusions)
@@ -192,7 +192,7 @@ def _keep_details(folder: RunFolder, learner: SequenceLearner, test: Metrics) ->
 
 
 def measure(evaluator: pl.Trainer, learner: SequenceLearner, data: SequenceDataModule) -> dict[str, float]:
-    """The metrics of a learner on dev (as `val/...`) and test, beside what guessing gives, where it is known.
+    """The metrics of a learner on dev (as `val/...`) and test, and what guessing gives, where it is known.
 
     Args:
         evaluator: see `build_evaluator`.

@@ -1,4 +1,4 @@
-"""The trainer with its callbacks and loggers, and what it can be asked before anything is written."""
+"""The trainer with its callbacks and loggers, and what is checked of it before anything is written."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def build_evaluator(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback
 
 
 def choose_precision(settings: Mapping[str, Any]) -> str | int | None:
-    """The precision that the configuration's `trainer` asks for; for `auto` that which suits the device."""
+    """The precision that the configuration's `trainer` asks for; for `auto` the one that suits the device."""
     given: str | int | None = settings["precision"]
     if given != "auto":
         return given

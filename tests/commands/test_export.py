@@ -95,7 +95,7 @@ def test_three_files(model: str, form: list[str], trained_pos: Path, tmp_path: P
     [
         (["output=a.pt"], "output: got 'a.pt', expected a file that ends in .onnx"),
         (["format=torch", "output=a.onnx"], "output: got 'a.onnx', expected a file that ends in .pt2"),
-        (["output=nowhere/a.onnx"], "output: there is no folder nowhere; make it, or give another place"),
+        (["output=nowhere/a.onnx"], "output: there is no folder nowhere; make it, or give another path"),
         (["format=keras"], "format: got 'keras', expected one of onnx, torch"),
     ],
 )

@@ -107,7 +107,7 @@ def test_what_is_refused(arguments: list[str], message: str, pos: Path, capsys) 
 def test_a_folder_without_permission_is_refused(pos: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != pos)
     assert main([str(pos)]) == 2
-    problem = f"output: {pos} cannot be written to; give another place"
+    problem = f"output: {pos} cannot be written to; give another path"
     assert problem in capsys.readouterr().err
 
 

@@ -14,8 +14,8 @@ from seqtrain.sweeps.job import (
     Progress,
     SweepJob,
     describe_seconds,
-    run_held,
     run_job,
+    run_locked,
     use_own_gpu,
     visible_gpus,
 )
@@ -35,7 +35,7 @@ def test_output_and_the_traceback_go_to_the_log(job: SweepJob, monkeypatch, caps
 
     monkeypatch.setattr(module, "_train", fail)
     folder = RunFolder(job.folder)
-    error = run_held(job, folder)
+    error = run_locked(job, folder)
     assert repr(error) == "ValueError('no')"
     log = Path(job.folder, "job.log").read_text()
     assert log.startswith("out\nerr\nTraceback (most recent call last):\n")
@@ -48,7 +48,7 @@ def test_processes_of_the_run_see_its_own_command(job: SweepJob, monkeypatch) ->
     seen: list[list[str]] = []
     monkeypatch.setattr(sys, "argv", ["seqtrain", "-m", "seed=1,2"])
     monkeypatch.setattr(module, "_train", lambda *_: seen.append([*sys.argv, os.environ[RUN_DIR]]))
-    assert run_held(job, RunFolder(job.folder)) is None
+    assert run_locked(job, RunFolder(job.folder)) is None
     assert seen == [["seqtrain", "seed=1", f"run_dir={job.folder}", job.folder]]
     assert sys.argv == ["seqtrain", "-m", "seed=1,2"]
 
@@ -57,7 +57,7 @@ def test_a_job_that_is_done_is_not_run(job: SweepJob, monkeypatch, capsys) -> No
     Path(job.folder, "config.yaml").write_text("seed: 1\n")
     Path(job.folder, "metrics.json").write_text("{}")
     monkeypatch.chdir(job.cwd)
-    monkeypatch.setattr(module, "run_held", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(module, "run_locked", lambda *_: pytest.fail("it ran"))
     run_job(job, Progress({"a": job.folder}, 0.0, 1))
     assert capsys.readouterr().err == ""
 

@@ -13,14 +13,14 @@ from seqtrain.runs.folder import RunFolder
 from seqtrain.sweeps import job as job_module
 from seqtrain.sweeps import launch as module
 from seqtrain.sweeps.job import Progress, SweepJob
-from seqtrain.sweeps.launch import Task, launch, watched
+from seqtrain.sweeps.launch import JobFunction, launch, watched
 
 JOBS = tuple(SweepJob(name, name, ".", (), {}) for name in "abc")
 PROGRESS = Progress({name: name for name in "abc"}, 0.0, 0)
 
 
 def test_a_task_can_be_sent_to_another_process() -> None:
-    assert pickle.loads(pickle.dumps(Task(JOBS, PROGRESS))) == Task(JOBS, PROGRESS)
+    assert pickle.loads(pickle.dumps(JobFunction(JOBS, PROGRESS))) == JobFunction(JOBS, PROGRESS)
 
 
 def test_hydras_basic_launcher_runs_every_job_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from seqtrain.config import ConfigError
 from seqtrain.sweeps import launch
 from seqtrain.sweeps.job import Progress, SweepJob
-from seqtrain.sweeps.launch import Task
+from seqtrain.sweeps.launch import JobFunction
 from seqtrain.sweeps.ray_launcher import RayLauncher, _run
 
 
@@ -22,5 +22,5 @@ def test_a_ray_task_runs_the_job_of_its_number(monkeypatch: pytest.MonkeyPatch) 
     ran: list[str] = []
     monkeypatch.setattr(launch, "run_job", lambda job, _: ran.append(job.name))
     jobs = tuple(SweepJob(name, name, ".", (), {}) for name in "ab")
-    _run(Task(jobs, Progress({}, 0.0, 0)), 1)  # type: ignore[arg-type]
+    _run(JobFunction(jobs, Progress({}, 0.0, 0)), 1)  # type: ignore[arg-type]
     assert ran == ["b"]

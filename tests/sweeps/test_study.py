@@ -58,7 +58,7 @@ def test_a_trial_of_another_space_is_refused(tmp_path: Path) -> None:
     draw(study.ask(), {"model": {"low": 0.5, "high": 0.75}})
     trial = next_trial(study, settings(), num_failed=0)
     assert trial is not None
-    with pytest.raises(DataError, match="trial 0 of the study is of another space: "):
+    with pytest.raises(DataError, match="trial 0 of the study belongs to another space: "):
         draw(trial, SPACE)
 
 

@@ -66,7 +66,7 @@ def write(panel: Axes, x: float, y: float, text: str, **options: Any) -> None:
 
 
 def add_legend(panel: Axes, **options: Any) -> None:
-    """What the lines are called."""
+    """Add the names of the lines."""
     panel.legend(fontsize=FONT, frameon=False, **options)
 
 

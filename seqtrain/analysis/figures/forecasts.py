@@ -15,7 +15,7 @@ from seqtrain.records import SequenceBatch
 from seqtrain.spec import DataSpec, Horizon, SeriesInputs
 
 HEIGHT, GAP, LEFT, TOP, BOTTOM = 1.1, 0.3, 0.6, 0.7, 0.45  # inches
-SEEN = 2  # of a context, as many rows as are forecast, times this
+SEEN = 2  # rows of the context that are drawn, as a multiple of those that are forecast
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from seqtrain.runs.curves import Curve
 
 SMALLEST = 1e-12  # the lower end of the logarithmic axis
 MOST_NUMBERS = 400  # cells; with more of them numbers could not be read
-COLUMNS, SIZE = 4, 1.2  # images beside each other; inches of each
+COLUMNS, SIZE = 4, 1.2  # images in a row; inches of each
 BAR, BESIDE, BARS_WIDTH = 0.28, 2.3, 6.0  # inches
 
 

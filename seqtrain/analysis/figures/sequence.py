@@ -62,8 +62,8 @@ def draw_trace(example: Example, layer: int = -1) -> Figure:
 def draw_gates(example: Example, layer: int = -1) -> Figure:
     """The mean of each gate of a layer at each step, with a band that holds 8 of 10 units.
 
-    A panel for each gate, since their bands would cover each other. Candidates are left out: they are no
-    gates between 0 and 1.
+    A panel for each gate, since their bands would cover each other. Candidates are left out: their values are
+    not between 0 and 1.
     """
     below = space_below(example.labels)
     height = below + _height_of_gates(example) + ABOVE / 2
@@ -74,7 +74,7 @@ def draw_gates(example: Example, layer: int = -1) -> Figure:
 
 
 def names_of_gates(example: Example) -> list[str]:
-    """Those with values between 0 and 1, in the cell's order."""
+    """The gates with values between 0 and 1, in the cell's order."""
     return [gate.name for gate in example.gates if gate.kind == "sigmoid"]
 
 

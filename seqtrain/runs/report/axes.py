@@ -1,4 +1,4 @@
-"""The keys of configurations: in which runs differ, how they are named, which runs `where=` chooses."""
+"""The keys of configurations: which of them differ, how they are named, which runs `where=` chooses."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def _is_number(value: object) -> bool:
 
 
 def comparable(config: Config, key: str) -> str:
-    """Equal for equal values of a key."""
+    """A text for the value of a key, equal for equal values."""
     return json.dumps(config[key], default=str) if key in config else "absent"
 
 
 def group_key(config: Config) -> str:
-    """Equal for runs that differ in nothing but their seed."""
+    """A text for a configuration, equal for runs that differ in nothing but their seed."""
     return json.dumps({key: value for key, value in config.items() if key != "seed"}, default=str)
 
 
@@ -97,7 +97,7 @@ def brief(config: Config, key: str) -> str:
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Each key's last word, or all of it where another key ends alike; a class by the name of its node."""
+    """Each key's last word, or the whole key where another has the same; a class by the name of its node."""
     whole = {key: key.removesuffix(TARGET) for key in keys}
     last = {key: name.rpartition(".")[2] for key, name in whole.items()}
     endings = Counter(last.values())
@@ -108,7 +108,7 @@ def find_key(name: str, keys: Collection[str], argument: str) -> str:
     """The dotted key that a person means by `model`, `hidden_size` or `model.hidden_size`.
 
     Raises:
-        ConfigError: no key or several keys are called so.
+        ConfigError: no key or several keys have this name.
     """
     for exact in (name, name + TARGET):
         if exact in keys:
@@ -156,10 +156,10 @@ def filter_runs(runs: Sequence[Run], where: str) -> list[Run]:
 
 
 def _meets(run: Run, key: str, sign: str, text: str, wanted: Any) -> bool:
-    there = run.config.get(key)
-    if _is_number(there) and _is_number(wanted):
-        return OPERATORS[sign](there, wanted)
+    value = run.config.get(key)
+    if _is_number(value) and _is_number(wanted):
+        return OPERATORS[sign](value, wanted)
     if sign not in ("=", "!="):
         return False
-    names = {show_value(run.config, key).lower(), str(there).lower()}
+    names = {show_value(run.config, key).lower(), str(value).lower()}
     return (text.lower() in names) == (sign == "=")

@@ -18,7 +18,7 @@ from seqtrain.errors import InputError
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder, flat
 
-RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # words for the folders that do not change a run
+RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # in place of folders: where they are does not change a run
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,7 +94,7 @@ def collect_runs(folders: Sequence[Path]) -> Collection:
 
 
 def find_run_folders(folder: Path) -> Iterator[Path]:
-    """Folders with a config.yaml; nothing is looked for inside of them."""
+    """Folders with a config.yaml, which are not searched themselves."""
     for path, subfolders, files in os.walk(folder):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         if "config.yaml" in files:

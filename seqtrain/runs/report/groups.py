@@ -50,7 +50,7 @@ class Section:
 
     title: str
     axes: tuple[str, ...]
-    added_axes: tuple[str, ...]  # those of them that were not asked for, and differ all the same
+    added_axes: tuple[str, ...]  # axes that were not asked for, but in which runs differ
     metrics: tuple[str, ...]
     monitor: str
     groups: tuple[Group, ...]
@@ -142,7 +142,7 @@ def _members(runs: Sequence[Run], has_seed_axis: bool) -> list[list[Run]]:
     are no further evidence.
     """
     groups: dict[object, dict[str, Run]] = {}
-    for run in sorted(runs, key=lambda run: STATES.index(run.state)):  # stable: else in their order
+    for run in sorted(runs, key=lambda run: STATES.index(run.state)):  # stable within a state
         key = (group_key(run.config), str(run.seed) if has_seed_axis else "")
         groups.setdefault(key, {}).setdefault(str(run.seed), run)
     return [list(each.values()) for each in groups.values()]
@@ -192,20 +192,20 @@ def by_seed(group: Group, metric: str) -> dict[object, float]:
     return {seed: mean(each) for seed, each in values.items()}
 
 
-def _by_metric(groups: Sequence[Group], metric: str, falls: bool) -> list[Group]:
+def _by_metric(groups: Sequence[Group], metric: str, falling: bool) -> list[Group]:
     """By the mean of a metric; those without it come last."""
     means = {id(group): mean(by_seed(group, metric).values()) for group in groups if by_seed(group, metric)}
     found = [group for group in groups if id(group) in means]
     rest = [group for group in groups if id(group) not in means]
-    return sorted(found, key=lambda group: means[id(group)], reverse=falls) + rest
+    return sorted(found, key=lambda group: means[id(group)], reverse=falling) + rest
 
 
 def _sorted(groups: Sequence[Group], sort: str, keys: Mapping[str, None]) -> list[Group]:
-    name, falls = sort.removeprefix("-"), sort.startswith("-")
+    name, falling = sort.removeprefix("-"), sort.startswith("-")
     if any(name in run.metrics for group in groups for run in group.runs):
-        return _by_metric(groups, name, falls)
+        return _by_metric(groups, name, falling)
     key = find_key(name, keys, "sort")
-    return sorted(groups, key=lambda group: order(group.config.get(key)), reverse=falls)
+    return sorted(groups, key=lambda group: order(group.config.get(key)), reverse=falling)
 
 
 def order(value: object) -> tuple[int, float, str]:

@@ -69,7 +69,7 @@ def _with_deviation(group: Group, metric: str) -> str:
 
 
 def _is_partial(group: Group, metric: str) -> bool:
-    """Whether a mean is one over fewer runs than are finished."""
+    """Whether a mean is over fewer runs than are finished."""
     return metric in group.statistics and group.statistics[metric].num < len(group.runs)
 
 
@@ -166,7 +166,7 @@ def _stopped_by_themselves(section: Section) -> bool:
 
 
 def as_records(section: Section) -> list[dict[str, Any]]:
-    """One record a group, numbers unrounded, with its `runs`; those that are not finished have one each."""
+    """One record per group, numbers unrounded, with its `runs`; then one for each unfinished run."""
     records = []
     for group in section.groups:
         if not group.runs:

@@ -138,7 +138,7 @@ def _section_by(runs: Sequence[Run], metric: str, **names: str) -> tuple[Section
     section = _single_section(runs, metric)
     known = dict.fromkeys(key for run in runs for key in run.config)
     keys = [find_key(name, known, argument) for argument, name in names.items()]
-    axes = dict.fromkeys([*section.axes, *keys])  # the seed is no axis of its own
+    axes = dict.fromkeys([*section.axes, *keys])  # the seed is not an axis of its own
     (section,) = compare_runs(runs, [metric] if metric else [], list(axes))
     return section, keys
 
@@ -154,7 +154,7 @@ def _lines(section: Section, key: str) -> dict[str, list[Group]]:
 
 
 def _caveats(section: Section) -> list[str]:
-    """Which points are means over fewer seeds than were run, and what is unequal."""
+    """Which points are means over fewer seeds than were run, and what makes the comparison unfair."""
     counts = [
         f"{_label(group.config, section.axes)}: {count_runs(group)}"
         for group in section.groups

@@ -26,7 +26,7 @@ class Runs(Sequence[Run]):
     problems: tuple[str, ...] = ()
 
     def where(self, conditions: str) -> Runs:
-        """Those that meet all conditions, as in `model=lstm,hidden_size>=64`.
+        """The runs that meet all conditions, as in `model=lstm,hidden_size>=64`.
 
         Raises:
             seqtrain.errors.ConfigError: a condition cannot be read, or no run has such a key.

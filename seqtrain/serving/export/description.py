@@ -35,19 +35,14 @@ from seqtrain.spec import (
 )
 
 VERSION = 1
-NEWER: dict[str, Any] = {
-    "numbers": False,
-    "quantiles": [],
-    "series": None,
-    "tokens": None,
-    "unit": None,
-}  # keys of later files
+NEWER: dict[str, Any] = {"numbers": False, "quantiles": [], "series": None, "tokens": None, "unit": None}
+"""Keys that the first files lack, with the values that they mean."""
 MAX_BYTES = 1 << 28  # of a description, which may have millions of words
 
 
 @dataclass(frozen=True)
 class SeriesDescription:
-    """The window of series that a model looks at, and how far it forecasts."""
+    """The window of series that a model reads, and how far it forecasts."""
 
     columns: tuple[str, ...]  # those that are forecast, the labels, come first
     time: str | None  # the column of times
@@ -74,7 +69,7 @@ class Description:
     characters: Mapping[str, int] | None = None
     image_size: tuple[int, int] | None = None
     num_features: int | None = None  # of a time step, for sequences of numbers
-    column: str | None = None  # of CoNLL-U, where the tags are from
+    column: str | None = None  # of CoNLL-U, from which the tags come
     numbers: bool = False
     quantiles: tuple[float, ...] = ()
     series: SeriesDescription | None = None
@@ -85,7 +80,7 @@ class Description:
     version: int = VERSION
 
     def to_spec(self, per_step: bool) -> DataSpec:
-        """What is known of the data; of words, their spellings and no counts."""
+        """What is known of the data; for words, their spellings but no counts."""
         targets: Targets
         if self.numbers:
             targets = (StepNumbers if per_step else SequenceNumbers)(self.labels)

@@ -134,7 +134,7 @@ _TOKENS = '''\
 """Classify a text: python {script} "Play a waltz." (needs {needs})"""'''
 
 _TEXT = '''\
-"""Go on with a text: python {script} "It is" (needs {needs})"""'''
+"""Continue a text: python {script} "It is" (needs {needs})"""'''
 
 _SPLIT_TEXT = """\
 import re

@@ -58,9 +58,9 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
 
     Outputs: `scores` (batch, time, num_targets), or (batch, num_targets) for one class per sequence. Numbers
     are in the units of the data, those of series (batch, rows ahead, series); with quantiles there is a
-    dimension for them before the numbers, or before the rows ahead. With a
-    conditional random field also its parameters `transition`, `start` and `end`, and `allowed_transition` and
-    `allowed_start`, which are minus infinity for what is not allowed, else 0.
+    dimension for them before the numbers, or before the rows ahead. With a conditional random field also its
+    parameters `transition`, `start` and `end`, and `allowed_transition` and `allowed_start`, which are minus
+    infinity for what is not allowed, else 0.
 
     Raises:
         ConfigError: a part of the network cannot be expressed in ONNX.
@@ -165,9 +165,8 @@ def _add_encoder(graph: Graph, encoder: nn.Module, inputs: dict[str, str]) -> st
     features = []
     if encoder.word_embedding is not None:
         embedding, words = encoder.word_embedding, inputs["words"]
-        if (
-            encoder.word_vectors is not None
-        ):  # words that only have a vector share the unknown word's embedding
+        if encoder.word_vectors is not None:
+            # Words that only have a vector share the unknown word's embedding.
             known = graph.add("Less", words, graph.constant(embedding.num_embeddings))
             words = graph.add("Where", known, words, graph.constant(UNKNOWN))
         features.append(graph.add("Gather", graph.weight(embedding.weight), words))

@@ -108,7 +108,7 @@ class Program(nn.Module):
         members = cast(list[Network], list(network.members) if isinstance(network, Ensemble) else [network])
         self._members = nn.ModuleList(Member(each) for each in members)
         if isinstance(network.head, CRFHead) and type(network.head) is not CRFHead:
-            # What decodes its scores beside the program would take them for those of a CRFHead.
+            # The script beside the program would decode its scores as those of a CRFHead.
             raise ConfigError(
                 [f"head: {type(network.head).__name__}, a subclass of CRFHead, cannot be exported"]
             )
@@ -119,7 +119,7 @@ class Program(nn.Module):
         )
 
     def _scores(self, inputs: tuple[Tensor, ...], lengths: Tensor) -> Tensor:
-        """Of all members."""
+        """The scores of all members, combined."""
         scores = [member(inputs, lengths) for member in self._members]
         return scores[0] if len(scores) == 1 else mean_of(scores, self._head)
 

@@ -66,7 +66,7 @@ class HealthWarnings(pl.Callback):
                 self._report(trainer, finding)
 
     def _remember(self, training: Mapping[str, float], metrics: Mapping[str, Any]) -> None:
-        """Those of this validation are in `metrics` only: they are logged after it."""
+        """The metrics of this validation are in `metrics` only: they are logged after it."""
         for tag, values in self._history.items():
             source = metrics if tag.startswith("val/") else training
             if tag in source:

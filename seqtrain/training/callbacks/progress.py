@@ -1,4 +1,4 @@
-"""What a training tells while it lasts: its progress on the terminal, its metric, its speed."""
+"""What a training reports while it runs: its progress on the terminal, its metric, its speed."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class EpochReport(pl.Callback):
 
     Args:
         monitor: name of the metric.
-        report: of the epoch, from 0, and the metric's value.
+        report: called with the epoch, counted from 0, and the metric's value.
     """
 
     def __init__(self, monitor: str, report: Callable[[int, float], bool]) -> None:
@@ -131,7 +131,7 @@ class EpochReport(pl.Callback):
 
 
 class Throughput(pl.Callback):
-    """Measures the time of a training, by the clock and of the processor, and counts its valid positions.
+    """Measures the wall-clock and the processor time of a training, and counts its valid positions.
 
     Validation and checkpoints are part of the time. The numbers are kept in checkpoints, so that they cover
     every attempt of an interrupted run up to its last checkpoint. The processor's time is that of all threads

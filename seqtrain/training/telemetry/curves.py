@@ -29,7 +29,7 @@ GRADIENT_NORM = "at a glance/4 gradient norm"
 class TrainingCurves(pl.Callback):
     """Logs the training loss, the learning rate and the gradient norm, and the metrics of each validation.
 
-    `train/loss` is the mean over the valid positions of all processes since the point before,
+    `train/loss` is the mean over the valid positions of all processes since the previous point,
     `train/gradient_norm` the norm of all gradients together before they are clipped. The trainer's
     `log_every_n_steps` sets the distance between points; in between, sums stay on the device. TensorBoard
     gets the most important ones a second time, in a group that it shows first, with training and validation
@@ -174,7 +174,7 @@ def build_layout(
 
 
 def _name_gates(cell: Cell) -> dict[str, str]:
-    """A chart for each gate: all lines of a run have one colour, and of several gates none could be told."""
+    """A chart for each gate: all lines of a run have one colour, so gates could not be told apart in one."""
     names = [gate.name for gate in cell.gates if gate.kind == "sigmoid"]
     charts = {f"{name} gate: mean": f"gates/{{}}/{name}/mean" for name in names}
     if cell.find_gate("keeps") or cell.find_gate("replaces"):
@@ -183,7 +183,7 @@ def _name_gates(cell: Cell) -> dict[str, str]:
 
 
 def _name_update(cell: Cell) -> dict[str, str]:
-    """That of the recurrent matrix, or, in a cell without one, of its first matrix."""
+    """The chart for updates of the recurrent matrix, or, in a cell without one, of its first matrix."""
     matrices = [name for name, shape in cell.shapes(1, 1, False).items() if len(shape) == 2]
     if not matrices:
         return {}

@@ -219,12 +219,12 @@ class RecurrenceTelemetry(pl.Callback):
             return
         with_figures = self._draws(trainer) and self._pace.is_due(trainer.global_step)
         if with_figures or is_due(trainer, self._last_step, self.every_n_steps):
-            self._look(trainer, pl_module, with_figures)
+            self._measure(trainer, pl_module, with_figures)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         with_figures = self._draws(trainer) and self._pace.last_step < trainer.global_step
         if with_figures or self._last_step != trainer.global_step:
-            self._look(trainer, pl_module, with_figures)
+            self._measure(trainer, pl_module, with_figures)
 
     def state_dict(self) -> dict[str, Any]:
         return {"pace": self._pace.state_dict(), "last_step": self._last_step}
@@ -237,7 +237,7 @@ class RecurrenceTelemetry(pl.Callback):
     def _draws(self, trainer: pl.Trainer) -> bool:
         return self.figures and sink_of(trainer).has_figures
 
-    def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule, with_figures: bool) -> None:
+    def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, with_figures: bool) -> None:
         if self._sample is None:
             return
         sink, step = sink_of(trainer), trainer.global_step

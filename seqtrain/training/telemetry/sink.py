@@ -69,7 +69,7 @@ class Sink(pl.Callback):
 
     @property
     def has_figures(self) -> bool:
-        """Whether a figure, an image or a text would be seen by anyone."""
+        """Whether a logger can show a figure, an image or a text."""
         return bool(self._boards)
 
     def scalars(self, values: Mapping[str, float], step: int, *, validation: bool = False) -> None:
@@ -139,7 +139,7 @@ class Sink(pl.Callback):
                 _add_summary(writer, summary)
 
     def flush(self) -> None:
-        """Put what has been written on the disk."""
+        """Flush what has been written to disk."""
         for validation in (False, True):
             for writer in self._writers(validation, create=False):
                 writer.flush()
