@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqtrain.commands.interface import Arguments, exit_code, load_run, parse_arguments
+from seqtrain.commands.interface import Arguments, LoadedRun, exit_code, load_run, parse_arguments
 from seqtrain.config import ConfigError
 from seqtrain.errors import printable_line
 from seqtrain.runs.files import atomic_write, check_output, open_output
 
 if TYPE_CHECKING:
     from seqtrain.analysis.examine import ExaminedExample
+    from seqtrain.analysis.report import Report
     from seqtrain.data import Dataset
     from seqtrain.data.corpus import Source
     from seqtrain.model import Network
@@ -25,6 +26,10 @@ USAGE = f"""\
 Show what the recurrent layers of a trained network do at every step, in one HTML file.
 
     seqtrain inspect RUN [text="..." | input=FILE] [examples=N] [output=FILE.html | output=FOLDER/]
+    seqtrain inspect RUN RUN [text="..." | input=FILE] [examples=N] [output=FILE.html]
+
+Of two runs the page shows them side by side: what they differ in, curves, the gradient through time, and
+the same sequences in both, first those that they answer differently.
 
   RUN         a run folder; or latest, or latest:pos/bilstm, the newest finished run;
               run_dir=RUN is the same
@@ -33,8 +38,9 @@ Show what the recurrent layers of a trained network do at every step, in one HTM
               or for a model of images a PNG or npy file, of sequences of numbers an npz file
   examples    how many sequences of the validation data to show and to search (default {NUM_EXAMPLES});
               with 0 the data is not read
-  output      the page, by default inspect.html in the run folder; with a / at its end, a folder
-              for the same as pictures (PNG) and numbers (JSON)
+  output      the page, by default inspect.html in the run folder, of two runs compare.html in that of
+              the first; with a / at its end, a folder for the same as pictures (PNG) and
+              numbers (JSON)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   data_dir    where the data is, if it has moved since the training; MNIST and English-EWT are
               downloaded there if they are missing; without data_dir= nothing is downloaded
@@ -53,16 +59,51 @@ def _inspect(arguments: Sequence[str]) -> None:
         USAGE,
         required=("run_dir",),
         optional=("text", "input", "examples", "output", "checkpoint", "data_dir", "plugins"),
+        repeatable=("run_dir",),
     )
     if given is None:
         return
     num_examples = _read_number(given)
-    run = load_run(given)
+    runs = [load_run({**given, "run_dir": folder}) for folder in given.all_of("run_dir")]
+    if len(runs) > 1:
+        _compare(runs, given, num_examples)
+        return
+    (run,) = runs
     page = run.folder.path / "inspect.html"
     output = given.get("output", str(page))
     _check_output(output)
 
     from seqtrain.analysis.page import render_page
+
+    report = _report(run, given, num_examples)
+    if output.endswith("/"):
+        from seqtrain.analysis.pictures import write_pictures
+
+        print(printable_line(f"{output}  ({len(write_pictures(report, Path(output)))} files)"))
+        return
+    text, num_shown = render_page(report)
+    _write(text, given, page, f"{num_shown} of {len(report.examples)} examples")
+
+
+def _compare(runs: Sequence[LoadedRun], given: Arguments, num_examples: int) -> None:
+    if len(runs) > 2:
+        raise ConfigError([f"run_dir: got {len(runs)} runs; expected one, or two to see side by side"])
+    if "checkpoint" in given:
+        raise ConfigError(["checkpoint: is for a single run; two are compared by their best checkpoints"])
+    page = runs[0].folder.path / "compare.html"
+    if given.get("output", "").endswith("/"):
+        raise ConfigError([f"output: got {given['output']}; two runs make one page, so give a FILE.html"])
+    _check_output(given.get("output", str(page)))
+
+    from seqtrain.analysis.comparison import Side, render_comparison
+    from seqtrain.runs.report.collect import read_run
+
+    one, other = (Side(read_run(run.folder.path), _report(run, given, num_examples)) for run in runs)
+    text, num_shown = render_comparison((one, other))
+    _write(text, given, page, f"{num_shown} of {len(one.report.examples)} examples")
+
+
+def _report(run: LoadedRun, given: Arguments, num_examples: int) -> Report:
     from seqtrain.analysis.passage import passage_of
     from seqtrain.analysis.report import build_report, describe_run, first_member
     from seqtrain.training.network import construct, load_trained
@@ -73,19 +114,16 @@ def _inspect(arguments: Sequence[str]) -> None:
     examples = _examine(member, spec, datasets, num_examples)
     facts = describe_run(network, type(source).__name__, len(examples))
     passage = passage_of(member, spec, next(iter(datasets.values())))
-    report = build_report(run.folder, facts, spec, examples, trained.task.name_value, passage)
-    if output.endswith("/"):
-        from seqtrain.analysis.pictures import write_pictures
+    return build_report(run.folder, facts, spec, examples, trained.task.name_value, passage)
 
-        print(printable_line(f"{output}  ({len(write_pictures(report, Path(output)))} files)"))
-        return
-    text, num_shown = render_page(report)
+
+def _write(text: str, given: Arguments, page: Path, what: str) -> None:
+    """To the output that was given, or else to a page in the run folder."""
     content = text.encode(errors="backslashreplace")
     # A link in a run folder, which may be someone else's, is replaced.
-    with open_output(output) if "output" in given else atomic_write(page) as file:
+    with open_output(given["output"]) if "output" in given else atomic_write(page) as file:
         file.write(content)
-    size = f"{len(content) / 1e6:.1f} MB, {num_shown} of {len(report.examples)} examples"
-    print(printable_line(f"{output}  ({size})"))
+    print(printable_line(f"{given.get('output', page)}  ({len(content) / 1e6:.1f} MB, {what})"))
 
 
 def _read_number(given: Arguments) -> int:

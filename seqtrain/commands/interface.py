@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ class LoadedRun:
     checkpoint: Path  # to use
 
 
-def load_run(given: Arguments) -> LoadedRun:
+def load_run(given: Mapping[str, str]) -> LoadedRun:
     """Find the run that the arguments name, and check its configuration.
 
     Raises:

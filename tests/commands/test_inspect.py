@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_output import refused
+from small_runs import compose_small
 
 from seqtrain.commands.inspect import main
 from seqtrain.config import compose_config
@@ -102,6 +103,43 @@ def test_what_is_refused(arguments: list[str], message: str, pos: Path, capsys) 
     assert main([str(pos), *(argument.format(run=pos) for argument in arguments)]) == 2
     assert message.format(run=pos) in capsys.readouterr().err
     assert sorted(pos.rglob("*")) == before
+
+
+def test_two_runs_side_by_side(pos: Path, tmp_path: Path, treebank: Path, capsys) -> None:
+    other = tmp_path / "other"
+    overrides = ["model=gru", "trainer.max_epochs=1", "seed=3"]
+    train(compose_small(other, treebank, *overrides, task="pos"), RunFolder(other))
+    assert main([str(pos), str(other), "text=A dog will run .", "examples=6"]) == 0
+    page = pos / "compare.html"
+    out = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(rf"{re.escape(str(page))}  \(\d\.\d MB, 7 of 7 examples\)", out)
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert re.findall("<h2>(yours 1|dev [0-9]+)</h2>", text)[0] == "yours 1"
+    assert text.count("data:image/png") == 2 + 2 * 7
+    assert "<th>seed</th><td>0</td><td>3</td>" in text
+    assert re.search("<th>model</th><td>BiLSTM, .*</td><td>GRU, ", text)
+    accuracies = [RunFolder(each).load_metrics()["test/accuracy"] for each in (pos, other)]
+    cells = "".join(f"<td>{accuracy:,.6g}</td>" for accuracy in accuracies)
+    assert f"<tr class=differs><th>test/accuracy</th>{cells}</tr>" in text
+
+
+def test_only_what_both_read_is_compared(pos: Path, trained_digits: Path, tmp_path: Path, capsys) -> None:
+    message = "run_dir: the two runs read different data, or split it differently; give text= or input= with"
+    assert message in refused(main, [str(pos), str(trained_digits), f"output={tmp_path}/a.html"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{pos}", "{pos}"], "run_dir: got 3 runs; expected one, or two to see side by side"),
+        (["{pos}", "checkpoint={pos}/checkpoints/last.ckpt"], "checkpoint: is for a single run; two are"),
+        (["{pos}", "output=pictures/"], "output: got pictures/; two runs make one page, so give a FILE.html"),
+    ],
+)
+def test_what_two_runs_are_not_for(arguments: list[str], message: str, pos: Path, capsys) -> None:
+    given = [str(pos), *(each.format(pos=pos) for each in arguments)]
+    assert message in refused(main, given, capsys)
 
 
 def test_a_folder_without_permission_is_refused(pos: Path, capsys, monkeypatch) -> None:

@@ -38,9 +38,7 @@ class Picture(Figure):
     """A figure that a notebook shows."""
 
     def _repr_png_(self) -> bytes:
-        with io.BytesIO() as file:
-            save_picture(self, file, dpi=DPI)
-            return file.getvalue()
+        return to_png(self)
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
@@ -123,6 +121,13 @@ def render(figure: Figure) -> NDArray[np.uint8]:
     with literal_text(figure):
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def to_png(figure: Figure) -> bytes:
+    """The bytes of a PNG file."""
+    with io.BytesIO() as file:
+        save_picture(figure, file, dpi=DPI)
+        return file.getvalue()
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -39,7 +39,8 @@ def draw_gradients(norms: Mapping[str, Tensor]) -> Figure:
     Args:
         norms: by `layer0/forward`; see `seqtrain.analysis.gradients.gradient_through_time`.
     """
-    legend = 0.2 * -(-len(norms) // 3)
+    columns = 3 if max(map(len, norms)) < 18 else 2
+    legend = 0.2 * -(-len(norms) // columns)
     figure = new_figure(WIDTH, 2.9 + legend, "gradient through time: mean norm of dL/dh")
     panel = add_panel(figure, 0.75, 0.5, WIDTH - 0.95, 2.0)
     means = {name: by_step.clamp(min=SMALLEST).cpu() for name, by_step in norms.items() if len(by_step)}
@@ -53,7 +54,7 @@ def draw_gradients(norms: Mapping[str, Tensor]) -> Figure:
     panel.invert_xaxis()
     panel.set_xlabel("steps before L, the loss at the direction's last step", fontsize=FONT)
     panel.grid(alpha=0.3)
-    add_legend(panel, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=min(3, len(norms)))
+    add_legend(panel, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=min(columns, len(norms)))
     return figure
 
 
@@ -67,6 +68,26 @@ def draw_curves(curves: Sequence[Curve], title: str) -> Figure:
                 if curve.tag == f"{split}/{name}":
                     panel.plot(curve.steps, curve.values, color=colour, label=curve.tag, marker=".")
         panel.set_title(name, fontsize=FONT)
+        panel.set_xlabel("optimizer step", fontsize=FONT)
+        if panel.lines:
+            add_legend(panel)
+    return figure
+
+
+def draw_pair(curves: Mapping[str, Sequence[Curve]], charts: Sequence[Sequence[str]]) -> Figure:
+    """The same curves of several runs: a panel for each of `charts`, which holds the tags of its lines.
+
+    A run has one colour; the last tag of a panel has a solid line, those before it are dotted.
+    """
+    figure = new_figure(len(charts) * WIDTH, 3.2, " and ".join(tags[-1] for tags in charts))
+    for column, tags in enumerate(charts):
+        panel = add_panel(figure, 0.65 + column * WIDTH, 0.5, WIDTH - 0.85, 2.3)
+        for colour, (name, known) in zip(COLOURS, curves.items(), strict=False):
+            for curve in known:
+                if curve.tag in tags:
+                    style = "-" if curve.tag == tags[-1] else ":"
+                    label, marker = f"{name}, {curve.tag}", "o" if len(curve.steps) == 1 else None
+                    panel.plot(curve.steps, curve.values, style, color=colour, label=label, marker=marker)
         panel.set_xlabel("optimizer step", fontsize=FONT)
         if panel.lines:
             add_legend(panel)

@@ -45,10 +45,11 @@ def draw_states(example: Example, layer: int = -1, width: float = WIDTH) -> Figu
     return figure
 
 
-def draw_trace(example: Example, layer: int = -1) -> Figure:
-    """`draw_states` above `draw_gates`."""
+def draw_trace(example: Example, layer: int = -1, width: float | None = None) -> Figure:
+    """`draw_states` above `draw_gates`; by default as wide as the sequence needs."""
     below, gates = space_below(example.labels), _height_of_gates(example)
-    width, height = max(WIDTH, STEP * example.num_steps), below + gates + _height_of_states(example)
+    width = width or max(WIDTH, STEP * example.num_steps)
+    height = below + gates + _height_of_states(example)
     figure = new_figure(width, height, f"h and gates of {_of_layer(example, layer)}")
     _draw_gates(figure, below, RIGHT, example, layer)
     if figure.axes:
