@@ -63,6 +63,14 @@ from seqtrain.config.tree import Tree, resolve_tree
             "optimizer.nesterov: true needs optimizer.momentum above 0",
         ),
         (
+            "task=forecast data.targets=[load,load]",
+            "data.targets: got load, load, in which a column is named twice",
+        ),
+        (
+            "task=language_model data.split=[1e308,1e308,1]",
+            "data.split: got [1e+308, 1e+308, 1.0], expected shares such as [90, 5, 5]",
+        ),
+        (
             "optimizer.foreach=true",
             "optimizer.foreach: true and optimizer.fused=true are two ways of doing the same; "
             "give optimizer.fused=false",

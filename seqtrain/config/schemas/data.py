@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
@@ -21,7 +22,7 @@ from seqtrain.config.schemas.schema import (
     describes,
     schema_at,
 )
-from seqtrain.errors import show
+from seqtrain.errors import name_some, show
 from seqtrain.spec import ViewName
 
 ColumnNumber: TypeAlias = Annotated[int, Range(1)] | Literal[-1]
@@ -132,6 +133,11 @@ class Text:
     min_steps: Natural = OPTIONAL
 
     @staticmethod
+    def contradictions(node: Tree, _: Tree) -> Iterator[str]:
+        if not math.isfinite(sum(node["split"])):
+            yield f"data.split: got {node['split']}, expected shares such as [90, 5, 5]"
+
+    @staticmethod
     def unused(_: Tree, tree: Tree) -> Iterator[tuple[str, str]]:
         yield from unused_length(tree)
 
@@ -214,6 +220,10 @@ class Series(Batching):
         both = sorted(set(node.get("targets") or ()) & set(node.get("covariates") or ()))
         if both:
             yield f"data.covariates: {', '.join(both)} is a target, too; its past is read in any case"
+        for key in ("targets", "covariates"):
+            names = node.get(key) or ()
+            if len(set(names)) < len(names):
+                yield f"data.{key}: got {name_some(names)}, in which a column is named twice"
         split = node.get("split", (1, 1, 1))
         if sum(split) > 1 + 1e-9 and any(each != int(each) for each in split):
             yield f"data.split: got {split}, expected shares that sum to 1, or numbers of rows"

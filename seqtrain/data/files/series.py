@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,8 +65,9 @@ def read_series(path: Path, time: str | None = None, columns: Sequence[str] | No
     if time is None and not is_number(rows[0][1][0]):
         time = header[0]
     wanted = [name for name in header if name != time] if columns is None else list(columns)
+    known = set(header)
     for name in [*wanted, *([] if time is None else [time])]:
-        if name not in header:
+        if name not in known:
             raise DataError(f"column: {not_among(name, header)}", path)
     if not wanted:
         raise DataError("no column of numbers beside the times", path)
@@ -73,7 +75,8 @@ def read_series(path: Path, time: str | None = None, columns: Sequence[str] | No
     if time is not None:
         column = header.index(time)
         times = read_times([(line, cells[column]) for line, cells in rows], time, path)
-    indices = [header.index(name) for name in wanted]
+    places = {name: place for place, name in enumerate(header)}
+    indices = [places[name] for name in wanted]
     values = np.array([_read_numbers(cells, indices, header, path, line) for line, cells in rows])
     return TimeSeries(tuple(wanted), values, times, str(path))
 
@@ -123,13 +126,16 @@ def _checked(
     lines: Iterator[str], delimiter: str, header: list[str], path: Path
 ) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(lines, delimiter=delimiter)
-    for cells in reader:
-        line = reader.line_num + 1
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise DataError(f"{len(cells)} cells; the header has {len(header)}", path, line)
-        yield line, cells
+    try:
+        for cells in reader:
+            line = reader.line_num + 1
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise DataError(f"{len(cells)} cells; the header has {len(header)}", path, line)
+            yield line, cells
+    except csv.Error as error:
+        raise DataError(f"cannot be read as a table: {error}", path, reader.line_num + 1) from None
 
 
 def _check_header(header: list[str], path: Path) -> None:
@@ -138,9 +144,9 @@ def _check_header(header: list[str], path: Path) -> None:
     if any(map(is_number, header)):
         problem = f"{show(header[0])} is not a name; expected a header with the names of the columns"
         raise DataError(problem, path, 1)
-    for name in header:
-        if header.count(name) > 1:
-            raise DataError(f"the column {show(name)} appears twice", path, 1)
+    name, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"the column {show(name)} appears twice", path, 1)
 
 
 def _read_numbers(

@@ -15,6 +15,7 @@ from seqtrain.errors import DataError
 from seqtrain.foreign import decode_utf8, open_regular
 
 MAX_LINE_BYTES = 1 << 20  # anything longer is not text that was meant to be read line by line
+MAX_TEXT_BYTES = 1 << 30  # of a text that is read as a whole: its characters as a list take ten times as much
 MAX_WORD_LENGTH = 1000  # characters
 LINES_PER_UPDATE = 10_000  # of the progress bar
 SECONDS_BEFORE_BAR = 2.0
@@ -47,12 +48,14 @@ def _show_progress(lines: Iterator[str], file: io.BufferedReader, bar: tqdm[NoRe
 
 
 def read_utf8(path: Path) -> str:
-    """The text of a small file.
+    """The text of a file, as a whole.
 
     Raises:
-        DataError: see `open_regular` and `decode_utf8`.
+        DataError: it is larger than a gibibyte; see also `open_regular` and `decode_utf8`.
     """
     with open_regular(path) as file:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise DataError("is larger than 1 GiB, the most that is read as one text; cut it", path)
         return decode_utf8(file.read(), path)
 
 

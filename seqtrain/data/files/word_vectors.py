@@ -30,7 +30,8 @@ HEADER = re.compile(rb"\s*([1-9]\d{0,9})\s+([1-9]\d{0,4})\s*")  # count dimensio
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 MAX_LINE_BYTES = 1 << 22  # a word and as many numbers as a line can announce
-MAX_RATIO = 100  # of a text and its gzip file
+MAX_RATIO = 20  # of a text and its gzip file
+MAX_EMPTY_LINES = 10_000
 NUM_SHOWN = 5  # bad lines that a message quotes
 REMEDY = "give data.vectors a text file of GloVe, word2vec or fastText, plain or gzip, or null"
 
@@ -91,11 +92,14 @@ def read_word_vectors(path: str | Path, wanted: Collection[str], max_others: int
 
 def _bounded_lines(content: Any, path: Path, most: int) -> Iterator[bytes]:
     """The lines of a file that may be hostile, and unpack to far more than its size."""
-    total = 0
+    total = num_empty = 0
     while line := content.readline(MAX_LINE_BYTES):
         total += len(line)
         if total > most:
             raise DataError(f"unpacks to more than {MAX_RATIO} times its size; {REMEDY}", path)
+        num_empty += line.isspace()
+        if num_empty > MAX_EMPTY_LINES:
+            raise DataError(f"has more than {MAX_EMPTY_LINES:,} empty lines; {REMEDY}", path)
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
             raise DataError(f"a line is longer than {MAX_LINE_BYTES:,} bytes; {REMEDY}", path)
         yield line

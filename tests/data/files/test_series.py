@@ -45,6 +45,7 @@ def test_columns_and_times_by_name(tmp_path: Path, delimiter: str) -> None:
         ("a,b\n1,2\n3\n", "3: 1 cells; the header has 2"),
         ("1,2\n3,4\n", "1: '1' is not a name; expected a header with the names of the columns"),
         ("a,a\n3,4\n", "1: the column 'a' appears twice"),
+        ('a,b\n1,"' + "2\n" * 100_000, "65538: cannot be read as a table: field larger than field limit"),
         (
             "a,b\n1,2\n3,\n",
             "3: column b is empty; expected a number: fill gaps first, for instance by interpolation",
@@ -81,3 +82,8 @@ def test_binary_rubbish_is_refused(tmp_path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 4)
     with pytest.raises(DataError, match=r"a\.csv:2: the byte"):
         read_series(path)
+
+
+def test_many_columns_are_read_in_a_moment(tmp_path: Path) -> None:
+    names, numbers = ",".join(f"c{number}" for number in range(30_000)), ",".join(["1"] * 30_000)
+    assert read_series(write(tmp_path, f"{names}\n{numbers}\n")).values.shape == (1, 30_000)

@@ -154,3 +154,11 @@ def test_a_line_without_end_is_bounded() -> None:
     blocks = [b"a\n", *[b"b" * 2**16] * 20]
     with pytest.raises(DataError, match=r"^input:2: the line is longer than 1,048,576 bytes$"):
         list(stream(*blocks))
+
+
+def test_a_text_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match="is larger than 1 GiB, the most that is read as one text; cut it"):
+        read_utf8(path)
