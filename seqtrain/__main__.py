@@ -5,6 +5,7 @@ The first word that is not key=value names the command; without one it is `train
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,8 +39,17 @@ Where a run folder is asked for, `latest` and `latest:pos/bilstm` name the newes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the first argument names, `train` if it names none; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run the command that the first argument names, `train` if it names none; returns the exit code.
+
+    Without `arguments` they are those of the process, which is expected to end then.
+    """
+    code = _main(list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C again ends it, without a traceback
+    return code
+
+
+def _main(given: list[str]) -> int:
     if given[:1] in (["--help"], ["-h"]):
         print(USAGE.format(commands=_list_commands()), end="")
         return 0

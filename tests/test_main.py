@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -84,6 +85,17 @@ def test_interrupted_while_importing(monkeypatch, capsys) -> None:
     monkeypatch.setattr("seqtrain.__main__.import_module", Mock(side_effect=KeyboardInterrupt))
     assert main(["predict"]) == 130
     assert capsys.readouterr() == ("", "Interrupted.\n")
+
+
+def test_after_the_end_of_a_command_ctrl_c_ends_the_process_without_a_traceback() -> None:
+    program = (
+        "import atexit, os, signal, sys\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "sys.argv = ['seqtrain', '--version']\n"
+        "from seqtrain.__main__ import main; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_the_console_script_is_the_module() -> None:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.config.saved import read_saved_config
-from seqtrain.errors import InputError, RunError, SweepError, keep_interrupts, nearest, printable
+from seqtrain.errors import InputError, RunError, SweepError, first_line, keep_interrupts, nearest, printable
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.runs.folder import RunFolder
 
@@ -197,5 +197,7 @@ def _report(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in OS_ERRNOS:
         file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         print(printable(f"seqtrain: {file}{error.strerror}"), file=sys.stderr)
+    elif isinstance(error, MemoryError):
+        print(printable(f"seqtrain: not enough memory: {first_line(error)}"), file=sys.stderr)
     else:
         print(printable("".join(traceback.format_exception(error))), end="", file=sys.stderr)

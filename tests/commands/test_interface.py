@@ -101,6 +101,12 @@ def raise_(error: BaseException) -> Callable[[], None]:
         (SystemExit(3), 1, ""),
         (OSError(28, "No space left on device", "runs/a"), 1, "seqtrain: runs/a: No space left on device\n"),
         (OSError(28, "No space left on device"), 1, "seqtrain: No space left on device\n"),
+        (OSError(28, "No space left on device", b"a"), 1, "seqtrain: a: No space left on device\n"),
+        (
+            MemoryError("Unable to allocate 1 TiB"),
+            1,
+            "seqtrain: not enough memory: Unable to allocate 1 TiB\n",
+        ),
     ],
 )
 def test_what_is_raised(error: BaseException, code: int, message: str, capsys) -> None:
