@@ -141,7 +141,9 @@ class Trial:
             self.problem("hang", f"{when}: it still ran after five minutes")
             return None
         said = command.said
-        if "Traceback (most recent call last)" in said and not (command.is_fresh and _is_pythons_own(said)):
+        if command.is_fresh and _is_pythons_own(said):
+            self.count("as Python began")
+        elif "Traceback (most recent call last)" in said:
             self.problem("traceback", f"{when}: {said.strip()}")
         elif code not in codes:
             self.problem(
@@ -176,5 +178,7 @@ class Trial:
 
 
 def _is_pythons_own(said: str) -> bool:
-    """Whether a signal met the interpreter before the command began, or after it had ended."""
-    return said.strip().splitlines()[-1] == "KeyboardInterrupt" and "in exit_code" not in said
+    """Whether an interruption met the interpreter before seqtrain could handle it."""
+    return (
+        said.rstrip().endswith("\nKeyboardInterrupt") and "seqtrain: " not in said and "in main" not in said
+    )
