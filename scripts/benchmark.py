@@ -2,9 +2,15 @@
 
 import argparse
 
-from benchmarks import data, recurrence, telemetry, training
+from benchmarks import data, recurrence, serving, telemetry, training
 
-COMMANDS = {"data": data, "recurrence": recurrence, "telemetry": telemetry, "train": training}
+COMMANDS = {
+    "data": data,
+    "recurrence": recurrence,
+    "serving": serving,
+    "telemetry": telemetry,
+    "train": training,
+}
 
 
 def main() -> None:

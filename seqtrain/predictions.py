@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -37,7 +36,7 @@ class Answer(NamedTuple):
             RunError: a probability is nan or infinite, so that the names mean nothing.
         """
         check_probabilities(confidences)
-        return cls(tuple(names), tuple(round(share, 4) for share in confidences))
+        return cls(tuple(names), tuple((np.rint(np.multiply(confidences, 1e4)) / 1e4).tolist()))
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def check_probabilities(values: Sequence[float]) -> None:
     Raises:
         RunError: a probability is nan or infinite.
     """
-    if not all(map(math.isfinite, values)):
+    if not np.isfinite(values).all():
         raise RunError(NOT_FINITE)
 
 

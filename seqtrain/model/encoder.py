@@ -145,10 +145,9 @@ class SpellingEncoder(nn.Module):
 
     def forward(self, characters: Tensor, num_characters: Tensor) -> Tensor:
         """(spellings, letters) and (spellings,) to (spellings, 2 * hidden_size)"""
-        letters = pack_padded_sequence(
-            self.embedding(characters), num_characters, batch_first=True, enforce_sorted=False
-        )
-        _, (h_n, _) = self.rnn(letters)
+        # Packed before they are embedded: one long spelling would pad the vectors of all.
+        letters = pack_padded_sequence(characters, num_characters, batch_first=True, enforce_sorted=False)
+        _, (h_n, _) = self.rnn(letters._replace(data=self.embedding(letters.data)))
         return torch.cat((h_n[0], h_n[1]), dim=-1)
 
 

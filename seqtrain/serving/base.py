@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from seqtrain.data.files.series import TimeSeries, as_series, last_window
 from seqtrain.data.sentences import Sentences, as_sentences, tokenize_span
 from seqtrain.errors import DataError
 from seqtrain.predictions import Answer, Classification, Estimate, Forecast, Given, TaggedSentence
+from seqtrain.serving.batches import Encoded, batches_of
 from seqtrain.spec import (
     DataSpec,
     Horizon,
@@ -33,21 +34,7 @@ from seqtrain.tasks.answers import show
 if TYPE_CHECKING:
     from seqtrain.tasks.task import Task
 
-BATCH_SIZE = 256  # sequences
-
 Batch = TypeVar("Batch")
-ReadBatch = TypeVar("ReadBatch", covariant=True)
-
-
-class Encoded(Protocol[ReadBatch]):
-    """Sequences as a model reads them, from which batches are built by index."""
-
-    @property
-    def lengths(self) -> Any:
-        """(num_sequences,) steps of each sequence, an array or a tensor."""
-
-    def batch(self, indices: Sequence[int]) -> ReadBatch:
-        """The sequences at `indices`, in that order, padded to the longest of them."""
 
 
 class BasePredictor(ABC, Generic[Batch]):
@@ -63,7 +50,7 @@ class BasePredictor(ABC, Generic[Batch]):
         max_steps: of a batch, padding included; a longer sequence is a batch of its own.
     """
 
-    max_steps: ClassVar[int] = 1 << 18  # so that its states fit in memory
+    max_steps: int = 1 << 13
 
     def __init__(self, spec: DataSpec, task: Task | None = None) -> None:
         self.spec = spec
@@ -233,7 +220,7 @@ class BasePredictor(ABC, Generic[Batch]):
                 `estimate`.
         """
         answers: dict[int, Answer | Estimate] = {}
-        for indices in batches_by_length(dataset.lengths.tolist(), self.max_steps):
+        for indices in batches_of(dataset, self.max_steps):
             answers |= zip(indices, self.answer_batch(dataset.batch(indices)), strict=True)
         return [answers[index] for index in range(len(answers))]
 
@@ -245,19 +232,6 @@ def _join(estimates: Sequence[Estimate]) -> Estimate:
         for share in estimates[0].quantiles
     }
     return Estimate(np.concatenate([each.values for each in estimates], axis=-1), quantiles)
-
-
-def batches_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int]]:
-    """Indices of sequences, the longest first: at most BATCH_SIZE a batch, of at most `max_steps` steps."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
-        size = len(batch) + 1
-        if batch and (size > BATCH_SIZE or size * lengths[batch[0]] > max_steps):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def as_texts(texts: object) -> list[Given]:

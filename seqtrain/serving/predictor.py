@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqtrain.analysis.traced import SequenceTrace
 from seqtrain.config.saved import read_saved_config
 from seqtrain.data import Dataset, encode_images, encode_sentences, encode_sequences, encode_windows
 from seqtrain.data.batching.text_dataset import TextDataset
@@ -23,11 +22,13 @@ from seqtrain.records import SequenceBatch
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.serving.base import BasePredictor
 from seqtrain.serving.texts import TextScore, continue_text, score_text, take, unknown_tokens
-from seqtrain.serving.traces import trace_given
 from seqtrain.spec import Classes, DataSpec, Horizon, Numbers, TokenInputs
 from seqtrain.tasks.answers import name_value
 from seqtrain.tasks.task import Task
 from seqtrain.training.network import Trained, load_trained
+
+if TYPE_CHECKING:
+    from seqtrain.analysis.traced import SequenceTrace
 
 
 def load(
@@ -74,6 +75,8 @@ class Predictor(BasePredictor[SequenceBatch]):
         super().__init__(spec, task)
         self.network = network.to(device).eval()
         self.device = torch.device(device)
+        if self.device.type != "cpu":
+            self.max_steps = 1 << 18  # such a device is idle on less
 
     @classmethod
     def of(cls, trained: Trained, device: str | torch.device = "cpu") -> Predictor:
@@ -95,6 +98,8 @@ class Predictor(BasePredictor[SequenceBatch]):
         Raises:
             seqtrain.errors.InputError: the model cannot read it, or the backbone has equations of its own.
         """
+        from seqtrain.serving.traces import trace_given  # which imports matplotlib
+
         return trace_given(self, given, number)
 
     def generate(

@@ -112,12 +112,13 @@ def test_all_commands(treebank: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def _run_program(path: Path, names: tuple[str, ...]) -> list[str]:
     description = json.loads(path.with_suffix(".json").read_text("utf-8"))
     words = torch.tensor([[description["words"].get(word.lower(), 1) for word in SENTENCE.split()]])
-    letters = torch.zeros(1, 5, max(map(len, SENTENCE.split())), dtype=torch.int64)
+    letters = torch.zeros(5, max(map(len, SENTENCE.split())), dtype=torch.int64)
     for place, word in enumerate(SENTENCE.split()):
         for position, letter in enumerate(word):
-            letters[0, place, position] = description["characters"].get(letter, 1)
+            letters[place, position] = description["characters"].get(letter, 1)
     program = torch.export.load(path).module()
-    (scores,) = program(words=words, letters=letters, lengths=torch.tensor([5]))
+    spelling = torch.arange(5)[None]
+    (scores,) = program(words=words, letters=letters, spelling=spelling, lengths=torch.tensor([5]))
     return [names[number] for number in scores[0].argmax(-1).tolist()]
 
 

@@ -1,19 +1,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from seqtrain.predictions import Answer, Given
-from seqtrain.serving.base import BATCH_SIZE, BasePredictor, batches_by_length
+from seqtrain.serving.base import BasePredictor
+from seqtrain.serving.batches import batches_of
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 
 
-def test_batches_hold_similar_lengths_and_few_steps() -> None:
-    assert list(batches_by_length([2, 5, 1, 5, 3], max_steps=10)) == [[1, 3], [4, 0, 2]]
-    assert list(batches_by_length([30, 1, 40], max_steps=10)) == [[2], [0], [1]]
-    assert list(map(len, batches_by_length([1] * (BATCH_SIZE + 1), max_steps=1 << 18))) == [BATCH_SIZE, 1]
-    assert list(batches_by_length([], max_steps=10)) == []
+@dataclass
+class Sizes:
+    """Encoded sequences of which only the sizes are known."""
+
+    lengths: np.ndarray
+    batch = None
+
+
+@dataclass
+class SpeltSizes(Sizes):
+    num_letters: np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("sizes", "max_steps", "batches"),
+    [
+        ([4, 5, 4, 5, 3], 10, [[1, 3], [0, 2], [4]]),
+        ([30, 1, 40], 10, [[2], [0], [1]]),
+        ([10, 7, 10, 7, 2, 1], 40, [[0, 2], [1, 3], [4, 5]]),  # little padding, but in small batches
+        ([1] * 257, 1 << 18, [list(range(256)), [256]]),
+        ([], 10, []),
+    ],
+)
+def test_batches_hold_similar_lengths_and_few_steps(
+    sizes: list[int], max_steps: int, batches: list[list[int]]
+) -> None:
+    assert list(batches_of(Sizes(np.array(sizes)), max_steps)) == batches
+
+
+def test_batches_hold_few_letters() -> None:
+    letters = np.array([20, 3000, 30, 40, 20])
+    assert list(batches_of(SpeltSizes(np.array([5] * 5), letters), 10)) == [[0], [1], [2, 3], [4]]
 
 
 class Sums(BasePredictor[list]):
@@ -45,8 +75,8 @@ class Sums(BasePredictor[list]):
 
 def test_answers_come_in_the_order_of_what_was_given() -> None:
     predictor = Sums()
-    given = [Given(str(size), values=np.full((size, 1), size, dtype=np.float32)) for size in (1, 4, 2, 9)]
+    given = [Given(str(size), values=np.full((size, 1), size, dtype=np.float32)) for size in (1, 4, 4, 9)]
     answers = predictor.answer(given)
-    assert [answer.names for answer in answers] == [("1",), ("16",), ("4",), ("81",)]
+    assert [answer.names for answer in answers] == [("1",), ("16",), ("16",), ("81",)]
     assert predictor.sizes == [1, 2, 1]
     assert predictor.show(given[1], answers[1], "tsv") == "4\t16\t1.0000\n"

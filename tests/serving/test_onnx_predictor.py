@@ -22,8 +22,9 @@ from seqtrain.spec import SequenceClasses
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+from seqtrain.serving.crf import CRF
 from seqtrain.serving.export.files import export_onnx
-from seqtrain.serving.onnx_predictor import CRF, OnnxPredictor
+from seqtrain.serving.onnx_predictor import OnnxPredictor
 
 TEXT = "the Cat will run. a wug will light!"
 
@@ -127,7 +128,7 @@ def test_examples_are_short_and_import_nothing_else(folder: Path, name: str) -> 
         "import json, pathlib, sys",
         "import numpy as np, onnxruntime",
     ]
-    assert len(lines) <= 20
+    assert len(lines) <= 21
 
 
 def test_no_torch_is_imported(folder: Path) -> None:

@@ -132,6 +132,12 @@ class WordDataset(Flat):
     tags: Tensor | None = None  # (words of all sentences,)
     classes: Tensor | None = None  # (num_sentences,)
 
+    @property
+    def num_letters(self) -> Tensor:
+        """(num_sentences,) letters of the words of each."""
+        sums = self.spellings.lengths[self.form].cumsum(0)
+        return torch.diff(sums[self.lengths.cumsum(0) - 1], prepend=sums.new_zeros(1))
+
     def words(self, index: int) -> list[str]:
         """The words of one sentence, as they are spelt in the data."""
         start = int(self.starts[index])

@@ -6,25 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_MODEL = (1 << 31) - 1  # bytes; protobuf has no larger messages
-MAX_NODES = 1_000
+MAX_NODES = 4_000
 MAX_MEMORY = 4 << 30  # bytes that a session may take
 
 OPERATORS = frozenset(
-    {"Add", "Cast", "Concat", "Div", "GRU", "Gather", "Greater", "Identity", "LSTM", "Less", "LogSoftmax"}
-    | {
-        "MatMul",
-        "Max",
-        "Mean",
-        "Mul",
-        "RNN",
-        "Range",
-        "ReduceLogSumExp",
-        "ReduceMax",
-        "ReduceMean",
-        "ReduceSum",
-    }
-    | {"Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub", "Tanh", "TopK", "Transpose", "Unsqueeze"}
-    | {"Where"}
+    {"Add", "Cast", "Concat", "Div", "Equal", "GRU", "Gather", "Greater", "Identity", "LSTM", "Less"}
+    | {"LogSoftmax", "MatMul", "Max", "Mean", "Mul", "NonZero", "RNN", "Range", "ReduceLogSumExp"}
+    | {"ReduceMax", "ReduceMean", "ReduceSum", "Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub"}
+    | {"Tanh", "TopK", "Transpose", "Unsqueeze", "Where"}
 )
 
 

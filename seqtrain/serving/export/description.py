@@ -35,7 +35,14 @@ from seqtrain.spec import (
 )
 
 VERSION = 1
-NEWER: dict[str, Any] = {"numbers": False, "quantiles": [], "series": None, "tokens": None, "unit": None}
+NEWER: dict[str, Any] = {
+    "numbers": False,
+    "quantiles": [],
+    "series": None,
+    "tokens": None,
+    "unit": None,
+    "num_steps": None,
+}
 """Keys that the first files lack, with the values that they mean."""
 MAX_BYTES = 1 << 28  # of a description, which may have millions of words
 
@@ -75,6 +82,7 @@ class Description:
     series: SeriesDescription | None = None
     tokens: Mapping[str, int] | None = None
     unit: Unit | None = None
+    num_steps: int | None = None  # of what has no lengths: images and windows of series
     unknown: int = 1
     lowercase: bool = True
     version: int = VERSION
@@ -140,14 +148,17 @@ def describe(spec: DataSpec, sha256: str, quantiles: tuple[float, ...] = ()) -> 
             window = SeriesDescription(
                 inputs.columns, inputs.time, inputs.distance, inputs.context, targets.length
             )
-            return replace(described, series=window)
+            num_windows = len(inputs.series) if inputs.independent else 1
+            num_steps = num_windows * inputs.context // inputs.fold
+            return replace(described, series=window, num_steps=num_steps)
         case WordInputs():
             words, characters = dict(inputs.words.index()), dict(inputs.characters.index())
             return replace(described, words=words, characters=characters)
         case TokenInputs():
             return replace(described, tokens=dict(inputs.tokens.index()), unit=inputs.unit)
         case ImageInputs():
-            return replace(described, image_size=inputs.size)
+            num_steps = inputs.size[0] * inputs.size[1] // inputs.feature_size
+            return replace(described, image_size=inputs.size, num_steps=num_steps)
         case VectorInputs():
             return replace(described, num_features=inputs.feature_size)
     return described
@@ -249,6 +260,7 @@ _FITTING: Mapping[str, Callable[[Any], bool]] = {
         value is None or (isinstance(value, list) and len(value) == 2 and all(map(_is_count, value)))
     ),
     "num_features": lambda value: value is None or _is_count(value),
+    "num_steps": lambda value: value is None or _is_count(value),
     "column": _is_column,
     "unknown": _is_count,
 }

@@ -47,11 +47,12 @@ _WORDS = '''\
 
 _ENCODE_WORDS = """\
 tokens = sys.argv[1:]
-letters = np.zeros((1, len(tokens), max(map(len, tokens))), dtype=np.int64)  # 0 is padding, 1 is unknown
-for step, token in enumerate(tokens):
-    letters[0, step, : len(token)] = [about["characters"].get(letter, 1) for letter in token]
+letters = np.zeros((len(tokens), max(map(len, tokens))), dtype=np.int64)  # 0 is padding, 1 is unknown
+for row, token in enumerate(tokens):
+    letters[row, : len(token)] = [about["characters"].get(letter, 1) for letter in token]
 words = np.array([[about["words"].get(token.lower(), 1) for token in tokens]])
-inputs = {"words": words, "letters": letters, "lengths": np.array([len(tokens)])}
+spelling = np.arange(len(tokens))[None]  # the row of each word's letters
+inputs = {"words": words, "letters": letters, "spelling": spelling, "lengths": np.array([len(tokens)])}
 """
 
 _CHECK = """\

@@ -72,7 +72,10 @@ class Graph:
 
     def build(self) -> bytes:
         """The checked model."""
-        graph = helper.make_graph(self._nodes, PRODUCER, self._inputs, self._outputs, self._constants)
+        nodes = self._find_used()
+        used = {name for node in nodes for name in node.input}
+        constants = [each for each in self._constants if each.name in used]
+        graph = helper.make_graph(nodes, PRODUCER, self._inputs, self._outputs, constants)
         model = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],
@@ -82,6 +85,15 @@ class Graph:
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString()
         return content
+
+    def _find_used(self) -> list[Any]:
+        """The nodes that an output needs, in their order."""
+        needed, nodes = {each.name for each in self._outputs}, []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                nodes.append(node)
+        return nodes[::-1]
 
     def _unique(self, name: str) -> str:
         self._counts[name] = self._counts.get(name, 0) + 1

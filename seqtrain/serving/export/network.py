@@ -22,13 +22,13 @@ from seqtrain.model import (
     VectorEncoder,
     WordEncoder,
 )
-from seqtrain.model.encoder import SpellingEncoder
 from seqtrain.model.heads.pooling import AttentionPooling
 from seqtrain.records import UNKNOWN
+from seqtrain.serving.crf import CRF_TENSORS
 from seqtrain.serving.export.graph import FLOAT, INT32, INT64, Graph, States, add_recurrent
 from seqtrain.serving.export.language_model import build_language_model
 from seqtrain.serving.export.numbers import add_series, add_units
-from seqtrain.serving.onnx_predictor import CRF_TENSORS
+from seqtrain.serving.export.spellings import add_spellings
 from seqtrain.spec import (
     DataSpec,
     ImageInputs,
@@ -47,7 +47,8 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
     """The ONNX model that computes a network's scores.
 
     Inputs, with sizes that may differ from call to call: `words` (batch, time) and, if the network reads
-    letters, `letters` (batch, time, letters), both int64 with 0 as padding; or `features` (batch, time,
+    letters, the distinct spellings, `letters` (spellings, letters), both int64 with 0 as padding, and
+    `spelling` (batch, time) int64, the row of `letters` of each word; or `features` (batch, time,
     feature_size), in the units of the data; or `tokens` (batch, time) int64 with 0 as padding; each with
     `lengths` (batch,) int64. Images are one input,
     `images` (batch, height, width), from 0 to 1, without lengths.
@@ -99,7 +100,8 @@ def _add_inputs(graph: Graph, members: list[Network], inputs: Inputs) -> tuple[d
         case WordInputs():
             names = {"words": graph.add_input("words", INT64, ["batch", "time"])}
             if any(getattr(member.encoder, "spelling_encoder", None) is not None for member in members):
-                names["letters"] = graph.add_input("letters", INT64, ["batch", "time", "letters"])
+                names["letters"] = graph.add_input("letters", INT64, ["spellings", "letters"])
+                names["spelling"] = graph.add_input("spelling", INT64, ["batch", "time"])
             return names, _add_lengths(graph)
         case TokenInputs():
             return {"tokens": graph.add_input("tokens", INT64, ["batch", "time"])}, _add_lengths(graph)
@@ -173,25 +175,9 @@ def _add_encoder(graph: Graph, encoder: nn.Module, inputs: dict[str, str]) -> st
     if encoder.word_vectors is not None:
         features.append(graph.add("Gather", graph.weight(encoder.word_vectors), inputs["words"]))
     if encoder.spelling_encoder is not None:
-        features.append(_add_spellings(graph, encoder.spelling_encoder, inputs))
+        letters, spelling = inputs["letters"], inputs["spelling"]
+        features.append(add_spellings(graph, encoder.spelling_encoder, letters, spelling))
     return graph.add("Concat", *features, axis=-1)
-
-
-def _add_spellings(graph: Graph, encoder: SpellingEncoder, inputs: dict[str, str]) -> str:
-    """The final states of the letters' BiLSTM, (batch, time, 2 * hidden_size)."""
-    sizes = graph.add("Shape", inputs["letters"])
-    num_letters = graph.add("Gather", sizes, graph.constant([2]))
-    flat = graph.add("Concat", graph.constant([-1]), num_letters, axis=0)
-    letters = graph.add("Reshape", inputs["letters"], flat)
-    present = graph.add("Cast", graph.add("Greater", letters, graph.constant(0)), to=INT32)
-    counts = graph.add("ReduceSum", present, graph.constant([1]), keepdims=0)
-    # Padding has no letters, but a sequence has at least one step; its result is not used.
-    lengths = graph.add("Max", counts, graph.constant(1, "int32"))
-    embedded = graph.add("Gather", graph.weight(encoder.embedding.weight), letters)
-    states = add_recurrent(graph, encoder.rnn, graph.add("Transpose", embedded, perm=[1, 0, 2]), lengths)
-    final = graph.add("Transpose", states.final, perm=[1, 0, 2])
-    size = graph.constant([2 * encoder.rnn.hidden_size])
-    return graph.add("Reshape", final, graph.add("Concat", graph.add("Shape", inputs["words"]), size, axis=0))
 
 
 def _add_head(graph: Graph, head: nn.Module, states: States, lengths: str) -> str:

@@ -24,8 +24,8 @@ from seqtrain.model import (
 )
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.model.ensemble import mean_of
+from seqtrain.serving.crf import CRF_TENSORS
 from seqtrain.serving.export.scan import ScannedRecurrence, ScannedWordEncoder
-from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import (
     DataSpec,
     ImageInputs,
@@ -37,17 +37,20 @@ from seqtrain.spec import (
     WordInputs,
 )
 
-SIZES = (3, 4, 5)  # of the example inputs; no size is 0 or 1, which torch.export would take for fixed
+# Of the example inputs; no size is 0 or 1, which torch.export would take for fixed.
+SIZES = (3, 4)  # batch and time
+SPELLINGS = (6, 5)  # and their letters
 
 
 def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgram:
     """The program that computes a network's scores; it needs torch alone.
 
-    Inputs are given by name, with sizes that may differ from call to call, on the CPU: `words` (batch, time)
-    and `letters` (batch, time, letters), both int64 with 0 as padding; `tokens` (batch, time), the same; or
-    `features` (batch, time, feature_size), in the units of the data; each with `lengths` (batch,)
-    int64. Images are one input, `images` (batch, height, width), from 0 to 1, without lengths; windows of
-    series are `series` (batch, context, columns), in the units of the data.
+    Inputs are given by name, with sizes that may differ from call to call, on the CPU: `words` (batch, time),
+    `letters` (spellings, letters), both int64 with 0 as padding, and `spelling` (batch, time) int64, the row
+    of `letters` of each word; `tokens` (batch, time) int64 with 0 as padding; or `features` (batch, time,
+    feature_size), in the units of the data; each with `lengths` (batch,) int64. Images are one input,
+    `images` (batch, height, width), from 0 to 1, without lengths; windows of series are `series` (batch,
+    context, columns), in the units of the data.
 
     The result is a tuple: scores (batch, time, num_targets), or (batch, num_targets) for one class per
     sequence; with a conditional random field also `transition`, `start`, `end`, `allowed_transition` and
@@ -82,14 +85,16 @@ def _prepare(network: Network | Ensemble, spec: DataSpec) -> tuple[nn.Module, di
             series = torch.zeros(SIZES[0], inputs.context, len(inputs.columns))
             return SeriesProgram(network, spec, inputs), {"series": series}
         case VectorInputs():
-            features = torch.zeros(*SIZES[:2], inputs.feature_size)
+            features = torch.zeros(*SIZES, inputs.feature_size)
             return FeatureProgram(network, spec, inputs), {"features": features, "lengths": lengths}
         case WordInputs():
-            ids = torch.ones(SIZES, dtype=torch.int64)
-            examples = {"words": ids[..., 0].clone(), "letters": ids, "lengths": lengths}
+            words = torch.ones(SIZES, dtype=torch.int64)
+            letters = torch.ones(SPELLINGS, dtype=torch.int64)
+            spelling = torch.zeros(SIZES, dtype=torch.int64)
+            examples = {"words": words, "letters": letters, "spelling": spelling, "lengths": lengths}
             return WordProgram(network, spec), examples
         case TokenInputs():
-            tokens = torch.ones(SIZES[:2], dtype=torch.int64)
+            tokens = torch.ones(SIZES, dtype=torch.int64)
             return TokenProgram(network, spec), {"tokens": tokens, "lengths": lengths}
     raise ConfigError([f"data: {type(inputs).__name__} cannot be exported with format=torch"])
 
@@ -142,10 +147,12 @@ def _scaling(standardization: Standardization | None) -> tuple[nn.Buffer, nn.Buf
 
 
 class WordProgram(Program):
-    """Tags words by the ids of words and letters."""
+    """Tags words by their ids and those of their letters."""
 
-    def forward(self, words: Tensor, letters: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        return self._score((words, letters), lengths)
+    def forward(
+        self, words: Tensor, letters: Tensor, spelling: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, ...]:
+        return self._score((words, letters, spelling), lengths)
 
 
 class TokenProgram(Program):

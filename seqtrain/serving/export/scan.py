@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan  # no public name; gone: program.pt2 cannot be exported
 
@@ -76,7 +77,7 @@ def _take_steps(sequences: Tensor, steps: Tensor) -> Tensor:
 
 
 class ScannedWordEncoder(nn.Module):
-    """A `WordEncoder` in evaluation, which reads the letters of every word of the batch by a scan.
+    """A `WordEncoder` in evaluation, which reads the letters of every spelling of the batch by a scan.
 
     Args:
         encoder: whose weights are shared.
@@ -87,13 +88,11 @@ class ScannedWordEncoder(nn.Module):
         self._encoder, self._spelling = encoder, encoder.spelling_encoder
         self._recurrence = None if self._spelling is None else ScannedRecurrence(self._spelling.rnn)
 
-    def forward(self, words: Tensor, letters: Tensor) -> Tensor:
-        """(batch, time) and (batch, time, letters), 0 being padding, to (batch, time, output_size)."""
+    def forward(self, words: Tensor, letters: Tensor, spelling: Tensor) -> Tensor:
+        """See `build_program`; (batch, time, output_size)."""
         features = self._encoder.look_up(words)
         if self._spelling is not None and self._recurrence is not None:
-            flat = letters.flatten(0, 1)
-            # Padding has no letters, but a sequence has at least one step; its encoding is not used.
-            lengths = (flat > 0).sum(dim=1).clamp(min=1)
-            summary = self._recurrence(self._spelling.embedding(flat), lengths).summary
-            features.append(summary.view(*letters.shape[:2], -1))
+            lengths = (letters > 0).sum(dim=1)
+            summary = self._recurrence(self._spelling.embedding(letters), lengths).summary
+            features.append(F.embedding(spelling, summary))
         return torch.cat(features, dim=-1)

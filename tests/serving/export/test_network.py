@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -89,13 +89,10 @@ def expected(network: nn.Module, batch: SequenceBatch) -> np.ndarray:
 
 def word_inputs(spec: DataSpec, with_letters: bool = True) -> tuple[SequenceBatch, dict[str, np.ndarray]]:
     batch = encode_sentences(spec, SENTENCES).batch([0, 1, 2])
-    words = batch.inputs.word.numpy()
-    letters = np.zeros((*words.shape, 10), dtype=np.int64)
-    for row, sentence in enumerate(SENTENCES):
-        for place, word in enumerate(sentence):
-            letters[row, place, : len(word)] = [spec.inputs.characters.index().get(each, 1) for each in word]
-    inputs = {"words": words, "lengths": batch.lengths.numpy()}
-    return batch, inputs | ({"letters": letters} if with_letters else {})
+    words = batch.inputs
+    inputs = {"words": words.word.numpy(), "lengths": batch.lengths.numpy()}
+    letters = {"letters": words.characters.numpy(), "spelling": words.spelling.numpy()}
+    return batch, inputs | (letters if with_letters else {})
 
 
 def assert_same_within_lengths(found: np.ndarray, wanted: np.ndarray, lengths: torch.Tensor) -> None:
@@ -164,6 +161,19 @@ class TestTaggers:
         found = run(content, {name: value for name, value in inputs.items() if name in needed})
         assert_same_within_lengths(found, expected(tagger, batch), batch.lengths)
 
+    @pytest.mark.parametrize("letters", [range(1, 40), [1], [2, 2000, 5, 300, 64]])
+    def test_spellings_of_any_length(self, letters: Iterable[int]) -> None:
+        torch.manual_seed(0)
+        tagger = make_tagger()
+        batch = encode_sentences(WORDS, [["ab" * each for each in letters], ["run"]]).batch([0, 1])
+        words = batch.inputs
+        inputs = {"words": words.word, "letters": words.characters, "spelling": words.spelling}
+        found = run(
+            build_onnx(tagger, WORDS),
+            {name: each.numpy() for name, each in (inputs | {"lengths": batch.lengths}).items()},
+        )
+        assert_same_within_lengths(found, expected(tagger, batch), batch.lengths)
+
     def test_an_ensemble(self) -> None:
         torch.manual_seed(0)
         ensemble = Ensemble([make_tagger(), make_tagger(), make_tagger()])
@@ -190,7 +200,12 @@ class TestTaggers:
         (
             make_tagger(),
             WORDS,
-            {"words": ["batch", "time"], "letters": ["batch", "time", "letters"], "lengths": ["batch"]},
+            {
+                "words": ["batch", "time"],
+                "letters": ["spellings", "letters"],
+                "spelling": ["batch", "time"],
+                "lengths": ["batch"],
+            },
         ),
     ],
 )

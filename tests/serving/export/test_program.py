@@ -28,10 +28,10 @@ from seqtrain.model import (
     WordEncoder,
 )
 from seqtrain.records import SequenceBatch
+from seqtrain.serving.crf import CRF_TENSORS
 from seqtrain.serving.export.files import export_torch
 from seqtrain.serving.export.program import build_program
 from seqtrain.serving.export.scan import ScannedRecurrence
-from seqtrain.serving.onnx_predictor import CRF_TENSORS
 from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs, Vocabulary, WordInputs
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -81,13 +81,9 @@ def make_tagger(head: type[nn.Module]) -> Network:
 def encode(sentences: list[list[str]]) -> tuple[SequenceBatch, dict[str, Tensor]]:
     """The batch for the network, and the inputs of the program."""
     batch = encode_sentences(WORDS, sentences).batch(range(len(sentences)))
-    longest = max(len(word) for sentence in sentences for word in sentence)
-    letters = torch.zeros(*batch.inputs.word.shape, longest, dtype=torch.int64)
-    for row, sentence in enumerate(sentences):
-        for place, word in enumerate(sentence):
-            ids = [WORDS.inputs.characters.index().get(each, 1) for each in word]
-            letters[row, place, : len(word)] = torch.tensor(ids)
-    return batch, {"words": batch.inputs.word.long(), "letters": letters, "lengths": batch.lengths}
+    words = batch.inputs
+    inputs = {"words": words.word, "letters": words.characters, "spelling": words.spelling}
+    return batch, {name: each.long() for name, each in inputs.items()} | {"lengths": batch.lengths}
 
 
 @pytest.mark.slow
