@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
@@ -16,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from seqtrain.runs.folder import RunFolder
+from seqtrain.training.learner import SequenceLearner
 from seqtrain.training.train import train
 
 EPOCHS, STEPS = 3, 6  # of every training here; 18 steps in all
@@ -100,3 +104,22 @@ def assert_same_run(left: DictConfig, right: DictConfig) -> None:
     assert without_times(metrics[0]) == without_times(metrics[1])
     for part in ("", "validation"):
         assert events(Path(left.run_dir) / part) == events(Path(right.run_dir) / part)
+
+
+@contextmanager
+def at_step(number: int, action: Callable[[], object]) -> Iterator[None]:
+    """Do something at the number-th training step."""
+    step, left = SequenceLearner.training_step, iter(range(number - 1, -1, -1))
+
+    def disturbed(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
+        if next(left, None) == 0:
+            action()
+        return step(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SequenceLearner, "training_step", disturbed)
+        yield
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_output import run_in_shell
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,23 +30,14 @@ def commands_of(page: str) -> list[str]:
     return [line for line in lines if line not in NOT_RUN]
 
 
-def run(command: str, folder: Path, shell: str = "bash") -> subprocess.CompletedProcess[str]:
-    """Run one line as a shell would, with `seqtrain` from this environment."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path}
-    return subprocess.run(
-        [shell, "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 @pytest.mark.slow
 def test_the_commands_run_one_after_the_other(tmp_path: Path) -> None:
     for command in ["seqtrain", *commands_of(README)]:  # scripts/train is the first
-        done = run(command, tmp_path)
+        done = run_in_shell(command, tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     (block,) = re.findall(r"```python\n(import seqtrain\n.*?)```", README, re.DOTALL)
     (tmp_path / "block.py").write_text(block)
-    assert "PRON" in run(f"{sys.executable} block.py", tmp_path).stdout
+    assert "PRON" in run_in_shell(f"{sys.executable} block.py", tmp_path).stdout
 
 
 @pytest.mark.slow
@@ -60,7 +50,7 @@ def test_classes_of_ones_own(tmp_path: Path, shell: str) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     for command in commands_of(EXTENDING):
-        done = run(command, tmp_path, shell)
+        done = run_in_shell(command, tmp_path, shell)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     accuracy = {
         file.parts[-3]: json.loads(file.read_text())["test/accuracy"]
@@ -71,7 +61,7 @@ def test_classes_of_ones_own(tmp_path: Path, shell: str) -> None:
 
 
 def test_the_refusal_is_the_one_shown(tmp_path: Path) -> None:
-    done = run("seqtrain model.hiden_size=3 model.dropout=1.5", tmp_path)
+    done = run_in_shell("seqtrain model.hiden_size=3 model.dropout=1.5", tmp_path)
     assert done.returncode == 2
     shown = re.search(r"    \$ seqtrain model.hiden_size=3.*?\n((?:    .*\n)+)", README)
     assert shown is not None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from seqtrain.analysis.sample import Array
 from seqtrain.errors import DataError
 from seqtrain.foreign import decode_utf8, is_regular, read_regular
 from seqtrain.model import Ensemble, Network
+from seqtrain.model.ensemble import first_member
 from seqtrain.runs.curves import Curve, read_curves
 from seqtrain.runs.folder import RunFolder
 from seqtrain.spec import Classes, DataSpec, Numbers, Targets
@@ -166,11 +167,6 @@ def describe_run(network: Network | Ensemble, data_name: str, num_examples: int)
     facts.append(("data", data_name))
     facts.append(("examples", str(num_examples)))
     return facts
-
-
-def first_member(network: Network | Ensemble) -> Network:
-    """A single network: the first of an ensemble, whose members are inspected one at a time."""
-    return cast(Network, network.members[0]) if isinstance(network, Ensemble) else network
 
 
 def _describe_layers(rnn: Any) -> str:

@@ -105,7 +105,8 @@ def _compare(runs: Sequence[LoadedRun], given: Arguments, num_examples: int) -> 
 
 def _report(run: LoadedRun, given: Arguments, num_examples: int) -> Report:
     from seqtrain.analysis.passage import passage_of
-    from seqtrain.analysis.report import build_report, describe_run, first_member
+    from seqtrain.analysis.report import build_report, describe_run
+    from seqtrain.model.ensemble import first_member
     from seqtrain.training.network import construct, load_trained
 
     trained = load_trained(run.config, run.checkpoint)

@@ -82,6 +82,11 @@ class Ensemble(nn.Module):
         return self._networks[0]
 
 
+def first_member(network: Network | Ensemble) -> Network:
+    """The first member of an ensemble, or the network itself."""
+    return cast(Network, network.members[0]) if isinstance(network, Ensemble) else network
+
+
 def mean_of(scores: Sequence[Tensor], head: nn.Module) -> Tensor:
     """The common scores of several heads like this one: by default logarithms of the mean of their softmaxes.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqtrain.analysis.report import first_member
 from seqtrain.analysis.traced import SequenceTrace, trace_sequence
 from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import as_pixels
 from seqtrain.data.files.series import as_series, last_window
 from seqtrain.data.sentences import as_sentences
 from seqtrain.errors import DataError, show
+from seqtrain.model.ensemble import first_member
 from seqtrain.serving.base import as_texts
 from seqtrain.spec import ImageInputs, SeriesInputs, TokenInputs, WordInputs
 

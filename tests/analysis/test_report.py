@@ -17,9 +17,10 @@ from seqtrain.analysis.gradients import (
     norms_by_distance,
     trace_network,
 )
-from seqtrain.analysis.report import Report, _name_run, describe_run, first_member, selectivity
+from seqtrain.analysis.report import Report, _name_run, describe_run, selectivity
 from seqtrain.analysis.sample import load_dev
 from seqtrain.model import BiLSTM, Ensemble, Network, RecurrentBackbone, TagHead, VectorEncoder
+from seqtrain.model.ensemble import first_member
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
 from seqtrain.training.network import construct
 

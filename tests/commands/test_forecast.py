@@ -143,7 +143,6 @@ def test_what_is_not_to_be_forecast_is_refused(trained, folder: Path, tmp_path: 
         ([f"input={tmp_path}/nothing.csv"], "nothing.csv: "),
         (["text=a"], "input: this model reads series; give input=FILE.csv"),
         ([f"input={file}", f"input={file}"], "input: given twice; with format=csv there is one table"),
-        ([f"input={file}", "format=conllu"], "format: got 'conllu', which is for tags of words"),
     ):
         assert problem in refused(main, ["predict", str(run_dir), *arguments], capsys)
     lacking = write_series(tmp_path / "lacking.csv")

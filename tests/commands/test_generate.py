@@ -34,8 +34,6 @@ def test_unknown_characters_of_a_prompt_are_told(
         ("length=0", "length: got 0, expected a whole number of at least 1"),
         ("length=few", "length: got 'few', expected a whole number of at least 1"),
         ("temperature=-1", "temperature: got -1.0, expected a number of at least 0"),
-        ("top_k=0", "top_k: got 0, expected a whole number of at least 1"),
-        ("seed=-1", "seed: got -1, expected a whole number of at least 0"),
         ("text=the", "text: no such argument"),
     ],
 )

@@ -62,8 +62,6 @@ def test_numbers_of_a_sequence(trained, tmp_path: Path, capsys) -> None:
     assert [f"{value:.6g}" for value in estimates[0].values] == rows[0][1:3]
     with pytest.raises(DataError, match=r"this model predicts numbers; use estimate\(sequences\)"):
         seqtrain.load(run_dir).label(file)
-    assert main(["predict", str(run_dir), f"input={file}", "format=conllu"]) == 2
-    assert "format: got 'conllu', which is for tags of words" in capsys.readouterr().err
 
 
 def test_numbers_of_steps(trained, tmp_path: Path, capsys) -> None:

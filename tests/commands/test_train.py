@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disturbed_runs import at_step, interrupt
 from hydra.core.global_hydra import GlobalHydra
 from small_runs import small_overrides, without_times
 
@@ -20,7 +20,6 @@ import seqtrain
 from seqtrain.commands.train import leaders_folder, main
 from seqtrain.config import ConfigError
 from seqtrain.runs.folder import RUN_DIR, RunFolder
-from seqtrain.training.learner import SequenceLearner
 
 Command = Callable[..., int]
 SMALL = [*small_overrides("digits", Path()), "trainer.limit_train_batches=3", "data_dir=none"]
@@ -40,27 +39,8 @@ def command() -> Command:
     return run
 
 
-@contextmanager
-def at_step(number: int, action: Callable[[], object]) -> Iterator[None]:
-    """Within it, something happens at the number-th training step."""
-    step, left = SequenceLearner.training_step, iter(range(number - 1, -1, -1))
-
-    def disturbed(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
-        if next(left, None) == 0:
-            action()
-        return step(self, batch, batch_idx)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SequenceLearner, "training_step", disturbed)
-        yield
-
-
 def folders(pattern: str = "runs/*/*/*") -> list[Path]:
     return sorted(Path.cwd().glob(pattern))
-
-
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
 
 
 class TestOneRun:

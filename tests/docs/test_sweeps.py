@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from command_output import run_in_shell
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
 FILES = re.findall(r"```yaml\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
@@ -68,14 +66,9 @@ def test_the_commands_run(extra: str, folder: Path) -> None:
 
 
 def run(command: str, folder: Path) -> None:
-    """Run one line as a shell would, with `seqtrain` from this environment; what it names, it writes."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    python_path = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": python_path, "RAY_USAGE_STATS_ENABLED": "0"}
+    """Run a command; what it names, it writes."""
     before = {path.name for path in folder.iterdir()}
-    done = subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    done = run_in_shell(command, folder)
     assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert "Traceback" not in done.stderr, f"{command}\n{done.stderr}"
     written = {path.name for path in folder.iterdir()} - before - {"runs"}

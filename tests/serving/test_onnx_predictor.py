@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-import seqtrain
 from seqtrain.errors import DataError, InputError
 from seqtrain.model import CRFHead, LabelHead, Network, RecurrentBackbone
 from seqtrain.predictions import Given
@@ -27,16 +26,6 @@ from seqtrain.serving.export.files import export_onnx
 from seqtrain.serving.onnx_predictor import OnnxPredictor
 
 TEXT = "the Cat will run. a wug will light!"
-
-
-@pytest.fixture(scope="module")
-def tagger(trained_pos: Path) -> Predictor:
-    return seqtrain.load(trained_pos)
-
-
-@pytest.fixture(scope="module")
-def classifier(trained_digits: Path) -> Predictor:
-    return seqtrain.load(trained_digits)
 
 
 @pytest.fixture(scope="module")

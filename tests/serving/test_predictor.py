@@ -17,16 +17,6 @@ from seqtrain.serving.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
-def tagger(trained_pos: Path) -> Predictor:
-    return seqtrain.load(trained_pos)
-
-
-@pytest.fixture(scope="module")
-def classifier(trained_digits: Path) -> Predictor:
-    return seqtrain.load(trained_digits)
-
-
-@pytest.fixture(scope="module")
 def images() -> np.ndarray:
     """Some of scikit-learn's own scans, from 0 to 1."""
     from sklearn.datasets import load_digits

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disturbed_runs import at_step, interrupt
 from small_runs import metrics_of
 
 from seqtrain.sweeps.sweep import name_job, name_sweep
-from seqtrain.training.learner import SequenceLearner
 
 Command = Callable[..., int]
-
-
-@contextmanager
-def at_step(number: int, action: Callable[[], object]) -> Iterator[None]:
-    """Within it, something happens at the number-th training step."""
-    step, left = SequenceLearner.training_step, iter(range(number - 1, -1, -1))
-
-    def disturbed(self: SequenceLearner, batch: Any, batch_idx: int) -> Any:
-        if next(left, None) == 0:
-            action()
-        return step(self, batch, batch_idx)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SequenceLearner, "training_step", disturbed)
-        yield
-
-
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
 
 
 def jobs() -> dict[str, Path]:

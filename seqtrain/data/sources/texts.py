@@ -66,12 +66,7 @@ class Texts:
         self._path = None if path is None else Path(path)
         self._unit, self._columns, self._min_count = unit, (text_column, class_column), min_count
         self._known = KnownWords(min_count, vectors, max_vectors)
-        self._recalled: WordInputs | None = None
-
-    def recall(self, spec: DataSpec) -> None:
-        """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
-        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
-            self._recalled = spec.inputs
+        self.recall = self._known.recall
 
     def load(self) -> Corpus:
         path = self._path or _sample()
@@ -99,8 +94,7 @@ class Texts:
         }
         forms = Counter(word for text in words["train"] for word in text)
         counts, characters = count_forms(forms.items())
-        known, vector_size, vectors = self._known.read(counts, self._recalled)
-        inputs = WordInputs(words=known, characters=Vocabulary.of(characters), vector_size=vector_size)
+        inputs, vectors = self._known.read(counts, characters)
         splits: dict[str, Dataset] = {
             each: _encode_words(words[each], inputs, ids[each], counts) for each in SPLITS
         }

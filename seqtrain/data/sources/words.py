@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ Files = dict[str, TaggedFile]
 MAX_LISTED = 5  # tags that a note names
 
 
-@dataclass(frozen=True)
+@dataclass
 class KnownWords:
     """Which words a model knows.
 
@@ -39,24 +39,30 @@ class KnownWords:
     min_count: int
     vectors: str | Path | None
     max_vectors: int | None
+    _recalled: WordInputs | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.min_count < 1:
             raise ValueError(f"min_count must be at least 1, got {self.min_count}")
 
-    def read(
-        self, train_words: Counter[str], recalled: WordInputs | None
-    ) -> tuple[Vocabulary, int | None, Tensor | None]:
-        """The vocabulary, the size of the word vectors, and their table; `recalled` replaces the file."""
-        words = Vocabulary.of(train_words, self.min_count)
-        if self.vectors is None:
-            return words, None, None
-        if recalled is not None:
-            words = words.extended(recalled.words.entries[recalled.words.num_counted :])
-            return words, recalled.vector_size, None
-        found = read_word_vectors(self.vectors, train_words.keys(), self.max_vectors)
-        words = words.extended(found.words)
-        return words, found.size, found.rows_of(words)
+    def recall(self, spec: DataSpec) -> None:
+        """Use the words of a checkpoint's spec instead of reading the file of word vectors."""
+        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
+            self._recalled = spec.inputs
+
+    def read(self, words: Counter[str], characters: Counter[str]) -> tuple[WordInputs, Tensor | None]:
+        """The inputs of a model, from the words and characters of train, and the table of word vectors."""
+        known, size, vectors = Vocabulary.of(words, self.min_count), None, None
+        if self.vectors is not None and self._recalled is not None:
+            recalled = self._recalled
+            known = known.extended(recalled.words.entries[recalled.words.num_counted :])
+            size = recalled.vector_size
+        elif self.vectors is not None:
+            found = read_word_vectors(self.vectors, words.keys(), self.max_vectors)
+            known = known.extended(found.words)
+            size, vectors = found.size, found.rows_of(known)
+        inputs = WordInputs(words=known, characters=Vocabulary.of(characters), vector_size=size)
+        return inputs, vectors
 
 
 class WordSource(ABC):
@@ -71,12 +77,7 @@ class WordSource(ABC):
     def __init__(self, batching: Batching, known: KnownWords, column: str | None = None) -> None:
         self.batching = batching
         self._known, self._column = known, column
-        self._recalled: WordInputs | None = None  # of a checkpoint, in place of the file of word vectors
-
-    def recall(self, spec: DataSpec) -> None:
-        """Use the words of the spec of a checkpoint instead of reading the file of word vectors."""
-        if isinstance(spec.inputs, WordInputs) and spec.inputs.vector_size is not None:
-            self._recalled = spec.inputs
+        self.recall = known.recall
 
     @abstractmethod
     def read_files(self) -> Files:
@@ -92,8 +93,7 @@ class WordSource(ABC):
         notes += [*_note_hidden_forms(files), *_note_strays(given["train"])]
         notes += _note_orphans(given) if scheme == "bio" else ()
         counts, characters = count_forms(train.form_counts())
-        words, vector_size, vectors = self._known.read(counts, self._recalled)
-        inputs = WordInputs(words=words, characters=Vocabulary.of(characters), vector_size=vector_size)
+        inputs, vectors = self._known.read(counts, characters)
         targets = StepClasses(_target_names(files), self._column, scheme)
         splits: dict[str, Dataset] = {each: _encode(files[each], inputs, targets, counts) for each in SPLITS}
         notes_of_targets = tuple(_note_unseen_tags(files))

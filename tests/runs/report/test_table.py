@@ -50,8 +50,3 @@ def test_a_folder_that_cannot_be_read_is_named_below() -> None:
     assert (
         str(seqtrain.runs("runs")).splitlines()[-1].startswith("left out: runs/digits/lstm/32/metrics.json: ")
     )
-
-
-def test_a_missing_folder_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nowhere: no such folder; give folders that hold runs"):
-        seqtrain.runs("nowhere")
