@@ -18,14 +18,39 @@ from seqtrain.analysis.examine import examine
 from seqtrain.analysis.gates import gate_statistics
 from seqtrain.config import ConfigError
 from seqtrain.data import VectorDataset
+from seqtrain.data.batching.streams import Streams
+from seqtrain.data.batching.token_dataset import TokenDataset
+from seqtrain.data.batching.windows import WindowDataset
 from seqtrain.errors import InputError
-from seqtrain.model import BiLSTM, CRFHead, LabelHead, Network, RecurrentBackbone, TagHead, VectorEncoder
+from seqtrain.model import (
+    BiLSTM,
+    CRFHead,
+    LabelHead,
+    Network,
+    NextTokenHead,
+    NumberHead,
+    RecurrentBackbone,
+    TagHead,
+    TokenEncoder,
+    VectorEncoder,
+)
 from seqtrain.model.backbone import recurrent_module
 from seqtrain.records import SequenceBatch
 from seqtrain.recurrence import CELLS
 from seqtrain.recurrence.cells import Cell
 from seqtrain.recurrence.trace import trace
-from seqtrain.spec import DataSpec, SequenceClasses, StepClasses, VectorInputs
+from seqtrain.spec import (
+    DataSpec,
+    Horizon,
+    NextToken,
+    SequenceClasses,
+    SequenceNumbers,
+    SeriesInputs,
+    StepClasses,
+    TokenInputs,
+    VectorInputs,
+    Vocabulary,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
@@ -71,6 +96,9 @@ HEADS: dict[str, Callable[..., nn.Module]] = {
     "`head=label`": lambda **sizes: LabelHead(**sizes, dropout=0.0, label_smoothing=0.0),
     "`head=tags`": lambda **sizes: TagHead(**sizes, dropout=0.0, label_smoothing=0.0),
     "`head=crf`": lambda **sizes: CRFHead(**sizes, dropout=0.0),
+    "`head=next_token`": lambda **sizes: NextTokenHead(**sizes, dropout=0.0, label_smoothing=0.0),
+    "`head=numbers`": lambda **sizes: NumberHead(**sizes, dropout=0.0, loss="mse"),
+    "`head=forecast`": lambda **sizes: NumberHead(**sizes, dropout=0.0, loss="quantiles"),
 }
 ROWS = {name: (make, HEADS["`head=tags`"]) for name, make in BACKBONES.items()}
 ROWS |= {name: (BACKBONES["`torch.nn.LSTM`"], head) for name, head in HEADS.items()}
@@ -108,38 +136,75 @@ def try_it(column: str, make: Make, make_head: Callable[..., nn.Module]) -> str:
     torch.manual_seed(0)
     backbone: Any = make()
     head = make_head(input_size=backbone.output_size, num_targets=3)
-    kind = SequenceClasses if isinstance(head, LabelHead) else StepClasses
-    spec = DataSpec(VectorInputs(feature_size=4), kind(("a", "b", "c")))
-    network = Network(VectorEncoder(spec), backbone, head)
-    targets = torch.zeros(3, dtype=torch.int64)
-    if not isinstance(head, LabelHead):
-        targets = torch.zeros(3, 6, dtype=torch.int64)
-        targets[1, 4:] = -100
-    batch = SequenceBatch(torch.randn(3, 6, 4), LENGTHS, targets)
+    spec, dataset = DATA.get(type(head), of_steps)(head)
+    encoder = VectorEncoder(spec) if isinstance(spec.inputs, VectorInputs) else TokenEncoder(spec, 4, 0.0)
+    network = Network(encoder, backbone, head)
     try:
-        return TRIALS[column](network, spec, batch)
+        return TRIALS[column](network, spec, dataset)
     except (ConfigError, InputError, TypeError):
         return "no"
 
 
-def try_trace(network: Network, _: DataSpec, batch: SequenceBatch) -> str:
-    traced = trace(recurrent_module(network.backbone), batch.inputs, batch.lengths)
-    torch.testing.assert_close(traced.output, network.backbone(batch.inputs, batch.lengths)[0])
+def of_steps(_: nn.Module) -> tuple[DataSpec, Any]:
+    targets = torch.zeros(3, 6, dtype=torch.int64)
+    targets[1, 4:] = -100
+    spec = DataSpec(VectorInputs(feature_size=4), StepClasses(("a", "b", "c")))
+    return spec, VectorDataset(torch.randn(3, 6, 4), LENGTHS, targets)
+
+
+def of_sequences(_: nn.Module) -> tuple[DataSpec, Any]:
+    spec = DataSpec(VectorInputs(feature_size=4), SequenceClasses(("a", "b", "c")))
+    return spec, VectorDataset(torch.randn(3, 6, 4), LENGTHS, torch.zeros(3, dtype=torch.int64))
+
+
+def of_numbers(head: nn.Module) -> tuple[DataSpec, Any]:
+    if not head.quantiles:
+        spec = DataSpec(VectorInputs(feature_size=4), SequenceNumbers(("a", "b", "c")))
+        return spec, VectorDataset(torch.randn(3, 6, 4), LENGTHS, torch.randn(3, 3))
+    scaling = ((0.0, 0.0), (1.0, 1.0))
+    inputs = SeriesInputs(
+        feature_size=4, standardization=scaling, series=("a", "b"), covariates=(), time=None, distance=None,
+        context=24, fold=4, subtract_last=True, independent=True,
+    )  # fmt: skip
+    horizon = Horizon(("a", "b"), scaling, 3, independent=True, season=2, naive_errors=(1.0, 1.0))
+    return DataSpec(inputs, horizon), WindowDataset(torch.randn(40, 2), torch.arange(2), inputs, horizon)
+
+
+def of_text(_: nn.Module) -> tuple[DataSpec, Any]:
+    tokens = Vocabulary(("a",), (1,))
+    inputs = TokenInputs(tokens=tokens, unit="character")
+    text = torch.randint(0, 3, (19,), dtype=torch.int32)
+    return DataSpec(inputs, NextToken(tokens)), TokenDataset(text, Streams(steps=6), inputs)
+
+
+DATA: dict[type[nn.Module], Callable[[Any], tuple[DataSpec, Any]]] = {
+    LabelHead: of_sequences,
+    NumberHead: of_numbers,
+    NextTokenHead: of_text,
+}
+
+
+def try_trace(network: Network, _: DataSpec, dataset: Any) -> str:
+    batch = dataset.batch([0, 1, 2])
+    features = network.encoder(batch.inputs)
+    traced = trace(recurrent_module(network.backbone), features, batch.lengths)
+    torch.testing.assert_close(traced.output, network.backbone(features, batch.lengths)[0])
     return "yes"
 
 
-def try_gates(network: Network, _: DataSpec, batch: SequenceBatch) -> str:
-    statistics = gate_statistics(trace(recurrent_module(network.backbone), batch.inputs, batch.lengths))
+def try_gates(network: Network, _: DataSpec, dataset: Any) -> str:
+    batch = dataset.batch([0, 1, 2])
+    features = network.encoder(batch.inputs)
+    statistics = gate_statistics(trace(recurrent_module(network.backbone), features, batch.lengths))
     return "yes" if statistics else "has none"
 
 
-def try_inspect(network: Network, spec: DataSpec, batch: SequenceBatch) -> str:
-    dataset = VectorDataset(batch.inputs, batch.lengths)
+def try_inspect(network: Network, spec: DataSpec, dataset: Any) -> str:
     assert len(examine(network, spec, dataset, [0, 1], "dev")) == 2
     return "yes"
 
 
-def try_onnx(network: Network, spec: DataSpec, _: SequenceBatch) -> str:
+def try_onnx(network: Network, spec: DataSpec, _: Any) -> str:
     pytest.importorskip("onnx")
     from seqtrain.serving.export.network import build_onnx
 
@@ -147,17 +212,23 @@ def try_onnx(network: Network, spec: DataSpec, _: SequenceBatch) -> str:
     return "yes"
 
 
-def try_program(network: Network, spec: DataSpec, batch: SequenceBatch) -> str:
+def try_program(network: Network, spec: DataSpec, dataset: Any) -> str:
     from seqtrain.serving.export.program import build_program
 
+    batch = dataset.batch([0, 1, 2])
     program = build_program(network.eval(), spec).module()
+    if isinstance(spec.inputs, SeriesInputs):
+        assert program(series=torch.randn(3, 24, 2))[0].shape == (3, 3, 3, 2)
+        return "yes"
     scores, *_ = program(features=batch.inputs, lengths=batch.lengths)
     for row, length in enumerate(LENGTHS.tolist() if scores.ndim == 3 else []):
         torch.testing.assert_close(scores[row, :length], network(batch)[0][row, :length])
     return "yes"
 
 
-def try_ddp(network: Network, _: DataSpec, batch: SequenceBatch) -> str:
+def try_ddp(network: Network, _: DataSpec, dataset: Any) -> str:
+    batch = dataset.batch([0, 1, 2])
+
     class Loss(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -172,14 +243,15 @@ def try_ddp(network: Network, _: DataSpec, batch: SequenceBatch) -> str:
     return "yes" if all(weight.grad is not None for weight in network.parameters()) else "no"
 
 
-def try_compile(network: Network, _: DataSpec, batch: SequenceBatch) -> str:
+def try_compile(network: Network, _: DataSpec, dataset: Any) -> str:
+    batch = dataset.batch([0, 1, 2])
     torch.compiler.reset()
     compiled = torch.compile(copy.deepcopy(network), backend="aot_eager")
     torch.testing.assert_close(compiled(batch)[0], network(batch)[0])
     return "yes"
 
 
-TRIALS: dict[str, Callable[[Network, DataSpec, SequenceBatch], str]] = {
+TRIALS: dict[str, Callable[[Network, DataSpec, Any], str]] = {
     "gates": try_gates,
     "trace": try_trace,
     "inspect": try_inspect,

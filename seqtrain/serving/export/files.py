@@ -15,7 +15,7 @@ from seqtrain.runs.files import atomic_write, write_text
 from seqtrain.serving.export.accepted import MAX_MODEL
 from seqtrain.serving.export.description import beside, describe, open_description, read_description
 from seqtrain.serving.export.examples import ONNX, TORCH, Runtime, write_example
-from seqtrain.spec import DataSpec, NextToken
+from seqtrain.spec import DataSpec
 
 if TYPE_CHECKING:
     from seqtrain.model import Ensemble, Network
@@ -48,8 +48,6 @@ def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> lis
 
     from seqtrain.serving.export.program import build_program
 
-    if isinstance(spec.targets, NextToken):
-        raise ConfigError(["format: a language model is exported as ONNX, with its state; give format=onnx"])
     _check(network, path)
     content = BytesIO()
     save(build_program(network, spec), content)

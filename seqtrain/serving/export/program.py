@@ -29,6 +29,7 @@ from seqtrain.serving.export.scan import ScannedRecurrence, ScannedWordEncoder
 from seqtrain.spec import (
     DataSpec,
     ImageInputs,
+    NextToken,
     Numbers,
     SeriesInputs,
     Standardization,
@@ -60,6 +61,8 @@ def build_program(network: Network | Ensemble, spec: DataSpec) -> ExportedProgra
     Raises:
         ConfigError: a part of the network cannot be exported.
     """
+    if isinstance(spec.targets, NextToken):
+        raise ConfigError(["format: a language model is exported as ONNX, with its state; give format=onnx"])
     program, inputs = _prepare(deepcopy(network).cpu(), spec)
     program.eval().requires_grad_(False)
     sizes = {name: _dynamic_sizes(name, each) for name, each in inputs.items()}
