@@ -39,7 +39,7 @@ def find_mismatches(tree: Tree, choices: Mapping[str, Any]) -> Iterator[str]:
             continue
         reported.add(group)
         here, elsewhere = _name(group, schema, choices), _name(other, wanted, choices)
-        fitting = tasks_of(schema) if group == "data" else files_of(other, what, mine)
+        fitting = tasks_of(schema.inputs, mine) if group == "data" else files_of(other, what, mine)
         yield (
             f"{group}: {elsewhere} needs {group}={files_of(group, what, theirs)}; "
             f"{here} goes with {other}={fitting}"
@@ -104,11 +104,11 @@ def files_of(group: str, what: str, value: str) -> str:
     return "|".join(name for name, schema in _shipped(group) if _agree(getattr(schema, what), value))
 
 
-def tasks_of(data: Schema) -> str:
-    """The shipped tasks that predict the targets of this data with an encoder that reads it, joined by |."""
-    fitting = [name for name, task in _shipped("task") if _agree(task.targets, data.targets)]
+def tasks_of(inputs: str | None, targets: str | None) -> str:
+    """The shipped tasks that predict these targets with an encoder of these inputs, joined by |."""
+    fitting = [name for name, task in _shipped("task") if _agree(task.targets, targets)]
     encoders = dict(_shipped("encoder"))
-    return "|".join(name for name in fitting if _agree(encoders[_encoder_of(name)].inputs, data.inputs))
+    return "|".join(name for name in fitting if _agree(encoders[_encoder_of(name)].inputs, inputs))
 
 
 def _encoder_of(task: str) -> str:

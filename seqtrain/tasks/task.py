@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqtrain.config import ConfigError
-from seqtrain.config.fit import files_of
+from seqtrain.config.fit import tasks_of
 from seqtrain.model.ensemble import Ensemble
 from seqtrain.model.network import Head, Network
 from seqtrain.predictions import Answer, Estimate, Given
@@ -60,7 +60,8 @@ class Task(ABC):
             ConfigError: it has others.
         """
         if not isinstance(spec.targets, self.targets):
-            fitting = files_of("task", "targets", type(spec.targets).__name__)
+            inputs = "|".join(each.__name__ for each in type(spec.inputs).__mro__)
+            fitting = tasks_of(inputs, type(spec.targets).__name__)
             remedy = f"choose task={fitting}" if fitting else f"{type(self).__name__} does not learn that"
             raise ConfigError([f"task: the data has {spec.targets.each}; {remedy}"])
 

@@ -56,7 +56,7 @@ def test_a_class_for_each_sequence(trained, tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("task", "data", "problem"),
     [
-        ("arrays", "steps", "task: the data has a class for each time step; choose task=pos|steps|tagging"),
+        ("arrays", "steps", "task: the data has a class for each time step; choose task=steps"),
         ("steps", "arrays", "task: the data has a class for each sequence; choose task=arrays|digits|images"),
     ],
 )
