@@ -15,7 +15,7 @@ from seqtrain.foreign import is_regular
 
 MAX_LOG_BYTES = 1 << 30
 MAX_POINTS = 400  # of a curve: more than a chart has pixels for
-COPIES = "at a glance/"  # of the main curves, for TensorBoard's first screen
+COPIES = "at a glance"  # of the main curves, for TensorBoard's first screen
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughpu
 from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
 from seqtrain.training.learner import OptimizerBuilder, ScheduleBuilder, SequenceLearner
 from seqtrain.training.network import build_network, construct, for_any_device, with_hidden_size
-from seqtrain.training.telemetry.curves import TrainingCurves
+from seqtrain.training.telemetry.curves import TrainingCurves, name_data
 from seqtrain.training.trainer import (
     build_evaluator,
     build_loggers,
@@ -139,7 +139,7 @@ def build_trainer(cfg: Mapping[str, Any], further_callbacks: Sequence[pl.Callbac
     """
     loggers = build_loggers(cfg.get("logger"))
     named = [construct(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
-    curves = [TrainingCurves(cfg["task"]["monitor"])] if loggers else []
+    curves = [TrainingCurves(cfg["task"]["monitor"], name_data(cfg["data"]))] if loggers else []
     trainer = construct_trainer(cfg["trainer"], [*named, *further_callbacks, Throughput(), *curves], loggers)
     device = trainer.strategy.root_device.type
     if cfg["model"].get("backend") == "triton" and device != "cuda":

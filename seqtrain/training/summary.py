@@ -30,6 +30,7 @@ from seqtrain.spec import StepClasses
 from seqtrain.tasks.span_f1 import SpanF1
 from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.learner import SequenceLearner
+from seqtrain.training.telemetry.curves import name_data
 from seqtrain.training.telemetry.sink import sink_of
 
 log = logging.getLogger("seqtrain")
@@ -234,7 +235,10 @@ def _table(values: Mapping[str, str]) -> str:
 
 def read_hyperparameters(configuration: Mapping[str, Any]) -> dict[str, Value]:
     """The columns of one run: of its configuration, as plain values."""
-    return {f"{number:02} {key}": _look_up(configuration, key) for number, key in enumerate(COLUMNS, start=1)}
+    values = {key: _look_up(configuration, key) for key in COLUMNS}
+    values["data"] = name_data(configuration.get("data", {}))
+    values["seed"] = str(values["seed"])  # TensorBoard would show a number as 1.0000
+    return {f"{number:02} {key}": value for number, (key, value) in enumerate(values.items(), start=1)}
 
 
 def final_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

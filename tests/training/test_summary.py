@@ -131,7 +131,7 @@ def test_every_run_has_all_columns_in_one_order() -> None:
 
 
 def test_values_and_names_of_classes() -> None:
-    expected = {"01 data": "Digits", "02 model": "BiLSTM (gru)", "03 seed": 1, "04 model.hidden_size": 64}
+    expected = {"01 data": "Digits", "02 model": "BiLSTM (gru)", "03 seed": "1", "04 model.hidden_size": 64}
     expected |= {"05 optimizer.lr": 0.003, "07 model.bidirectional": "true"}
     expected |= {"13 initialization.forget_bias": ""}
     assert expected.items() <= read_hyperparameters(CONFIGURATION).items()

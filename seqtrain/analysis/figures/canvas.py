@@ -2,7 +2,7 @@
 
 pyplot is not used: it keeps figures alive and takes a while to import. Margins are given rather than found by
 a layout engine, which would draw everything twice. TensorBoard shrinks images to some 340 pixels: figures are
-little wider, so that their text can be read there.
+little wider, so that their text has 10 pixels there.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from seqtrain.runs.files import atomic_write, literal_text, save_picture
 
 DPI, PAPER_DPI = 90, 180
-WIDTH = 5.2  # inches, of figures over time
-FONT, TITLE_FONT = 8.5, 9.5  # points
+WIDTH = 4.5  # inches, of figures over time
+FONT = 10.0  # points
+LETTER = 0.08  # inches, the mean width of a letter of this size, and more than that of most words
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DIVERGING = "RdBu_r"  # blue below zero, red above
-MAX_LABELS = 24  # along an axis of a figure of this width; more could not be read
-MAX_LONG_NUMBERS = 12  # of three digits or more
+MAX_LABELS = 18  # along an axis of a figure of this width; more could not be read
+MAX_LONG_NUMBERS = 9  # of three digits or more
 LONGEST_WORD = 14  # letters
 MIN_DECADES = 4  # of a logarithmic axis: small waves look small
 MAX_DECADES = 7  # with a label
@@ -44,7 +45,8 @@ class Picture(Figure):
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A figure of this size, in inches, with a title."""
     figure = Picture(figsize=(width, height), dpi=DPI)
-    figure.suptitle(title, fontsize=TITLE_FONT, y=1 - 0.06 / height, va="top")
+    fitting = FONT * min(1.0, width / (LETTER * max(len(title), 1)))
+    figure.suptitle(title, fontsize=fitting, y=1 - 0.06 / height, va="top")
     return figure
 
 
@@ -65,13 +67,15 @@ def write(panel: Axes, x: float, y: float, text: str, **options: Any) -> None:
 
 def add_legend(panel: Axes, **options: Any) -> None:
     """Add the names of the lines."""
-    panel.legend(fontsize=FONT, frameon=False, **options)
+    panel.legend(
+        fontsize=FONT, frameon=False, handlelength=1.2, handletextpad=0.4, columnspacing=1.0, **options
+    )
 
 
 def space_below(labels: Sequence[str]) -> float:
     """Inches that `label_steps` needs below a panel."""
     longest = min(max(map(len, labels)), LONGEST_WORD)
-    return 0.15 + 0.085 * longest if _are_words(labels) else 0.4
+    return 0.15 + 0.1 * longest if _are_words(labels) else 0.4
 
 
 def label_steps(panel: Axes, labels: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from seqtrain.analysis.sample import Array
 from seqtrain.records import SequenceBatch
 from seqtrain.spec import DataSpec, Horizon, SeriesInputs
 
-HEIGHT, GAP, LEFT, TOP, BOTTOM = 1.1, 0.3, 0.6, 0.7, 0.45  # inches
+HEIGHT, GAP, LEFT, TOP, BOTTOM = 1.1, 0.45, 0.6, 0.7, 0.45  # inches
 SEEN = 2  # rows of the context that are drawn, as a multiple of those that are forecast
 
 

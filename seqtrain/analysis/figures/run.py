@@ -12,6 +12,7 @@ from torch import Tensor
 from seqtrain.analysis.figures.canvas import (
     COLOURS,
     FONT,
+    LETTER,
     WIDTH,
     add_legend,
     add_panel,
@@ -27,7 +28,7 @@ from seqtrain.runs.curves import Curve
 SMALLEST = 1e-12  # the lower end of the logarithmic axis
 MOST_NUMBERS = 400  # cells; with more of them numbers could not be read
 COLUMNS, SIZE = 4, 1.2  # images in a row; inches of each
-BAR, BESIDE, BARS_WIDTH = 0.28, 2.3, 6.0  # inches
+BAR, BESIDE, BARS_WIDTH = 0.28, 2.6, 5.6  # inches
 
 
 def draw_gradients(norms: Mapping[str, Tensor]) -> Figure:
@@ -39,8 +40,7 @@ def draw_gradients(norms: Mapping[str, Tensor]) -> Figure:
     Args:
         norms: by `layer0/forward`; see `seqtrain.analysis.gradients.gradient_through_time`.
     """
-    columns = 3 if max(map(len, norms)) < 18 else 2
-    legend = 0.2 * -(-len(norms) // columns)
+    legend = 0.2 * -(-len(norms) // 2)
     figure = new_figure(WIDTH, 2.9 + legend, "gradient through time: mean norm of dL/dh")
     panel = add_panel(figure, 0.75, 0.5, WIDTH - 0.95, 2.0)
     means = {name: by_step.clamp(min=SMALLEST).cpu() for name, by_step in norms.items() if len(by_step)}
@@ -54,7 +54,7 @@ def draw_gradients(norms: Mapping[str, Tensor]) -> Figure:
     panel.invert_xaxis()
     panel.set_xlabel("steps before L, the loss at the direction's last step", fontsize=FONT)
     panel.grid(alpha=0.3)
-    add_legend(panel, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=min(columns, len(norms)))
+    add_legend(panel, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=min(2, len(norms)))
     return figure
 
 
@@ -96,9 +96,9 @@ def draw_pair(curves: Mapping[str, Sequence[Curve]], charts: Sequence[Sequence[s
 
 def draw_confusions(counts: Tensor, names: Sequence[str], title: str = "confusions") -> Figure:
     """How often each target (row) was predicted as each target (column); colours are shares of the row."""
-    size, margin = min(0.3 * len(names), 8.0), min(0.2 + 0.09 * max(map(len, names)), 1.5)
+    size, margin = min(0.27 * len(names), 8.0), min(0.2 + 0.1 * max(map(len, names)), 1.5)
     title = f"{title}: rows targets, columns predictions"
-    width = max(size + margin, 0.0755 * len(title)) + 0.1  # the title, too, has to fit in
+    width = max(size + margin, LETTER * len(title)) + 0.1  # the title, too, has to fit in
     figure = new_figure(width, size + margin + 0.35, title)
     panel = add_panel(figure, margin, margin, size, size)
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)

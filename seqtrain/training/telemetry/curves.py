@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytorch_lightning as pl
@@ -19,11 +20,10 @@ from seqtrain.training.steps import has_stepped, members_of, step_output
 from seqtrain.training.telemetry.recurrence import tag_of
 from seqtrain.training.telemetry.sink import sink_of
 
-# TensorBoard sorts charts by name: this group comes before those of the recurrence, in this order.
-LOSS = "at a glance/1 loss"
-METRIC = "at a glance/2 {}"
-LEARNING_RATE = "at a glance/3 learning rate"
-GRADIENT_NORM = "at a glance/4 gradient norm"
+# TensorBoard sorts charts by name: this group comes before those of the recurrence, in this order. Each data
+# set has a group of its own, since losses of different tasks in one chart compare nothing.
+GLANCE = "at a glance, {}"
+LOSS, METRIC, LEARNING_RATE, GRADIENT_NORM = "1 loss", "2 {}", "3 learning rate", "4 gradient norm"
 
 
 class TrainingCurves(pl.Callback):
@@ -37,10 +37,12 @@ class TrainingCurves(pl.Callback):
 
     Args:
         monitor: the leading metric, such as `val/accuracy`.
+        data: what the data is called, see `name_data`.
     """
 
-    def __init__(self, monitor: str) -> None:
+    def __init__(self, monitor: str, data: str) -> None:
         self.monitor = monitor
+        self.group = GLANCE.format(data)
         self._loss_sum: Any = 0.0
         self._num_valid = 0
         self._learning_rate = 0.0
@@ -73,7 +75,8 @@ class TrainingCurves(pl.Callback):
         sink, step = sink_of(trainer), trainer.global_step
         curves = {"train/loss": loss, "train/learning_rate": self._learning_rate, "train/gradient_norm": norm}
         sink.scalars(curves | _padding(batch), step)
-        sink.charts({LOSS: loss, LEARNING_RATE: self._learning_rate, GRADIENT_NORM: norm}, step)
+        glance = {LOSS: loss, LEARNING_RATE: self._learning_rate, GRADIENT_NORM: norm}
+        sink.charts({f"{self.group}/{name}": value for name, value in glance.items()}, step)
         self._loss_sum, self._num_valid = 0.0, 0
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -85,7 +88,7 @@ class TrainingCurves(pl.Callback):
         sink, step = sink_of(trainer), trainer.global_step
         sink.scalars(metrics, step)
         glance = {self.monitor: METRIC.format(self.monitor.split("/")[-1]), "val/loss": LOSS}
-        charts = {tag: metrics[name] for name, tag in glance.items() if name in metrics}
+        charts = {f"{self.group}/{tag}": metrics[name] for name, tag in glance.items() if name in metrics}
         sink.charts(charts, step, validation=True)
         sink.flush()
 
@@ -95,6 +98,17 @@ class TrainingCurves(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._loss_sum, self._num_valid = state_dict["loss_sum"], state_dict["count"]
+
+
+def name_data(node: Mapping[str, Any]) -> str:
+    """What the configuration's `data` is called: its class, with the file, the treebank or the problem.
+
+    `Digits`, `Treebank ud_english_ewt`, `Tagged chunks.txt`, `Memory recall`.
+    """
+    name = str(node.get("_target_", "")).rpartition(".")[2]
+    path = node.get("path")
+    which = Path(path).name if path else node.get("treebank") or node.get("problem")
+    return f"{name} {which}" if which else name
 
 
 def _is_logged(trainer: pl.Trainer, step: int) -> bool:
@@ -126,16 +140,20 @@ def _total_gradient_norm(optimizer: Optimizer) -> Tensor:
 Layout: TypeAlias = dict[str, dict[str, tuple[str, list[str]]]]  # charts by group: kind and tags
 
 TRAINING = {
-    "loss": "at a glance/1 loss",
-    "metric": "at a glance/2 .*",
-    "learning rate": "at a glance/3 .*",
-    "gradient norm": "at a glance/4 .*",
+    "loss": "at a glance, [^/]*/1 loss",
+    "metric": "at a glance, [^/]*/2 .*",
+    "learning rate": "at a glance, [^/]*/3 .*",
+    "gradient norm": "at a glance, [^/]*/4 .*",
 }
 STATES = {
     "h_n: norm": "h_n/{}/norm",
     "h_n: saturation": "h_n/{}/saturation",
     "h_n: dead units": "h_n/{}/dead",
     "h_n: effective rank": "h_n/{}/effective_rank",
+}
+CELL_STATES = {
+    "c_n: norm": "c_n/{}/norm",
+    "c_n: saturation": "c_n/{}/saturation",
 }
 RATIO = {"gradient through time: first fifth to last": "gradients/{}/ratio"}
 REACH = {"gradient through time: reach, in steps": "gradients/{}/reach"}
@@ -164,6 +182,7 @@ def build_layout(
     for layer in range(num_layers):
         charts = dict(STATES)
         if cell is not None:
+            charts |= CELL_STATES if "c" in cell.state_names else {}
             charts |= _name_gates(cell) | RATIO | (REACH if has_reach else {}) | _name_update(cell)
         directions = rf"(member\d+/)?layer{layer}/[a-z]+"
         layout[f"layer {layer}"] = {

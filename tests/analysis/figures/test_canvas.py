@@ -10,7 +10,7 @@ from seqtrain.analysis.figures.run import draw_confusions, draw_mistakes
 from seqtrain.analysis.figures.sequence import draw_states
 
 
-@pytest.mark.parametrize(("steps", "every"), [(28, 2), (100, 5), (784, 66)])
+@pytest.mark.parametrize(("steps", "every"), [(28, 2), (100, 6), (784, 88)])
 def test_of_too_many_steps_every_n_th_is_named(steps: int, every: int) -> None:
     figure = draw_states(example(steps=steps))
     labels = [text.get_text() for text in figure.axes[2].texts]

@@ -18,18 +18,39 @@ from seqtrain.training.telemetry.curves import (
     LOSS,
     _total_gradient_norm,
     build_layout,
+    name_data,
 )
 
 
 def test_the_first_group_of_charts_has_loss_metric_learning_rate_and_gradient_norm(compose) -> None:
     folder = trained(compose()).path
     training, validation = read_scalars(folder), read_scalars(folder / "validation")
-    assert training[LOSS] == training["train/loss"]
-    assert training[LEARNING_RATE] == training["train/learning_rate"]
-    assert training[GRADIENT_NORM] == training["train/gradient_norm"]
-    assert validation[LOSS] == training["val/loss"]
-    assert validation["at a glance/2 accuracy"] == training["val/accuracy"]
-    assert min(training) == LOSS  # TensorBoard sorts by name
+    first = "at a glance, Digits"
+    assert training[f"{first}/{LOSS}"] == training["train/loss"]
+    assert training[f"{first}/{LEARNING_RATE}"] == training["train/learning_rate"]
+    assert training[f"{first}/{GRADIENT_NORM}"] == training["train/gradient_norm"]
+    assert validation[f"{first}/{LOSS}"] == training["val/loss"]
+    assert validation[f"{first}/2 accuracy"] == training["val/accuracy"]
+    assert min(training) == f"{first}/{LOSS}"  # TensorBoard sorts by name
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        ({"_target_": "seqtrain.data.Digits"}, "Digits"),
+        (
+            {"_target_": "seqtrain.data.Treebank", "treebank": "ud_english_ewt", "path": None},
+            "Treebank ud_english_ewt",
+        ),
+        (
+            {"_target_": "seqtrain.data.Treebank", "treebank": "ud_english_ewt", "path": "my/bank"},
+            "Treebank bank",
+        ),
+        ({"_target_": "seqtrain.data.Memory", "problem": "recall"}, "Memory recall"),
+    ],
+)
+def test_data_has_a_name(node: dict[str, Any], name: str) -> None:
+    assert name_data(node) == name
 
 
 def test_gradient_norm_is_that_of_all_gradients_together() -> None:
