@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from seqtrain.commands.interface import Arguments, exit_code, load_run, parse_arguments
 from seqtrain.config import ConfigError
+from seqtrain.errors import InputError
 from seqtrain.runs.files import check_output, open_output
 
 if TYPE_CHECKING:
-    from seqtrain.commands.reading import Reading
+    from seqtrain.commands.reading_text import Reading
     from seqtrain.serving.base import BasePredictor
 
 USAGE = """\
@@ -27,14 +28,16 @@ Tag text or classify images with a run's best checkpoint, or with an exported mo
   model       a file that `seqtrain export` wrote; needs the extra onnx, but not torch
   text        text to tag
   input       a file, or - for standard input (the default), which is answered as lines come:
-              plain text, or CoNLL-U (*.conllu, or text in its columns);
+              plain text, or CoNLL-U (*.conllu, or text in its columns), or a word and its tag on
+              each line, between them a tab (or a space in *.conll, *.bio and *.iob files);
               for a model of images PNG or npy files: input may be given several times, name a
               folder, or a pattern as in 'scans/*.png'; for a model of data=arrays npz files;
               for a forecast a CSV file with the columns of the training
   split       whether to split text into sentences. A sentence ends after . ! ? or an ellipsis
               before a space, unless the next word begins with a lower-case letter or the
               mark belongs to an abbreviation (default: true for text=, false for input=, where
-              each line is a sentence)
+              each line is a sentence); spaces where each line is a sentence, whose words have
+              spaces between them
   resize      true to stretch images to the size that the model was trained on (default: false)
   format      table (default); json: one object per line, with the start and end of each token in
               the text, or in the line; tsv: columns between tabs; conllu; for forecasts also csv,
@@ -64,11 +67,13 @@ def _predict(arguments: Sequence[str]) -> None:
     from seqtrain.commands.reading import read
     from seqtrain.tasks.answers import choose_form
 
-    predictor = _load(given)
+    predictor, word_column = _load(given)
     form = choose_form(given.get("format"), predictor.spec)
     with ExitStack() as stack:
-        reading = read(predictor.spec, given, stack)
+        reading = read(predictor.spec, given, stack, word_column)
         _write(given.get("output", "-"), _show(predictor, reading, form))
+    if reading.refused:
+        raise InputError("\n".join([*reading.refused, "All other lines have been answered."]))
 
 
 def _show(predictor: BasePredictor[Any], reading: Reading, form: str) -> Iterator[str]:
@@ -82,7 +87,7 @@ def _show(predictor: BasePredictor[Any], reading: Reading, form: str) -> Iterato
 
 def _check(given: Arguments) -> None:
     given.check_choice("format", FORMATS)
-    given.check_choice("split", ("true", "false"))
+    given.check_choice("split", ("true", "false", "spaces"))
     given.check_choice("resize", ("true", "false"))
     if given.get("output", "-") != "-":
         check_output(given["output"])
@@ -113,17 +118,19 @@ def _is_valid(text: str) -> bool:
     return True
 
 
-def _load(given: Arguments) -> BasePredictor[Any]:
+def _load(given: Arguments) -> tuple[BasePredictor[Any], int]:
+    """The model, and in which column its training found the words."""
     if "model" in given:
         from seqtrain.serving import OnnxPredictor
 
-        return OnnxPredictor(given["model"])
+        return OnnxPredictor(given["model"]), 1
     run = load_run(given)
 
     from seqtrain.serving.predictor import Predictor
     from seqtrain.training.network import load_trained
 
-    return Predictor.of(load_trained(run.config, run.checkpoint))
+    word_column = run.config.data.get("word_column", 1)
+    return Predictor.of(load_trained(run.config, run.checkpoint)), word_column
 
 
 def _write(target: str, pieces: Iterable[str]) -> None:

@@ -5,27 +5,20 @@ So memory stays bounded, and a stream is answered as its lines arrive.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from seqtrain.commands.interface import Arguments
+from seqtrain.commands.reading_text import Reading, read_texts, read_words
 from seqtrain.config import ConfigError
 from seqtrain.data.files.arrays import read_sequences
-from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.images import iterate_images
 from seqtrain.data.files.series import last_window, read_series
-from seqtrain.data.files.text import BYTE_ORDER_MARK, LineStream
-from seqtrain.data.sentences import Sentence, split_sentences, tokenize_span
-from seqtrain.data.tokens import split_text
 from seqtrain.errors import DataError
-from seqtrain.foreign import open_regular
 from seqtrain.predictions import Given
 from seqtrain.spec import (
     DataSpec,
@@ -37,22 +30,11 @@ from seqtrain.spec import (
     WordInputs,
 )
 
-CHUNK = 1024  # sentences answered at a time
 SUFFIXES = (".png", ".npy")
 TRUTH = {"true": True, "false": False}
 
-Item = TypeVar("Item")
 
-
-@dataclass(frozen=True)
-class Reading:
-    """What a user gave, in chunks; and what follows the last sentence of a file in CoNLL-U."""
-
-    chunks: Iterator[list[Given]]
-    tail: Callable[[], str] = str
-
-
-def read(spec: DataSpec, given: Arguments, stack: ExitStack) -> Reading:
+def read(spec: DataSpec, given: Arguments, stack: ExitStack, word_column: int = 1) -> Reading:
     """The sequences that the arguments name; files are closed with the stack.
 
     Raises:
@@ -61,9 +43,9 @@ def read(spec: DataSpec, given: Arguments, stack: ExitStack) -> Reading:
     inputs, is_text = spec.inputs, isinstance(spec.targets, SequenceClasses)
     match inputs:
         case WordInputs():
-            return _read_words(given, stack, splits_text=not is_text)
+            return read_words(given, stack, splits_text=not is_text, word_column=word_column)
         case TokenInputs() if is_text:
-            return _read_texts(given, stack, inputs)
+            return read_texts(given, stack, inputs)
         case ImageInputs():
             sources = _files(given, "images", "FILE, a PNG or npy file")
             return Reading(read_images(inputs, sources, TRUTH[given.get("resize", "false")]))
@@ -92,93 +74,6 @@ def _files(given: Arguments, what: str, expected: str) -> Sequence[str]:
     if "resize" in given and what != "images":
         raise ConfigError([f"resize: is for images; this model reads {what}"])
     return sources
-
-
-def _read_words(given: Arguments, stack: ExitStack, splits_text: bool) -> Reading:
-    if "resize" in given:
-        raise ConfigError(["resize: is for images; this model reads words"])
-    if "text" in given:
-        return read_text(given["text"], TRUTH[given.get("split", str(splits_text).lower())])
-    sources = given.all_of("input") or ["-"]
-    if len(sources) > 1:
-        raise ConfigError(["input: given twice; this model reads words, from one input"])
-    return read_stream(_open(sources[0], stack), TRUTH[given.get("split", "false")])
-
-
-def _read_texts(given: Arguments, stack: ExitStack, inputs: TokenInputs) -> Reading:
-    """Whole texts, one per line."""
-    for key in ("resize", "split"):
-        if key in given:
-            raise ConfigError([f"{key}: is not for a model that reads {inputs.unit}s of whole texts"])
-    sources = given.all_of("input") or ["-"]
-    if len(sources) > 1:
-        raise ConfigError(["input: given twice; this model reads texts, from one input"])
-    stream = None if "text" in given else _open(sources[0], stack)
-    lines = (line.removeprefix(BYTE_ORDER_MARK).strip() for line in stream or [given["text"]])
-    texts = (Given(text, tuple(split_text(text, inputs.unit))) for text in lines if text)
-    return Reading(_chunks(texts, stream))
-
-
-def _open(source: str, stack: ExitStack) -> LineStream:
-    if source == "-":
-        return LineStream(sys.stdin.buffer, "standard input")  # type: ignore[arg-type]
-    return LineStream(stack.enter_context(open_regular(Path(source))), source)
-
-
-def read_text(text: str, split: bool = True) -> Reading:
-    """The sentences of a text, which is one sentence unless it is `split`."""
-    sentences = split_sentences(text) if split else _line_sentences(text, split=False)
-    return Reading(_chunks((_as_given(text, each) for each in sentences), stream=None))
-
-
-def read_stream(stream: LineStream, split: bool = False) -> Reading:
-    """The sentences of lines: CoNLL-U if they are in its columns or its name ends so, else plain text with
-    one sentence per line, or with several if lines are to be `split`."""
-    if str(stream.path).endswith(".conllu") or _is_conllu(stream.peek_content()):
-        reader = ConlluReader(stream, stream.path)
-        sentences = (Given(str(stream.path), tuple(each.words), source=each) for each in reader)
-        return Reading(_chunks(sentences, stream), lambda: reader.tail)
-    return Reading(_chunks(_plain_sentences(stream, split), stream))
-
-
-def _is_conllu(line: str) -> bool:
-    return line[:1].isdecimal() and "\t" in line
-
-
-def _plain_sentences(stream: LineStream, split: bool) -> Iterator[Given]:
-    for number, line in enumerate(stream):
-        text = line.rstrip("\r\n") if number else line.removeprefix("\ufeff").rstrip("\r\n")
-        for sentence in _line_sentences(text, split):
-            yield _as_given(text, sentence)
-
-
-def _line_sentences(text: str, split: bool) -> list[Sentence]:
-    sentences = split_sentences(text) if split else [tokenize_span(text, 0, len(text))]
-    return [each for each in sentences if each.tokens]
-
-
-def _as_given(text: str, sentence: Sentence) -> Given:
-    return Given(text, tuple(sentence.tokens), sentence.spans)
-
-
-def _chunks(items: Iterable[Item], stream: LineStream | None) -> Iterator[list[Item]]:
-    """The items in lists: full ones, and what there is whenever the next line has to be waited for.
-
-    Raises:
-        DataError: there are no items.
-    """
-    chunk: list[Item] = []
-    is_empty = True
-    for item in items:
-        chunk.append(item)
-        is_empty = False
-        if len(chunk) == CHUNK or (stream is not None and stream.is_drained):
-            yield chunk
-            chunk = []
-    if is_empty:
-        raise DataError("no sentence to tag; expected at least one word")
-    if chunk:
-        yield chunk
 
 
 def read_images(inputs: ImageInputs, sources: Sequence[str], resize: bool) -> Iterator[list[Given]]:

@@ -55,6 +55,9 @@ _END = re.compile(
 _OPENERS = "\"'\u2018\u201c([\u00ab\u00bf\u00a1-"
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|cf|[A-Z])|\b(?:[A-Za-z]\.)+[A-Za-z])\.$")
 LONGEST = 32  # letters of an abbreviation
+
+MAX_STEPS = 1 << 16  # words of a sentence, or characters of a text, to predict on
+MAX_LETTERS = 1 << 12  # of one of its words
 _NEXT = re.compile(rf"\s*[{re.escape(_OPENERS)}]*(\S?)")
 
 
@@ -110,10 +113,26 @@ def _describe(value: object) -> str:
 
 
 def check_words(sentences: Sequence[Sequence[str]]) -> None:
-    """Refuse, with its number, a sentence that is empty or has an empty word."""
+    """Refuse, with its number, a sentence that is empty, has an empty word, or is too long."""
     for number, words in enumerate(sentences, start=1):
         if not words or not all(words):
             raise DataError(f"sentence {number} {'has an empty word' if words else 'has no words'}")
+        excess = find_excess(words)
+        if excess is not None:
+            raise DataError(f"sentence {number} has {excess}")
+
+
+def find_excess(words: Sequence[str], steps: str = "words") -> str | None:
+    """What of a sentence is too long to be read in bounded memory, and what would not be; None if nothing is.
+
+    `steps` is what messages call the words.
+    """
+    if len(words) > MAX_STEPS:
+        return f"{len(words):,} {steps}; expected at most {MAX_STEPS:,}"
+    longest = max(map(len, words), default=0)
+    if longest > MAX_LETTERS:
+        return f"a word of {longest:,} letters; expected at most {MAX_LETTERS:,}"
+    return None
 
 
 def split_sentences(text: str) -> list[Sentence]:
@@ -131,6 +150,12 @@ def tokenize_span(text: str, start: int, end: int) -> Sentence:
     """The tokens of `text[start:end]`, which is one sentence, with their positions in `text`."""
     spans = tuple((start + first, start + last) for first, last in token_spans(text[start:end]))
     return Sentence([text[first:last] for first, last in spans], spans)
+
+
+def separate(text: str) -> Sentence:
+    """The tokens of a text whose words have spaces between them already."""
+    found = list(re.finditer(r"\S+", text))
+    return Sentence([each.group() for each in found], tuple(each.span() for each in found))
 
 
 def _sentence_spans(text: str) -> Iterator[tuple[int, int]]:

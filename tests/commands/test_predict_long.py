@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seqtrain.commands import predict
-from seqtrain.commands.reading import CHUNK
+from seqtrain.commands.reading_text import CHUNK
 
 ROOT = Path(__file__).parents[2]
 MEASURE = """\

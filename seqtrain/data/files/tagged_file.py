@@ -8,21 +8,17 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqtrain.data.files.columns import TaggedSentence
 from seqtrain.data.files.downloads import cached
 from seqtrain.data.files.text import open_lines
 from seqtrain.spec import TagScheme
 
 SPAN_TAG = re.compile(r"[BI]-.+")  # B-X begins a span of the type X, I-X continues it; O is outside
-
-
-class TaggedSentence(NamedTuple):
-    words: list[str]
-    tags: list[str]
 
 
 @dataclass(frozen=True)

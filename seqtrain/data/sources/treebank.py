@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqtrain.data.corpus import SPLITS, Batching
+from seqtrain.data.files.columns import TaggedSentence
 from seqtrain.data.files.conllu import ConlluReader, TagColumn
 from seqtrain.data.files.downloads import ENGLISH_EWT, fetch, read_content, sample_dir, verify
-from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, read_tagged_file
+from seqtrain.data.files.tagged_file import TaggedFile, read_tagged_file
 from seqtrain.data.sources.words import Files, KnownWords, WordSource
 from seqtrain.errors import DataError
 

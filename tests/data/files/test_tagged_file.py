@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqtrain.data.files.columns import TaggedSentence
 from seqtrain.data.files.downloads import cached
 from seqtrain.data.files.tagged_file import (
     TaggedFile,
-    TaggedSentence,
     find_orphans,
     find_scheme,
     flatten,

@@ -10,7 +10,7 @@ from seqtrain.data import Tagged
 from seqtrain.data.check.summary import summarize
 from seqtrain.data.check.text import render_summary
 from seqtrain.data.corpus import find_split_files
-from seqtrain.data.sources.tagged import TwoColumnReader
+from seqtrain.data.files.columns import TwoColumnReader
 from seqtrain.errors import DataError
 
 CONLL_2003 = """\

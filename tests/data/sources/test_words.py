@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from seqtrain.data.corpus import Batching, Corpus
-from seqtrain.data.files.tagged_file import TaggedFile, TaggedSentence, flatten
+from seqtrain.data.files.columns import TaggedSentence
+from seqtrain.data.files.tagged_file import TaggedFile, flatten
 from seqtrain.data.sources.words import KnownWords, WordSource
 from seqtrain.errors import DataError
 
