@@ -36,10 +36,10 @@ class ExaminedExample(Example):
     single one for the whole sequence: of classes their ids, of several numbers a tuple.
 
     By the definitions of `seqtrain.analysis.gradients`: `by_distance` has the norms of dL/dh by the distance
-    from the loss L of one step, by `layer0/forward`; it is empty where targets are a number for each step.
-    `reach` (layers, directions, time, time) is given for a class per step, unless the sequence is very long.
-    `weights` are those of the steps in what a class was read from, see `LabelHead.step_weights`; empty where
-    none are chosen. `windows` are the series of a window with their forecasts.
+    from the loss L of one step, by `layer0/forward`. `reach` (layers, directions, time, time) is given for a
+    class per step, unless the sequence is very long. `weights` are those of the steps in what a class was
+    read from, see `LabelHead.step_weights`; empty where none are chosen. `windows` are the series of a window
+    with their forecasts.
     """
 
     image: Array | None  # (height, width), 0 to 1

@@ -3,9 +3,9 @@
 Figures, numbers and warnings in TensorBoard, and the page of `inspect`, all use the definition given here:
 
 - with one target per sequence, L is the loss of the sequence, which acts at the end of each direction's walk;
-- with a target for each step, L is the cross-entropy of a single step, the last one with a target that the
-  direction reaches: the last word for forward, the first for backward. The gradient of the loss of all steps
-  together would be large at every state, whatever the recurrence carries;
+- with a target for each step, L is the loss of a single step, of classes the cross-entropy: the last one with
+  a target that the direction reaches, the last word for forward, the first for backward. The gradient of the
+  loss of all steps together would be large at every state, whatever the recurrence carries;
 - the number at k steps is the norm of dL/dh, k steps before the loss, as an arithmetic mean over the
   sequences that have as many steps before it.
 """
@@ -13,7 +13,7 @@ Figures, numbers and warnings in TensorBoard, and the page of `inspect`, all use
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -22,8 +22,8 @@ from torch import Tensor
 
 from seqtrain.analysis.sample import Array, to_array
 from seqtrain.model.backbone import recurrent_module
-from seqtrain.model.network import Network
-from seqtrain.records import IGNORED, SequenceBatch, are_of_steps, is_known, valid_steps
+from seqtrain.model.network import Head, Network
+from seqtrain.records import IGNORED, SequenceBatch, are_of_steps, hide, is_known, valid_steps
 from seqtrain.recurrence.trace import DirectionStates, Trace, name_direction, trace
 
 FADED = 1e-4  # a gradient below this share of that at the loss itself has vanished, as for the warning
@@ -127,13 +127,11 @@ def norms_by_distance(
         return {
             name: Distances(reverse(by_step, batch.lengths), num_steps) for name, by_step in norms.items()
         }
-    if batch.targets.is_floating_point():
-        return {}  # not defined where targets of steps are numbers
     scores = network.head(traced.output, traced.summary, batch.lengths).float()
     by_name: dict[str, Distances] = {}
     for direction in range(len(traced.layers[0])):
         ends, num_steps = _loss_steps(batch.targets.cpu(), batch.lengths, direction)
-        gradients = traced.state_gradients(_loss_of_step(scores, batch.targets, ends))
+        gradients = traced.state_gradients(_loss_of_step(network, scores, batch, ends))
         for layer, directions in enumerate(gradients):
             by_step = directions[direction].h.norm(dim=2)
             by_name[name_direction(layer, direction)] = Distances(
@@ -174,7 +172,8 @@ def find_growth(means: Tensor) -> float:
 
 def _loss_steps(targets: Tensor, lengths: Tensor, direction: int) -> tuple[Tensor, Tensor]:
     """The last step with a target in a direction's walk, and the number of steps up to it: (batch,) each."""
-    has_target = (targets != IGNORED) & valid_steps(lengths, targets.shape[1])
+    has_target = is_known(targets).view(*targets.shape[:2], -1).any(dim=2)
+    has_target &= valid_steps(lengths, targets.shape[1])
     steps = torch.arange(targets.shape[1])
     if direction == 0:
         ends = torch.where(has_target, steps, -1).amax(dim=1)
@@ -191,9 +190,15 @@ def _count_from(by_step: Tensor, ends: Tensor, num_steps: Tensor, direction: int
     return by_step.gather(1, steps.clamp(0, by_step.shape[1] - 1).to(by_step.device)).where(inside, 0.0)
 
 
-def _loss_of_step(scores: Tensor, targets: Tensor, steps: Tensor) -> Tensor:
-    """The cross-entropy of one step of each sequence, summed: (batch, time, tags) and (batch,) to ()."""
+def _loss_of_step(network: Network, scores: Tensor, batch: SequenceBatch, steps: Tensor) -> Tensor:
+    """() the loss of one step of each sequence, summed: of tags the cross-entropy, of numbers the head's."""
+    targets = batch.targets
+    assert targets is not None
     rows, steps = torch.arange(len(steps), device=scores.device), steps.to(scores.device)
+    if targets.is_floating_point():
+        others = torch.ones_like(targets, dtype=torch.bool)
+        others[rows, steps] = False
+        return cast(Head, network.head).loss_sum(scores, hide(targets, others), batch.lengths)
     return F.cross_entropy(scores[rows, steps], targets[rows, steps], ignore_index=IGNORED, reduction="sum")
 
 

@@ -206,7 +206,7 @@ def has_loss_at_one_step(network: Network) -> bool:
 
     A head that pools over time sends a gradient to every state, whatever the recurrence carries.
     """
-    return getattr(network.head, "pooling", "last") == "last"
+    return getattr(network.head, "pooling", "last") in ("last", None)
 
 
 def name_members(num_members: int) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -23,8 +24,8 @@ from seqtrain.analysis.gradients import (
     trace_network,
 )
 from seqtrain.analysis.sample import has_loss_at_one_step
-from seqtrain.model import Network
-from seqtrain.records import IGNORED, FinalState, SequenceBatch
+from seqtrain.model import Network, NumberHead
+from seqtrain.records import IGNORED, FinalState, SequenceBatch, valid_steps
 from seqtrain.recurrence.trace import trace
 
 
@@ -144,13 +145,24 @@ def direct_from_end(model: Network, data: SequenceBatch, row: int, direction: in
     end = 0 if direction else len(inputs) - 1  # of the sequence
     at_end = [states[-1 - end if number else end] for number, states in enumerate(directions)]
     scores = model.head.linear(torch.cat(at_end, dim=-1))
-    nn.functional.cross_entropy(scores, data.targets[row, end : end + 1]).backward()
+    loss = nn.functional.mse_loss if data.targets.is_floating_point() else nn.functional.cross_entropy
+    loss(scores, data.targets[row, end : end + 1], reduction="sum").backward()
     return [float(h.grad.norm()) for h in reversed(directions[direction])]
 
 
-def test_for_a_tagger_the_loss_is_that_of_the_last_step_alone() -> None:
-    torch.manual_seed(0)
+def numbers_of_steps() -> tuple[Network, SequenceBatch]:
     model, data = network("tags", nn.GRU(4, 5, batch_first=True)), batch("tags")
+    model.head = NumberHead(5, 2, dropout=0.0, loss="mse", pooling=None)
+    beyond = ~valid_steps(data.lengths, 9)[..., None]
+    return model, replace(data, targets=torch.randn(3, 9, 2).masked_fill(beyond, torch.nan))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: (network("tags", nn.GRU(4, 5, batch_first=True)), batch("tags")), numbers_of_steps]
+)
+def test_with_a_target_for_each_step_the_loss_is_that_of_the_last_one_alone(make: Any) -> None:
+    torch.manual_seed(0)
+    model, data = make()
     norms = by_distance(model, data)["layer0/forward"]
     for row, length in enumerate(LENGTHS.tolist()):
         expected = direct_from_end(model, data, row)
