@@ -144,5 +144,5 @@ def first_line(error: BaseException) -> str:
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which is no character
+SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which is not a character
 LINE_CONTROL = re.compile(rf"{CONTROL.pattern}|[\t\n\u2028\u2029]")

@@ -84,11 +84,11 @@ class SequenceBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
         """The same batch on `device`; lengths stay on the CPU: a copy back would synchronize."""
-        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> SequenceBatch:
         """The same batch in pinned memory, from which a GPU copies asynchronously."""
-        return self._each(Tensor.pin_memory)
+        return self._map_tensors(Tensor.pin_memory)
 
     def first_steps(self, num: int) -> SequenceBatch:
         """The batch without the time steps from the `num`-th on; its targets of sequences stay."""
@@ -109,7 +109,7 @@ class SequenceBatch:
             unseen=None if self.unseen is None else cut(self.unseen),
         )
 
-    def _each(self, move: Move) -> SequenceBatch:
+    def _map_tensors(self, move: Move) -> SequenceBatch:
         moved = replace(
             self,
             inputs=move(self.inputs) if isinstance(self.inputs, Tensor) else self.inputs.each(move),

@@ -12,9 +12,9 @@ class Rule:
     """A condition on logged scalars that indicates a problem.
 
     `tag` is a regular expression for the tags of the numbers that the rule judges; its group, if it has one,
-    is the layer and direction. `message` has `{where}` and `{value}`. With `may_recover`, a number that
-    falls is no reason to warn, even beyond the limit: a healthy training may start there. With `one_target`,
-    the rule holds only where a sequence has one target, not one for each step.
+    is the layer and direction. `message` has `{where}` and `{value}`. With `may_recover`, a falling
+    number is not a reason to warn, even beyond the limit: a healthy training may start there. With
+    `one_target`, the rule holds only where a sequence has one target, not one for each step.
     """
 
     tag: str

@@ -130,7 +130,9 @@ def train(*overrides: str) -> Run:
             raise ConfigError([f"train: got {show(override)}, expected {expected}"])
     checked = check_command_line(overrides)
     if not isinstance(checked, SingleRun):
-        raise ConfigError(["train: gives a single run; sweeps, searches and --help are of the command line"])
+        raise ConfigError(
+            ["train: trains a single run; use the command line for sweeps, searches and --help"]
+        )
     return read_run(_run_single(checked).path)
 
 

@@ -174,7 +174,7 @@ class Composer:
             choices.task_and_data = task if is_own else f"{task}-{data}"
 
     def _keep_own_model(self, base: DictConfig) -> None:
-        """Leave a model of the user's own as its file says: what a task sets is for the built-in ones."""
+        """Keep a model of the user's own as in its file: what a task sets is meant for the built-in ones."""
         choices, model = base.hydra.runtime.choices, base.get("model")
         file = CONFIG_DIR / "task" / f"{choices.get('task')}.yaml"
         if not isinstance(model, DictConfig) or str(model.get("_target_")) in SCHEMAS or not file.is_file():

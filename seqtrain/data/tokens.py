@@ -17,7 +17,7 @@ def split_text(text: str, unit: Unit) -> list[str]:
 
 
 def first_token(inputs: TokenInputs) -> str:
-    """What a text without a beginning goes on from: a line end, or the most frequent token."""
+    """What is read before a text without a beginning: a line end, or the most frequent token."""
     return "\n" if "\n" in inputs.tokens.index() else inputs.tokens.entries[0]
 
 

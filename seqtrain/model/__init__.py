@@ -1,4 +1,4 @@
-"""The network and its parts: plain torch, to be used with or without the rest."""
+"""The network and its modules: plain torch, which can be used without Hydra and Lightning."""
 
 from seqtrain.model.backbone import Backbone, RecurrentBackbone
 from seqtrain.model.bilstm import BiLSTM

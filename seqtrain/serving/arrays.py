@@ -15,7 +15,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Inputs: TypeAlias = dict[str, Array]
 
 
-PADDED = 64  # letters that each word of a batch may be padded to, for models that repeat them
+MAX_PADDED = 64  # letters that each word of a batch may be padded to, for models that repeat them
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Arrays:
 
     @classmethod
     def named(cls, name: str, values: Flat) -> Arrays:
-        """Of an input `name`, with `lengths` beside it."""
+        """Sequences of the input `name`, which has `lengths` beside it."""
         return cls(
             values.lengths, lambda indices: {name: values.pad(indices), "lengths": values.lengths[indices]}
         )
@@ -35,7 +35,7 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Flat:
-    """Sequences of any length, whose values lie one after another."""
+    """Sequences of any length, with all values one after another."""
 
     values: Array
     lengths: Array  # (sequences,)
@@ -57,7 +57,7 @@ class Flat:
         return np.asarray(self.lengths.cumsum() - self.lengths)
 
     def pad(self, indices: Sequence[int] | Array) -> Array:
-        """Some of them, (len(indices), time, ...) with zeros behind each."""
+        """The sequences at `indices`, (len(indices), time, ...), padded with zeros."""
         lengths = self.lengths[indices]
         steps = np.arange(lengths.max())
         valid = steps < lengths[:, None]
@@ -93,7 +93,7 @@ class Sentences:
         self.num_letters = np.add.reduceat(self._letters.lengths[rows], self._spelling.starts)
         if repeats_letters:
             longest = np.maximum.reduceat(self._letters.lengths[rows], self._spelling.starts)
-            self.num_letters = np.where(longest > PADDED, 1 << 30, PADDED * self.lengths)
+            self.num_letters = np.where(longest > MAX_PADDED, 1 << 30, MAX_PADDED * self.lengths)
 
     def batch(self, indices: Sequence[int]) -> Inputs:
         """The ids, padded with 0."""

@@ -1,4 +1,4 @@
-"""Which sequences are answered together, so that memory is bounded for any input. Needs no torch."""
+"""Which sequences are answered together, so that memory stays bounded for any input. Needs no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 BATCH_SIZE = 256  # sequences
-LETTERS = 8  # of the words of a batch, for each step that it may have
+LETTERS = 8  # that the words of a batch may have, for each step that it may have
 
 ReadBatch = TypeVar("ReadBatch", covariant=True)
 
@@ -24,11 +24,11 @@ class Encoded(Protocol[ReadBatch]):
 
 @runtime_checkable
 class Spelt(Protocol):
-    """What encoded sentences have beside, for models that read letters."""
+    """What encoded sentences also have, for models that read letters."""
 
     @property
     def num_letters(self) -> Any:
-        """(num_sequences,) letters of the words of each."""
+        """(num_sequences,) the number of letters in the words of each."""
 
 
 def batches_of(dataset: Encoded[Any], max_steps: int) -> Iterator[list[int]]:
@@ -36,7 +36,7 @@ def batches_of(dataset: Encoded[Any], max_steps: int) -> Iterator[list[int]]:
 
     A batch has at most BATCH_SIZE sequences, `max_steps` steps, padding included, and LETTERS letters for
     each of these. It is ended where its sequences become much shorter than the first, unless it is small.
-    A sequence that alone has more is a batch of its own.
+    A sequence that has more by itself is a batch of its own.
     """
     lengths = dataset.lengths.tolist()
     letters = dataset.num_letters.tolist() if isinstance(dataset, Spelt) else [0] * len(lengths)

@@ -144,7 +144,7 @@ class OnnxPredictor(BasePredictor[Inputs]):
         names = [name for name in self._outputs if name != "scores"]
         if not names:
             return None
-        ones = {each.name: _one(each) for each in self._session.get_inputs()}
+        ones = {each.name: _smallest_input(each) for each in self._session.get_inputs()}
         values = dict(zip(names, self._compute(names, ones), strict=True))
         size = len(self.description.labels)
         expected = {each.name: (size,) * (1 + ("transition" in each.name)) for each in fields(CRF)}
@@ -189,8 +189,8 @@ def _bound_memory() -> None:
     onnxruntime.create_and_register_allocator(memory, limits)
 
 
-def _one(declared: Any) -> Array:
-    """A smallest input, of ones."""
+def _smallest_input(declared: Any) -> Array:
+    """An input of the smallest size, of ones."""
     shape = [size if isinstance(size, int) else 1 for size in declared.shape]
     return np.ones(shape, dtype=np.float32 if declared.type == "tensor(float)" else np.int64)
 

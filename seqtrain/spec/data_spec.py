@@ -29,7 +29,7 @@ class DataSpec:
             KeyError, TypeError, ValueError: it was made by something else.
         """
         if not isinstance(plain, dict):
-            raise TypeError("no record of inputs and targets")
+            raise TypeError("not a record of inputs and targets")
         if "inputs" not in plain:
             plain = _from_flat(plain)
         return cls(Inputs.from_dict(plain["inputs"]), Targets.from_dict(plain["targets"]))

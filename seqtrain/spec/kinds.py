@@ -96,7 +96,7 @@ class Kind:
             TypeError, ValueError: `plain` was not made by `to_dict`.
         """
         if not isinstance(plain, dict) or not isinstance(name := plain["kind"], str):
-            raise TypeError("no record of a kind")
+            raise TypeError("not a record of a kind")
         if not is_dataclass(cls.kinds.get(name)):
             raise UnknownKindError(name)
         kind: type[K] = cls.kinds[name]
@@ -120,12 +120,12 @@ def _from_plain(value: Any) -> Any:
 def _type_hints(kind: type) -> dict[str, Any]:
     try:
         return get_type_hints(kind)
-    except NameError:  # of a class of one's own, whose types are imported for a type checker only
+    except NameError:  # in a user's own class, whose types are imported only for type checkers
         return {}
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of the type that a field is declared with; any is of one that is not known here."""
+    """Whether a value has the declared type of a field; types that are not known here accept any value."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in arguments)

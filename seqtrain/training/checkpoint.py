@@ -116,7 +116,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
     except Exception as error:  # on damaged bytes a reader may raise anything
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DamagedCheckpointError([f"checkpoint: {path} is damaged ({reason}); {way_out(path)}"]) from None
+        raise DamagedCheckpointError(
+            [f"checkpoint: {path} is damaged ({reason}); {find_remedy(path)}"]
+        ) from None
     if not isinstance(saved, dict) or not {"spec", "state_dict"} <= saved.keys():
         raise ConfigError([f"checkpoint: {path} was not written by seqtrain: it lacks spec or state_dict"])
     problem = _find_strange_content(saved)
@@ -126,8 +128,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _find_strange_content(saved: dict[str, Any]) -> str:
-    """What no training writes: weights that are no tensors, and tensors that are larger than their storage,
-    like one that repeats a number without end."""
+    """What no training writes: weights that are not tensors, and tensors that are larger than their storage,
+    such as one that repeats a single number."""
     weights = saved["state_dict"]
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
@@ -193,8 +195,8 @@ def _verify(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def way_out(path: Path) -> str:
-    """What to do where a checkpoint cannot be used."""
+def find_remedy(path: Path) -> str:
+    """What to do if a checkpoint cannot be used, for messages."""
     best, last = path.with_name("best.ckpt"), path.with_name("last.ckpt")
     if path.name == last.name:
         fresh = "delete it and repeat the command to start this run again"

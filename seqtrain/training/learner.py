@@ -70,7 +70,7 @@ class SequenceLearner(pl.LightningModule):
         self._mean = MeanOverPositions()
         self._batch_idx = 0
         self.num_batches = 0  # that this process has trained on
-        self._resumed: dict[str, Any] | None = None  # a checkpoint whose state is being taken over
+        self._resumed: dict[str, Any] | None = None  # the checkpoint that is being resumed
         skip_unused_hooks(self)
 
     def __setattr__(self, name: str, value: Any) -> None:

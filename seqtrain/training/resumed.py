@@ -1,8 +1,7 @@
-"""What a training takes over from a checkpoint, which may be made by hand: it is compared with what has just
-been built before it is used.
+"""Compare what a training resumes from a checkpoint, which may be made by hand, with what was just built.
 
-Lightning and torch put whatever a checkpoint holds where their own states were: a text where there was a
-method, or a short tensor where native code writes as much as the weight has.
+Lightning and torch put whatever a checkpoint holds in place of their own states: a text in place of a method,
+or a short tensor where native code writes as many numbers as the weight has.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from torch.optim import Optimizer
 
 from seqtrain.errors import show
 
-LARGEST = 1 << 53  # of a number that counts something
-# States that are as large as their weight; fused optimizers write to them without a look at their size.
+MAX_COUNT = 1 << 53
+# States that have the shape of their weight; fused optimizers write to them without checking it.
 LIKE_WEIGHT = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "state_sum")
 
 
 def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer) -> None:
-    """Compare where the training was, and the states of callbacks, with those of a trainer that was set up.
+    """Compare the progress of the training and the states of callbacks with those of a trainer after setup.
 
     Raises:
         ValueError: something has another form.
@@ -43,7 +42,7 @@ def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer) -> None:
 
 
 def check_optimization(checkpoint: dict[str, Any], optimizer: Optimizer, schedule: Any) -> None:
-    """Compare the states of the optimizer and of the schedule with those that were just built, and leave out
+    """Compare the states of the optimizer and of the schedule with those that were just built, and remove
     what the schedule does not have.
 
     Raises:
@@ -58,7 +57,7 @@ def check_optimization(checkpoint: dict[str, Any], optimizer: Optimizer, schedul
             raise ValueError(f"{name} belongs to no weight")
         for key, value in _mapping(state, name).items():
             if key in LIKE_WEIGHT and value is not None and not _has_shape(value, weights[number].shape):
-                raise ValueError(f"{name}.{key} has not the shape of its weight")
+                raise ValueError(f"{name}.{key} does not have the shape of its weight")
             if (
                 key == "step"
                 and not _is_number(value)
@@ -73,10 +72,10 @@ def check_optimization(checkpoint: dict[str, Any], optimizer: Optimizer, schedul
 
 
 def check_like(saved: Any, like: Any, name: str, whole: bool = False) -> None:
-    """Refuse a state that has not the form of `like`.
+    """Refuse a state that does not have the form of `like`.
 
     Args:
-        saved: plain values, lists, mappings and tensors. Keys that `like` lacks are not looked at, nor is
+        saved: plain values, lists, mappings and tensors. Keys that `like` lacks are not checked, nor is
             anything where `like` is None; keys may be missing, as in checkpoints of earlier versions.
         like: a state that was just built.
         name: of the state, for messages.
@@ -107,7 +106,7 @@ def check_like(saved: Any, like: Any, name: str, whole: bool = False) -> None:
         if type(saved) is not type(like):
             raise ValueError(f"{name} is {_name(saved)}, expected {_name(like)}")
     elif isinstance(like, (int, float)):
-        is_whole = type(saved) is int and -1 <= saved < LARGEST
+        is_whole = type(saved) is int and -1 <= saved < MAX_COUNT
         if not (is_whole if whole else _is_number(saved)):
             raise ValueError(f"{name} is {_name(saved)}, expected {'a count' if whole else 'a number'}")
 
@@ -129,7 +128,7 @@ def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return (type(value) is int and abs(value) < LARGEST) or type(value) is float
+    return (type(value) is int and abs(value) < MAX_COUNT) or type(value) is float
 
 
 def _name(value: Any) -> str:

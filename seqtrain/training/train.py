@@ -27,9 +27,9 @@ from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughpu
 from seqtrain.training.checkpoint import (
     DamagedCheckpointError,
     can_resume_from,
+    find_remedy,
     load_weights,
     read_weights,
-    way_out,
     weights_of,
     write_checkpoint,
 )
@@ -81,7 +81,7 @@ def train(
 
 def _run(training: Training) -> dict[str, float]:
     folder = training.folder
-    with _failures(folder), keep_interrupts():
+    with _record_failure(folder), keep_interrupts():
         if folder.leads:
             folder.write_config(training.config)
         _log_start(training)
@@ -101,7 +101,7 @@ def _log_start(training: Training) -> None:
 
 
 @contextmanager
-def _failures(folder: RunFolder) -> Iterator[None]:
+def _record_failure(folder: RunFolder) -> Iterator[None]:
     """Keep the error that ends a run in its folder."""
     try:
         yield
@@ -137,9 +137,9 @@ def _fit(training: Training) -> None:
 
 @contextmanager
 def _resuming(learner: SequenceLearner, checkpoint: Path | None) -> Iterator[None]:
-    """Say in words that it is a checkpoint that fails, up to the first step after it.
+    """Report an error up to the first step after a checkpoint as one of the checkpoint.
 
-    What is wrong with one that was made by hand, or by another version, shows as any of a dozen errors.
+    One that was made by hand, or by another version, may raise any of a dozen errors.
     """
     try:
         yield
@@ -149,7 +149,7 @@ def _resuming(learner: SequenceLearner, checkpoint: Path | None) -> Iterator[Non
         if checkpoint is None or learner.num_batches > learner.trainer.accumulate_grad_batches:
             raise
         problem = f"checkpoint: {checkpoint} cannot be resumed from: {first_line(error)}"
-        raise ConfigError([f"{problem}; {way_out(checkpoint)}"]) from error
+        raise ConfigError([f"{problem}; {find_remedy(checkpoint)}"]) from error
 
 
 def _finish(training: Training) -> dict[str, float]:

@@ -137,8 +137,8 @@ class TestFromPython:
                 ["task=pos model=gru"],
                 "train: got 'task=pos model=gru', expected a string for each key: train(",
             ),
-            (["-m", "seed=0,1"], "train: gives a single run; sweeps, searches and --help are of the command"),
-            (["--help"], "train: gives a single run; sweeps, searches and --help are of the command line"),
+            (["-m", "seed=0,1"], "train: trains a single run; use the command line for sweeps"),
+            (["--help"], "train: trains a single run; use the command line for sweeps, searches and --help"),
         ],
     )
     def test_what_is_refused(self, overrides: Any, problem: str) -> None:

@@ -72,7 +72,11 @@ def edited(interrupted: Path, tmp_path: Path, place: tuple[Any, ...], value: Any
     [
         (("lr_schedulers", 0, "last_epoch"), "x", "schedule.last_epoch is 'x', expected a number"),
         (("lr_schedulers",), [], "lr_schedulers is a list of 0, expected a list of one"),
-        ((*STATE, "exp_avg"), torch.zeros(3), "optimizer.state[0].exp_avg has not the shape of its weight"),
+        (
+            (*STATE, "exp_avg"),
+            torch.zeros(3),
+            "optimizer.state[0].exp_avg does not have the shape of",
+        ),
         (
             (*STATE, "step"),
             torch.zeros(3),

@@ -56,6 +56,13 @@ class Batching:
             yield "max_vectors", "does nothing without word vectors; set data.vectors to their file"
 
 
+class SuitedLength(Batching):
+    """Keys of a source that suits trainer.max_epochs=auto."""
+
+    epochs: Count = OPTIONAL
+    min_steps: Natural = OPTIONAL
+
+
 @describes("data", "seqtrain.data.Digits", inputs="VectorInputs", targets="SequenceClasses")
 class Digits(Batching):
     @staticmethod
@@ -80,9 +87,7 @@ class Mnist(Batching):
         return Size(size, f"the data has {size} per step with data.view={node['view']}")
 
 
-class WordSource(Batching):
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
+class WordSource(SuitedLength):
     min_count: Count = OPTIONAL
     vectors: LocalPath | None = OPTIONAL
     max_vectors: Natural | None = OPTIONAL
@@ -106,7 +111,7 @@ class Tagged(WordSource):
 
 
 @describes("data", "seqtrain.data.Arrays", inputs="VectorInputs", targets=ARRAY_TARGETS)
-class Arrays(Batching):
+class Arrays(SuitedLength):
     path: LocalPath
     steps: Count | None = OPTIONAL
 
@@ -114,9 +119,6 @@ class Arrays(Batching):
     def contradictions(node: Tree, _: Tree) -> Iterator[str]:
         if None not in (node.get("steps"), node.get("max_tokens")):
             yield "data.max_tokens: does nothing with data.steps, which bounds a batch; give null"
-
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
 
 
 @describes("data", "seqtrain.data.Text", inputs="TokenInputs", targets="NextToken")
@@ -143,11 +145,9 @@ class Text:
 
 
 @describes("data", "seqtrain.data.Texts", inputs="WordInputs|TokenInputs", targets="SequenceClasses")
-class Texts(Batching):
+class Texts(SuitedLength):
     path: LocalPath | None
     unit: Literal["word", "character"]
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
     text_column: str | Count = OPTIONAL
     class_column: str | Count = OPTIONAL
     min_count: Count = OPTIONAL
@@ -166,22 +166,17 @@ class Texts(Batching):
 
 
 @describes("data", "seqtrain.data.Waves", inputs="VectorInputs", targets="SequenceNumbers")
-class Waves(Batching):
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
-
+class Waves(SuitedLength):
     @staticmethod
     def feature_size(_: Tree) -> Size:
         return Size(1, "the data has 1 number per step")
 
 
 @describes("data", "seqtrain.data.Memory", inputs="VectorInputs", targets=ARRAY_TARGETS)
-class Memory(Batching):
+class Memory(SuitedLength):
     problem: Literal["adding", "recall", "copy", "parity", "xor"]
     length: Annotated[int, Range(2)]
     train_size: Count
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
 
     @staticmethod
     def feature_size(node: Tree) -> Size:
@@ -190,7 +185,7 @@ class Memory(Batching):
 
 
 @describes("data", "seqtrain.data.Series", inputs="VectorInputs", targets="Horizon")
-class Series(Batching):
+class Series(SuitedLength):
     path: LocalPath | None
     context: Count
     horizon: Count
@@ -203,8 +198,6 @@ class Series(Batching):
     subtract_last: bool = OPTIONAL
     channels: Literal["independent", "joint"] = OPTIONAL
     split: tuple[Positive, Positive, Positive] = OPTIONAL
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
 
     @staticmethod
     def contradictions(node: Tree, _: Tree) -> Iterator[str]:
@@ -230,13 +223,11 @@ class Series(Batching):
 
 
 @describes("data", "seqtrain.data.Images", inputs="VectorInputs", targets="SequenceClasses")
-class Images(Batching):
+class Images(SuitedLength):
     path: LocalPath
     view: ViewName
     size: tuple[Count, Count] | None = OPTIONAL
     augment: Node | None = OPTIONAL
-    epochs: Count = OPTIONAL
-    min_steps: Natural = OPTIONAL
 
 
 @describes("component", "seqtrain.data.RandomAffine")

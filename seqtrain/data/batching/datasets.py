@@ -134,7 +134,7 @@ class WordDataset(Flat):
 
     @property
     def num_letters(self) -> Tensor:
-        """(num_sentences,) letters of the words of each."""
+        """(num_sentences,) the number of letters in the words of each."""
         sums = self.spellings.lengths[self.form].cumsum(0)
         return torch.diff(sums[self.lengths.cumsum(0) - 1], prepend=sums.new_zeros(1))
 

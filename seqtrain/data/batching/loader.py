@@ -91,7 +91,7 @@ def training_order(
 def evaluation_batches(
     dataset: Dataset, batching: Batching, rank: int = 0, world_size: int = 1
 ) -> Sequence[Any]:
-    """The batches of an evaluation, likewise."""
+    """How a dataset is batched in an evaluation: as it says itself, or by the lengths of its sequences."""
     if isinstance(dataset, OwnOrder):
         return dataset.evaluation_batches(batching, rank, world_size)
     return sorted_batches(dataset.lengths, batching.eval_batch_size, rank, world_size)

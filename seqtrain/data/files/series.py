@@ -75,8 +75,8 @@ def read_series(path: Path, time: str | None = None, columns: Sequence[str] | No
     if time is not None:
         column = header.index(time)
         times = read_times([(line, cells[column]) for line, cells in rows], time, path)
-    places = {name: place for place, name in enumerate(header)}
-    indices = [places[name] for name in wanted]
+    positions = {name: position for position, name in enumerate(header)}
+    indices = [positions[name] for name in wanted]
     values = np.array([_read_numbers(cells, indices, header, path, line) for line, cells in rows])
     return TimeSeries(tuple(wanted), values, times, str(path))
 

@@ -29,7 +29,7 @@ def pool(pooling: Pooling, states: Tensor, summary: Tensor, lengths: Tensor) -> 
 
 
 def shares_of_maxima(states: Tensor, lengths: Tensor) -> Tensor:
-    """(batch, time) the share of the numbers of a sequence that are largest at each step."""
+    """(batch, time) the share of the numbers of a sequence that have their maximum at each step."""
     lengths = lengths.to(states.device)
     beyond = ~valid_steps(lengths, states.shape[1])[..., None]
     where = states.masked_fill(beyond, -torch.inf).argmax(dim=1)

@@ -114,10 +114,10 @@ class LabelHead(_SoftmaxHead):
         return scores
 
     def step_weights(self, states: Tensor, lengths: Tensor) -> Tensor | None:
-        """(batch, time) what each step weighs in what stands for its sequence, zero beyond its length.
+        """(batch, time) the weight of each step in the pooled vector of its sequence, zero beyond its length.
 
-        Of attention its weights, of `max` the share of the numbers that are taken from the step; None of the
-        others, which choose no steps.
+        For attention these are its weights, for `max` the share of the numbers that come from the step; None
+        for other poolings, which do not choose steps.
         """
         if self.attention is not None:
             return self.attention.weights(states, lengths)

@@ -162,7 +162,7 @@ class _Batch:
         packed = pack(self)
         output = self.x.new_empty(len(self.x), num_directions * hidden_size)
         final = tuple(torch.empty_like(each) for each in self.state)
-        pointers = (self.batch_sizes, packed, self.x, *_two(self.state), output, *_two(final), kept)
+        pointers = (self.batch_sizes, packed, self.x, *_h_and_c(self.state), output, *_h_and_c(final), kept)
         self._call(load_kernel().seqtrain_forward, *map(_pointer, pointers))
         return output, final
 
@@ -182,7 +182,7 @@ class _Batch:
             torch.empty_like(weight) if wants_weights and weight is not None else None
             for weight in self.weights
         ]
-        pointers = [self.x, *_two(self.state), output, kept, d_output, *_two(d_state), d_x]
+        pointers = [self.x, *_h_and_c(self.state), output, kept, d_output, *_h_and_c(d_state), d_x]
         self._call(
             load_kernel().seqtrain_backward,
             _pointer(self.batch_sizes),
@@ -261,7 +261,7 @@ def _copy(gradient: Tensor | None, like: Tensor) -> Tensor:
     return copy if gradient is None else copy.copy_(_check(gradient, like.shape))
 
 
-def _two(state: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+def _h_and_c(state: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
     """h and c, which a GRU does not have."""
     return state[0], state[1] if len(state) == 2 else None
 

@@ -105,7 +105,7 @@ def _refuse_unknown_metrics(runs: Sequence[Run], metrics: Sequence[str]) -> None
 def _section(runs: Sequence[Run], metrics: Sequence[str], by: Sequence[str], sort: str) -> Section:
     keys = dict.fromkeys(key for run in runs for key in run.config)
     axes = [find_key(name, keys, "by") for name in by]
-    added = _open_axes(runs, axes) if axes else []
+    added = _find_other_axes(runs, axes) if axes else []
     axes = axes or find_axes([run.config for run in runs])
     monitor = str(runs[0].config.get("task.monitor", "val/accuracy"))
     shown = list(metrics) or [monitor.replace("val/", "test/"), monitor]
@@ -120,7 +120,7 @@ def _section(runs: Sequence[Run], metrics: Sequence[str], by: Sequence[str], sor
     )
 
 
-def _open_axes(runs: Sequence[Run], axes: Sequence[str]) -> list[str]:
+def _find_other_axes(runs: Sequence[Run], axes: Sequence[str]) -> list[str]:
     """The keys in which runs differ that agree in `axes`."""
     alike: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:

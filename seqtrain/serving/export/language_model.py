@@ -10,7 +10,7 @@ from seqtrain.spec import NextToken
 
 
 def build_language_model(network: Network | Ensemble, targets: NextToken) -> bytes:
-    """The ONNX model that goes on with texts, one token at a time or many.
+    """The ONNX model that continues texts, one token at a time or many.
 
     Inputs: `tokens` (batch, time) int64, all of one length; and for each state of the recurrence the state
     that earlier tokens have left, `h_0` and, of an LSTM, `c_0`, (layers, batch, hidden_size), zeros at the

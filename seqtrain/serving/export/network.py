@@ -55,7 +55,7 @@ def build_onnx(network: Network | Ensemble, spec: DataSpec) -> bytes:
 
     Windows of series are one input, `series` (batch, context, columns), in the units of the data.
 
-    A language model reads `tokens` (batch, time) int64 and goes on from a state; see `build_language_model`.
+    A language model reads `tokens` (batch, time) int64 and starts from a state; see `build_language_model`.
 
     Outputs: `scores` (batch, time, num_targets), or (batch, num_targets) for one class per sequence. Numbers
     are in the units of the data, those of series (batch, rows ahead, series); with quantiles there is a

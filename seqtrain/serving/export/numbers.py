@@ -28,14 +28,14 @@ def add_series(graph: Graph, inputs: SeriesInputs) -> tuple[str, str]:
     others = [_cut(graph, scaled, 2, num_series, num_columns)] if inputs.covariates else []
     size = num_columns
     if inputs.independent:
-        values, others = _each_by_itself(graph, values, others, num_series)
+        values, others = _separate_series(graph, values, others, num_series)
         size = 1 + len(inputs.covariates)
     rows = graph.add("Concat", values, *others, axis=-1)
     shape = [-1, inputs.context // inputs.fold, inputs.fold * size]
     return graph.add("Reshape", rows, graph.constant(shape)), last
 
 
-def _each_by_itself(graph: Graph, values: str, others: list[str], num_series: int) -> tuple[str, list[str]]:
+def _separate_series(graph: Graph, values: str, others: list[str], num_series: int) -> tuple[str, list[str]]:
     """(batch, rows, series) to (batch, series, rows, 1); the covariates are repeated for each series."""
     values = graph.add("Unsqueeze", graph.add("Transpose", values, perm=[0, 2, 1]), graph.constant([3]))
     spread = (graph.add("Unsqueeze", each, graph.constant([1])) for each in others)

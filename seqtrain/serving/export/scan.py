@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._higher_order_ops.scan import scan  # no public name; gone: program.pt2 cannot be exported
+from torch._higher_order_ops.scan import scan  # no public name; without it nothing is exported
 
 from seqtrain.model import BiLSTM, WordEncoder
 from seqtrain.records import BackboneOutput, FinalState, valid_steps

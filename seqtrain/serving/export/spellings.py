@@ -6,7 +6,7 @@ from seqtrain.model.encoder import SpellingEncoder
 from seqtrain.serving.export.graph import INT32, INT64, Graph, add_recurrent
 
 WIDTHS = (4, 6, 8, 10, 12, 16, 32, 128, 1024)
-"""Letters to which spellings are padded; those of more are padded to the longest."""
+"""Numbers of letters to which spellings are padded; longer spellings are padded to the longest."""
 
 
 def add_spellings(graph: Graph, encoder: SpellingEncoder, letters: str, spelling: str) -> str:
@@ -27,7 +27,7 @@ def add_spellings(graph: Graph, encoder: SpellingEncoder, letters: str, spelling
     rows, states = [], []
     for group, width in enumerate((*WIDTHS, None)):
         members = graph.add("NonZero", graph.add("Equal", groups, graph.constant(group)))
-        # onnxruntime cannot read a group of none: the blank spelling is in all of them.
+        # onnxruntime cannot read an empty group: the blank spelling is in all of them.
         chosen = graph.add(
             "Concat", graph.add("Reshape", members, graph.constant([-1])), num_spellings, axis=0
         )
@@ -40,11 +40,11 @@ def add_spellings(graph: Graph, encoder: SpellingEncoder, letters: str, spelling
         rows.append(chosen)
     final = graph.add("Transpose", graph.add("Concat", *states, axis=1), perm=[1, 0, 2])
     table = graph.add("Reshape", final, graph.constant([-1, 2 * encoder.rnn.hidden_size]))
-    return graph.add("Gather", table, graph.add("Gather", _find_places(graph, rows), spelling))
+    return graph.add("Gather", table, graph.add("Gather", _find_positions(graph, rows), spelling))
 
 
 def _group(graph: Graph, letters: str) -> tuple[str, str, str]:
-    """The spellings and a blank one behind them, the letters of each (at least 1), and their groups."""
+    """The spellings, with a blank one at the end; the number of letters of each, at least 1; their groups."""
     first = graph.add("Slice", letters, *(graph.constant([each]) for each in (0, 1, 0)))
     letters = graph.add("Concat", letters, graph.add("Sub", first, first), axis=0)
     present = graph.add("Cast", graph.add("Greater", letters, graph.constant(0)), to=INT64)
@@ -55,7 +55,7 @@ def _group(graph: Graph, letters: str) -> tuple[str, str, str]:
     return letters, counts, groups
 
 
-def _find_places(graph: Graph, rows: list[str]) -> str:
-    """Where each spelling is found in the groups one after another, from their `rows`."""
+def _find_positions(graph: Graph, rows: list[str]) -> str:
+    """The position of each spelling in the concatenated groups, from the `rows` of each group."""
     order = graph.add("Concat", *rows, axis=0)
     return graph.add_many("TopK", [order, graph.add("Shape", order)], 2, axis=0, largest=0, sorted=1)[1]

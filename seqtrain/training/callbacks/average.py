@@ -9,11 +9,11 @@ from torch import Tensor
 class WeightAverage(WeightAveraging):
     """Evaluates and keeps an exponential moving average of the weights.
 
-    After n optimizer steps an average keeps min(decay, n / (n + 9)) of itself, so that it has forgotten the
-    first weights after a short training, too. Buffers, such as frozen word vectors, are not averaged.
+    At optimizer step n the average is kept by a factor of min(decay, n / (n + 9)), so that it forgets the
+    first weights in a short training, too. Buffers, such as frozen word vectors, are not averaged.
 
     Args:
-        decay: that of a long training, from 0 to 1: with 0.999 about the last 1,000 steps count.
+        decay: the factor in a long training, at least 0 and below 1: 0.999 averages over about 1,000 steps.
     """
 
     def __init__(self, decay: float) -> None:

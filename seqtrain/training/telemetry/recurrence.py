@@ -217,12 +217,12 @@ class RecurrenceTelemetry(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking:
             return
-        with_figures = self._draws(trainer) and self._pace.is_due(trainer.global_step)
+        with_figures = self._can_draw(trainer) and self._pace.is_due(trainer.global_step)
         if with_figures or is_due(trainer, self._last_step, self.every_n_steps):
             self._measure(trainer, pl_module, with_figures)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        with_figures = self._draws(trainer) and self._pace.last_step < trainer.global_step
+        with_figures = self._can_draw(trainer) and self._pace.last_step < trainer.global_step
         if with_figures or self._last_step != trainer.global_step:
             self._measure(trainer, pl_module, with_figures)
 
@@ -234,7 +234,7 @@ class RecurrenceTelemetry(pl.Callback):
         self._pace.load_state_dict(state_dict.get("pace", state_dict))
         self._last_step = state_dict.get("last_step")
 
-    def _draws(self, trainer: pl.Trainer) -> bool:
+    def _can_draw(self, trainer: pl.Trainer) -> bool:
         return self.figures and sink_of(trainer).has_figures
 
     def _measure(self, trainer: pl.Trainer, pl_module: pl.LightningModule, with_figures: bool) -> None:

@@ -182,7 +182,7 @@ class TensorBoard(TensorBoardLogger):
 
 @contextmanager
 def quiet_writers() -> Iterator[None]:
-    """Within it a thread that cannot write events prints no traceback: the next write raises its error."""
+    """Keep threads that cannot write events from printing a traceback: the next write raises their error."""
 
     def report(failed: threading.ExceptHookArgs) -> None:
         if not (type(failed.thread).__module__.startswith("tensorboard.") and failed.exc_type is not None):
