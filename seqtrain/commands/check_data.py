@@ -95,15 +95,21 @@ def _compose(overrides: Sequence[str], config_dirs: Sequence[str]) -> DictConfig
     """The configuration of a training on this data; of the task that it goes with, if none is given."""
     try:
         return compose_config(overrides, config_dirs)
-    except ConfigError:
+    except ConfigError as refusal:
         if any(override.startswith("task=") for override in overrides):
             raise
+        refusals = [refusal]
         for task in sorted(path.stem for path in (CONFIG_DIR / "task").glob("*.yaml")):
             try:
                 return compose_config([f"task={task}", *overrides], config_dirs)
-            except ConfigError:
-                continue
-        raise
+            except ConfigError as refusal_of_task:
+                refusals.append(refusal_of_task)
+        # What is wrong beside the task, if the data goes with another one.
+        raise min(refusals, key=_is_of_other_task) from None
+
+
+def _is_of_other_task(refusal: ConfigError) -> bool:
+    return any(problem.startswith("data: task=") for problem in refusal.problems)
 
 
 def _in_megabytes(memory: StepMemory) -> dict[str, float]:

@@ -100,6 +100,10 @@ def test_words_and_tags_are_no_formulas_in_the_pictures(capsys: pytest.CaptureFi
         (["page=page.gif"], "page: got 'page.gif', expected a file that ends in .png, .svg, .pdf"),
         (["data=minst"], "did you mean mnist?"),
         (["data=ud", "task=digits"], "data: task=digits needs data="),
+        (
+            ["data=text", "data.stepz=3"],
+            "  data.stepz: no such key in seqtrain.data.Text; did you mean data.steps?\n",
+        ),
     ],
 )
 def test_refusals(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

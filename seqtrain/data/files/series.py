@@ -41,10 +41,11 @@ class TimeSeries:
         Raises:
             DataError: a name is not that of a column.
         """
+        places = {name: place for place, name in enumerate(self.names)}
         for name in names:
-            if name not in self.names:
+            if name not in places:
                 raise DataError(f"column: {not_among(name, self.names)}", self.source)
-        columns = [self.names.index(name) for name in names]
+        columns = [places[name] for name in names]
         return replace(self, names=tuple(names), values=self.values[:, columns])
 
 

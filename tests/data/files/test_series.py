@@ -86,4 +86,5 @@ def test_binary_rubbish_is_refused(tmp_path: Path) -> None:
 
 def test_many_columns_are_read_in_a_moment(tmp_path: Path) -> None:
     names, numbers = ",".join(f"c{number}" for number in range(30_000)), ",".join(["1"] * 30_000)
-    assert read_series(write(tmp_path, f"{names}\n{numbers}\n")).values.shape == (1, 30_000)
+    series = read_series(write(tmp_path, f"{names}\n{numbers}\n"))
+    assert series.choose(series.names).values.shape == (1, 30_000)
