@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from hydra.core.hydra_config import HydraConfig
 
 from seqtrain.config import ConfigError
-from seqtrain.errors import keep_interrupts, printable_line
+from seqtrain.errors import keep_interrupts, name_some, printable_line
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 
 Report: TypeAlias = Callable[[int, float], bool]  # of an epoch and its metric; True ends the training
@@ -138,7 +138,7 @@ def run_locked(job: SweepJob, folder: RunFolder, report: Report | None = None) -
 
 def _train(job: SweepJob, folder: RunFolder, report: Report | None) -> None:
     if folder.is_begun and (keys := folder.differences(job.tree)):
-        raise ConfigError([f"{folder.path} holds another configuration; it differs in {', '.join(keys)}"])
+        raise ConfigError([f"{folder.path} holds another configuration; it differs in {name_some(keys)}"])
     folder.write_config(job.tree)  # first, so that a job that fails early can be seen with its values
 
     from seqtrain.training.callbacks.progress import EpochReport

@@ -26,10 +26,8 @@ from seqtrain.errors import DataError, SweepError, first_line, keep_interrupts, 
 from seqtrain.runs.files import refuse_strange_files
 from seqtrain.runs.folder import FolderInUseError, RunFolder
 from seqtrain.runs.report.collect import read_run
-from seqtrain.runs.report.formats import render
-from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import SweepJob, describe_rest, describe_start, run_locked, say
-from seqtrain.sweeps.sweep import SWEEPS, assign_folder, name_sweep
+from seqtrain.sweeps.sweep import SWEEPS, assign_folder, name_sweep, table_of
 
 WORKER = "SEQTRAIN_SEARCH_WORKER"  # set for the processes that a search starts
 FOLDER = "folder"  # attribute of a trial: the path of its run folder
@@ -180,8 +178,7 @@ def _start_worker(arguments: list[str]) -> subprocess.Popen[bytes]:
 
 def _show_table(worker: Worker) -> None:
     folders = {trial.user_attrs[FOLDER] for trial in worker.study.trials if FOLDER in trial.user_attrs}
-    runs = [read_run(Path(folder)) for folder in sorted(folders) if RunFolder(folder).is_begun]
-    print(f"\n{render(compare_runs(runs), 'table')}", flush=True)
+    print(f"\n{table_of(map(Path, sorted(folders)))}", flush=True)
     done = _trials(worker.study, TrialState.COMPLETE)
     if done:
         best = worker.study.best_trial

@@ -16,7 +16,7 @@ from seqtrain.runs.files import refuse_strange_files
 from seqtrain.runs.find import RUNS
 from seqtrain.runs.folder import RunFolder
 from seqtrain.runs.report.axes import short_names
-from seqtrain.runs.report.collect import content_key, read_run
+from seqtrain.runs.report.collect import content_key, read_runs
 from seqtrain.runs.report.formats import render
 from seqtrain.runs.report.groups import compare_runs
 from seqtrain.sweeps.job import Progress, SweepJob, describe_start, say
@@ -132,8 +132,15 @@ def _is_left(job: SweepJob) -> bool:
 
 
 def _show_table(jobs: Sequence[SweepJob]) -> None:
-    runs = [read_run(Path(job.folder)) for job in jobs if RunFolder(job.folder).is_begun]
-    print(f"\n{render(compare_runs(runs), 'table')}", end="", flush=True)
+    print(f"\n{table_of(Path(job.folder) for job in jobs)}", end="", flush=True)
+
+
+def table_of(folders: Iterable[Path]) -> str:
+    """The runs that have begun in these folders; one that cannot be read is left out, with a warning."""
+    found = read_runs(folder for folder in folders if RunFolder(folder).is_begun)
+    for problem in found.problems:
+        say(f"seqtrain: warning: {problem}")
+    return render(compare_runs(found.runs), "table")
 
 
 def _refuse_unfinished(jobs: Sequence[SweepJob]) -> None:

@@ -100,6 +100,20 @@ def test_a_job_that_fails_before_it_trains_is_listed_too(sweep: Command, capfd) 
     assert "no file *train.conllu here" in err
 
 
+@pytest.mark.parametrize(("name", "content"), [("metrics.json", "[[[["), ("config.yaml", "[[[[")])
+def test_a_folder_that_cannot_be_read_costs_the_table_a_row(
+    sweep: Command, capfd, name: str, content: str
+) -> None:
+    assert sweep("seed=0,1") == 0
+    (jobs()["seed=0"] / name).write_text(content)
+    capfd.readouterr()
+    assert sweep("seed=0,1") == 0
+    out, err = capfd.readouterr()
+    assert "1 run: 1 done\n" in out
+    assert "seqtrain: warning: left out: " in err
+    assert name in err
+
+
 def test_a_folder_that_cannot_be_made_ends_the_sweep_when_the_others_are_done(sweep: Command, capfd) -> None:
     assert sweep("seed=0,1", "sweep=mine") == 0
     folder = jobs()["seed=0"]

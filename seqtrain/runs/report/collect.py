@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,8 +82,13 @@ def collect_runs(folders: Sequence[Path]) -> Collection:
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
         raise ConfigError([f"{folder}: no such folder; give folders that hold runs" for folder in missing])
+    return read_runs(sorted({path for folder in folders for path in find_run_folders(folder)}))
+
+
+def read_runs(paths: Iterable[Path]) -> Collection:
+    """The runs in these folders, as far as they can be read."""
     runs, problems = [], []
-    for path in sorted({path for folder in folders for path in find_run_folders(folder)}):
+    for path in paths:
         try:
             runs.append(read_run(path))
         except InputError as error:
@@ -104,7 +109,8 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its run folder and its data folder, and paths below them, replaced by words."""
-    folders = {str(config["run_dir"]): RUN_DIR, str(config["data_dir"]): DATA_DIR}
+    words = {"run_dir": RUN_DIR, "data_dir": DATA_DIR}
+    folders = {str(config[key]): word for key, word in words.items() if key in config}
 
     def replaced(node: Any) -> Any:
         if isinstance(node, Mapping):
