@@ -6,7 +6,7 @@ import json
 import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqtrain.config import ConfigError
@@ -104,18 +104,22 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return {key: last[key] if endings[last[key]] == 1 else whole[key] for key in keys}
 
 
-def find_key(name: str, keys: Collection[str], argument: str) -> str:
-    """The dotted key that a person means by `model`, `hidden_size` or `model.hidden_size`.
+def find_key(name: str, configs: Sequence[Config], argument: str) -> str:
+    """The dotted key that a person means by `model`, `hidden_size` or `model.hidden_size`. Of several that
+    are called so it is the one in which the runs differ.
 
     Raises:
         ConfigError: no key or several keys have this name.
     """
+    keys = dict.fromkeys(key for config in configs for key in config)
     for exact in (name, name + TARGET):
         if exact in keys:
             return exact
     ending = [key for key in keys if key.endswith(f".{name}") or key.endswith(f".{name}{TARGET}")]
-    if len(ending) == 1:
-        return ending[0]
+    varied = [key for key in ending if not _is_constant(configs, key)]
+    for found in (ending, varied):
+        if len(found) == 1:
+            return found[0]
     if ending:
         raise ConfigError([f"{argument}: {name} could be {' or '.join(sorted(ending))}; give the whole key"])
     near = nearest(name, [key.removesuffix(TARGET) for key in keys])
@@ -146,7 +150,7 @@ def filter_runs(runs: Sequence[Run], where: str) -> list[Run]:
         if match is None:
             raise ConfigError([f"where: got {text!r}, expected KEY=VALUE (or !=, <, <=, >, >=)"])
         name, sign, value = match.groups()
-        key = find_key(name, dict.fromkeys(key for run in runs for key in run.config), "where")
+        key = find_key(name, [run.config for run in runs], "where")
         try:
             wanted = as_value(value.strip())
         except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqtrain.config import ConfigError
 from seqtrain.errors import nearest
-from seqtrain.runs.report.axes import brief, comparable, find_axes, find_key, group_key, show_value
+from seqtrain.runs.report.axes import Config, brief, comparable, find_axes, find_key, group_key, show_value
 from seqtrain.runs.report.collect import Run
 from seqtrain.runs.report.significance import Difference, compare_pairs, correct_for_many
 
@@ -103,17 +103,17 @@ def _refuse_unknown_metrics(runs: Sequence[Run], metrics: Sequence[str]) -> None
 
 
 def _section(runs: Sequence[Run], metrics: Sequence[str], by: Sequence[str], sort: str) -> Section:
-    keys = dict.fromkeys(key for run in runs for key in run.config)
-    axes = [find_key(name, keys, "by") for name in by]
+    configs = [run.config for run in runs]
+    axes = [find_key(name, configs, "by") for name in by]
     added = _find_other_axes(runs, axes) if axes else []
-    axes = axes or find_axes([run.config for run in runs])
+    axes = axes or find_axes(configs)
     monitor = str(runs[0].config.get("task.monitor", "val/accuracy"))
     shown = list(metrics) or [monitor.replace("val/", "test/"), monitor]
     members = _members(runs, has_seed_axis="seed" in axes)
     groups = [_group(each, [*shown, monitor, *COSTS]) for each in members]
     maximize = runs[0].config.get("task.mode", "max") == "max"
     groups = _compare_with_best(groups, shown[0], monitor, maximize)
-    groups = _sorted(groups, sort, keys) if sort else _by_metric(groups, monitor, maximize)
+    groups = _sorted(groups, sort, configs) if sort else _by_metric(groups, monitor, maximize)
     axes = [*axes, *added]
     return Section(
         _title(runs[0]), tuple(axes), tuple(added), tuple(shown), monitor, tuple(groups), tuple(runs)
@@ -200,11 +200,11 @@ def _by_metric(groups: Sequence[Group], metric: str, falling: bool) -> list[Grou
     return sorted(found, key=lambda group: means[id(group)], reverse=falling) + rest
 
 
-def _sorted(groups: Sequence[Group], sort: str, keys: Mapping[str, None]) -> list[Group]:
+def _sorted(groups: Sequence[Group], sort: str, configs: Sequence[Config]) -> list[Group]:
     name, falling = sort.removeprefix("-"), sort.startswith("-")
     if any(name in run.metrics for group in groups for run in group.runs):
         return _by_metric(groups, name, falling)
-    key = find_key(name, keys, "sort")
+    key = find_key(name, configs, "sort")
     return sorted(groups, key=lambda group: order(group.config.get(key)), reverse=falling)
 
 

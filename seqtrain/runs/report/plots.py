@@ -136,8 +136,8 @@ def _single_section(runs: Sequence[Run], metric: str) -> Section:
 def _section_by(runs: Sequence[Run], metric: str, **names: str) -> tuple[Section, list[str]]:
     """The runs grouped by all keys in which they differ and by those that were asked for, and the latter."""
     section = _single_section(runs, metric)
-    known = dict.fromkeys(key for run in runs for key in run.config)
-    keys = [find_key(name, known, argument) for argument, name in names.items()]
+    configs = [run.config for run in runs]
+    keys = [find_key(name, configs, argument) for argument, name in names.items()]
     axes = dict.fromkeys([*section.axes, *keys])  # the seed is not an axis of its own
     (section,) = compare_runs(runs, [metric] if metric else [], list(axes))
     return section, keys

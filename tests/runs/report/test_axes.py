@@ -77,22 +77,27 @@ def test_values_of_cells() -> None:
 
 
 def test_a_key_is_found_by_its_last_word() -> None:
-    keys = flat_config()
-    assert find_key("model", keys, "by") == "model._target_"
-    assert find_key("hidden_size", keys, "by") == "model.hidden_size"
-    assert find_key("optimizer.lr", keys, "by") == "optimizer.lr"
+    configs = [flat_config()]
+    assert find_key("model", configs, "by") == "model._target_"
+    assert find_key("hidden_size", configs, "by") == "model.hidden_size"
+    assert find_key("optimizer.lr", configs, "by") == "optimizer.lr"
+
+
+def test_of_keys_with_one_last_word_the_one_that_varies_is_meant() -> None:
+    configs = [{"data.length": length, "callbacks.generated.length": 400} for length in (25, 50)]
+    assert find_key("length", configs, "x") == "data.length"
 
 
 def test_a_key_that_could_be_two_or_none_is_refused() -> None:
-    keys = ["model.dropout", "head.dropout"]
+    configs = [{"model.dropout": 0.1, "head.dropout": 0.2}]
     with pytest.raises(
         ConfigError, match=r"by: dropout could be head.dropout or model.dropout; give the whole"
     ):
-        find_key("dropout", keys, "by")
+        find_key("dropout", configs, "by")
     with pytest.raises(
         ConfigError, match=r"by: no run has the configuration key 'model.dropuot'; did you mean"
     ):
-        find_key("model.dropuot", keys, "by")
+        find_key("model.dropuot", configs, "by")
 
 
 RUNS = [
