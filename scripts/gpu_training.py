@@ -40,7 +40,7 @@ class RunError(Exception):
 
 
 def train(overrides: Sequence[str], run_dir: Path) -> None:
-    """Train to the end, or go on from where a run was interrupted."""
+    """Train to the end, resuming the run if it was interrupted."""
     with start(overrides, run_dir) as process:
         code = wait(process)
     output = read_log(run_dir)

@@ -21,7 +21,7 @@ def make_series() -> dict[str, npt.NDArray[np.float64]]:
     day, week = 2 * np.pi * hours / 24, hours // 24 % 7
 
     def wander(hours_kept: float, scale: float) -> npt.NDArray[np.float64]:
-        """A process that forgets half of what it was in so many hours."""
+        """An autoregressive process with standard deviation `scale` and a half-life of `hours_kept` hours."""
         kept = 0.5 ** (1 / hours_kept)
         values = random.normal(0, scale * np.sqrt(1 - kept**2), len(hours))
         for hour in hours[1:]:

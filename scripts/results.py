@@ -64,7 +64,7 @@ def read_results() -> Results:
 
 
 def drop_stale(results: Results) -> Results:
-    """Without runs whose configuration is no longer that of their experiment."""
+    """The results without the runs whose configuration is no longer that of their experiment."""
     kept: Results = {}
     for name, runs in results.items():
         current = {seed: run for seed, run in runs.items() if experiment_of(run["config"]) == name}
@@ -112,7 +112,7 @@ def config_of(folder: RunFolder) -> dict[str, Any]:
 
 
 def without_observers(config: dict[str, Any]) -> dict[str, Any]:
-    """Without the loggers, and the callbacks that look at a training and do not change it."""
+    """The config without its loggers and without callbacks that only observe the training."""
     callbacks = config.get("callbacks") or {}
     acting = {name: node for name, node in callbacks.items() if node and not _observes(node["_target_"])}
     return {key: value for key, value in config.items() if key != "logger"} | {"callbacks": acting}

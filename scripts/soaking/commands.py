@@ -36,7 +36,7 @@ def import_all() -> None:
 
 @dataclass
 class Command:
-    """One that was started."""
+    """A command that was started."""
 
     pid: int
     log: Path  # what it prints, after what was printed there before

@@ -58,7 +58,7 @@ def storm(trial: Trial) -> None:
 
 
 def pause(trial: Trial) -> None:
-    """Ctrl-Z; another process looks at the folder and is refused; fg."""
+    """Ctrl-Z; another process tries to use the folder and is refused; fg."""
     command = trial.train()
     if command.wait(trial.moment()) is None:
         command.send(signal.SIGTSTP)
@@ -97,7 +97,7 @@ def remove(trial: Trial) -> None:
         trial.count(what.name)
     trial.end(command, {0, 1, 2}, "with its folder deleted")
     if trial.run.exists() and not (trial.run / "config.yaml").exists():
-        shutil.rmtree(trial.run)  # it is no run folder any more, and is refused
+        shutil.rmtree(trial.run)  # no longer a run folder, so it would be refused
     trial.finish()
 
 

@@ -50,8 +50,8 @@ function surprisingPanel() {
       text(step - AROUND_TOKENS, step), el("mark", {}, quoted(passage.tokens[step])), text(step + 1, step + 1 + AROUND_TOKENS)),
     expectedText(step),
   ]);
-  return panel("Most surprising", `${mean.toFixed(3)} nats per ${passage.unit} in this passage. What the network expected stands beside each place.`,
-    table(["nats", "place", "expected"], rows));
+  return panel("Most surprising", `${mean.toFixed(3)} nats per ${passage.unit} in this passage. The last column has what the network expected instead.`,
+    table(["nats", "token in its context", "expected"], rows));
 }
 
 async function decodePassage() {
