@@ -89,7 +89,7 @@ function gateScale(gates) {
   return { domain: gates.some(isCandidate) ? [-1, 1] : [0, 1] };
 }
 
-const MEMORY_NOTES = { keeps: "keeps the memory", replaces: "replaces the memory", writes: "writes the candidate to it" };
+const MEMORY_NOTES = { keeps: "keeps the memory", replaces: "replaces the memory", writes: "writes the candidate to the memory" };
 
 function gateNote(gates) {
   const notes = gates.filter((gate) => gate.memory).map((gate) => `${gate.name} near 1 ${MEMORY_NOTES[gate.memory]}`);

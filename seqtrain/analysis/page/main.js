@@ -8,9 +8,11 @@ const VIEWS = {
 function head() {
   const percent = (name) => (name in run.metrics ? `${(100 * run.metrics[name]).toFixed(2)} %` : null);
   const nats = (name) => (passage && name in run.metrics ? `${run.metrics[name].toFixed(4)} nats per ${passage.unit}` : null);
+  const error = (name) => (run.areNumbers && name in run.metrics ? run.metrics[name].toPrecision(4) : null);
   const metrics = [
     ["validation accuracy", percent("val/accuracy")], ["test accuracy", percent("test/accuracy")],
     ["validation loss", nats("val/loss")], ["test loss", nats("test/loss")],
+    ["validation MAE", error("val/mae")], ["test MAE", error("test/mae")],
   ].filter(([, value]) => value);
   const left = sample.given - examples.length;
   return [

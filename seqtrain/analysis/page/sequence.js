@@ -70,7 +70,7 @@ function sequenceElement(sequence, valueAt, { limit, on = null, tags = false, st
     const tag = tags && run.perStep ? el("small", {}, tagText(sequence, step)) : null;
     return el(stepAttributes ? "button" : "span", stepAttributes ? { type: "button", ...attributes } : attributes, word, tag);
   });
-  const ending = run.perStep ? null : verdict(sequence);
+  const ending = run.perStep || sequence.series.length ? null : verdict(sequence); // a forecast is drawn
   return el("span", { class: `sentence${tags ? " tagged" : ""}`, dir: "auto" }, steps.flatMap((step) => [step, " "]), ending);
 }
 

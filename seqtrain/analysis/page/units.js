@@ -5,9 +5,10 @@ let shown = PAGE;
 
 function unitsView() {
   const place = unitPlace();
+  if (run.areNumbers) return sequencesPanel(place); // which no unit tells apart
   return el(
     "div", { class: "columns" },
-    el("aside", {}, run.areNumbers ? null : finder(), portrait(place)),
+    el("aside", {}, finder(), portrait(place)),
     el("div", {}, sequencesPanel(place)),
   );
 }
@@ -87,7 +88,7 @@ function portrait(place) {
   const told = areas(place).map((area, index) => ({ area, name: run.targets[index] })).filter((each) => each.area !== null)
     .sort((a, b) => strength(b.area) - strength(a.area)).slice(0, 3)
     .map(({ area, name }) => `${name} ${area.toFixed(2)} (${area >= 0.5 ? "high" : "low"})`);
-  const chart = run.areNumbers ? null : run.perStep ? targetChart(place, 316) : classChart(place, 316);
+  const chart = run.perStep ? targetChart(place, 316) : classChart(place, 316);
   return panel(
     `Unit ${place.unit}, ${laneName(place)}`, told.length ? `Tells best: ${told.join(", ")}.` : null,
     chart ? figure(run.perStep ? "h by tag" : `mean h by ${stepWord()} and class`, run.perStep ? "a line for each word, a dot at the mean" : null, chart) : null,
@@ -113,6 +114,7 @@ function wordTables(place) {
 function sequencesPanel(place) {
   const limit = magnitude(place);
   const filter = el("input", { type: "search", value: chosen.filter, placeholder: examples[0].words ? "only with this text" : "only this class", "data-key": "filter", onchange: () => choose({ filter: filter.value.trim() }) });
+  const orders = [["order", "as in the data"], ["high", "highest first"], ["low", "lowest first"], ...(run.areNumbers ? [] : [["mistakes", "mistakes first"]])];
   const list = sortedSequences(place);
   const rows = list.slice(0, shown).map((index) => el(
     "li", {},
@@ -120,10 +122,10 @@ function sequencesPanel(place) {
     sequenceElement(examples[index], (step) => h(examples[index], place, step), { limit }),
   ));
   return panel(
-    `h of unit ${place.unit} at every step`, run.perStep ? `Point at a ${examples[0].words ? "word" : "step"} for its value; a wavy line marks a wrong prediction.` : null,
+    `h of unit ${place.unit} at every step`, run.perStep ? `Point at a ${examples[0].words ? "word" : "step"} for its value${run.areNumbers ? "" : "; a wavy line marks a wrong prediction"}.` : null,
     el("div", { class: "controls" }, legend(limit),
-      select("order", [["order", "as in the data"], ["high", "highest first"], ["low", "lowest first"], ["mistakes", "mistakes first"]], chosen.sort, (sort) => choose({ sort })),
-      el("label", {}, el("span", {}, "filter"), filter)),
+      select("order", orders, chosen.sort, (sort) => choose({ sort })),
+      run.areNumbers && !examples[0].words ? null : el("label", {}, el("span", {}, "filter"), filter)),
     el("ol", { class: examples[0].image ? "digits" : "sentences" }, rows),
     list.length > shown ? el("button", { type: "button", "data-key": "more", onclick: () => { shown += PAGE; choose({}); } }, `Show more (${list.length - shown} left)`) : null,
     list.length ? null : el("p", { class: "note" }, "No sequence has this."),
