@@ -23,9 +23,10 @@ from seqtrain.config import (
     check_command_line,
 )
 from seqtrain.config.tree import Tree
-from seqtrain.errors import keep_interrupts, printable_line, show
+from seqtrain.errors import keep_interrupts, nearest, printable_line, show
 from seqtrain.runs.find import chosen_folder
 from seqtrain.runs.folder import RUN_DIR, RunFolder
+from seqtrain.runs.logs import patience
 from seqtrain.runs.report.collect import Run, read_run
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def _run_single(run: SingleRun) -> RunFolder:
             folder = leader or stack.enter_context(choice)
             tree = run.composed.tree_in(folder.path)
             if leader is None:
+                if not folder.is_begun:  # else a checkpoint may have what was in them
+                    _check_files(tree)
                 stack.enter_context(folder.published())
                 _publish_to_torchrun(folder)
                 _announce(run.composed.choices, folder)
@@ -152,6 +155,28 @@ def _run_single(run: SingleRun) -> RunFolder:
             return folder
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes from the last checkpoint.") from None
+
+
+def _check_files(tree: Tree) -> None:
+    """Refuse files and folders that are not there, before torch is imported.
+
+    Raises:
+        ConfigError: with the keys that name them.
+    """
+    data = tree["data"]
+    named = {"checkpoint": tree.get("checkpoint")}
+    if str(data["_target_"]).startswith("seqtrain."):
+        named |= {f"data.{key}": data.get(key) for key in ("path", "vectors")}
+    problems = []
+    for key, value in named.items():
+        if value is not None and not Path(value).exists():
+            folder = Path(value).parent
+            names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+            near = nearest(Path(value).name, names)
+            hint = f"; did you mean {folder / near}?" if near else ""
+            problems.append(f"{key}: there is no file or folder {value}{hint}")
+    if problems:
+        raise ConfigError(problems)
 
 
 def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
@@ -164,7 +189,8 @@ def _announce(choices: Mapping[str, Any], folder: RunFolder) -> None:
 def _run(tree: Tree, folder: RunFolder) -> None:
     with folder.locked(tree):
         # Only now: torch takes seconds to import, and a refusal or --help should not.
-        from seqtrain.training.train import train
+        with patience("importing torch", folder.leads):
+            from seqtrain.training.train import train
 
         train(tree, folder)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +30,30 @@ EXPECTED = (
     # Lightning 2.6 uses a pytree function that torch 2.13 has deprecated.
     r".*LeafSpec.* is deprecated",
 )
+
+
+SILENCE = 1.5  # seconds for which a terminal may say nothing
+
+
+@contextmanager
+def patience(doing: str, is_shown: bool = True) -> Iterator[None]:
+    """Say on the terminal what is being done if it takes long, and in the end how long it took."""
+    started, is_said = time.monotonic(), threading.Event()
+
+    def say() -> None:
+        is_said.set()
+        print(f"{doing} ...", file=sys.stderr, flush=True)
+
+    timer = threading.Timer(SILENCE, say)
+    timer.daemon = True
+    if is_shown:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if is_said.is_set():
+        print(f"{doing}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from seqtrain.config.targets import find_class
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import first_line
 from seqtrain.runs.folder import RunFolder, plain
+from seqtrain.runs.logs import patience
 from seqtrain.spec import Classes, DataSpec
 from seqtrain.training.callbacks.progress import EvaluationThroughput, Throughput
 from seqtrain.training.checkpoint import check_finite, load_weights, read_weights
@@ -95,8 +96,9 @@ def build_training(
 def _prepare_data(data: SequenceDataModule, folder: RunFolder) -> SequenceDataModule:
     if folder.last_checkpoint.exists():
         data.recall(read_weights(folder.last_checkpoint).spec)
-    data.prepare_data()
-    data.setup("fit")
+    with patience("reading the data", folder.leads):
+        data.prepare_data()
+        data.setup("fit")
     return data
 
 

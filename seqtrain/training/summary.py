@@ -100,7 +100,10 @@ def _describe_best(callbacks: Iterable[pl.Callback]) -> str:
     for callback in callbacks:
         if isinstance(callback, BestCheckpoint) and callback.score is not None:
             score = f"{callback.monitor} {callback.score:.4f}"
-            return f"the best weights are those of epoch {callback.epoch}, {score}"
+            best = f"the best weights are those of epoch {callback.epoch}, {score}"
+            if callback.first_epoch in (None, callback.epoch):
+                return best
+            return f"{best}, as in epoch {callback.first_epoch}: of equal ones those trained longer are kept"
     return "the last weights are kept"
 
 

@@ -162,6 +162,18 @@ class TestAnnouncement:
         said = "Training lstm on digits in here\n"
         assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", said)
 
+    def test_a_missing_file_is_refused_before_torch_is_imported(self, tmp_path: Path) -> None:
+        (tmp_path / "words.txt").touch()
+        path, program = tmp_path / "word.txt", "import sys; from seqtrain.commands import train; "
+        program += "print(train.main(), 'torch' in sys.modules)"
+        command = [sys.executable, "-c", program, "task=pos", "data=tagged", f"data.path={path}"]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.stdout == "2 False\n"
+        assert done.stderr.splitlines()[1:] == [
+            f"  data.path: there is no file or folder {path}; did you mean {tmp_path / 'words.txt'}?"
+        ]
+
 
 class TestOneComposition:
     def test_the_tree_that_was_checked_is_the_tree_that_runs(self, command: Command, monkeypatch) -> None:
@@ -217,7 +229,7 @@ class TestRefusal:
             (["modle=lstm"], "did you mean model?"),
             (["model.input_size=9"], "model.input_size: got 9"),
             (["data=mnist", "data_dir=somewhere"], "data=digits and data=pos_sample work without a network"),
-            (["task=pos", "data.path=nowhere"], "no file *train.conllu here"),
+            (["task=pos", "data.path=nowhere"], "data.path: there is no file or folder nowhere"),
             (["checkpoint=nowhere.ckpt"], "checkpoint: "),
         ],
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import warnings
 
 import pytest
@@ -9,10 +10,19 @@ from choosing import choose_run_folder
 from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
+from seqtrain.runs import logs
 from seqtrain.runs.logs import logged, metrics_table, quiet_lightning
 
 METRICS = {"val/loss": 0.5, "val/f1/A": 1.0, "test/loss": 12.0, "test/extra": 1 / 3, "seconds": 61.5}
 METRICS |= {"parameters": 1234567}
+
+
+@pytest.mark.parametrize(("silence", "pattern"), [(0.0, r"waiting \.\.\.\nwaiting: 0\.\d s\n"), (60.0, "")])
+def test_only_what_takes_long_is_told(silence: float, pattern: str, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(logs, "SILENCE", silence)
+    with logs.patience("waiting"):
+        time.sleep(0.1)
+    assert re.fullmatch(pattern, capsys.readouterr().err)
 
 
 class TestLogged:

@@ -25,9 +25,9 @@ def trainer(*callbacks: Any, epochs: int, max_epochs: int | None = 60) -> Any:
     return SimpleNamespace(callbacks=callbacks, check_val_every_n_epoch=1, **lengths)
 
 
-def best(epoch: int, score: float) -> BestCheckpoint:
+def best(epoch: int, score: float, first_epoch: int | None = None) -> BestCheckpoint:
     checkpoint = BestCheckpoint("best.ckpt", "val/accuracy", "max")
-    checkpoint.epoch, checkpoint.score = epoch, score
+    checkpoint.epoch, checkpoint.score, checkpoint.first_epoch = epoch, score, first_epoch or epoch
     return checkpoint
 
 
@@ -56,6 +56,11 @@ STOPPED = "ended in epoch 8 after 1,234 steps, as trainer.* asks for; the last w
         (
             trainer(best(58, 0.99), EarlyStopping("val/accuracy"), epochs=60),
             "trained to the end, 60 epochs; the best weights are those of epoch 58, val/accuracy 0.9900",
+        ),
+        (
+            trainer(best(58, 0.99, first_epoch=40), epochs=60),
+            "trained to the end, 60 epochs; the best weights are those of epoch 58, val/accuracy 0.9900, "
+            "as in epoch 40: of equal ones those trained longer are kept",
         ),
         (trainer(epochs=1, max_epochs=1), "trained to the end, 1 epoch; the last weights are kept"),
         (trainer(epochs=7), STOPPED),

@@ -96,6 +96,7 @@ class BestCheckpoint(pl.callbacks.Checkpoint):
         self.mode = mode
         self.score: float | None = None
         self.epoch: int | None = None  # counted from 1
+        self.first_epoch: int | None = None  # that had this score
 
     def is_best(self, score: float) -> bool:
         """Whether no earlier score is better than `score`; nan is never the best."""
@@ -108,11 +109,13 @@ class BestCheckpoint(pl.callbacks.Checkpoint):
             return
         score = self._monitored(trainer)
         if self.is_best(score):
+            if score != self.score:
+                self.first_epoch = trainer.current_epoch + 1
             self.score, self.epoch = score, trainer.current_epoch + 1
             trainer.save_checkpoint(self.path, storage_options=WEIGHTS_ONLY)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"score": self.score, "epoch": self.epoch}
+        return {"score": self.score, "epoch": self.epoch, "first_epoch": self.first_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue to compare with the best score so far, if its weights are here."""
@@ -120,6 +123,7 @@ class BestCheckpoint(pl.callbacks.Checkpoint):
             score, epoch = state_dict["score"], state_dict["epoch"]
             self.score = None if score is None else float(score)
             self.epoch = None if epoch is None else int(epoch)
+            self.first_epoch = state_dict.get("first_epoch", self.epoch)
 
     def _monitored(self, trainer: pl.Trainer) -> float:
         metrics = trainer.callback_metrics

@@ -18,12 +18,14 @@ from seqtrain.training.steps import step_output
 
 log = logging.getLogger("seqtrain")
 
+SECONDS_PER_LINE = 30.0  # within an epoch, where there is no bar
+
 
 class ProgressBar(pl.callbacks.ProgressBar):
     """Prints a line at the end of every epoch, and on a terminal draws a bar while it lasts.
 
-    The loss is the mean over the valid positions of the epoch so far; after it comes the leading metric,
-    marked where it is the best of the run.
+    Without a terminal a long epoch has a line from time to time. The loss is the mean over the valid
+    positions of the epoch so far; after it comes the leading metric, marked where it beats all before.
 
     Args:
         refresh_rate: batches between two updates of the bar.
@@ -36,6 +38,7 @@ class ProgressBar(pl.callbacks.ProgressBar):
         self._loss_sum: Tensor | float = 0.0
         self._num_valid = 0
         self._epoch_start: float | None = None
+        self._said_at = 0.0
 
     def disable(self) -> None:
         self.refresh_rate = 0
@@ -45,7 +48,7 @@ class ProgressBar(pl.callbacks.ProgressBar):
     ) -> None:
         if self._epoch_start is not None:
             return  # on_train_epoch_start is not called for an epoch that is resumed midway
-        self._epoch_start = time.monotonic()
+        self._epoch_start = self._said_at = time.monotonic()
         if self.refresh_rate and sys.stderr.isatty() and trainer.is_global_zero:
             self._bar = tqdm(
                 total=int(self.total_train_batches),
@@ -64,6 +67,10 @@ class ProgressBar(pl.callbacks.ProgressBar):
         if self._bar is not None and (batch_idx + 1) % self.refresh_rate == 0:
             self._bar.n = batch_idx + 1
             self._bar.set_postfix_str(self._results(trainer))
+        elif self._bar is None and self.refresh_rate and time.monotonic() - self._said_at > SECONDS_PER_LINE:
+            self._said_at = time.monotonic()
+            batches = f"batch {batch_idx + 1:,} of {self.total_train_batches:,}"
+            log.info("%s  %s  %s", _epoch(trainer), batches, self._results(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._close()
@@ -107,7 +114,9 @@ def _epoch(trainer: pl.Trainer) -> str:
 
 def _is_best(trainer: pl.Trainer) -> bool:
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return any(isinstance(c, BestCheckpoint) and c.epoch == trainer.current_epoch + 1 for c in callbacks)
+    return any(
+        isinstance(c, BestCheckpoint) and c.first_epoch == trainer.current_epoch + 1 for c in callbacks
+    )
 
 
 class EpochReport(pl.Callback):

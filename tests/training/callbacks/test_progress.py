@@ -11,10 +11,12 @@ import pytest
 import torch
 from disturbed_runs import EPOCHS, LIVELY, STEPS, raise_signal, run
 from event_files import read_scalars
+from pytorch_lightning.trainer.states import TrainerFn
 
 from seqtrain.records import StepOutput
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.callbacks import progress
+from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.callbacks.progress import EpochReport, EvaluationThroughput, Throughput
 
 
@@ -25,6 +27,25 @@ def test_a_pipe_gets_one_line_an_epoch(compose, capfd) -> None:
     first, second = (line for line in err.splitlines() if line.startswith("epoch "))
     assert re.fullmatch(r"epoch 1/2  loss \d\.\d{4}  val/accuracy 0\.\d{4}  \d+\.\d s  best so far", first)
     assert second.startswith("epoch 2/2  loss ")
+
+
+def test_a_pipe_gets_lines_within_long_epochs(compose, capfd, monkeypatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_PER_LINE", 0.0)
+    run(compose())
+    first = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("epoch "))
+    assert re.fullmatch(r"epoch 1/2  batch 1 of \d+  loss \d\.\d{4}", first)
+
+
+def test_what_is_as_good_as_before_is_not_the_best_so_far() -> None:
+    best = BestCheckpoint("best.ckpt", "val/accuracy", "max")
+    marks = []
+    for epoch, score in enumerate([0.5, 0.7, 0.7, 0.6, 0.8]):
+        trainer = Mock(current_epoch=epoch, callbacks=[best], callback_metrics={"val/accuracy": score})
+        trainer.state.fn, trainer.sanity_checking = TrainerFn.FITTING, False
+        best.on_validation_end(trainer, Mock())
+        marks.append(progress._is_best(trainer))
+    assert marks == [True, True, False, False, True]
+    assert (best.epoch, best.first_epoch) == (5, 5)
 
 
 def test_a_terminal_gets_a_bar_with_loss_and_metric(compose, capsys, monkeypatch) -> None:
