@@ -22,7 +22,8 @@ def find_run_folder(text: str) -> RunFolder:
 
     Args:
         text: the path of a run folder; or `latest`, the run under runs/ that finished last; or
-            `latest:pos/bilstm`, the one under runs/pos/bilstm that finished last. `./latest` is a path.
+            `latest:pos/bilstm`, the one under runs/pos/bilstm that finished last, or in any other folder that
+            is named so. `./latest` is a path.
 
     Raises:
         ConfigError: the path is not a run folder, or no run has finished.
@@ -37,11 +38,9 @@ def find_run_folder(text: str) -> RunFolder:
 
 
 def _find_latest(group: str) -> RunFolder:
-    if Path(group).is_absolute() or ".." in Path(group).parts:
-        raise ConfigError(
-            [f"run_dir: got {LATEST}:{group}, expected {LATEST}:TASK/MODEL, a folder of {RUNS}/"]
-        )
-    finished = list(_finished_runs(RUNS / group))
+    below = RUNS / group
+    folder = below if below.is_dir() or not Path(group).is_dir() else Path(group)
+    finished = list(_finished_runs(folder))
     if not finished:
         others = sorted({_group_of(folder.path) for folder in _finished_runs(RUNS)})
         hint = (
@@ -49,7 +48,7 @@ def _find_latest(group: str) -> RunFolder:
             if others
             else "train one first, or give the path of a run folder"
         )
-        raise ConfigError([f"run_dir: there is no finished run under {RUNS / group}; {hint}"])
+        raise ConfigError([f"run_dir: there is no finished run under {folder}; {hint}"])
     return max(finished, key=_finish_time)
 
 
@@ -63,7 +62,8 @@ def _finish_time(run: RunFolder) -> tuple[int, str]:
 
 
 def _group_of(path: Path) -> str:
-    return path.relative_to(RUNS).parent.as_posix()
+    folder, below = path.relative_to(RUNS), path.relative_to(RUNS).parent
+    return (folder if below == Path() else below).as_posix()
 
 
 def _explain(path: Path) -> str:

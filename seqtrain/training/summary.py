@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqtrain import __version__
 from seqtrain.analysis.mistakes import escape
+from seqtrain.data.corpus import Corpus, OwnOrder
 from seqtrain.data.datamodule import SequenceDataModule
 from seqtrain.errors import printable
 from seqtrain.model import Ensemble
@@ -35,6 +36,9 @@ from seqtrain.training.telemetry.sink import sink_of
 
 log = logging.getLogger("seqtrain")
 
+FEW_SEQUENCES = 50
+MANY_EPOCHS = 9  # before it is worth saying that fewer would do
+
 
 def log_start(
     trainer: pl.Trainer,
@@ -49,7 +53,7 @@ def log_start(
     """
     network = learner.network
     log.info("data        %s", data.corpus.describe())
-    for note in (*data.corpus.notes, *data.corpus.target_notes):
+    for note in (*data.corpus.notes, *data.corpus.target_notes, *_describe_few(data.corpus)):
         log.warning("            %s", note)
     targets = data.spec.targets
     if isinstance(targets, StepClasses) and targets.tag_scheme and not SpanF1.is_available():
@@ -60,6 +64,17 @@ def log_start(
     log.info("device      %s, precision %s", _device_name(trainer), trainer.precision)
     resumed = ", resumed" if folder.last_checkpoint.exists() else ""
     log.info("run folder  %s%s", as_typed(folder.path), resumed)
+
+
+def _describe_few(corpus: Corpus) -> Iterator[str]:
+    """What to expect of very few sequences; a text or a long recording is a single one, cut into many."""
+    train, inputs = corpus.splits["train"], corpus.spec.inputs
+    number = len(train.lengths)
+    if not isinstance(train, OwnOrder) and number < FEW_SEQUENCES:
+        yield (
+            f"{number} {inputs.sequences} to train on are so few that they are learned by heart: answers on "
+            "others will be wrong; some hundreds are a beginning"
+        )
 
 
 def environment(trainer: pl.Trainer) -> dict[str, str]:
@@ -79,7 +94,7 @@ def environment(trainer: pl.Trainer) -> dict[str, str]:
 def describe_end(trainer: pl.Trainer) -> str:
     """Why the training ended, and which weights were kept."""
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return f"{_reason(trainer, callbacks)}; {_describe_best(callbacks)}"
+    return f"{_reason(trainer, callbacks)}; {_describe_best(callbacks, trainer.current_epoch)}"
 
 
 def _reason(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> str:
@@ -96,14 +111,18 @@ def _reason(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> str:
     return f"trained to the end, {num_epochs} epoch{'s' * (num_epochs != 1)}"
 
 
-def _describe_best(callbacks: Iterable[pl.Callback]) -> str:
+def _describe_best(callbacks: Iterable[pl.Callback], num_epochs: int) -> str:
     for callback in callbacks:
-        if isinstance(callback, BestCheckpoint) and callback.score is not None:
+        if isinstance(callback, BestCheckpoint) and callback.score is not None and callback.epoch is not None:
             score = f"{callback.monitor} {callback.score:.4f}"
             best = f"the best weights are those of epoch {callback.epoch}, {score}"
-            if callback.first_epoch in (None, callback.epoch):
-                return best
-            return f"{best}, as in epoch {callback.first_epoch}: of equal ones those trained longer are kept"
+            first = callback.first_epoch or callback.epoch
+            if first != callback.epoch:
+                best += f", as in epoch {first}: of equal ones those trained longer are kept"
+            if num_epochs >= MANY_EPOCHS and first * 3 <= num_epochs:
+                gain = f"what came after epoch {first} gained nothing"
+                best += f"; {gain}, so trainer.max_epochs={2 * first} may do as well"
+            return best
     return "the last weights are kept"
 
 

@@ -59,7 +59,7 @@ def test_the_page_has_commands_for_every_kind_of_data() -> None:
         *("pos", "tagging", "images", "arrays", "steps", "regression", "parity")
     }
     assert {name for name, _ in FILES} == {
-        *("chunks/train.txt", "make_images.py", "make_arrays.py", "make_numbers.py"),
+        *("make_chunks.py", "make_images.py", "make_arrays.py", "make_numbers.py"),
         *("mine.py", "my_configs/data/parity.yaml"),
     }
 

@@ -111,11 +111,13 @@ class TestLatest:
             "run_dir: there is no finished run under runs/pos/bilstm; there are digits/gru, pos/lstm"
         )
 
-    @pytest.mark.parametrize("group", ["/etc", "../elsewhere"])
-    def test_outside_of_runs(self, group: str) -> None:
-        assert problem(f"latest:{group}") == (
-            f"run_dir: got latest:{group}, expected latest:TASK/MODEL, a folder of runs/"
-        )
+    def test_runs_with_a_folder_of_their_own(self, tmp_path: Path) -> None:
+        add_run("runs/mine", 100)
+        add_run("elsewhere/theirs", 200)
+        assert find_run_folder("latest").path == find_run_folder("latest:mine").path == Path("runs/mine")
+        assert find_run_folder("latest:elsewhere").path == Path("elsewhere/theirs")
+        assert find_run_folder(f"latest:{tmp_path}/elsewhere").path == tmp_path / "elsewhere" / "theirs"
+        assert problem("latest:pos") == "run_dir: there is no finished run under runs/pos; there are mine"
 
 
 def test_the_best_checkpoint_unless_one_is_given(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from seqtrain.training.callbacks.checkpoints import BestCheckpoint
 from seqtrain.training.summary import (
     COLUMNS,
+    _describe_few,
     describe_end,
     describe_metrics,
     final_metrics,
@@ -61,6 +62,11 @@ STOPPED = "ended in epoch 8 after 1,234 steps, as trainer.* asks for; the last w
             trainer(best(58, 0.99, first_epoch=40), epochs=60),
             "trained to the end, 60 epochs; the best weights are those of epoch 58, val/accuracy 0.9900, "
             "as in epoch 40: of equal ones those trained longer are kept",
+        ),
+        (
+            trainer(best(15, 0.9), epochs=125, max_epochs=125),
+            "trained to the end, 125 epochs; the best weights are those of epoch 15, val/accuracy 0.9000; "
+            "what came after epoch 15 gained nothing, so trainer.max_epochs=30 may do as well",
         ),
         (trainer(epochs=1, max_epochs=1), "trained to the end, 1 epoch; the last weights are kept"),
         (trainer(epochs=7), STOPPED),
@@ -145,3 +151,13 @@ def test_values_and_names_of_classes() -> None:
 def test_metrics_are_those_of_the_chosen_checkpoint() -> None:
     metrics = {"val/accuracy": 0.9, "test/accuracy": 0.8, "test/f1/NOUN": 0.7, "seconds": 3.0}
     assert final_metrics(metrics) == {"test/accuracy": 0.8, "final/val/accuracy": 0.9}
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(3, True), (49, True), (50, False)])
+def test_very_few_sequences_are_told(number: int, is_told: bool) -> None:
+    inputs = SimpleNamespace(sequences="sentences")
+    corpus: Any = SimpleNamespace(
+        splits={"train": SimpleNamespace(lengths=[4] * number)}, spec=SimpleNamespace(inputs=inputs)
+    )
+    told = [f"{number} sentences to train on are so few that they are learned by heart: answers on others"]
+    assert [each[: len(told[0])] for each in _describe_few(corpus)] == told * is_told
