@@ -85,7 +85,7 @@ def label_steps(panel: Axes, labels: Sequence[str]) -> None:
     wider = max(1.0, cast(Figure, panel.figure).get_figwidth() / WIDTH)
     every = -(-len(labels) // int(most * wider))
     shown = {step: _shorten(labels[step]) for step in range(0, len(labels), every)}
-    label_columns(panel, shown, turned=words)
+    label_columns(panel, shown, turned=words and max(map(len, labels)) > 1)
     if not words:
         panel.set_xlabel("time step", fontsize=FONT, labelpad=14)
 
