@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqtrain.commands.interface import Arguments, exit_code, parse_arguments
 from seqtrain.config import ConfigError
-from seqtrain.errors import printable, printable_line
+from seqtrain.errors import printable, printable_line, shorten
 from seqtrain.runs.files import PICTURES, check_output, open_output, save_picture
 from seqtrain.runs.report.axes import filter_runs
 from seqtrain.runs.report.collect import Run, collect_runs
@@ -76,7 +76,8 @@ def _collect(folders: Sequence[Path], given: Arguments) -> list[Run]:
         raise ConfigError([f"{where}: no run here; train one first, or give another folder"])
     runs = filter_runs(found.runs, given["where"]) if "where" in given else list(found.runs)
     if not runs:
-        raise ConfigError([f"where: none of the {len(found.runs)} runs in {where} meets {given['where']}"])
+        condition = shorten(given["where"])
+        raise ConfigError([f"where: none of the {len(found.runs)} runs in {where} meets {condition}"])
     return runs
 
 

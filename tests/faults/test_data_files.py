@@ -18,7 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seqtrain.data import Arrays, Images, Mnist, Tagged, Treebank, read_images, read_word_vectors
+from seqtrain.data import (
+    Arrays,
+    Images,
+    Mnist,
+    Series,
+    Tagged,
+    Text,
+    Texts,
+    Treebank,
+    read_images,
+    read_word_vectors,
+)
 from seqtrain.data.files.downloads import cached
 from seqtrain.errors import DataError
 
@@ -30,6 +41,8 @@ CONLLU = "\n".join([SENTENCE] * 4).encode()
 TWO_COLUMN = b"-DOCSTART- O\n\nA\tB-X\ndog\tI-X\n\nruns O\n\nA B-X\n\nA O\n"
 IDX = bytes([0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 2]) + bytes(range(16))
 LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 0, 1])
+TABLE = b"text,label\n" + b"play a song,music\nwhat time is it,clock\nstop it,music\nten past one,clock\n" * 5
+SERIES = b"time,a,b\n" + b"".join(b"2024-01-01 %02d:00,%d.5,%d\n" % (n, n % 7, n % 5) for n in range(24))
 VECTORS = b"2 3\ndog 1 2 3\ncat 4 5 6\n"
 
 
@@ -89,9 +102,29 @@ def read_vectors(folder: Path, content: bytes) -> None:
     read_word_vectors(folder / "vectors.txt", {"dog"}, None)
 
 
+def read_text(folder: Path, content: bytes) -> None:
+    path = folder / "a.txt"
+    path.write_bytes(content)
+    cut: Any = {"split": (8, 1, 1), "batch_size": 1, "steps": 2, "random_steps": False, "restarts": 0.0}
+    Text(path=path, unit="character", **cut).load()
+
+
+def read_table(folder: Path, content: bytes) -> None:
+    (folder / "a.csv").write_bytes(content)
+    Texts(path=folder / "a.csv", unit="word", **SIZES).load()
+
+
+def read_series(folder: Path, content: bytes) -> None:
+    (folder / "a.csv").write_bytes(content)
+    Series(path=folder / "a.csv", context=4, horizon=2, fold=1, season=2, **SIZES).load()
+
+
 FORMATS: dict[str, tuple[Callable[[Path, bytes], None], bytes]] = {
     "conllu": (read_conllu, CONLLU),
     "two columns": (read_two_column, TWO_COLUMN),
+    "text": (read_text, b"It is a truth universally acknowledged.\n" * 4),
+    "table": (read_table, TABLE),
+    "series": (read_series, SERIES),
     "idx": (read_idx, IDX),
     "packed idx": (partial(read_idx, ending=".gz"), gzip.compress(IDX)),
     "npz": (read_npz, content_of(lambda buffer: np.savez_compressed(buffer, **ARRAYS))),
