@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from seqtrain.commands.interface import INTERRUPTED, REFUSED
-from seqtrain.errors import printable_line
+from seqtrain.errors import INTERRUPTED, REFUSED, printable_line  # and little else: Ctrl-C is not handled yet
 
 COMMANDS = {
     "train": "train a model and write its run folder (the default)",
@@ -43,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Without `arguments` they are those of the process, which is expected to end then.
     """
-    code = _main(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # another one, while the first was told
+        code = INTERRUPTED
     if arguments is None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C again ends it, without a traceback
     return code

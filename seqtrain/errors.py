@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # the exit codes of commands
+
 
 class InputError(ValueError):
     """A configuration, a command line or data that cannot be used; its text is all that the user is shown."""

@@ -17,7 +17,19 @@ from omegaconf import DictConfig
 
 from seqtrain.config import ConfigError
 from seqtrain.config.saved import read_saved_config
-from seqtrain.errors import InputError, RunError, SweepError, first_line, keep_interrupts, nearest, printable
+from seqtrain.errors import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    InputError,
+    RunError,
+    SweepError,
+    first_line,
+    keep_interrupts,
+    nearest,
+    printable,
+)
 from seqtrain.runs.find import choose_checkpoint, find_run_folder
 from seqtrain.runs.folder import RunFolder
 
@@ -137,8 +149,6 @@ def _move_data(data: DictConfig, folder: str) -> None:
     if "download" in data:
         data.download = True
 
-
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 # Errors of the machine, not of this program: one line is as useful as a traceback.
 OS_ERRNOS = {
