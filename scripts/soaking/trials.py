@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -178,7 +179,5 @@ class Trial:
 
 
 def _is_pythons_own(said: str) -> bool:
-    """Whether an interruption met the interpreter before seqtrain could handle it."""
-    return (
-        said.rstrip().endswith("\nKeyboardInterrupt") and "seqtrain: " not in said and "in main" not in said
-    )
+    """Whether an interruption met the interpreter while no function of seqtrain was running."""
+    return "KeyboardInterrupt" in said and not re.search(r'/seqtrain/\S+", line \d+, in (?!<module>)', said)
