@@ -27,7 +27,7 @@ class Passage:
     """Some consecutive tokens.
 
     `nats` (time) is the negative logarithm of each token's probability, NaN for the first, which nothing
-    predicts. `expected` are the tokens that were likeliest in its place, with their probabilities, the
+    predicts. `expected` are the tokens that the model found likeliest there, with their probabilities, the
     likeliest first. `h` (layers, 1, time, hidden) are the states after each token.
     """
 

@@ -104,7 +104,7 @@ def _compose(overrides: Sequence[str], config_dirs: Sequence[str]) -> DictConfig
                 return compose_config([f"task={task}", *overrides], config_dirs)
             except ConfigError as refusal_of_task:
                 refusals.append(refusal_of_task)
-        # What is wrong beside the task, if the data goes with another one.
+        # If the data suits another task, report what else is wrong with it.
         raise min(refusals, key=_is_of_other_task) from None
 
 

@@ -119,7 +119,7 @@ def _is_valid(text: str) -> bool:
 
 
 def _load(given: Arguments) -> tuple[BasePredictor[Any], int]:
-    """The model, and in which column its training found the words."""
+    """The model, and the column that held the words in its training data."""
     if "model" in given:
         from seqtrain.serving import OnnxPredictor
 

@@ -138,7 +138,7 @@ def _as_given(text: str, sentence: Sentence) -> Given:
 def _in_chunks(
     items: Iterable[Given], lines: _Lines, tail: Callable[[], str] = str, steps: str = "words"
 ) -> Reading:
-    """What can be answered of the items, which come from `lines`, and a message for each that cannot."""
+    """Split the items, which come from `lines`, into chunks; items that are too long are refused."""
     refused: list[str] = []
 
     def answerable() -> Iterator[Given]:
@@ -171,7 +171,7 @@ def _not_empty(items: Iterable[Given]) -> Iterator[Given]:
 
 
 def _chunks(items: Iterable[Given], stream: LineStream | None) -> Iterator[list[Given]]:
-    """The items in lists: full ones, and what there is whenever the next line has to be waited for."""
+    """Lists of up to CHUNK items; a list ends early where the next line would have to be waited for."""
     chunk: list[Given] = []
     for item in items:
         chunk.append(item)

@@ -69,7 +69,7 @@ def read_saved_config(path: Path, plugins: Collection[str] = ()) -> DictConfig:
 
     Args:
         path: of the file.
-        plugins: packages whose classes it may name besides the built-in ones; those that the file itself
+        plugins: packages whose classes it may name besides the built-in ones; plugins that the file itself
             lists do not count.
 
     Raises:

@@ -103,7 +103,7 @@ ROLES = {
             "fast_dev_run": "trainer=debug tries three batches of everything",
             "limit_predict_batches": "seqtrain predict reads what it is given, in lines or files",
             "use_distributed_sampler": "the data divides its batches among the processes itself",
-            "reload_dataloaders_every_n_epochs": "the data draws its batches anew in every epoch",
+            "reload_dataloaders_every_n_epochs": "the data draws new batches in every epoch",
             "enable_autolog_hparams": "callbacks.run_page.hparams adds them to TensorBoard",
             "model_registry": "runs write to run_dir alone",
             "barebones": "callbacks=minimal logger=none leaves out what costs time",

@@ -113,7 +113,11 @@ def _describe(value: object) -> str:
 
 
 def check_words(sentences: Sequence[Sequence[str]]) -> None:
-    """Refuse, with its number, a sentence that is empty, has an empty word, or is too long."""
+    """Check that no sentence is empty, has an empty word, or is too long.
+
+    Raises:
+        DataError: one is or has; the message gives its number.
+    """
     for number, words in enumerate(sentences, start=1):
         if not words or not all(words):
             raise DataError(f"sentence {number} {'has an empty word' if words else 'has no words'}")
@@ -123,9 +127,9 @@ def check_words(sentences: Sequence[Sequence[str]]) -> None:
 
 
 def find_excess(words: Sequence[str], steps: str = "words") -> str | None:
-    """What of a sentence is too long to be read in bounded memory, and what would not be; None if nothing is.
+    """Describe what makes a sentence too long to be read in bounded memory; None if it is short enough.
 
-    `steps` is what messages call the words.
+    The message names the limit, too, and calls the words `steps`.
     """
     if len(words) > MAX_STEPS:
         return f"{len(words):,} {steps}; expected at most {MAX_STEPS:,}"

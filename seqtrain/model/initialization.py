@@ -21,7 +21,7 @@ class Initialization:
         chrono_steps: the longest span, in steps, that the recurrence should start able to remember; forget
             biases are drawn as log U(1, chrono_steps - 1), and those of a gate that writes, an LSTM's input
             gate, are their negatives (Tallec and Ollivier, 2018). A recurrence without a gate that keeps the
-            memory stays as it is, so that it can be compared with those that have one.
+            memory stays as it is, so that it can be compared with recurrences that have one.
     """
 
     def __init__(self, orthogonal: bool, forget_bias: float | None, chrono_steps: int | None) -> None:

@@ -82,7 +82,7 @@ class PackedWalk:
         return states.index_select(1, self.last)
 
     def take_previous(self, states: Tensor, start: int, stop: int) -> Tensor:
-        """Of states (D, B + N, H), initial ones first, those that rows `start` to `stop` began with."""
+        """The states before rows `start` to `stop`, from states (D, B + N, H) with the initial ones first."""
         if self.is_dense:
             return states[:, start:stop]
         return states.index_select(1, self.previous[start:stop])

@@ -1,4 +1,4 @@
-"""Writing files: those of a run, atomically, and those that a command line names, wherever they may be."""
+"""Writing files: those of a run, atomically, and those named on a command line, wherever they may be."""
 
 from __future__ import annotations
 

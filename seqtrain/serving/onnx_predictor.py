@@ -34,7 +34,7 @@ class OnnxPredictor(BasePredictor[Inputs]):
 
     Raises:
         seqtrain.errors.InputError: onnxruntime is not installed, a file is missing or damaged, or `threads`
-            is no number of threads.
+            is not a positive int.
     """
 
     max_steps = 1 << 11  # few: onnxruntime computes the padding, too

@@ -255,7 +255,7 @@ def _pruner(settings: SearchSettings) -> pruners.BasePruner:
 
 
 def draw(trial: Trial, space: dict[str, Any]) -> dict[str, Any]:
-    """The values of a trial; those that it has already are kept.
+    """Draw the values of a trial; values that it has already are kept.
 
     Raises:
         DataError: it has a value that the space does not have.

@@ -96,7 +96,7 @@ def _in_folder(master: DictConfig, folder: Path) -> DictConfig:
     with open_dict(master):
         for key, value in settings.items():
             OmegaConf.update(master, key, value)
-            master.hydra.overrides.hydra.append(f"{key}='{value}'")  # they compose anew for each job
+            master.hydra.overrides.hydra.append(f"{key}='{value}'")  # Hydra composes them again for each job
     return master
 
 
@@ -136,7 +136,7 @@ def _show_table(jobs: Sequence[SweepJob]) -> None:
 
 
 def table_of(folders: Iterable[Path]) -> str:
-    """The runs that have begun in these folders; one that cannot be read is left out, with a warning."""
+    """A table of the runs that have begun in these folders; warns of runs that cannot be read."""
     found = read_runs(folder for folder in folders if RunFolder(folder).is_begun)
     for problem in found.problems:
         say(f"seqtrain: warning: {problem}")

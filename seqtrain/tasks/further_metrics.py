@@ -21,8 +21,8 @@ from seqtrain.spec import Classes, Targets
 class FurtherMetrics(nn.Module):
     """Metrics beside the task's own, of one pass over a split.
 
-    They are given the predictions and the targets of the valid positions, (positions,) each; those that
-    refuse predictions, like an area under a curve, are given the probabilities of all classes, (positions,
+    They are given the predictions and the targets of the valid positions, (positions,) each; a metric that
+    refuses predictions, like an area under a curve, is given the probabilities of all classes, (positions,
     classes).
 
     Args:
@@ -31,7 +31,7 @@ class FurtherMetrics(nn.Module):
         taken: names of the task's own metrics.
 
     Attributes:
-        of_probabilities: for each metric that is given probabilities, the classes that they are of.
+        of_probabilities: for each metric that is given probabilities, their classes.
 
     Raises:
         ConfigError: one has a name that is taken, refuses what it is given, or gives no number. Each is tried

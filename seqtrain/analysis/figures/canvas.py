@@ -24,12 +24,12 @@ from seqtrain.runs.files import atomic_write, literal_text, save_picture
 DPI, PAPER_DPI = 90, 180
 WIDTH = 4.5  # inches, of figures over time
 FONT = 10.0  # points
-LETTER = 0.08  # inches, the mean width of a letter of this size, and more than that of most words
+LETTER = 0.08  # inches, the width of a letter in this font size; in most words the mean is smaller
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DIVERGING = "RdBu_r"  # blue below zero, red above
 MAX_LABELS = 18  # along an axis of a figure of this width; more could not be read
-MAX_LONG_NUMBERS = 9  # of three digits or more
+MAX_LONG_NUMBERS = 9  # the same for numbers of three digits or more
 LONGEST_WORD = 14  # letters
 MIN_DECADES = 4  # of a logarithmic axis: small waves look small
 MAX_DECADES = 7  # with a label

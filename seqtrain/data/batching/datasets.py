@@ -106,7 +106,7 @@ class Spellings(Flat):
     def encode(
         cls, forms: Sequence[str], inputs: WordInputs, seen: Collection[str] | None = None
     ) -> Spellings:
-        """`seen` are the lower-cased words of train; without it, those that have an embedding."""
+        """`seen` are the lower-cased words of train; by default, the words that have an embedding."""
         words, characters = inputs.words.index(), inputs.characters.index()
         word = torch.tensor([words.get(form.lower(), UNKNOWN) for form in forms])
         if seen is None:
@@ -158,7 +158,7 @@ class WordDataset(Flat):
 
 
 def encode_sentences(spec: DataSpec, sentences: Sequence[Sequence[str]]) -> WordDataset:
-    """Sentences to predict on, encoded as those that the model was trained on.
+    """Sentences to predict on, encoded like the training data of the model.
 
     Raises:
         DataError: where there is nothing to encode, or an empty sentence or word.

@@ -17,7 +17,7 @@ from seqtrain.records import SequenceBatch, filler_of, hide, valid_steps
 
 @dataclass(frozen=True)
 class Stretch:
-    """The next steps of some sequences that are read side by side; those that have ended are left out.
+    """The next steps of some sequences that are read side by side; sequences that have ended are left out.
 
     `is_filler` marks what a process reads only because others have more to read; it does not count.
     """
@@ -71,7 +71,7 @@ class PiecewiseOrder:
     """Groups of sequences that are read side by side, each from its beginning to its end.
 
     The groups have sequences of similar length, the same ones in every epoch, so that the number of batches
-    is always the same; their order is drawn anew for each epoch. With several processes each has groups of
+    is always the same; their order is shuffled in every epoch. With several processes each has groups of
     its own, and those with fewer pieces also read fillers, which do not count.
 
     Args:

@@ -21,8 +21,8 @@ class Streams:
 
     Args:
         steps: how many steps of each stream a batch has, about: as far as a gradient reaches back.
-        random_steps: draw the number of steps of each batch anew (Merity et al., 2018), so that the cuts are
-            in other places in every epoch; otherwise all batches have the same number.
+        random_steps: draw the number of steps for every batch (Merity et al., 2018), so that the text is cut
+            at different points in every epoch; otherwise all batches have the same number.
         restarts: the share of the streams that restart from the state zero with each batch: a network that
             never meets this state in training is bad at the beginning of a text.
     """

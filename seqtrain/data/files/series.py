@@ -41,11 +41,11 @@ class TimeSeries:
         Raises:
             DataError: a name is not that of a column.
         """
-        places = {name: place for place, name in enumerate(self.names)}
+        index = {name: column for column, name in enumerate(self.names)}
         for name in names:
-            if name not in places:
+            if name not in index:
                 raise DataError(f"column: {not_among(name, self.names)}", self.source)
-        columns = [places[name] for name in names]
+        columns = [index[name] for name in names]
         return replace(self, names=tuple(names), values=self.values[:, columns])
 
 

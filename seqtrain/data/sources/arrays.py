@@ -94,7 +94,7 @@ def encode_sequences(spec: DataSpec, sequences: Sequences) -> FlatDataset:
     """Sequences as the model was trained on them; classes that the spec does not name are left out.
 
     Raises:
-        DataError: they have another number of features than those that the model was trained on.
+        DataError: the number of features is not that of the training data.
     """
     check_features(sequences, spec.inputs)
     assert isinstance(spec.inputs, VectorInputs)

@@ -69,7 +69,7 @@ class Text:
         return Corpus(spec, splits, notes=tuple(notes), target_notes=tuple(_note_unknown(inputs, by_split)))
 
     def _cut(self, texts: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-        """All splits, those that are missing cut from the end of train; and a sentence where one is."""
+        """All splits, with missing ones cut from the end of train; and notes on what was cut."""
         missing = {split: self._shares[split] for split in SPLITS if split not in texts and split != "train"}
         train, notes = texts["train"], []
         total = self._shares["train"] + sum(missing.values())
@@ -118,7 +118,7 @@ def encode_text(spec: DataSpec, text: str) -> TokenDataset:
 
 
 def encode_tokens(tokens: Vocabulary, text: Sequence[str]) -> torch.Tensor:
-    """(tokens,) int32: their ids, that of the unknown token for those that the vocabulary lacks."""
+    """(tokens,) int32: their ids; tokens that the vocabulary lacks get the id of the unknown token."""
     index = tokens.index()
     return torch.tensor([index.get(each, UNKNOWN) for each in text], dtype=torch.int32)
 

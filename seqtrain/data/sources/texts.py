@@ -125,7 +125,7 @@ def _find_splits(path: Path) -> dict[str, Path]:
 
 
 def _complete(given: Splits) -> tuple[Splits, list[str]]:
-    """All splits, those that are missing taken from train; and a sentence on each."""
+    """All splits, with missing ones taken from train; and a note on each of these."""
     train, notes = given["train"], []
     if len(given) < len(SPLITS):
         whole, train = train, train.without_repetitions()

@@ -105,8 +105,8 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def find_key(name: str, configs: Sequence[Config], argument: str) -> str:
-    """The dotted key that a person means by `model`, `hidden_size` or `model.hidden_size`. Of several that
-    are called so it is the one in which the runs differ.
+    """The dotted key that a person means by `model`, `hidden_size` or `model.hidden_size`. If several keys
+    match, it is the only one of them in which the runs differ.
 
     Raises:
         ConfigError: no key or several keys have this name.

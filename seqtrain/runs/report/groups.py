@@ -34,7 +34,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one configuration, and the metrics of those that are finished, over seeds."""
+    """The runs of one configuration, and the metrics of its finished runs over seeds."""
 
     config: Mapping[str, Any]
     runs: tuple[Run, ...]  # finished
@@ -136,10 +136,10 @@ def _title(run: Run) -> str:
 
 
 def _members(runs: Sequence[Run], has_seed_axis: bool) -> list[list[Run]]:
-    """The runs of each group: those that agree in all but the seed, or in the seed too where that is an axis.
+    """The runs of each group, which agree in all but the seed, or in the seed too where that is an axis.
 
     Of runs with the same configuration and seed only one counts, a finished one if there is any: the others
-    are no further evidence.
+    add no evidence.
     """
     groups: dict[object, dict[str, Run]] = {}
     for run in sorted(runs, key=lambda run: STATES.index(run.state)):  # stable within a state

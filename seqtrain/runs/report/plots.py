@@ -134,7 +134,7 @@ def _single_section(runs: Sequence[Run], metric: str) -> Section:
 
 
 def _section_by(runs: Sequence[Run], metric: str, **names: str) -> tuple[Section, list[str]]:
-    """The runs grouped by all keys in which they differ and by those that were asked for, and the latter."""
+    """The runs grouped by the keys in which they differ and the keys asked for; and the latter."""
     section = _single_section(runs, metric)
     configs = [run.config for run in runs]
     keys = [find_key(name, configs, argument) for argument, name in names.items()]
@@ -144,7 +144,7 @@ def _section_by(runs: Sequence[Run], metric: str, **names: str) -> tuple[Section
 
 
 def _lines(section: Section, key: str) -> dict[str, list[Group]]:
-    """The groups of each line: those that differ in `key` alone."""
+    """The groups of each line: groups that differ in `key` alone."""
     others = [axis for axis in section.axes if axis != key]
     lines: dict[str, list[Group]] = {}
     for group in section.groups:

@@ -60,7 +60,7 @@ class LocalCheckpointIO(CheckpointIO):
 
 
 def _safe_states(states: dict[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
-    """The states of callbacks, without those that name a file outside of the checkpoint's folder.
+    """The states of callbacks, without any that names a file outside of the checkpoint's folder.
 
     ModelCheckpoint deletes the files that its state names.
     """

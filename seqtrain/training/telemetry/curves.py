@@ -101,9 +101,9 @@ class TrainingCurves(pl.Callback):
 
 
 def name_data(node: Mapping[str, Any]) -> str:
-    """What the configuration's `data` is called: its class, with the file, the treebank or the problem.
+    """Name the configuration's `data` by its class and its file, treebank or problem.
 
-    `Digits`, `Treebank ud_english_ewt`, `Tagged chunks.txt`, `Memory recall`.
+    For example `Digits`, `Treebank ud_english_ewt`, `Tagged chunks.txt` or `Memory recall`.
     """
     name = str(node.get("_target_", "")).rpartition(".")[2]
     path = node.get("path")

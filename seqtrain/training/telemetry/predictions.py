@@ -29,7 +29,7 @@ class PredictionTelemetry(pl.Callback):
     train together in the first one's share of it. The projector has a sample.
 
     Args:
-        num_sequences: of the sample, and at most of those that the task draws.
+        num_sequences: the size of the sample, and the most sequences that the task draws.
         confusions: whether to draw the confusion matrix.
         mistakes: whether to show the most confident mistakes: sentences as text, images as images.
         projector: whether to write the final states of the last layer, with labels, for the projector.

@@ -2,7 +2,7 @@
 
 Letters: D directions, N rows of all steps, B sequences, H hidden size. Rows are in the order in which each
 direction visits them: the rows of a step are adjacent, and sequence b is the b-th of them. States have B more
-rows, those that the walk starts from. A program computes some sequences and some hidden units of one
+rows, the initial states. A program computes some sequences and some hidden units of one
 direction; no program of a launch reads what another one writes. Importing this module imports Triton.
 """
 
