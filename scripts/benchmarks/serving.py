@@ -6,17 +6,13 @@ Peaks are those of a process of its own that loads one model and tags all senten
 """
 
 import argparse
-import multiprocessing
+import subprocess
+import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-import torch
-from benchmarks.recurrence import describe_machine
-from benchmarks.timing import compare, measure
 
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.text import open_lines
@@ -34,11 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    # Not above: the process in which a file's peak is measured would import torch, too.
+    import torch
+    from benchmarks.recurrence import describe_machine
+    from benchmarks.timing import compare, measure
+
     from seqtrain.commands import export
 
     torch.set_num_threads(1)
-    with open_lines(options.file) as lines:
-        sentences = [list(each.words) for each in ConlluReader(lines, options.file)]
+    sentences = _read(options.file)
     num_words = sum(map(len, sentences))
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "model.onnx"))
@@ -57,8 +57,13 @@ def run(options: argparse.Namespace) -> None:
         for name, where in paths.items():
             ratio, spread = compare(times["run folder"], times[name])
             speed, latency = num_words / median(times[name]), _latency(models[name], sentences[:SINGLE])
-            peak = _in_a_process(where, sentences)
+            peak = _measure_peak(str(Path(where).resolve()), options.file)
             print(f"| {name} | {speed:,.0f} | {ratio:.2f} | {spread:.2f} | {latency:.2f} | {peak:.0f} |")
+
+
+def _read(file: Path) -> Sentences:
+    with open_lines(file) as lines:
+        return [list(each.words) for each in ConlluReader(lines, file)]
 
 
 def _load(where: str) -> Any:
@@ -86,14 +91,18 @@ def _latency(model: Any, sentences: Sentences) -> float:
     return 1e3 * median(taken)
 
 
-def _in_a_process(where: str, sentences: Sentences) -> float:
-    context = multiprocessing.get_context("spawn")  # a fork would begin with this process's memory
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_peak, where, sentences).result()
+def _measure_peak(where: str, file: Path) -> float:
+    command = [sys.executable, "-m", "benchmarks.serving", where, str(file.resolve())]
+    scripts = Path(__file__).parents[1]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=scripts).stdout)
 
 
-def _peak(where: str, sentences: Sentences) -> float:
-    """The most MB that this process has held (Linux)."""
-    _tag_all(_load(where), sentences)
+def _print_peak(where: str, file: str) -> None:
+    """Print the most MB that this process holds (Linux)."""
+    _tag_all(_load(where), _read(Path(file)))
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+
+
+if __name__ == "__main__":
+    _print_peak(*sys.argv[1:])

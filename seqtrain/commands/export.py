@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from seqtrain.commands.interface import exit_code, load_run, parse_arguments
-from seqtrain.config import ConfigError
-from seqtrain.errors import printable_line
+from seqtrain.errors import ConfigError, printable_line
 from seqtrain.runs.files import check_output
 from seqtrain.serving.export.files import check_replaceable
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from seqtrain.commands.interface import Arguments, exit_code, load_run, parse_arguments
-from seqtrain.config import ConfigError
-from seqtrain.errors import printable_line
+from seqtrain.errors import ConfigError, printable_line
 
 Number = TypeVar("Number", int, float)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtrain.commands.interface import Arguments, exit_code, load_run, parse_arguments
-from seqtrain.config import ConfigError
-from seqtrain.errors import InputError
+from seqtrain.errors import ConfigError, InputError
 from seqtrain.runs.files import check_output, open_output
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ import numpy as np
 
 from seqtrain.commands.interface import Arguments
 from seqtrain.commands.reading_text import Reading, read_texts, read_words
-from seqtrain.config import ConfigError
 from seqtrain.data.files.arrays import read_sequences
 from seqtrain.data.files.images import iterate_images
 from seqtrain.data.files.series import last_window, read_series
-from seqtrain.errors import DataError
+from seqtrain.errors import ConfigError, DataError
 from seqtrain.predictions import Given
 from seqtrain.spec import (
     DataSpec,

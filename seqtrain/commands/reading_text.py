@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqtrain.commands.interface import Arguments
-from seqtrain.config import ConfigError
 from seqtrain.data.files.columns import TwoColumnReader
 from seqtrain.data.files.conllu import ConlluReader
 from seqtrain.data.files.text import BYTE_ORDER_MARK, LineStream
 from seqtrain.data.sentences import Sentence, find_excess, separate, split_sentences, tokenize_span
 from seqtrain.data.tokens import split_text
-from seqtrain.errors import DataError
+from seqtrain.errors import ConfigError, DataError
 from seqtrain.foreign import open_regular
 from seqtrain.predictions import Given
 from seqtrain.spec import TokenInputs

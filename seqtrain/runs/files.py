@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from seqtrain.config import ConfigError
-from seqtrain.errors import printable_line
+from seqtrain.errors import ConfigError, printable_line
 from seqtrain.foreign import find_strange_entries
 
 if TYPE_CHECKING:

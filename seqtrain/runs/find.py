@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seqtrain.config import ConfigError
+from seqtrain.errors import ConfigError
 from seqtrain.foreign import is_regular
 from seqtrain.runs.files import exists, refuse_strange_files
 from seqtrain.runs.folder import FolderInUseError, RunFolder

@@ -16,10 +16,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from seqtrain.config import ConfigError
 from seqtrain.config.saved import read_plain_yaml
 from seqtrain.config.tree import with_new_names
-from seqtrain.errors import DataError
+from seqtrain.errors import ConfigError, DataError
 from seqtrain.foreign import is_regular, read_json
 from seqtrain.runs.files import exists, refuse_strange_files, write_text
 

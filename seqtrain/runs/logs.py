@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seqtrain.config import ConfigError
-from seqtrain.errors import printable, printable_line
+from seqtrain.errors import ConfigError, printable, printable_line
 from seqtrain.runs.folder import RunFolder
 
 log = logging.getLogger("seqtrain")

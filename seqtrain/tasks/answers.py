@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from seqtrain.config import ConfigError
 from seqtrain.data.files.conllu import EMPTY, MISC, NUM_COLUMNS, TagColumn
 from seqtrain.data.tokens import visible
-from seqtrain.errors import printable_json, printable_line
+from seqtrain.errors import ConfigError, printable_json, printable_line
 from seqtrain.predictions import Answer, Estimate, Given
 from seqtrain.spec import Classes, DataSpec, Horizon, NextToken, Numbers, StepClasses, Targets, WordInputs
 from seqtrain.tasks.estimates import show_forecast, show_numbers

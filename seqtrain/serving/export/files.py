@@ -8,8 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqtrain.config import ConfigError
-from seqtrain.errors import DataError
+from seqtrain.errors import ConfigError, DataError
 from seqtrain.foreign import MAX_BYTES, read_regular
 from seqtrain.runs.files import atomic_write, write_text
 from seqtrain.serving.export.accepted import MAX_MODEL

@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from seqtrain.config import ConfigError
+from seqtrain.errors import ConfigError
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence.cells import CELLS, OnnxNode
 from seqtrain.recurrence.trace import find_cell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqtrain.config import ConfigError
+from seqtrain.errors import ConfigError
 from seqtrain.model import Ensemble, Network, NextTokenHead, RecurrentBackbone, TokenEncoder
 from seqtrain.recurrence.trace import find_cell
 from seqtrain.serving.export.graph import FLOAT, INT64, Graph, States, add_recurrent, find_node

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from seqtrain.config import ConfigError
 from seqtrain.data import View
+from seqtrain.errors import ConfigError
 from seqtrain.model import (
     CRFHead,
     Ensemble,

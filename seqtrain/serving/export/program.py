@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from seqtrain.config import ConfigError
 from seqtrain.data import View
-from seqtrain.errors import first_line
+from seqtrain.errors import ConfigError, first_line
 from seqtrain.model import (
     CRFHead,
     Ensemble,
