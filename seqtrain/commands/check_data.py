@@ -56,6 +56,7 @@ def _check_data(arguments: list[str]) -> None:
 
     source = construct(cfg["data"])
     corpus = source.load()
+    construct(cfg["task"]).check_spec(corpus.spec)
     text, largest, draw = _summarize(corpus, source.batching, cfg.seed)
     batch = corpus.splits["train"].batch(largest)
     memory = measure_memory(build_network(cfg, corpus.spec, corpus.vectors), batch)

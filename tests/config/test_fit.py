@@ -70,6 +70,8 @@ from seqtrain.config.tree import Tree, resolve_tree
             "task=language_model data.split=[1e308,1e308,1]",
             "data.split: got [1e+308, 1e+308, 1.0], expected shares such as [90, 5, 5]",
         ),
+        ("task=memory data.problem=copy", "data.problem: copy needs task=steps"),
+        ("task=steps data=memory", "data.problem: recall needs task=memory"),
         (
             "optimizer.foreach=true",
             "optimizer.foreach: true and optimizer.fused=true are two ways of doing the same; "

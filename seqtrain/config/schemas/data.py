@@ -172,11 +172,27 @@ class Waves(SuitedLength):
         return Size(1, "the data has 1 number per step")
 
 
+# The targets of each problem, and the task that goes with it.
+PROBLEMS = {
+    "adding": ("SequenceNumbers", "regression"),
+    "recall": ("SequenceClasses", "memory"),
+    "xor": ("SequenceClasses", "memory"),
+    "copy": ("StepClasses", "steps"),
+    "parity": ("StepClasses", "steps"),
+}
+
+
 @describes("data", "seqtrain.data.Memory", inputs="VectorInputs", targets=ARRAY_TARGETS)
 class Memory(SuitedLength):
     problem: Literal["adding", "recall", "copy", "parity", "xor"]
     length: Annotated[int, Range(2)]
     train_size: Count
+
+    @staticmethod
+    def contradictions(node: Tree, tree: Tree) -> Iterator[str]:
+        task, (targets, fitting) = schema_at(tree, "task"), PROBLEMS[node["problem"]]
+        if task is not None and task.targets is not None and targets not in task.targets.split("|"):
+            yield f"data.problem: {node['problem']} needs task={fitting}"
 
     @staticmethod
     def feature_size(node: Tree) -> Size:
