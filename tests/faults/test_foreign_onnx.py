@@ -149,9 +149,9 @@ def tensor(model: onnx.ModelProto) -> None:
         (lambda model: setattr(model.graph.node[0], "op_type", "\x1b"), r"the operator \x1b"),
         (
             lambda model: model.graph.node.extend(
-                [onnx.helper.make_node("Identity", ["words"], ["w"])] * 1000
+                [onnx.helper.make_node("Identity", ["words"], ["w"])] * 4000
             ),
-            "operators; expected at most 1,000",
+            "operators; expected at most 4,000",
         ),
         (lambda model: model.graph.sparse_initializer.append(onnx.SparseTensorProto()), "sparse weights"),
     ],

@@ -109,8 +109,7 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its run folder and its data folder, and paths below them, replaced by words."""
-    words = {"run_dir": RUN_DIR, "data_dir": DATA_DIR}
-    folders = {str(config[key]): word for key, word in words.items() if key in config}
+    folders = {str(config["run_dir"]): RUN_DIR, str(config["data_dir"]): DATA_DIR}
 
     def replaced(node: Any) -> Any:
         if isinstance(node, Mapping):
@@ -131,8 +130,16 @@ def content_key(config: Mapping[str, Any]) -> str:
 
 
 def read_run(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        InputError: its configuration or its metrics cannot be read.
+    """
     folder = RunFolder(path)
-    config = flat(without_paths(with_new_names(read_plain_yaml(folder.config_file))))
+    tree = with_new_names(read_plain_yaml(folder.config_file))
+    if missing := {"run_dir", "data_dir"} - tree.keys():
+        raise ConfigError([f"{folder.config_file}: is not the configuration of a run: no {min(missing)}"])
+    config = flat(without_paths(tree))
     if folder.is_done:
         return Run(path, config, folder.load_metrics(), "done")
     if folder.is_locked_elsewhere():
