@@ -29,8 +29,8 @@ class HealthWarnings(pl.Callback):
     """Warns in the terminal and in TensorBoard when a rule of thumb keeps firing.
 
     It judges the scalars that the other callbacks have logged after this validation, and reports each finding
-    once. A finding is forgotten when its number is healthy again; while the number recovers, its count starts
-    from zero, where the rule allows for that. See `seqtrain.analysis.rules`.
+    once. A finding is forgotten when its number is healthy again; while the number recovers, its count
+    restarts where the rule allows for that. See `seqtrain.analysis.rules`.
 
     Args:
         patience: measurements in a row for which a rule has to fire.
