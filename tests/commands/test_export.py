@@ -96,6 +96,8 @@ def test_three_files(model: str, form: list[str], trained_pos: Path, tmp_path: P
         (["output=a.pt"], "output: got 'a.pt', expected a file that ends in .onnx"),
         (["format=torch", "output=a.onnx"], "output: got 'a.onnx', expected a file that ends in .pt2"),
         (["output=nowhere/a.onnx"], "output: there is no folder nowhere; make it, or give another path"),
+        (["format=torch", "quantize=int8"], "quantize: is for format=onnx; leave it out"),
+        (["quantize=int4"], "quantize: got 'int4', expected one of int8"),
         (["format=keras"], "format: got 'keras', expected one of onnx, torch"),
     ],
 )

@@ -47,6 +47,18 @@ def test_tags(tagger: Predictor, folder: Path) -> None:
         assert a.confidences == pytest.approx(b.confidences, abs=1.1e-4)
 
 
+def test_bytes_as_weights_take_less_and_say_nearly_the_same(tagger: Predictor, tmp_path: Path) -> None:
+    sizes = {}
+    for quantize in (False, True):
+        path = tmp_path / f"{quantize}.onnx"
+        export_onnx(tagger.network, tagger.spec, path, quantize)
+        sizes[quantize] = path.stat().st_size
+    assert sizes[True] < 0.8 * sizes[False]  # the graph itself is most of it
+    for found, wanted in zip(OnnxPredictor(path).tag(TEXT), tagger.tag(TEXT), strict=True):
+        assert found.tags == wanted.tags
+        assert found.confidences == pytest.approx(wanted.confidences, abs=0.1)
+
+
 def test_batches_keep_the_order(tagger: Predictor, folder: Path) -> None:
     sentences = [["the", "dog"] * (number % 40 + 1) for number in range(200)]
     model = OnnxPredictor(folder / "tagger.onnx")

@@ -14,7 +14,10 @@ OPERATORS = frozenset(
     | {"LogSoftmax", "MatMul", "Max", "Mean", "Mul", "NonZero", "RNN", "Range", "ReduceLogSumExp"}
     | {"ReduceMax", "ReduceMean", "ReduceSum", "Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub"}
     | {"Tanh", "TopK", "Transpose", "Unsqueeze", "Where"}
+    | {"DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"}  # of quantize=int8
 )
+RUNTIME = "com.microsoft"  # the domain of onnxruntime's own operators
+QUANTIZED_LSTM = (RUNTIME, "DynamicQuantizeLSTM")
 
 
 def find_foreign_parts(model: Any) -> Iterator[str]:
@@ -25,7 +28,11 @@ def find_foreign_parts(model: Any) -> Iterator[str]:
     plain = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT, AttributeProto.FLOATS}
     plain |= {AttributeProto.STRING, AttributeProto.STRINGS}
     graph = model.graph
-    if any(each.domain for each in model.opset_import) or model.functions or model.training_info:
+    if (
+        any(each.domain not in ("", RUNTIME) for each in model.opset_import)
+        or model.functions
+        or model.training_info
+    ):
         yield "operators of other packages"
     if len(graph.node) > MAX_NODES:
         yield f"{len(graph.node):,} operators; expected at most {MAX_NODES:,}"
@@ -42,4 +49,6 @@ def find_foreign_parts(model: Any) -> Iterator[str]:
 
 
 def _is_unknown(node: Any) -> bool:
-    return bool(node.domain) or node.op_type not in OPERATORS
+    if node.domain:
+        return (node.domain, node.op_type) != QUANTIZED_LSTM
+    return node.op_type not in OPERATORS

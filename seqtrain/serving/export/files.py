@@ -23,8 +23,16 @@ SEAL = "# Written by seqtrain export; sha256 of the lines above: "
 SUFFIXES = (".onnx", ".pt2")  # of the formats, which write the same names beside their model
 
 
-def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list[Path]:
+def export_onnx(
+    network: Network | Ensemble, spec: DataSpec, path: Path, quantize: bool = False
+) -> list[Path]:
     """Write an ONNX file and, beside it, a JSON file with vocabularies and labels and an example in Python.
+
+    Args:
+        network: as trained.
+        spec: of its data.
+        path: of the file.
+        quantize: whether its weights are int8, in a quarter of the bytes; see `quantize_int8`.
 
     Returns:
         The files that were written.
@@ -38,7 +46,12 @@ def export_onnx(network: Network | Ensemble, spec: DataSpec, path: Path) -> list
     from seqtrain.serving.export.network import build_onnx  # needs the package onnx
 
     _check(network, path)
-    return _write(build_onnx(network, spec), network, spec, path, ONNX)
+    content = build_onnx(network, spec)
+    if quantize:
+        from seqtrain.serving.export.quantize import quantize_int8
+
+        content = quantize_int8(content)
+    return _write(content, network, spec, path, ONNX)
 
 
 def export_torch(network: Network | Ensemble, spec: DataSpec, path: Path) -> list[Path]:
