@@ -246,6 +246,7 @@ def through(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     """What a training resumes from, of a checkpoint with these changes."""
     checkpoint_io = LocalCheckpointIO()
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    path.parent.parent.mkdir(exist_ok=True)
     checkpoint_io.save_checkpoint(WHOLE | changes, path)
     return checkpoint_io.load_checkpoint(path)
 
