@@ -139,7 +139,8 @@ def flip_unfinished(trial: Trial) -> None:
     path = trial.draw.choice(files)
     _damage_file(path, trial.run, trial)
     command = trial.train()
-    code = trial.end(command, ANSWERED, f"resumed with a damaged {path.name}")
+    # A folder in place of a file is an error of the file system, told in a line.
+    code = trial.end(command, {*ANSWERED, 1}, f"resumed with a damaged {path.name}")
     _check_secret(trial, command.said)
     if code == 0 and path.name != "best.ckpt":  # which is replaced by the last weights
         trial.compare(trial.run, f"resumed with a damaged {path.name}")

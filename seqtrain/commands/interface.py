@@ -210,7 +210,8 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 def _report(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in OS_ERRNOS:
-        file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        name = error.filename2 or error.filename  # of a rename what it would have replaced
+        file = "" if name is None else f"{os.fsdecode(name)}: "
         print(printable(f"seqtrain: {file}{error.strerror}"), file=sys.stderr)
     elif isinstance(error, MemoryError):
         print(printable(f"seqtrain: not enough memory: {first_line(error)}"), file=sys.stderr)

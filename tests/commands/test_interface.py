@@ -101,6 +101,7 @@ def raise_(error: BaseException) -> Callable[[], None]:
         (SystemExit(3), 1, ""),
         (OSError(28, "No space left on device", "runs/a"), 1, "seqtrain: runs/a: No space left on device\n"),
         (OSError(28, "No space left on device"), 1, "seqtrain: No space left on device\n"),
+        (OSError(21, "Is a directory", "a.partial", None, "a"), 1, "seqtrain: a: Is a directory\n"),
         (OSError(28, "No space left on device", b"a"), 1, "seqtrain: a: No space left on device\n"),
         (
             MemoryError("Unable to allocate 1 TiB"),
