@@ -96,8 +96,10 @@ def remove(trial: Trial) -> None:
             what.unlink()
         trial.count(what.name)
     trial.end(command, {0, 1, 2}, "with its folder deleted")
-    if trial.run.exists() and not (trial.run / "config.yaml").exists():
-        shutil.rmtree(trial.run)  # no longer a run folder, so it would be refused
+    is_finished = (trial.run / "metrics.json").exists()
+    needed = ["config.yaml", *(["checkpoints/best.ckpt"] if is_finished else [])]
+    if trial.run.exists() and not all((trial.run / each).exists() for each in needed):
+        shutil.rmtree(trial.run)  # no longer a run folder, or finished before what it needs was deleted
     trial.finish()
 
 

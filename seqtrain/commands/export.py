@@ -26,8 +26,8 @@ replaced; others that have one of the three names are not, and nothing is writte
   format      onnx (default): runs with onnxruntime, without torch; `seqtrain predict model=FILE`
               reads it, too. Needs the extra onnx: pip install 'seqtrain[onnx]'
               torch: a program of torch.export, which needs torch alone; for any model.cell
-  quantize    int8: weights of an ONNX file as bytes, a quarter of its size and faster; answers
-              change a little
+  quantize    int8: weights of an ONNX file as bytes; with an LSTM a quarter of its size, and
+              faster. Those of a GRU or RNN stay float. Answers change a little
   output      the file to write (default: model.onnx or program.pt2 in the run folder)
   checkpoint  a file to use in place of the run's checkpoints/best.ckpt
   plugins     packages whose classes the configuration may name, as in plugins=[mine]

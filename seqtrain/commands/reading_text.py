@@ -101,7 +101,7 @@ def read_stream(stream: LineStream, split: str | None = None, word_column: int =
     """
     lines, name = _Lines(stream), str(stream.path)
     first = "" if split else stream.peek_content()
-    if name.endswith(".conllu") or _is_conllu(first):
+    if name.endswith(".conllu") or _is_conllu(first, word_column):
         reader = ConlluReader(lines, stream.path)
         words = (Given(name, tuple(each.words), source=each) for each in reader)
         return _in_chunks(words if first.strip() else iter(()), lines, lambda: reader.tail)
@@ -113,9 +113,11 @@ def read_stream(stream: LineStream, split: str | None = None, word_column: int =
     return _in_chunks(sentences, lines)
 
 
-def _is_conllu(line: str) -> bool:
-    identity, tab, _ = line.partition("\t")
-    return bool(tab) and (identity in ("1", "0.1") or identity.startswith("1-") or line.count("\t") == 9)
+def _is_conllu(line: str, word_column: int) -> bool:
+    """Whether a line has the columns of CoNLL-U, or is one with too few, which its reader refuses."""
+    identity, num_tabs = line.partition("\t")[0], line.count("\t")
+    is_first_word = identity in ("1", "0.1") or identity.startswith("1-")
+    return num_tabs == 9 or (num_tabs > 1 and is_first_word and word_column == 1)
 
 
 def _is_in_columns(line: str) -> bool:

@@ -112,7 +112,7 @@ def train(*overrides: str) -> Run:
     """Train from Python what `seqtrain key=value ...` trains: the same run folder, tables and messages.
 
     An unfinished run of the same configuration is resumed. The command line, the current folder and the
-    loggers of the program are left as they are.
+    loggers of the program are left as they are. It trains in this process, on one device.
 
     Args:
         overrides: as on the command line, each a string: `train("task=pos", "model=bilstm")`.
@@ -134,6 +134,10 @@ def train(*overrides: str) -> Run:
         raise ConfigError(
             ["train: trains a single run; use the command line for sweeps, searches and --help"]
         )
+    devices = checked.composed.tree["trainer"].get("devices")
+    if devices not in (1, "1") and not (isinstance(devices, list) and len(devices) == 1):
+        problem = "starts processes, which would run this program again; use the command line"
+        raise ConfigError([f"trainer.devices: got {show(devices)}, which {problem}"])
     return read_run(_run_single(checked).path)
 
 

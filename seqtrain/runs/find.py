@@ -39,7 +39,8 @@ def find_run_folder(text: str) -> RunFolder:
 
 def _find_latest(group: str) -> RunFolder:
     below = RUNS / group
-    folder = below if below.is_dir() or not Path(group).is_dir() else Path(group)
+    is_elsewhere = group and not below.is_dir() and Path(group).is_dir()
+    folder = Path(group) if is_elsewhere else below
     finished = list(_finished_runs(folder))
     if not finished:
         others = sorted({_group_of(folder.path) for folder in _finished_runs(RUNS)})

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from seqtrain.data.files.arrays import Sequences, as_sequences
 from seqtrain.data.files.images import Images, as_pixels
 from seqtrain.data.files.series import TimeSeries, as_series, last_window
-from seqtrain.data.sentences import Sentences, as_sentences, tokenize_span
+from seqtrain.data.sentences import Sentences, as_sentences, find_excess, tokenize_span
+from seqtrain.data.tokens import split_text
 from seqtrain.errors import DataError
 from seqtrain.predictions import Answer, Classification, Estimate, Forecast, Given, TaggedSentence
 from seqtrain.serving.batches import Encoded, batches_of
@@ -121,10 +122,21 @@ class BasePredictor(ABC, Generic[Batch]):
         elif isinstance(self.spec.targets, SequenceClasses) and not isinstance(
             self.spec.inputs, VectorInputs
         ):
-            answers = cast(list[Answer], self.answer(as_texts(inputs)))
+            texts = as_texts(inputs)
+            self._check_size(texts)
+            answers = cast(list[Answer], self.answer(texts))
         else:
             raise DataError("this model does not classify images or texts; use tag(sentences)")
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
+
+    def _check_size(self, texts: Sequence[Given]) -> None:
+        inputs = self.spec.inputs
+        for number, text in enumerate(texts):
+            tokens, steps = text.tokens or (), "words"
+            if isinstance(inputs, TokenInputs):
+                tokens, steps = tuple(split_text(text.name, inputs.unit)), f"{inputs.unit}s"
+            if excess := find_excess(tokens, steps):
+                raise DataError(f"texts[{number}]: has {excess}")
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
         """The class of each sequence of numbers, or of each of its time steps.

@@ -167,7 +167,9 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
         OSError: it cannot be written, for instance because the disk is full; an earlier file is kept.
     """
     content = io.BytesIO()
-    torch.save(checkpoint, content)
+    # A buffer that repeats a single number, as `expand` gives, would be refused when it is read.
+    weights = {name: weight.contiguous() for name, weight in checkpoint["state_dict"].items()}
+    torch.save(checkpoint | {"state_dict": weights}, content)
     path.parent.mkdir(exist_ok=True)  # the folder of the run is there, unless it was deleted meanwhile
     with atomic_write(path) as file:
         file.write(content.getbuffer())

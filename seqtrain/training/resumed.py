@@ -18,6 +18,8 @@ from seqtrain.errors import show
 MAX_COUNT = 1 << 53
 # States that have the shape of their weight; fused optimizers write to them without checking it.
 LIKE_WEIGHT = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "state_sum")
+# Of a user's own callbacks no state tells what a later one looks like.
+KNOWN_CALLBACKS = ("seqtrain", "pytorch_lightning")
 
 
 def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer) -> None:
@@ -37,8 +39,10 @@ def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer) -> None:
     states = _mapping(checkpoint.get("callbacks"), "callbacks")
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     for callback in callbacks:
-        if callback.state_key in states:
-            check_like(states[callback.state_key], callback.state_dict(), f"callbacks.{callback.state_key}")
+        is_known = type(callback).__module__.partition(".")[0] in KNOWN_CALLBACKS
+        if is_known and callback.state_key in states:
+            like = {key: _of_one_process(value) for key, value in callback.state_dict().items()}
+            check_like(states[callback.state_key], like, f"callbacks.{callback.state_key}")
 
 
 def check_optimization(checkpoint: dict[str, Any], optimizer: Optimizer, schedule: Any) -> None:
@@ -76,7 +80,8 @@ def check_like(saved: Any, like: Any, name: str, whole: bool = False) -> None:
 
     Args:
         saved: plain values, lists, mappings and tensors. Keys that `like` lacks are not checked, nor is
-            anything where `like` is None; keys may be missing, as in checkpoints of earlier versions.
+            anything where either is None; keys may be missing, as in checkpoints of earlier versions. In
+            place of one state there may be a list of those of several processes.
         like: a state that was just built.
         name: of the state, for messages.
         whole: whether no key may be missing, and numbers must be whole where those of `like` are.
@@ -84,6 +89,8 @@ def check_like(saved: Any, like: Any, name: str, whole: bool = False) -> None:
     Raises:
         ValueError: names what is different.
     """
+    if saved is None and not whole:
+        return
     are_of_processes = isinstance(saved, list) and isinstance(like, (dict, Tensor)) and not whole
     if are_of_processes:  # that trained together
         for number, state in enumerate(saved):
@@ -109,6 +116,12 @@ def check_like(saved: Any, like: Any, name: str, whole: bool = False) -> None:
         is_whole = type(saved) is int and -1 <= saved < MAX_COUNT
         if not (is_whole if whole else _is_number(saved)):
             raise ValueError(f"{name} is {_name(saved)}, expected {'a count' if whole else 'a number'}")
+
+
+def _of_one_process(state: Any) -> Any:
+    """The first of the states of processes, of which the checkpoint may have more or fewer."""
+    is_of_several = isinstance(state, list) and state and isinstance(state[0], (dict, Tensor))
+    return state[0] if is_of_several else state
 
 
 def _mapping(value: Any, name: str) -> dict[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,11 @@ from seqtrain.training.telemetry.sink import quiet_writers, sink_of
 from seqtrain.training.trainer import keep_rows
 
 log = logging.getLogger("seqtrain")
+
+LIBRARIES = {
+    *("seqtrain", "torch", "pytorch_lightning", "lightning_fabric", "lightning_utilities"),
+    *("torchmetrics", "numpy", "packaging"),
+}
 
 C = TypeVar("C", bound=pl.Callback)
 
@@ -114,12 +120,21 @@ def _record_failure(folder: RunFolder) -> Iterator[None]:
         log.exception("The run failed.")
         if folder.leads:
             folder.write_failure(error)
-        if isinstance(error, FileNotFoundError) and error.filename:
+        if isinstance(error, FileNotFoundError) and error.filename and _was_deleted(error, folder):
             name = printable_line(os.fsdecode(error.filename))
             raise RunError(
                 f"seqtrain: {name}: this file or its folder was deleted or moved while the run was going on"
             ) from error
         raise
+
+
+def _was_deleted(error: FileNotFoundError, folder: RunFolder) -> bool:
+    """Whether a file of the run is missing, or the folder in which the command was given."""
+    try:
+        path = Path(os.fsdecode(error.filename)).absolute()
+        return not folder.path.exists() or folder.path.absolute() in path.parents
+    except FileNotFoundError:
+        return True
 
 
 def _fit(training: Training) -> None:
@@ -143,13 +158,21 @@ def _resuming(learner: SequenceLearner, checkpoint: Path | None) -> Iterator[Non
     """
     try:
         yield
-    except (InputError, RunError, OSError, torch.OutOfMemoryError):
+    except (InputError, RunError, OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        if checkpoint is None or learner.num_batches > learner.trainer.accumulate_grad_batches:
+        is_after_first_step = learner.num_batches > learner.trainer.accumulate_grad_batches
+        if checkpoint is None or is_after_first_step or not _may_be_of_checkpoint(error):
             raise
         problem = f"checkpoint: {checkpoint} cannot be resumed from: {first_line(error)}"
         raise ConfigError([f"{problem}; {find_remedy(checkpoint)}"]) from error
+
+
+def _may_be_of_checkpoint(error: Exception) -> bool:
+    """Whether an error came from no code of the user's own, and not from too little memory."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames}
+    return packages <= LIBRARIES | sys.stdlib_module_names and "memory" not in str(error)
 
 
 def _finish(training: Training) -> dict[str, float]:

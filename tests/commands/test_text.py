@@ -146,3 +146,16 @@ def test_weights_of_a_class_that_there_is_not(tmp_path: Path, capsys) -> None:
     assert main(overrides) == 2
     assert "head.class_weights: there is no class 'spam'; there are alarm, call" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("unit", "problem"),
+    [
+        ("word", "texts[0]: has a word of 70,000 letters; expected at most 4,096"),
+        ("character", "texts[0]: has 70,000 characters; expected at most 65,536"),
+    ],
+)
+def test_what_is_too_long_is_refused(trained, unit: str, problem: str) -> None:
+    with pytest.raises(DataError) as refused:
+        seqtrain.load(trained(unit)).classify("a" * 70_000)
+    assert str(refused.value) == problem

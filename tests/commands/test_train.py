@@ -138,6 +138,7 @@ class TestFromPython:
                 "train: got 'task=pos model=gru', expected a string for each key: train(",
             ),
             (["-m", "seed=0,1"], "train: trains a single run; use the command line for sweeps"),
+            (["trainer.devices=2"], "trainer.devices: got 2, which starts processes, which would run this"),
             (["--help"], "train: trains a single run; use the command line for sweeps, searches and --help"),
         ],
     )

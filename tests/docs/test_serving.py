@@ -56,5 +56,11 @@ def test_requests(port: int, body: bytes, status: int, content: object) -> None:
     assert (response.status, json.loads(response.read())) == (status, content)
 
 
+def test_a_request_that_says_no_length(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/", headers={"Content-Length": "-1"})
+    assert connection.getresponse().status == 413
+
+
 def test_it_has_some_thirty_lines() -> None:
     assert len([line for line in SERVICE.splitlines() if line.strip()]) <= 30

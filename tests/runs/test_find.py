@@ -119,6 +119,10 @@ class TestLatest:
         assert find_run_folder(f"latest:{tmp_path}/elsewhere").path == tmp_path / "elsewhere" / "theirs"
         assert problem("latest:pos") == "run_dir: there is no finished run under runs/pos; there are mine"
 
+    def test_without_runs_no_other_folder_is_searched(self) -> None:
+        add_run("elsewhere/theirs", 200)
+        assert problem("latest").startswith("run_dir: there is no finished run under runs; ")
+
 
 def test_the_best_checkpoint_unless_one_is_given(tmp_path: Path) -> None:
     folder, other = RunFolder(tmp_path / "run"), tmp_path / "other.ckpt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ def fit(
     data.train_dataloader = lambda: loader
     pl.seed_everything(0, verbose=False)
     learner, seen = build_learner(cfg, data.spec), Seen()
+    Path(cfg.run_dir).mkdir(exist_ok=True)
     build_trainer(cfg, [seen, *callbacks]).fit(learner, data)
     return seen, [parameter.detach() for parameter in learner.parameters()]
 

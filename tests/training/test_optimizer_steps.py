@@ -59,6 +59,7 @@ def fit(cfg: DictConfig, scaler: Any = None) -> tuple[list[Tensor], list[float]]
     learner, norms = build_learner(cfg, data.spec), Norms()
     before = [p.detach().clone() for p in learner.parameters() if p.requires_grad]
     trainer = build_trainer(cfg, [norms])
+    Path(cfg.run_dir).mkdir(exist_ok=True)
     if scaler is not None:
         trainer.strategy.precision_plugin = MixedPrecision("16-mixed", "cpu", scaler)
     trainer.fit(learner, data)

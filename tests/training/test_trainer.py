@@ -172,6 +172,7 @@ def test_every_hook_that_is_skipped_exists_in_lightning() -> None:
 
 def make(compose, callback: pl.Callback) -> tuple[SequenceLearner, SequenceDataModule, pl.Trainer]:
     cfg = compose("logger=none")
+    Path(cfg.run_dir).mkdir(exist_ok=True)
     data = build_data(cfg)
     data.setup()
     return build_learner(cfg, data.spec), data, build_trainer(cfg, [callback])

@@ -49,7 +49,9 @@ def summarize_text(corpus: Corpus, batching: Batching, seed: int = 0) -> TextSum
     counts = tokens["train"].bincount()
     frequent = counts.argsort(descending=True, stable=True)[:SHOWN_TOKENS].tolist()
     shares = {
-        visible(inputs.tokens.name(each)): 100 * int(counts[each]) / len(train.tokens) for each in frequent
+        visible(inputs.tokens.name(each)): 100 * int(counts[each]) / len(train.tokens)
+        for each in frequent
+        if counts[each] > 0
     }
     pieces = train.order(batching, seed, 0, 1).batches(0)
     return TextSummary(inputs, tokens, shares, batching.batch_size, pieces, corpus.notes)

@@ -21,7 +21,7 @@ from seqtrain.runs.folder import RunFolder, flat
 RUN_DIR, DATA_DIR = "RUN_DIR", "DATA_DIR"  # in place of folders: where they are does not change a run
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Run:
     """One run: `config` by dotted key without its paths, and how far it got.
 

@@ -11,7 +11,13 @@ import torch
 
 from seqtrain.model import BiLSTM
 from seqtrain.recurrence.cells import CELLS, Cell, Gate, add_bias, linear_shapes, register_cell
+from seqtrain.recurrence.cells.cell import find_problems
 from seqtrain.recurrence.cells.lstm import LSTM
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_declarations_of_the_package_contradict_nothing(name: str) -> None:
+    assert list(find_problems(CELLS[name])) == []
 
 
 def test_linear_shapes_are_those_of_torch() -> None:
