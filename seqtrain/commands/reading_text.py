@@ -117,7 +117,7 @@ def _is_conllu(line: str, word_column: int) -> bool:
     """Whether a line has the columns of CoNLL-U, or is one with too few, which its reader refuses."""
     identity, num_tabs = line.partition("\t")[0], line.count("\t")
     is_first_word = identity in ("1", "0.1") or identity.startswith("1-")
-    return num_tabs == 9 or (num_tabs > 1 and is_first_word and word_column == 1)
+    return num_tabs == 9 or (num_tabs > 0 and is_first_word and word_column == 1)
 
 
 def _is_in_columns(line: str) -> bool:
