@@ -22,6 +22,7 @@ from seqtrain.spec import (
     DataSpec,
     Horizon,
     ImageInputs,
+    Inputs,
     Numbers,
     SequenceClasses,
     SeriesInputs,
@@ -122,7 +123,7 @@ class BasePredictor(ABC, Generic[Batch]):
         elif isinstance(self.spec.targets, SequenceClasses) and not isinstance(
             self.spec.inputs, VectorInputs
         ):
-            texts = as_texts(inputs)
+            texts = as_texts(inputs, self.spec.inputs)
             self._check_size(texts)
             answers = cast(list[Answer], self.answer(texts))
         else:
@@ -130,12 +131,9 @@ class BasePredictor(ABC, Generic[Batch]):
         return [Classification(answer.names[0], answer.confidences[0]) for answer in answers]
 
     def _check_size(self, texts: Sequence[Given]) -> None:
-        inputs = self.spec.inputs
+        unit = self.spec.inputs.unit if isinstance(self.spec.inputs, TokenInputs) else "word"
         for number, text in enumerate(texts):
-            tokens, steps = text.tokens or (), "words"
-            if isinstance(inputs, TokenInputs):
-                tokens, steps = tuple(split_text(text.name, inputs.unit)), f"{inputs.unit}s"
-            if excess := find_excess(tokens, steps):
+            if excess := find_excess(text.tokens or (), f"{unit}s"):
                 raise DataError(f"texts[{number}]: has {excess}")
 
     def label(self, sequences: str | Path | Sequences) -> list[Answer]:
@@ -246,8 +244,8 @@ def _join(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(np.concatenate([each.values for each in estimates], axis=-1), quantiles)
 
 
-def as_texts(texts: object) -> list[Given]:
-    """Texts to classify, each with its words.
+def as_texts(texts: object, inputs: Inputs) -> list[Given]:
+    """Texts, each with the characters or words that a model of `inputs` reads.
 
     Raises:
         DataError: they are not texts, or one is empty.
@@ -258,4 +256,9 @@ def as_texts(texts: object) -> list[Given]:
     for number, text in enumerate(found):
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"texts[{number}]: got {text!r}; expected a text that is not empty")
-    return [Given(text, tuple(tokenize_span(text, 0, len(text)).tokens)) for text in found]
+    return [
+        Given(text, tuple(split_text(text, inputs.unit)))
+        if isinstance(inputs, TokenInputs)
+        else Given(text, tuple(tokenize_span(text, 0, len(text)).tokens))
+        for text in found
+    ]

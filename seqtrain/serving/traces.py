@@ -33,8 +33,8 @@ def _encode(predictor: Predictor, given: Any) -> Dataset:
         case WordInputs():
             (sentence,) = as_sentences([given])
             return predictor.encode_sentences([sentence.tokens])
-        case TokenInputs():
-            return predictor.encode_texts([text.name for text in as_texts([given])])
+        case TokenInputs() as inputs:
+            return predictor.encode_texts([text.name for text in as_texts([given], inputs)])
         case ImageInputs() as inputs:
             return predictor.encode_images(as_pixels(given, inputs.size))
         case SeriesInputs() as inputs:

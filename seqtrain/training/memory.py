@@ -1,9 +1,7 @@
-"""How much memory a training step takes, and what happens to it between two steps."""
+"""How much memory a training step takes."""
 
 from __future__ import annotations
 
-import ctypes
-import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,23 +14,6 @@ from seqtrain.records import SequenceBatch
 MOST_POSITIONS = 1 << 15  # of the batch that is run
 FEWEST_STEPS = 64
 COPIES = 4  # of every weight: itself, its gradient, and the two moments that Adam keeps
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-KEPT_BYTES = 1 << 30
-MAX_OLD_THRESHOLD = 1 << 25  # the highest M_MMAP_THRESHOLD that older versions of glibc accept
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep memory that it has freed, up to a GiB, where the C library is glibc.
-
-    By default what large tensors took goes back to the operating system, and the next step has to ask for it
-    again, page by page. Results do not depend on it. See mallopt(3).
-    """
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        for threshold in (KEPT_BYTES, MAX_OLD_THRESHOLD):
-            if library.mallopt(M_MMAP_THRESHOLD, threshold):
-                break
-        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 @dataclass(frozen=True)

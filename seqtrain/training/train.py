@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +37,6 @@ from seqtrain.training.checkpoint import (
     write_checkpoint,
 )
 from seqtrain.training.learner import SequenceLearner
-from seqtrain.training.memory import keep_freed_memory
 from seqtrain.training.summary import RunPage
 from seqtrain.training.telemetry.sink import quiet_writers, sink_of
 from seqtrain.training.trainer import keep_rows
@@ -46,6 +47,10 @@ LIBRARIES = {
     *("seqtrain", "torch", "pytorch_lightning", "lightning_fabric", "lightning_utilities"),
     *("torchmetrics", "numpy", "packaging"),
 }
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BYTES = 1 << 30
+MAX_OLD_THRESHOLD = 1 << 25  # the highest M_MMAP_THRESHOLD that older versions of glibc accept
 
 C = TypeVar("C", bound=pl.Callback)
 
@@ -73,7 +78,7 @@ def train(
         OSError: the folder cannot be written, for instance because the disk is full.
         KeyboardInterrupt: the run was asked to stop; the last checkpoint has its state.
     """
-    keep_freed_memory()
+    _keep_freed_memory()
     with quiet_lightning(), quiet_writers():
         training = build_training(cfg, folder, callbacks)
         with folder.locked(training.config), logged(folder):
@@ -135,6 +140,20 @@ def _was_deleted(error: FileNotFoundError, folder: RunFolder) -> bool:
         return not folder.path.exists() or folder.path.absolute() in path.parents
     except FileNotFoundError:
         return True
+
+
+def _keep_freed_memory() -> None:
+    """Let this process keep memory that it has freed, up to a GiB, where the C library is glibc.
+
+    By default what large tensors took goes back to the operating system, and the next step has to ask for it
+    again, page by page. Results do not depend on it. See mallopt(3).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        for threshold in (KEPT_BYTES, MAX_OLD_THRESHOLD):
+            if library.mallopt(M_MMAP_THRESHOLD, threshold):
+                break
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _fit(training: Training) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import platform
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,8 +8,7 @@ import torch
 from seqtrain.model import LabelHead, Network, RecurrentBackbone, VectorEncoder
 from seqtrain.records import SequenceBatch
 from seqtrain.spec import DataSpec, SequenceClasses, VectorInputs
-from seqtrain.training import memory
-from seqtrain.training.memory import keep_freed_memory, measure_memory
+from seqtrain.training.memory import measure_memory
 
 
 def network(hidden_size: int) -> Network:
@@ -46,28 +43,3 @@ def test_of_a_long_batch_two_beginnings_are_run(monkeypatch) -> None:
 def test_activations_grow_with_the_steps_of_the_batch() -> None:
     few, many = (measure_memory(network(16), batch(8, steps)).activations for steps in (10, 40))
     assert 3 * few < many < 5 * few
-
-
-@pytest.mark.parametrize(
-    ("library", "most", "kept"),
-    [
-        ("glibc", 1 << 40, {-1: 1 << 30, -3: 1 << 30}),
-        ("glibc", 1 << 25, {-1: 1 << 30, -3: 1 << 25}),  # of before 2.35
-        ("", 1 << 40, {}),
-    ],
-)
-def test_freed_memory_is_kept_where_the_c_library_can(
-    library: str, most: int, kept: dict[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: dict[int, int] = {}
-
-    def mallopt(option: int, value: int) -> int:
-        if option == -3 and value > most:
-            return 0
-        told[option] = value
-        return 1
-
-    monkeypatch.setattr(platform, "libc_ver", lambda: (library, ""))
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
-    keep_freed_memory()
-    assert told == kept

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import json
 import os
+import platform
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -17,7 +20,7 @@ from seqtrain import __version__
 from seqtrain.config import ConfigError, check_config, compose_config
 from seqtrain.runs.folder import RunFolder
 from seqtrain.training.build import build_data
-from seqtrain.training.train import measure
+from seqtrain.training.train import _keep_freed_memory, measure
 from seqtrain.training.trainer import build_evaluator
 
 MODELS = ["rnn", "lstm", "gru", "bilstm"]
@@ -242,3 +245,28 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
         run(cfg)
     assert refusal.value.problems[0].startswith(problem)
     assert not Path(cfg.run_dir).exists()
+
+
+@pytest.mark.parametrize(
+    ("library", "most", "kept"),
+    [
+        ("glibc", 1 << 40, {-1: 1 << 30, -3: 1 << 30}),
+        ("glibc", 1 << 25, {-1: 1 << 30, -3: 1 << 25}),  # of before 2.35
+        ("", 1 << 40, {}),
+    ],
+)
+def test_freed_memory_is_kept_where_the_c_library_can(
+    library: str, most: int, kept: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[int, int] = {}
+
+    def mallopt(option: int, value: int) -> int:
+        if option == -3 and value > most:
+            return 0
+        told[option] = value
+        return 1
+
+    monkeypatch.setattr(platform, "libc_ver", lambda: (library, ""))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
+    _keep_freed_memory()
+    assert told == kept

@@ -107,7 +107,7 @@ def name_data(node: Mapping[str, Any]) -> str:
     """
     name = str(node.get("_target_", "")).rpartition(".")[2]
     path = node.get("path")
-    which = Path(path).name if path and isinstance(path, str) else node.get("treebank") or node.get("problem")
+    which = Path(path).name if isinstance(path, str) and path else node.get("treebank") or node.get("problem")
     return f"{name} {which}" if which else name
 
 
